@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * dataset.h - labelled examples in batches, and what an evaluator makes of them.
+ *
+ * Formats, told apart by content: CSV (first column the label, a header line allowed), IDX (plain
+ * or .gz), NPY/NPZ, a folder of PNG/JPEG images (one folder per class, or a label file).
+ *
+ * Thread-safety: a cnnf_dataset is unsafe; one thread at a time.
+ */
+#ifndef CNNFREEZE_DATASET_H
+#define CNNFREEZE_DATASET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cnnfreeze/context.h>
+#include <cnnfreeze/evaluator.h>
+#include <cnnfreeze/export.h>
+#include <cnnfreeze/metrics.h>
+#include <cnnfreeze/tensor.h>
+
+typedef struct cnnf_dataset cnnf_dataset;
+typedef struct cnnf_dataset_options cnnf_dataset_options;
+
+CNNF_BEGIN_DECLS
+
+/** *New* options holding the defaults. @since 0.1 */
+CNNF_API cnnf_status cnnf_dataset_options_new(cnnf_dataset_options **out, cnnf_context *context, cnnf_error *error);
+CNNF_API void cnnf_dataset_options_free(cnnf_dataset_options *options); /**< NULL is allowed. @since 0.1 */
+/** Shape of one example, without the batch ({28, 28, 1}); needed where the file does not say. @since 0.1 */
+CNNF_API cnnf_status cnnf_dataset_options_set_shape(cnnf_dataset_options *options, int32_t rank, const int64_t *dims);
+/** Pixels are divided by `scale` in float32: default 255 for CSV, IDX and images, 1 for NPY/NPZ; 1 = as they are. @since 0.1 */
+CNNF_API cnnf_status cnnf_dataset_options_set_scale(cnnf_dataset_options *options, double scale);
+/** Then (v - mean) / std; defaults 0 and 1. @since 0.1 */
+CNNF_API cnnf_status cnnf_dataset_options_set_normalization(cnnf_dataset_options *options, double mean, double std);
+/** A file with the labels (IDX or NPY data; image folders). @since 0.1 */
+CNNF_API cnnf_status cnnf_dataset_options_set_labels_file(cnnf_dataset_options *options, const char *path);
+/** Examples are wanted channels first (NCHW); the shape is then (C, H, W). @since 0.1 */
+CNNF_API cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *options, int32_t channels_first);
+
+/** Opens a data set; *out is *new*. CNNF_OK, CNNF_E_IO, CNNF_E_FORMAT, CNNF_E_CORRUPT, CNNF_E_LIMIT, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1 */
+CNNF_API cnnf_status cnnf_dataset_open(cnnf_dataset **out, cnnf_context *context, const char *path,
+                                       const cnnf_dataset_options *options, cnnf_error *error);
+CNNF_API void cnnf_dataset_free(cnnf_dataset *dataset); /**< NULL is allowed. @since 0.1 */
+/** Examples in all; -1 when the file must be read to know. @since 0.1 */
+CNNF_API int64_t cnnf_dataset_count(const cnnf_dataset *dataset);
+/**
+ * The next `batch` examples: *images a *new* float tensor (n, shape...), *labels a *new* int64
+ * tensor (n). At the end both are NULL with CNNF_OK. Bad rows are CNNF_E_CORRUPT with line and
+ * column. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_dataset_next(cnnf_dataset *dataset, int64_t batch, cnnf_tensor **images, cnnf_tensor **labels,
+                                       cnnf_error *error);
+/** Back to the first example. @since 0.1 */
+CNNF_API cnnf_status cnnf_dataset_rewind(cnnf_dataset *dataset, cnnf_error *error);
+
+/**
+ * Runs the rest of a data set through `input` -> `output` and adds it to `metrics`; batches run in
+ * parallel on the evaluator's threads. full_batches_only: leave a last partial batch out, as the
+ * tutorial's script does. On CNNF_E_CANCELLED metrics hold what was done. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluator, cnnf_dataset *dataset,
+                                           const char *input, const char *output, int64_t batch,
+                                           int32_t full_batches_only, cnnf_progress_fn progress, void *user,
+                                           cnnf_error *error);
+
+CNNF_END_DECLS
+
+#endif

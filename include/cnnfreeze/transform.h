@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * transform.h - graph to graph.
+ *
+ * A pass takes a graph and gives a new one; a pipeline runs passes by name, in the grammar of
+ * TensorFlow's Graph Transform Tool: `fold_batch_norms remove_nodes(op=Identity, op=CheckNumerics)`.
+ * cnnf_freeze() is the pass that TensorFlow's freeze_graph is. docs/passes.md says of each pass
+ * what it does, when it is exact and what it refuses.
+ *
+ * Thread-safety: a cnnf_pipeline may run on several threads at once once it is built.
+ */
+#ifndef CNNFREEZE_TRANSFORM_H
+#define CNNFREEZE_TRANSFORM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cnnfreeze/buffer.h>
+#include <cnnfreeze/context.h>
+#include <cnnfreeze/export.h>
+#include <cnnfreeze/graph.h>
+
+typedef struct cnnf_pipeline cnnf_pipeline;
+typedef struct cnnf_freeze_options cnnf_freeze_options;
+
+CNNF_BEGIN_DECLS
+
+/** Passes this library knows. @since 0.1 */
+CNNF_API int32_t cnnf_pass_count(void);
+CNNF_API const char *cnnf_pass_name(int32_t index);        /**< NULL outside the range. @since 0.1 */
+CNNF_API const char *cnnf_pass_description(int32_t index); /**< one sentence; NULL outside the range. @since 0.1 */
+
+/** A *new* empty pipeline. CNNF_OK, CNNF_E_NOMEM, CNNF_E_INVALID. @since 0.1 */
+CNNF_API cnnf_status cnnf_pipeline_new(cnnf_pipeline **out, cnnf_context *context, cnnf_error *error);
+CNNF_API void cnnf_pipeline_free(cnnf_pipeline *pipeline); /**< NULL is allowed. @since 0.1 */
+/**
+ * Appends passes: one name, or several, each with arguments in brackets. An unknown pass or
+ * argument is CNNF_E_NOT_FOUND, bad grammar CNNF_E_INVALID; then nothing is appended. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_pipeline_add(cnnf_pipeline *pipeline, const char *passes, cnnf_error *error);
+/** Nodes that keep their name and meaning: the graph's inputs and outputs. `x:0` is taken as `x`. Without: the declared ones. @since 0.1 */
+CNNF_API cnnf_status cnnf_pipeline_add_input(cnnf_pipeline *pipeline, const char *name, cnnf_error *error);
+CNNF_API cnnf_status cnnf_pipeline_add_output(cnnf_pipeline *pipeline, const char *name, cnnf_error *error); /**< @since 0.1 */
+/**
+ * Runs the passes in order. *out is a *new* graph, also when nothing changed.
+ * CNNF_OK and every failure of a pass (CNNF_E_UNSUPPORTED where it would not be exact); on failure
+ * *out is NULL and `graph` is as it was. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_pipeline_run(cnnf_graph **out, const cnnf_pipeline *pipeline, const cnnf_graph *graph,
+                                       cnnf_error *error);
+/**
+ * As cnnf_pipeline_run(), and a *new* JSON report in *report (nullable): per pass what changed, per
+ * batch norm where it went or why it stayed. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_pipeline_run_report(cnnf_graph **out, cnnf_buffer **report, const cnnf_pipeline *pipeline,
+                                              const cnnf_graph *graph, cnnf_error *error);
+
+/** *New* options of cnnf_freeze(). @since 0.1 */
+CNNF_API cnnf_status cnnf_freeze_options_new(cnnf_freeze_options **out, cnnf_context *context, cnnf_error *error);
+CNNF_API void cnnf_freeze_options_free(cnnf_freeze_options *options); /**< NULL is allowed. @since 0.1 */
+/** An output node (`x:0` is taken as `x`; a Keras layer's name finds its last node); repeatable. Without: the declared outputs. @since 0.1 */
+CNNF_API cnnf_status cnnf_freeze_options_add_output(cnnf_freeze_options *options, const char *name);
+/** Variables to freeze or not to freeze (globs allowed; a name that matches nothing is an error); repeatable. @since 0.1 */
+CNNF_API cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, const char *pattern);
+CNNF_API cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, const char *pattern); /**< @since 0.1 */
+/** Whether `device` is cleared on the main graph's nodes; default 1. @since 0.1 */
+CNNF_API cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, int32_t clear);
+
+/**
+ * Freezes: keeps what the outputs need, turns every bound variable into a Const, byte for byte as
+ * TensorFlow 2.15's freeze_graph does. *out is a *new* graph; *converted (nullable) the number of
+ * variables turned. A needed variable without a value is CNNF_E_NOT_FOUND; an assignment in the
+ * outputs' cone CNNF_E_UNSUPPORTED with the path from the output; a graph of more than 2 GiB
+ * CNNF_E_LIMIT with its largest tensors. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_freeze(cnnf_graph **out, int64_t *converted, const cnnf_graph *graph,
+                                 const cnnf_freeze_options *options, cnnf_error *error);
+
+/**
+ * The outputs of a graph that declares none: its ranked sinks, one name per line, save, init,
+ * summary and training nodes never. *out is a *new* buffer. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_graph_guess_outputs(cnnf_buffer **out, const cnnf_graph *graph, cnnf_error *error);
+
+CNNF_END_DECLS
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where bytes go: a file that appears whole or not at all, a growing buffer, a callback; with an
+ * optional running crc32c. One place loops over short writes.
+ */
+#ifndef CNNFI_BASE_SINK_H
+#define CNNFI_BASE_SINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cnnfreeze/buffer.h>
+#include <cnnfreeze/context.h>
+
+typedef struct cnnfi_sink cnnfi_sink;
+
+/* A temporary file (O_EXCL) in the folder of `path`; commit renames it, free without commit removes it. */
+cnnf_status cnnfi_sink_file(cnnfi_sink **out, cnnf_context *context, const char *path, bool fsync, cnnf_error *error);
+cnnf_status cnnfi_sink_buffer(cnnfi_sink **out, cnnf_context *context, cnnf_error *error);
+cnnf_status cnnfi_sink_callback(cnnfi_sink **out, cnnf_context *context, int32_t (*write)(const void *, size_t, void *),
+                                void *user, cnnf_error *error);
+/* Progress in bytes; non-zero from the callback makes the next write CNNF_E_CANCELLED. */
+void cnnfi_sink_set_progress(cnnfi_sink *sink, cnnf_progress_fn progress, void *user, uint64_t total);
+
+cnnf_status cnnfi_sink_write(cnnfi_sink *sink, const void *data, size_t size, cnnf_error *error);
+uint64_t cnnfi_sink_written(const cnnfi_sink *sink);
+/* Flushes; file: fsync when asked. commit = flush and make it visible under its name. */
+cnnf_status cnnfi_sink_flush(cnnfi_sink *sink, cnnf_error *error);
+cnnf_status cnnfi_sink_commit(cnnfi_sink *sink, cnnf_error *error);
+/* After commit of a buffer sink: the bytes, new. */
+cnnf_status cnnfi_sink_take_buffer(cnnfi_sink *sink, cnnf_buffer **out, cnnf_error *error);
+void cnnfi_sink_free(cnnfi_sink *sink); /* NULL is allowed; uncommitted output disappears */
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Names to numbers: hash map with borrowed keys, O(1) also for hostile names (seeded hash). */
+#ifndef CNNFI_BASE_STRMAP_H
+#define CNNFI_BASE_STRMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cnnfreeze/context.h>
+
+typedef struct cnnfi_strmap {
+    cnnf_context *context; /* borrowed */
+    struct cnnfi_strmap_slot *slots;
+    size_t capacity, count, used;
+} cnnfi_strmap;
+
+void cnnfi_strmap_init(cnnfi_strmap *map, cnnf_context *context);
+void cnnfi_strmap_free(cnnfi_strmap *map); /* may be called twice */
+/* Adds or replaces; `key` is borrowed and must outlive the map. false = no memory. */
+bool cnnfi_strmap_set(cnnfi_strmap *map, const char *key, int64_t value);
+/* The value, or -1. The second form takes a key that is not zero-terminated. */
+int64_t cnnfi_strmap_get(const cnnfi_strmap *map, const char *key);
+int64_t cnnfi_strmap_get_n(const cnnfi_strmap *map, const char *key, size_t length);
+void cnnfi_strmap_remove(cnnfi_strmap *map, const char *key);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A Keras model as data: what every Keras file (H5 of Keras 1 to 3, weights-only H5 with JSON, .keras) is
+ * read into, and all that the graph builder sees. Readers (keras_h5.c, keras_v3.c, keras_config.c) know files;
+ * the builder (keras_build.c, keras_layers/) knows graphs; this header is where they meet.
+ *
+ * Everything lives in the model's arena; weights are references to tensors that still lie in the file.
+ */
+#ifndef CNNFI_LOADER_KERAS_MODEL_H
+#define CNNFI_LOADER_KERAS_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "graph/tensor.h"
+#include "loader/json.h"
+
+/* The Keras that wrote the file: node names and variables follow it. */
+typedef enum cnnfi_keras_world {
+    CNNFI_KERAS_MULTI, /* multi-backend Keras 1.x and 2.x: conv2d_1/convolution, reference variables */
+    CNNFI_KERAS_TF,    /* tf.keras 1.x and 2.x: conv2d/Conv2D, resource variables */
+    CNNFI_KERAS_3      /* Keras 3: built as tf.keras would */
+} cnnfi_keras_world;
+
+typedef struct cnnfi_keras_layer cnnfi_keras_layer;
+typedef struct cnnfi_keras_container cnnfi_keras_container;
+
+/* One weight as stored: name as in weight_names ("conv2d_1/kernel:0"; .keras: the vars index), value lazy. */
+typedef struct cnnfi_keras_weight {
+    const char *name;
+    cnnf_tensor *value; /* a reference the model holds */
+} cnnfi_keras_weight;
+
+/* A tensor in the model: output `tensor` of call `node` of layer `layer` (Keras' (layer, node_index, tensor_index)). */
+typedef struct cnnfi_keras_ref {
+    int32_t layer; /* index in the container's layers; -1: not a tensor but a constant in `value` */
+    int32_t node, tensor;
+    const cnnfi_json *value; /* constant argument (TFOpLambda, Keras 3 operations) */
+} cnnfi_keras_ref;
+
+/* One call of a layer: its inbound tensors, and keyword arguments (NULL or a JSON object). */
+typedef struct cnnfi_keras_call {
+    size_t n_inputs;
+    cnnfi_keras_ref *inputs;
+    bool input_is_list;       /* called with a list: layer([a, b]) */
+    const cnnfi_json *kwargs; /* as in inbound_nodes; TFOpLambda's arguments; nullable */
+} cnnfi_keras_call;
+
+struct cnnfi_keras_layer {
+    const char *class_name; /* normalised: aliases and --map_layer applied (Convolution2D -> Conv2D) */
+    const char *stored_class; /* as in the file, for messages */
+    const char *name;
+    const cnnfi_json *config; /* the layer's config object, Keras 2 field names (older ones renamed on reading) */
+    size_t n_calls;
+    cnnfi_keras_call *calls;
+    size_t n_weights;         /* in weight_names order */
+    cnnfi_keras_weight *weights;
+    cnnfi_keras_container *inner; /* nested Sequential or functional model; NULL */
+    cnnfi_keras_layer *wrapped;   /* TimeDistributed, Bidirectional: the layer inside (weights stay with the wrapper); NULL */
+    bool identity;            /* --drop_layer */
+};
+
+/* A Sequential or functional model: the whole file's, or a nested one. Sequentials are read as a chain of calls
+   (an InputLayer is added where the file has none, named as that Keras names it: "<first layer>_input"). */
+struct cnnfi_keras_container {
+    const char *name;
+    bool sequential;
+    size_t n_layers;
+    cnnfi_keras_layer *layers; /* in file order (Keras' creation order) */
+    size_t n_inputs, n_outputs;
+    cnnfi_keras_ref *inputs, *outputs;
+};
+
+/* One optimizer variable: name as TensorFlow's checkpoint has it ("training/Adam/Variable"), value. */
+typedef struct cnnfi_keras_model {
+    cnnf_context *context;
+    cnnfi_arena arena;
+    const char *path;          /* for messages */
+    cnnfi_keras_world world;
+    const char *keras_version; /* "2.2.4"; "" when the file does not say */
+    int32_t keras_major;       /* 1, 2, 3; 0 unknown */
+    bool theano_kernels;       /* backend theano: convolution kernels are rotated and were converted on reading */
+    cnnfi_keras_container *top;
+    const cnnfi_json *training_config; /* NULL when not compiled */
+    size_t n_optimizer_weights;
+    cnnfi_keras_weight *optimizer_weights; /* names from optimizer_weights' weight_names, in order */
+    cnnfi_json_doc *documents[4]; /* owned JSON */
+    cnnf_tensor **tensors;        /* references held */
+    size_t n_tensors, tensor_capacity;
+} cnnfi_keras_model;
+
+void cnnfi_keras_model_free(cnnfi_keras_model *model); /* NULL is allowed */
+
+/* "layer 'conv2d' (Conv2D): ..." */
+cnnf_status cnnfi_keras_fail(cnnf_error *error, cnnf_status code, const cnnfi_keras_layer *layer, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+#endif
