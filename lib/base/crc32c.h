@@ -8,6 +8,8 @@
 
 /* Continues `crc` (0 to start) over data. */
 uint32_t cnnfi_crc32c(uint32_t crc, const void *data, size_t size);
+/* The same by tables: what a processor without the instruction runs. */
+uint32_t cnnfi_crc32c_portable(uint32_t crc, const void *data, size_t size);
 
 /* tensorflow/core/lib/hash/crc32c.h: a crc of data that holds crcs is stored masked. */
 static inline uint32_t cnnfi_crc32c_mask(uint32_t crc)

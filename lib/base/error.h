@@ -3,6 +3,7 @@
 #ifndef CNNFI_BASE_ERROR_H
 #define CNNFI_BASE_ERROR_H
 
+#include <cnnfreeze/context.h>
 #include <cnnfreeze/error.h>
 
 /* Propagates a failure; the only control-flow macro. */
@@ -30,8 +31,7 @@ void cnnfi_error_set_offset(cnnf_error *error, int64_t offset);
 /* Copies one error over another (both nullable). */
 void cnnfi_error_copy(cnnf_error *to, const cnnf_error *from);
 
-/* A cnnf_error on the stack, for code that may swallow a failure: CNNFI_ERROR_INIT, then &e.
-   The public type is opaque; lib/ may see inside. */
+/* The public type is opaque; lib/ may put one on the stack, zeroed, where a failure may be swallowed. */
 struct cnnf_error {
     cnnf_status code;
     int64_t offset;

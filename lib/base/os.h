@@ -34,7 +34,7 @@ bool cnnfi_os_is_folder(const char *path);
 bool cnnfi_os_exists(const char *path);
 /* Names in a folder, sorted, without "." and "..": one block of the context's, an array and its strings; free the array. */
 int cnnfi_os_list(cnnf_context *context, const char *path, char ***names, size_t *count);
-/* strerror without the locale: "No such file or directory"; "error 123" for the rest. */
+/* strerror without the locale: "No such file or directory"; a general sentence for the rest. */
 const char *cnnfi_os_error(int code);
 
 /* ---- threads ---- */

@@ -42,7 +42,7 @@ const uint8_t *cnnfi_source_memory(const cnnfi_source *source);
 int cnnfi_source_fd(const cnnfi_source *source);
 /* Reads exactly `size` bytes at `offset`. CNNF_E_IO: outside the file, failed, or "changed while in use". */
 cnnf_status cnnfi_source_read(const cnnfi_source *source, uint64_t offset, void *data, size_t size, cnnf_error *error);
-/* All bytes into *out (arena or malloc by the caller is not needed: a new block of the context's). */
+/* All bytes into a new block of the context's, released with cnnfi_free(). */
 cnnf_status cnnfi_source_read_all(const cnnfi_source *source, uint8_t **out, size_t *size, cnnf_error *error);
 
 #endif

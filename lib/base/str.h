@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <cnnfreeze/buffer.h>
 #include <cnnfreeze/context.h>
 
 /* A piece of memory that somebody else owns. */

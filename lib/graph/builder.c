@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The builder: nodes and functions of a graph under construction, up to publishing. */
+#include "graph/graph.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/context.h"
+#include "base/error.h"
+#include "graph/copy.h"
+#include "graph/tensor.h"
+
+/* ---- life ---- */
+
+cnnf_status cnnfi_builder_new(cnnfi_builder **out, cnnf_context *context, cnnf_error *error)
+{
+    *out = NULL;
+    cnnfi_builder *b = cnnfi_calloc(context, 1, sizeof *b);
+    cnnf_graph *graph = cnnfi_calloc(context, 1, sizeof *graph);
+    cnnf_error *first = cnnfi_calloc(context, 1, sizeof *first);
+    if (!b || !graph || !first) {
+        cnnfi_free(context, b);
+        cnnfi_free(context, graph);
+        cnnfi_free(context, first);
+        return cnnfi_fail_nomem(error);
+    }
+    atomic_init(&graph->refs, 1);
+    graph->context = cnnf_context_ref(context);
+    cnnfi_arena_init(&graph->arena, context);
+    cnnfi_strmap_init(&graph->names, context);
+    b->graph = graph;
+    b->error = first;
+    first->offset = -1;
+    *out = b;
+    return CNNF_OK;
+}
+
+void cnnfi_builder_free(cnnfi_builder *b)
+{
+    if (!b) return;
+    cnnf_context *context = cnnf_context_ref(b->graph->context);
+    cnnf_graph_unref(b->graph);
+    cnnfi_free(context, b->error);
+    cnnfi_free(context, b);
+    cnnf_context_unref(context);
+}
+
+cnnf_status cnnfi_builder_from(cnnfi_builder **out, const cnnf_graph *graph, cnnf_error *error)
+{
+    *out = NULL;
+    cnnfi_builder *b = NULL;
+    CNNFI_TRY(cnnfi_builder_new(&b, graph->context, error));
+    for (size_t i = 0; i < graph->n_nodes; i++) cnnfi_builder_copy_node(b, graph->nodes[i], NULL);
+    for (size_t i = 0; i < graph->n_functions; i++) cnnfi_builder_copy_function(b, graph->functions[i], NULL);
+    cnnfi_copy_graph_fields(b, graph);
+    if (b->status) {
+        const cnnf_status status = b->status;
+        cnnfi_error_copy(error, b->error);
+        cnnfi_builder_free(b);
+        return status;
+    }
+    *out = b;
+    return CNNF_OK;
+}
+
+void cnnfi_builder_fail(cnnfi_builder *b, cnnf_status code, const char *format, ...)
+{
+    if (b->status) return;
+    char text[sizeof b->error->message];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    b->status = cnnfi_fail(b->error, code, "%s", text);
+}
+
+cnnf_status cnnfi_builder_status(const cnnfi_builder *b)
+{
+    return b->status;
+}
+
+static void *sticky(cnnfi_builder *b, void *block)
+{
+    if (!block && !b->status) b->status = cnnfi_fail_nomem(b->error);
+    return block;
+}
+
+const char *cnnfi_builder_strdup(cnnfi_builder *b, const char *text)
+{
+    return b->status || !text ? NULL : sticky(b, cnnfi_arena_strdup(&b->graph->arena, text));
+}
+
+const char *cnnfi_builder_printf(cnnfi_builder *b, const char *format, ...)
+{
+    if (b->status) return NULL;
+    va_list args;
+    va_start(args, format);
+    const int length = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = sticky(b, length < 0 ? NULL : cnnfi_arena_alloc(&b->graph->arena, (size_t)length + 1));
+    if (!text) return NULL;
+    va_start(args, format);
+    vsnprintf(text, (size_t)length + 1, format, args);
+    va_end(args);
+    return text;
+}
+
+void *cnnfi_builder_array(cnnfi_builder *b, size_t count, size_t size)
+{
+    return b->status ? NULL : sticky(b, cnnfi_arena_array(&b->graph->arena, count, size));
+}
+
+/* ---- nodes ---- */
+
+static cnnf_node *new_node(cnnfi_builder *b, const char *op, const char *name)
+{
+    cnnf_node *node = cnnfi_builder_array(b, 1, sizeof *node);
+    if (!node) return NULL;
+    node->name = cnnfi_builder_strdup(b, name);
+    node->op = cnnfi_builder_strdup(b, op);
+    node->device = "";
+    node->index = -1;
+    return b->status ? NULL : node;
+}
+
+/* Enters a name; the map's value is the position at entry, only its presence matters until publishing. */
+static bool enter_name(cnnfi_builder *b, cnnf_node *node)
+{
+    const int64_t other = cnnfi_strmap_get(&b->graph->names, node->name);
+    if (other >= 0) {
+        cnnfi_builder_fail(b, CNNF_E_CORRUPT, "node '%s' occurs twice (nodes %" PRId64 " and %zu)", node->name, other,
+                           b->graph->n_nodes);
+        return false;
+    }
+    return sticky(b, cnnfi_strmap_set(&b->graph->names, node->name, (int64_t)b->graph->n_nodes) ? node : NULL) != NULL;
+}
+
+cnnf_node *cnnfi_builder_add(cnnfi_builder *b, const char *op, const char *name)
+{
+    if (b->status || !name || !op) return NULL;
+    cnnf_graph *g = b->graph;
+    if (cnnfi_check_limit(g->context, CNNF_LIMIT_NODES, g->n_nodes + 1, "graph", b->error)) {
+        b->status = CNNF_E_LIMIT;
+        return NULL;
+    }
+    cnnf_node *node = new_node(b, op, name);
+    if (!node || !enter_name(b, node)) return NULL;
+    if (!sticky(b, cnnfi_grow(g->context, (void **)&g->nodes, &b->node_capacity, g->n_nodes, sizeof *g->nodes) ? b : NULL)) {
+        return NULL;
+    }
+    g->nodes[g->n_nodes++] = node;
+    return node;
+}
+
+cnnf_node *cnnfi_builder_insert(cnnfi_builder *b, size_t position, const char *op, const char *name)
+{
+    cnnf_node *node = cnnfi_builder_add(b, op, name);
+    cnnf_graph *g = b->graph;
+    if (!node || position + 1 >= g->n_nodes) return node;
+    memmove(g->nodes + position + 1, g->nodes + position, (g->n_nodes - 1 - position) * sizeof *g->nodes);
+    g->nodes[position] = node;
+    /* Positions moved; the map is made anew at publishing, look-ups until then verify by pointer. */
+    return node;
+}
+
+cnnf_node *cnnfi_builder_find(const cnnfi_builder *b, const char *name)
+{
+    const cnnf_graph *g = b->graph;
+    const int64_t at = cnnfi_strmap_get(&g->names, name);
+    if (at < 0) return NULL;
+    /* Insertions only ever move nodes towards the end. */
+    for (size_t i = (size_t)at; i < g->n_nodes; i++) {
+        if (!g->nodes[i]->removed && strcmp(g->nodes[i]->name, name) == 0) return g->nodes[i];
+    }
+    return NULL;
+}
+
+const char *cnnfi_builder_unique(cnnfi_builder *b, const char *base)
+{
+    if (cnnfi_strmap_get(&b->graph->names, base) < 0) return cnnfi_builder_strdup(b, base);
+    for (unsigned i = 1; !b->status; i++) {
+        const char *name = cnnfi_builder_printf(b, "%s_%u", base, i);
+        if (name && cnnfi_strmap_get(&b->graph->names, name) < 0) return name;
+    }
+    return NULL;
+}
+
+void cnnfi_builder_remove(cnnfi_builder *b, cnnf_node *node)
+{
+    if (!node || node->removed) return;
+    node->removed = true;
+    cnnfi_strmap_remove(&b->graph->names, node->name);
+}
+
+bool cnnfi_builder_rename(cnnfi_builder *b, cnnf_node *node, const char *name)
+{
+    if (b->status || !node) return false;
+    const int64_t position = cnnfi_strmap_get(&b->graph->names, node->name);
+    if (cnnfi_strmap_get(&b->graph->names, name) >= 0) {
+        cnnfi_builder_fail(b, CNNF_E_INVALID, "a node is already called '%s'", name);
+        return false;
+    }
+    const char *copy = cnnfi_builder_strdup(b, name);
+    if (!copy) return false;
+    cnnfi_strmap_remove(&b->graph->names, node->name);
+    node->name = copy;
+    return sticky(b, cnnfi_strmap_set(&b->graph->names, copy, position < 0 ? 0 : position) ? node : NULL) != NULL;
+}
+
+size_t cnnfi_builder_count(const cnnfi_builder *b)
+{
+    return b->graph->n_nodes;
+}
+
+cnnf_node *cnnfi_builder_node(const cnnfi_builder *b, size_t index)
+{
+    return b->graph->nodes[index];
+}
+
+void cnnfi_node_set_op(cnnfi_builder *b, cnnf_node *node, const char *op)
+{
+    const char *copy = node ? cnnfi_builder_strdup(b, op) : NULL;
+    if (copy) node->op = copy;
+}
+
+void cnnfi_node_set_device(cnnfi_builder *b, cnnf_node *node, const char *device)
+{
+    const char *copy = node ? cnnfi_builder_strdup(b, device) : NULL;
+    if (copy) node->device = copy;
+}
+
+static bool grow_inputs(cnnfi_builder *b, cnnf_node *node)
+{
+    if (node->n_inputs < node->input_capacity) return true;
+    const size_t capacity = node->input_capacity ? node->input_capacity * 2 : 4;
+    const char **inputs = cnnfi_builder_array(b, capacity, sizeof *inputs);
+    if (!inputs) return false;
+    if (node->n_inputs) memcpy(inputs, node->inputs, node->n_inputs * sizeof *inputs);
+    node->inputs = inputs;
+    node->input_capacity = capacity;
+    return true;
+}
+
+void cnnfi_node_add_input(cnnfi_builder *b, cnnf_node *node, const char *input)
+{
+    const char *copy = node ? cnnfi_builder_strdup(b, input) : NULL;
+    if (!copy || !grow_inputs(b, node)) return;
+    node->inputs[node->n_inputs++] = copy;
+}
+
+void cnnfi_node_add_control(cnnfi_builder *b, cnnf_node *node, const char *name)
+{
+    const char *input = node ? cnnfi_builder_printf(b, "^%s", name) : NULL;
+    if (!input || !grow_inputs(b, node)) return;
+    for (size_t i = 0; i < node->n_inputs; i++) {
+        if (strcmp(node->inputs[i], input) == 0) return;
+    }
+    node->inputs[node->n_inputs++] = input;
+}
+
+void cnnfi_node_set_input(cnnfi_builder *b, cnnf_node *node, size_t index, const char *input)
+{
+    const char *copy = node && index < node->n_inputs ? cnnfi_builder_strdup(b, input) : NULL;
+    if (copy) node->inputs[index] = copy;
+}
+
+void cnnfi_node_remove_input(cnnf_node *node, size_t index)
+{
+    if (!node || index >= node->n_inputs) return;
+    memmove(node->inputs + index, node->inputs + index + 1, (node->n_inputs - index - 1) * sizeof *node->inputs);
+    node->n_inputs--;
+}
+
+void cnnfi_node_clear_inputs(cnnf_node *node)
+{
+    if (node) node->n_inputs = 0;
+}
+
+bool cnnfi_hold_tensor(cnnfi_builder *b, const cnnf_tensor *tensor)
+{
+    cnnf_graph *g = b->graph;
+    if (b->status) return false;
+    const bool grown = cnnfi_grow(g->context, (void **)&g->tensors, &g->tensor_capacity, g->n_tensors, sizeof *g->tensors);
+    if (!sticky(b, grown ? g : NULL)) return false;
+    g->tensors[g->n_tensors++] = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)tensor);
+    return true;
+}
+
+void cnnfi_node_set_value(cnnfi_builder *b, cnnf_node *node, const cnnf_tensor *value)
+{
+    if (node && (!value || cnnfi_hold_tensor(b, value))) node->value = value;
+}
+
+void cnnfi_builder_redirect(cnnfi_builder *b, const char *from, const char *to)
+{
+    const size_t length = strlen(from);
+    const char *name;
+    size_t name_length;
+    const bool whole = cnnfi_input_parse(from, &name, &name_length) == 0 && name_length == length;
+    const char *control = cnnfi_builder_printf(b, "^%s", from);
+    char target[4096];
+    const char *to_control = cnnfi_builder_printf(b, "^%s", cnnfi_input_node(to, target, sizeof target));
+    for (size_t i = 0; !b->status && i < b->graph->n_nodes; i++) {
+        cnnf_node *node = b->graph->nodes[i];
+        for (size_t k = 0; !node->removed && k < node->n_inputs; k++) {
+            const char *input = node->inputs[k];
+            const bool zero_port = whole && strncmp(input, from, length) == 0 && strcmp(input + length, ":0") == 0;
+            if (zero_port || strcmp(input, from) == 0) cnnfi_node_set_input(b, node, k, to);
+            else if (whole && strcmp(input, control) == 0) node->inputs[k] = to_control;
+        }
+    }
+}
+
+cnnf_node *cnnfi_builder_const(cnnfi_builder *b, const char *name, const cnnf_tensor *value)
+{
+    cnnf_node *node = value ? cnnfi_builder_add(b, "Const", name) : NULL;
+    cnnfi_node_set_type(b, node, "dtype", cnnf_tensor_dtype(value));
+    cnnfi_node_set_tensor(b, node, "value", value);
+    return node;
+}
+
+static cnnf_node *const_of(cnnfi_builder *b, const char *name, cnnf_dtype dtype, int32_t rank, const void *values,
+                           size_t count)
+{
+    const int64_t dims[1] = {(int64_t)count};
+    cnnf_tensor *tensor = NULL;
+    if (b->status) return NULL;
+    b->status = cnnfi_tensor_copy(&tensor, b->graph->context, dtype, rank == 0 ? 0 : 1, dims, values, b->error);
+    cnnf_node *node = b->status ? NULL : cnnfi_builder_const(b, name, tensor);
+    cnnf_tensor_unref(tensor);
+    return node;
+}
+
+cnnf_node *cnnfi_builder_const_i32(cnnfi_builder *b, const char *name, int32_t rank, const int32_t *values, size_t count)
+{
+    return const_of(b, name, CNNF_INT32, rank, values, count);
+}
+
+cnnf_node *cnnfi_builder_const_f32(cnnfi_builder *b, const char *name, int32_t rank, const float *values, size_t count)
+{
+    return const_of(b, name, CNNF_FLOAT, rank, values, count);
+}
+
+/* ---- functions ---- */
+
+cnnfi_function *cnnfi_builder_add_function(cnnfi_builder *b, const char *name)
+{
+    cnnf_graph *g = b->graph;
+    cnnfi_function *function = cnnfi_builder_array(b, 1, sizeof *function);
+    const char *copy = cnnfi_builder_strdup(b, name);
+    if (!function || !copy) return NULL;
+    function->name = copy;
+    const bool grown =
+        cnnfi_grow(g->context, (void **)&g->functions, &b->function_capacity, g->n_functions, sizeof *g->functions);
+    if (!sticky(b, grown ? g : NULL)) return NULL;
+    g->functions[g->n_functions++] = function;
+    g->has_library = true;
+    return function;
+}
+
+cnnf_node *cnnfi_function_add(cnnfi_builder *b, cnnfi_function *function, const char *op, const char *name)
+{
+    cnnf_node *node = function ? new_node(b, op, name) : NULL;
+    if (!node) return NULL;
+    if ((function->n_nodes & (function->n_nodes - 1)) == 0) { /* a power of two, or none: full */
+        cnnf_node **nodes = cnnfi_builder_array(b, function->n_nodes ? function->n_nodes * 2 : 1, sizeof *nodes);
+        if (!nodes) return NULL;
+        if (function->n_nodes) memcpy(nodes, function->nodes, function->n_nodes * sizeof *nodes);
+        function->nodes = nodes;
+    }
+    function->nodes[function->n_nodes++] = node;
+    return node;
+}
+
+const cnnfi_function *cnnfi_graph_function(const cnnf_graph *graph, const char *name)
+{
+    for (size_t i = 0; i < graph->n_functions; i++) {
+        if (strcmp(graph->functions[i]->name, name) == 0) return graph->functions[i];
+    }
+    return NULL;
+}
+
+/* ---- declared inputs, outputs, variables ---- */
+
+static const char **copy_names(cnnfi_builder *b, const char *const *names, size_t count)
+{
+    const char **copy = cnnfi_builder_array(b, count, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) copy[i] = cnnfi_builder_strdup(b, names[i]);
+    return copy;
+}
+
+void cnnfi_builder_set_io(cnnfi_builder *b, const char *const *inputs, size_t n_inputs, const char *const *outputs,
+                          size_t n_outputs)
+{
+    cnnfi_meta *meta = &b->graph->meta;
+    const char **in = copy_names(b, inputs, n_inputs), **out = copy_names(b, outputs, n_outputs);
+    if (b->status) return;
+    meta->inputs = in;
+    meta->n_inputs = n_inputs;
+    meta->outputs = out;
+    meta->n_outputs = n_outputs;
+}
+
+void cnnfi_builder_add_variable(cnnfi_builder *b, const cnnfi_variable_def *variable)
+{
+    cnnfi_meta *meta = &b->graph->meta;
+    const size_t n = meta->n_variables;
+    if ((n & (n - 1)) == 0) {
+        cnnfi_variable_def *grown = cnnfi_builder_array(b, n ? n * 2 : 1, sizeof *grown);
+        if (!grown) return;
+        if (n) memcpy(grown, meta->variables, n * sizeof *grown);
+        meta->variables = grown;
+    }
+    const cnnfi_variable_def copy = {
+        .variable_name = cnnfi_builder_strdup(b, variable->variable_name),
+        .initial_value_name = cnnfi_builder_strdup(b, variable->initial_value_name),
+        .initializer_name = cnnfi_builder_strdup(b, variable->initializer_name),
+        .snapshot_name = cnnfi_builder_strdup(b, variable->snapshot_name),
+        .is_resource = variable->is_resource,
+        .trainable = variable->trainable,
+    };
+    if (b->status) return;
+    meta->variables[n] = copy;
+    meta->n_variables = n + 1;
+}
+
+void cnnfi_builder_set_versions(cnnfi_builder *b, int32_t producer, int32_t min_consumer)
+{
+    b->graph->versions.present = true;
+    b->graph->versions.producer = producer;
+    b->graph->versions.min_consumer = min_consumer;
+}
+
+/* ---- publishing ---- */
+
+static void compact(cnnf_graph *g)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        if (!g->nodes[i]->removed) g->nodes[kept++] = g->nodes[i];
+    }
+    g->n_nodes = kept;
+}
+
+static cnnf_status index_names(cnnf_graph *g, cnnf_error *error)
+{
+    cnnfi_strmap_free(&g->names);
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        g->nodes[i]->index = (int32_t)i;
+        if (!cnnfi_strmap_set(&g->names, g->nodes[i]->name, (int64_t)i)) return cnnfi_fail_nomem(error);
+    }
+    return CNNF_OK;
+}
+
+static cnnf_status resolve_inputs(cnnf_graph *g, cnnf_node *node, cnnf_error *error)
+{
+    cnnfi_edge *edges = cnnfi_arena_array(&g->arena, node->n_inputs, sizeof *edges);
+    if (!edges) return cnnfi_fail_nomem(error);
+    for (size_t k = 0; k < node->n_inputs; k++) {
+        const char *name;
+        size_t length;
+        const int32_t port = cnnfi_input_parse(node->inputs[k], &name, &length);
+        const int64_t at = cnnfi_strmap_get_n(&g->names, name, length);
+        if (at < 0 || port < CNNFI_PORT_CONTROL) {
+            cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': input %zu '%s' names no node", node->name, k, node->inputs[k]);
+            cnnfi_error_set_node(error, node->name);
+            return CNNF_E_CORRUPT;
+        }
+        edges[k] = (cnnfi_edge){.node = (int32_t)at, .port = port};
+    }
+    node->edges = edges;
+    return CNNF_OK;
+}
+
+static cnnf_status seal(cnnf_graph *g, cnnf_error *error)
+{
+    compact(g);
+    CNNFI_TRY(index_names(g, error));
+    for (size_t i = 0; i < g->n_nodes; i++) CNNFI_TRY(resolve_inputs(g, g->nodes[i], error));
+    return CNNF_OK;
+}
+
+cnnf_status cnnfi_builder_publish(cnnf_graph **out, cnnfi_builder *b, cnnf_error *error)
+{
+    *out = NULL;
+    cnnf_status status = b->status;
+    if (status) cnnfi_error_copy(error, b->error);
+    else status = seal(b->graph, error);
+    if (!status) *out = cnnf_graph_ref(b->graph);
+    cnnfi_builder_free(b);
+    return status;
+}
