@@ -47,11 +47,15 @@ typedef struct cnnfi_keras_call {
     cnnfi_keras_ref *inputs;
     bool input_is_list;       /* called with a list: layer([a, b]) */
     const cnnfi_json *kwargs; /* as in inbound_nodes; TFOpLambda's arguments; nullable */
+    size_t n_named;           /* tensors among the keyword arguments: y of tf.math.add(x, y=...) */
+    cnnfi_keras_ref *named;   /* they order the graph as inputs do */
+    const char **names;
 } cnnfi_keras_call;
 
 struct cnnfi_keras_layer {
     const char *class_name; /* normalised: aliases and --map_layer applied (Convolution2D -> Conv2D) */
     const char *stored_class; /* as in the file, for messages */
+    bool operation;           /* Keras 3: a function of keras.ops (Add, GetItem, ...) and no layer of that class */
     const char *name;
     const cnnfi_json *config; /* the layer's config object, Keras 2 field names (older ones renamed on reading) */
     size_t n_calls;
@@ -88,11 +92,19 @@ typedef struct cnnfi_keras_model {
     size_t n_optimizer_weights;
     cnnfi_keras_weight *optimizer_weights; /* names from optimizer_weights' weight_names, in order */
     cnnfi_json_doc *documents[4]; /* owned JSON */
+    size_t n_documents;
     cnnf_tensor **tensors;        /* references held */
     size_t n_tensors, tensor_capacity;
 } cnnfi_keras_model;
 
+/* An empty model that keeps a reference to the context. */
+cnnf_status cnnfi_keras_model_new(cnnfi_keras_model **out, cnnf_context *context, const char *path, cnnf_error *error);
 void cnnfi_keras_model_free(cnnfi_keras_model *model); /* NULL is allowed */
+/* Takes the tensor, also on failure. */
+cnnf_status cnnfi_keras_model_hold(cnnfi_keras_model *model, cnnf_tensor *tensor, cnnf_error *error);
+/* Parses JSON that lives as long as the model. */
+cnnf_status cnnfi_keras_model_json(cnnfi_json_doc **out, cnnfi_keras_model *model, const char *text, size_t size,
+                                   const char *what, cnnf_error *error);
 
 /* "layer 'conv2d' (Conv2D): ..." */
 cnnf_status cnnfi_keras_fail(cnnf_error *error, cnnf_status code, const cnnfi_keras_layer *layer, const char *format, ...)
