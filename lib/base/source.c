@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/source.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct cnnfi_source {
     void *user;
     int fd;                /* -1: memory */
     bool temporary;        /* ours alone: nobody else can change it */
+    bool absent;           /* there is no such file */
     cnnfi_file_id id;
 };
 
@@ -119,6 +121,15 @@ cnnf_status cnnfi_source_temp(cnnfi_source **out, cnnf_context *context, const c
     return CNNF_OK;
 }
 
+cnnf_status cnnfi_source_absent(cnnfi_source **out, cnnf_context *context, const char *name, cnnf_error *error)
+{
+    *out = NULL;
+    CNNFI_TRY(source_new(out, context, name, error));
+    (*out)->absent = true;
+    (*out)->size = INT64_MAX;
+    return CNNF_OK;
+}
+
 cnnf_status cnnfi_source_append(cnnfi_source *source, const void *data, size_t size, cnnf_error *error)
 {
     const uint64_t total = source->size + size;
@@ -196,6 +207,7 @@ cnnf_status cnnfi_source_read(const cnnfi_source *source, uint64_t offset, void 
         cnnfi_error_set_offset(error, (int64_t)offset);
         return CNNF_E_IO;
     }
+    if (source->absent) return fail_os(error, source->name, "cannot open", ENOENT);
     if (!size) return CNNF_OK;
     if (source->memory) {
         memcpy(data, source->memory + offset, size);

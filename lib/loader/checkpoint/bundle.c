@@ -29,9 +29,9 @@ typedef struct bundle_entry {
 } bundle_entry;
 
 typedef struct shard {
-    cnnfi_source *source; /* NULL: not opened yet, or lost */
+    cnnfi_source *source; /* NULL: not opened yet */
     const char *path;
-    bool lost;
+    bool lost; /* there is no such file: its tensors have names, dtypes and shapes, and no bytes */
 } shard;
 
 typedef struct bundle {
@@ -177,6 +177,7 @@ static int compare_entries(const void *a, const void *b)
 
 /* ---- the shards ---- */
 
+/* A shard is opened when the first entry needs it. */
 static cnnf_status open_shard(shard **out, bundle *b, int64_t index, cnnf_error *error)
 {
     shard *s = *out = &b->shards[index];
@@ -185,7 +186,8 @@ static cnnf_status open_shard(shard **out, bundle *b, int64_t index, cnnf_error 
                                  b->n_shards);
     if (!s->path) return cnnfi_fail_nomem(error);
     s->lost = !cnnfi_os_exists(s->path);
-    return s->lost ? CNNF_OK : cnnfi_source_open(&s->source, b->context, s->path, error);
+    return s->lost ? cnnfi_source_absent(&s->source, b->context, s->path, error)
+                   : cnnfi_source_open(&s->source, b->context, s->path, error);
 }
 
 static cnnf_status check_place(const bundle_entry *e, const shard *s, const char *name, cnnf_error *error)
@@ -225,20 +227,10 @@ static cnnf_status read_string_entry(cnnf_tensor **out, const bundle_entry *e, c
     return status;
 }
 
-/* A lost shard's tensors have a name, a dtype and a shape: a range of an empty source. */
-static cnnf_status lost_tensor(cnnf_tensor **out, const bundle_entry *e, const bundle *b, const shard *s,
-                               cnnf_error *error)
-{
-    if (e->dtype == CNNF_STRING)
-        return cnnfi_fail(error, CNNF_E_IO, "%s: cannot open: No such file or directory", s->path);
-    return cnnfi_tensor_splat(out, b->context, e->dtype, e->shape.rank, e->shape.dims, 0, error);
-}
-
 static cnnf_status whole_tensor(cnnf_tensor **out, const bundle_entry *e, bundle *b, const shard *s, const char *name,
                                 cnnf_error *error)
 {
     CNNFI_TRY(check_size(e, b, name, error));
-    if (s->lost) return lost_tensor(out, e, b, s, error);
     CNNFI_TRY(check_place(e, s, name, error));
     if (e->dtype == CNNF_STRING) return read_string_entry(out, e, b, s, name, error);
     return cnnfi_tensor_range(out, b->context, e->dtype, e->shape.rank, e->shape.dims, s->source, (uint64_t)e->offset,
@@ -278,8 +270,6 @@ static cnnf_status place_slice(uint8_t *bytes, bundle *b, const bundle_entry *wh
     cnnf_tensor *range = NULL, *loaded = NULL;
     shard *s;
     cnnf_status status = open_shard(&s, b, part->shard, error);
-    if (status == CNNF_OK && s->lost)
-        status = cnnfi_fail(error, CNNF_E_IO, "%s: cannot open: No such file or directory", s->path);
     if (status == CNNF_OK) status = whole_tensor(&range, part, b, s, name, error);
     if (status == CNNF_OK) status = cnnf_tensor_load(&loaded, range, error);
     if (status == CNNF_OK)

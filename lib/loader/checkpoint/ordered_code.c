@@ -29,7 +29,7 @@ static void put_string(cnnfi_strbuf *key, const char *text)
 static void put_signed(cnnfi_strbuf *key, int64_t value)
 {
     const uint64_t magnitude = value < 0 ? ~(uint64_t)value : (uint64_t)value;
-    uint8_t bytes[10], header[2] = {0, 0};
+    uint8_t bytes[10], header[2];
     size_t bits = 0;
     while (bits < 64 && magnitude >> bits)
         bits++;
@@ -39,7 +39,7 @@ static void put_signed(cnnfi_strbuf *key, int64_t value)
     const uint32_t ones = 0xffffu & ~(0xffffu >> length);
     header[0] = (uint8_t)(ones >> 8);
     header[1] = (uint8_t)ones;
-    bytes[10 - length] ^= length == 1 ? 0x80 : header[0];
+    bytes[10 - length] ^= header[0];
     if (length > 1) bytes[11 - length] ^= header[1];
     cnnfi_strbuf_add(key, bytes + 10 - length, length);
 }

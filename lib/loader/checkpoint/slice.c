@@ -35,6 +35,7 @@ static cnnf_status count_dims(size_t *rank, const cnnfi_arena *arena, cnnfi_byte
             return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: '%s': unknown rank", file, tensor);
     }
     if (more < 0) return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: '%s': bad shape message", file, tensor);
+    if (*rank > CNNFI_MAX_RANK) return cnnfi_fail(error, CNNF_E_LIMIT, "%s: '%s': rank %zu", file, tensor, *rank);
     return cnnfi_check_limit(arena->context, CNNF_LIMIT_RANK, *rank, tensor, error);
 }
 

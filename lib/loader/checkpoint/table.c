@@ -41,8 +41,6 @@ typedef struct reader {
 } reader;
 
 /* Records "<file>: table: ..." . */
-#define fail_at(r, code, ...) fail_at(r, code, __VA_ARGS__)
-
 __attribute__((format(printf, 3, 4))) static cnnf_status fail_at(const reader *r, cnnf_status code, const char *format,
                                                                  ...)
 {
@@ -163,12 +161,12 @@ typedef cnnf_status (*entry_fn)(reader *r, cnnfi_bytes key, cnnfi_bytes value);
 
 static cnnf_status walk_entries(reader *r, const block *b, cnnfi_strbuf *key, entry_fn entry)
 {
-    size_t end;
+    size_t end = 0;
     CNNFI_TRY(entries_end(r, b, &end));
     cnnfi_cursor c = cnnfi_cursor_of(b->data, end);
     while (cnnfi_cursor_left(&c) > 0) {
-        entry_head head;
-        cnnfi_bytes tail, value;
+        entry_head head = {0, 0, 0};
+        cnnfi_bytes tail = {0}, value = {0};
         CNNFI_TRY(read_head(r, b, &c, key->size, &head));
         cnnfi_read_bytes(&c, (size_t)head.tail, &tail);
         cnnfi_read_bytes(&c, (size_t)head.value, &value);
