@@ -7,7 +7,5 @@
 
 /* versions, library and graph extras, meta */
 void cnnfi_copy_graph_fields(cnnfi_builder *b, const cnnf_graph *graph);
-/* One more reference to a tensor, released with the graph. */
-bool cnnfi_hold_tensor(cnnfi_builder *b, const cnnf_tensor *tensor);
 
 #endif

@@ -80,6 +80,7 @@ typedef struct cnnfi_function {
 /* VersionDef; present = the message was there. */
 typedef struct cnnfi_versions {
     bool present;
+    int32_t version; /* GraphDef.version, what there was before VersionDef; written when not 0 */
     int32_t producer, min_consumer;
     size_t n_bad_consumers;
     int32_t *bad_consumers;
@@ -138,6 +139,9 @@ cnnf_status cnnfi_builder_publish(cnnf_graph **out, cnnfi_builder *builder, cnnf
 void cnnfi_builder_fail(cnnfi_builder *b, cnnf_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 cnnf_status cnnfi_builder_status(const cnnfi_builder *b);
+
+/* One more reference to a tensor, released with the graph: for attributes filled by hand. */
+bool cnnfi_hold_tensor(cnnfi_builder *b, const cnnf_tensor *tensor);
 
 /* Strings in the graph's arena; NULL after a failure. */
 const char *cnnfi_builder_strdup(cnnfi_builder *b, const char *text);

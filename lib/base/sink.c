@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/sink.h"
+
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/os.h"
+
+/* Small writes are gathered; what is larger goes straight through. */
+#define SINK_BUFFER_BYTES ((size_t)64 * 1024)
+#define TEMP_NAME_BYTES 4096
+
+typedef struct sink_kind sink_kind;
+
+struct cnnfi_sink {
+    const sink_kind *kind;
+    cnnf_context *context; /* a reference */
+    uint64_t written;
+    bool committed;
+    cnnf_progress_fn progress;
+    void *progress_user;
+    uint64_t progress_total;
+
+    uint8_t *gathered; /* SINK_BUFFER_BYTES; file and callback */
+    size_t n_gathered;
+
+    char *path, *temp_name; /* file: temp_name NULL once it is gone */
+    int fd;
+    bool fsync;
+
+    uint8_t *bytes; /* buffer */
+    size_t capacity;
+
+    int32_t (*write)(const void *, size_t, void *); /* callback */
+    void *user;
+};
+
+struct sink_kind {
+    cnnf_status (*put)(cnnfi_sink *sink, const void *data, size_t size, cnnf_error *error);
+    cnnf_status (*commit)(cnnfi_sink *sink, cnnf_error *error);
+};
+
+static cnnf_status io_failure(cnnfi_sink *sink, int code, const char *doing, cnnf_error *error)
+{
+    cnnf_status status = cnnfi_fail(error, CNNF_E_IO, "%s: cannot %s: %s", sink->path, doing, cnnfi_os_error(code));
+    cnnfi_error_set_where(error, sink->path);
+    return status;
+}
+
+/* ---- file ---- */
+
+static cnnf_status file_put(cnnfi_sink *sink, const void *data, size_t size, cnnf_error *error)
+{
+    int code = cnnfi_os_write(sink->fd, data, size);
+    return code == 0 ? CNNF_OK : io_failure(sink, code, "write", error);
+}
+
+static cnnf_status file_commit(cnnfi_sink *sink, cnnf_error *error)
+{
+    int code = sink->fsync ? cnnfi_os_fsync(sink->fd) : 0;
+    if (code != 0) return io_failure(sink, code, "flush", error);
+    code = cnnfi_os_rename(sink->temp_name, sink->path);
+    if (code != 0) return io_failure(sink, code, "replace", error);
+    cnnfi_free(sink->context, sink->temp_name);
+    sink->temp_name = NULL;
+    code = sink->fsync ? cnnfi_os_fsync_folder(sink->path) : 0;
+    return code == 0 ? CNNF_OK : io_failure(sink, code, "flush the folder", error);
+}
+
+/* ---- growing buffer ---- */
+
+static cnnf_status buffer_put(cnnfi_sink *sink, const void *data, size_t size, cnnf_error *error)
+{
+    size_t used = (size_t)sink->written;
+    if (size > SIZE_MAX / 2 - used) return cnnfi_fail_nomem(error);
+    if (used + size > sink->capacity) {
+        size_t capacity = used + size > 2 * sink->capacity ? used + size : 2 * sink->capacity;
+        uint8_t *bytes = (uint8_t *)cnnfi_realloc(sink->context, sink->bytes, capacity);
+        if (bytes == NULL) return cnnfi_fail_nomem(error);
+        sink->bytes = bytes;
+        sink->capacity = capacity;
+    }
+    memcpy(sink->bytes + used, data, size);
+    return CNNF_OK;
+}
+
+/* ---- callback ---- */
+
+static cnnf_status callback_put(cnnfi_sink *sink, const void *data, size_t size, cnnf_error *error)
+{
+    if (sink->write(data, size, sink->user) == 0) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_IO, "the output callback stopped after %llu bytes",
+                      (unsigned long long)sink->written);
+}
+
+static cnnf_status nothing_to_commit(cnnfi_sink *sink, cnnf_error *error)
+{
+    return CNNF_OK;
+}
+
+static const sink_kind file_kind = {file_put, file_commit};
+static const sink_kind buffer_kind = {buffer_put, nothing_to_commit};
+static const sink_kind callback_kind = {callback_put, nothing_to_commit};
+
+/* ---- common ---- */
+
+static cnnfi_sink *sink_new(cnnf_context *context, const sink_kind *kind)
+{
+    cnnfi_sink *sink = (cnnfi_sink *)cnnfi_calloc(context, 1, sizeof *sink);
+    if (sink == NULL) return NULL;
+    sink->kind = kind;
+    sink->fd = -1;
+    sink->context = cnnf_context_ref(context);
+    if (kind == &buffer_kind) return sink;
+    sink->gathered = (uint8_t *)cnnfi_malloc(context, SINK_BUFFER_BYTES);
+    if (sink->gathered != NULL) return sink;
+    cnnfi_sink_free(sink);
+    return NULL;
+}
+
+cnnf_status cnnfi_sink_file(cnnfi_sink **out, cnnf_context *context, const char *path, bool fsync, cnnf_error *error)
+{
+    *out = NULL;
+    cnnfi_sink *sink = sink_new(context, &file_kind);
+    if (sink == NULL) return cnnfi_fail_nomem(error);
+    char *temp_name = NULL;
+    int code;
+    cnnf_status status = CNNF_E_NOMEM;
+    sink->fsync = fsync;
+    sink->path = cnnfi_strdup(context, path);
+    temp_name = (char *)cnnfi_malloc(context, TEMP_NAME_BYTES);
+    if (sink->path == NULL || temp_name == NULL) {
+        cnnfi_fail_nomem(error);
+        goto done;
+    }
+    code = cnnfi_os_is_folder(path) ? -1 : cnnfi_os_open_temp(path, temp_name, TEMP_NAME_BYTES, &sink->fd);
+    if (code < 0) {
+        status = cnnfi_fail(error, CNNF_E_IO, "%s: cannot create: it is a folder", path);
+        goto done;
+    }
+    if (code > 0) {
+        status = io_failure(sink, code, "create", error);
+        goto done;
+    }
+    sink->temp_name = temp_name;
+    temp_name = NULL;
+    code = cnnfi_os_copy_mode(sink->fd, path);
+    if (code != 0) {
+        status = io_failure(sink, code, "set the mode of", error);
+        goto done;
+    }
+    *out = sink;
+    return CNNF_OK;
+done:
+    cnnfi_free(context, temp_name);
+    cnnfi_sink_free(sink);
+    return status;
+}
+
+cnnf_status cnnfi_sink_buffer(cnnfi_sink **out, cnnf_context *context, cnnf_error *error)
+{
+    *out = sink_new(context, &buffer_kind);
+    return *out != NULL ? CNNF_OK : cnnfi_fail_nomem(error);
+}
+
+cnnf_status cnnfi_sink_callback(cnnfi_sink **out, cnnf_context *context, int32_t (*write)(const void *, size_t, void *),
+                                void *user, cnnf_error *error)
+{
+    *out = sink_new(context, &callback_kind);
+    if (*out == NULL) return cnnfi_fail_nomem(error);
+    (*out)->write = write;
+    (*out)->user = user;
+    return CNNF_OK;
+}
+
+void cnnfi_sink_set_progress(cnnfi_sink *sink, cnnf_progress_fn progress, void *user, uint64_t total)
+{
+    sink->progress = progress;
+    sink->progress_user = user;
+    sink->progress_total = total;
+}
+
+cnnf_status cnnfi_sink_flush(cnnfi_sink *sink, cnnf_error *error)
+{
+    if (sink->n_gathered == 0) return CNNF_OK;
+    CNNFI_TRY(sink->kind->put(sink, sink->gathered, sink->n_gathered, error));
+    sink->n_gathered = 0;
+    if (sink->progress != NULL && sink->progress(sink->written, sink->progress_total, sink->progress_user) != 0)
+        return cnnfi_fail(error, CNNF_E_CANCELLED, "cancelled while writing");
+    return CNNF_OK;
+}
+
+/* Past the gathering buffer, in pieces so that progress is heard of often enough. */
+static cnnf_status put_through(cnnfi_sink *sink, const uint8_t *data, size_t size, cnnf_error *error)
+{
+    while (size > 0) {
+        size_t piece = sink->gathered != NULL && size > 4 * SINK_BUFFER_BYTES ? 4 * SINK_BUFFER_BYTES : size;
+        CNNFI_TRY(sink->kind->put(sink, data, piece, error));
+        sink->written += piece;
+        data += piece;
+        size -= piece;
+        if (sink->progress != NULL && sink->progress(sink->written, sink->progress_total, sink->progress_user) != 0)
+            return cnnfi_fail(error, CNNF_E_CANCELLED, "cancelled while writing");
+    }
+    return CNNF_OK;
+}
+
+cnnf_status cnnfi_sink_write(cnnfi_sink *sink, const void *data, size_t size, cnnf_error *error)
+{
+    if (size == 0) return CNNF_OK;
+    if (sink->gathered == NULL) return put_through(sink, (const uint8_t *)data, size, error);
+    if (size > SINK_BUFFER_BYTES - sink->n_gathered) CNNFI_TRY(cnnfi_sink_flush(sink, error));
+    if (size >= SINK_BUFFER_BYTES) return put_through(sink, (const uint8_t *)data, size, error);
+    memcpy(sink->gathered + sink->n_gathered, data, size);
+    sink->n_gathered += size;
+    sink->written += size;
+    return CNNF_OK;
+}
+
+uint64_t cnnfi_sink_written(const cnnfi_sink *sink)
+{
+    return sink->written;
+}
+
+cnnf_status cnnfi_sink_commit(cnnfi_sink *sink, cnnf_error *error)
+{
+    CNNFI_TRY(cnnfi_sink_flush(sink, error));
+    CNNFI_TRY(sink->kind->commit(sink, error));
+    sink->committed = true;
+    return CNNF_OK;
+}
+
+cnnf_status cnnfi_sink_take_buffer(cnnfi_sink *sink, cnnf_buffer **out, cnnf_error *error)
+{
+    *out = NULL;
+    if (sink->kind != &buffer_kind || !sink->committed)
+        return cnnfi_fail(error, CNNF_E_INTERNAL, "sink: no committed buffer to take");
+    *out = cnnfi_buffer_new(sink->context, (size_t)sink->written);
+    if (*out == NULL) return cnnfi_fail_nomem(error);
+    if (sink->written > 0) memcpy(cnnfi_buffer_mut(*out), sink->bytes, (size_t)sink->written);
+    return CNNF_OK;
+}
+
+void cnnfi_sink_free(cnnfi_sink *sink)
+{
+    if (sink == NULL) return;
+    cnnf_context *context = sink->context;
+    if (sink->fd >= 0) cnnfi_os_close(sink->fd);
+    if (sink->temp_name != NULL) cnnfi_os_unlink(sink->temp_name);
+    cnnfi_free(context, sink->temp_name);
+    cnnfi_free(context, sink->path);
+    cnnfi_free(context, sink->bytes);
+    cnnfi_free(context, sink->gathered);
+    cnnfi_free(context, sink);
+    cnnf_context_unref(context);
+}

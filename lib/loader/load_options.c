@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loader/load_options.h"
+
+#include "base/context.h"
+#include "base/error.h"
+
+static char no_suffix[] = "";
+static const cnnf_load_options defaults = {.name_suffix = no_suffix, .training_state = true};
+
+const cnnf_load_options *cnnfi_load_defaults(void)
+{
+    return &defaults;
+}
+
+cnnf_status cnnfi_load_progress(const cnnf_load_options *options, uint64_t done, uint64_t total, cnnf_error *error)
+{
+    if (options == NULL || options->progress == NULL) return CNNF_OK;
+    if (options->progress(done, total, options->progress_user) == 0) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_CANCELLED, "cancelled while loading");
+}
+
+cnnf_status cnnf_load_options_new(cnnf_load_options **out, cnnf_context *context, cnnf_error *error)
+{
+    if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_options_new: out is NULL");
+    *out = NULL;
+    if (context == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_options_new: context is NULL");
+    cnnf_load_options *options = (cnnf_load_options *)cnnfi_malloc(context, sizeof *options);
+    if (options == NULL) return cnnfi_fail_nomem(error);
+    *options = defaults;
+    options->context = cnnf_context_ref(context);
+    options->name_suffix = cnnfi_strdup(context, "");
+    if (options->name_suffix == NULL) {
+        cnnf_load_options_free(options);
+        return cnnfi_fail_nomem(error);
+    }
+    *out = options;
+    return CNNF_OK;
+}
+
+static void names_free(cnnf_context *context, cnnfi_names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        cnnfi_free(context, names->names[i]);
+    cnnfi_free(context, names->names);
+}
+
+void cnnf_load_options_free(cnnf_load_options *options)
+{
+    if (options == NULL) return;
+    cnnf_context *context = options->context;
+    cnnfi_free(context, options->name_suffix);
+    cnnfi_free(context, options->architecture_file);
+    cnnfi_free(context, options->signature);
+    names_free(context, &options->map_from);
+    names_free(context, &options->map_to);
+    names_free(context, &options->drop_layers);
+    names_free(context, &options->tags);
+    cnnfi_free(context, options);
+    cnnf_context_unref(context);
+}
+
+static cnnf_status set_text(cnnf_load_options *options, char **slot, const char *text)
+{
+    char *copy = cnnfi_strdup(options->context, text);
+    if (copy == NULL) return CNNF_E_NOMEM;
+    cnnfi_free(options->context, *slot);
+    *slot = copy;
+    return CNNF_OK;
+}
+
+static cnnf_status add_name(cnnf_load_options *options, cnnfi_names *names, const char *name)
+{
+    if (!cnnfi_grow(options->context, (void **)&names->names, &names->capacity, names->count, sizeof *names->names))
+        return CNNF_E_NOMEM;
+    char *copy = cnnfi_strdup(options->context, name);
+    if (copy == NULL) return CNNF_E_NOMEM;
+    names->names[names->count++] = copy;
+    return CNNF_OK;
+}
+
+cnnf_status cnnf_load_options_set_name_suffix(cnnf_load_options *options, const char *suffix)
+{
+    if (options == NULL || suffix == NULL) return CNNF_E_INVALID;
+    return set_text(options, &options->name_suffix, suffix);
+}
+
+cnnf_status cnnf_load_options_set_variables(cnnf_load_options *options, int32_t variables)
+{
+    if (options == NULL || variables < CNNF_VARIABLES_AUTO || variables > CNNF_VARIABLES_RESOURCE)
+        return CNNF_E_INVALID;
+    options->variables = variables;
+    return CNNF_OK;
+}
+
+cnnf_status cnnf_load_options_set_training_state(cnnf_load_options *options, int32_t keep)
+{
+    if (options == NULL) return CNNF_E_INVALID;
+    options->training_state = keep != 0;
+    return CNNF_OK;
+}
+
+cnnf_status cnnf_load_options_set_architecture_file(cnnf_load_options *options, const char *path)
+{
+    if (options == NULL || path == NULL) return CNNF_E_INVALID;
+    return set_text(options, &options->architecture_file, path);
+}
+
+cnnf_status cnnf_load_options_map_layer(cnnf_load_options *options, const char *from, const char *to)
+{
+    if (options == NULL || from == NULL || to == NULL) return CNNF_E_INVALID;
+    cnnf_status status = add_name(options, &options->map_from, from);
+    if (status == CNNF_OK) status = add_name(options, &options->map_to, to);
+    if (status != CNNF_OK && options->map_from.count > options->map_to.count)
+        cnnfi_free(options->context, options->map_from.names[--options->map_from.count]);
+    return status;
+}
+
+cnnf_status cnnf_load_options_drop_layer(cnnf_load_options *options, const char *name)
+{
+    if (options == NULL || name == NULL) return CNNF_E_INVALID;
+    return add_name(options, &options->drop_layers, name);
+}
+
+cnnf_status cnnf_load_options_add_tag(cnnf_load_options *options, const char *tag)
+{
+    if (options == NULL || tag == NULL) return CNNF_E_INVALID;
+    return add_name(options, &options->tags, tag);
+}
+
+cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options, const char *signature)
+{
+    if (options == NULL || signature == NULL) return CNNF_E_INVALID;
+    return set_text(options, &options->signature, signature);
+}
+
+cnnf_status cnnf_load_options_set_progress(cnnf_load_options *options, cnnf_progress_fn progress, void *user)
+{
+    if (options == NULL) return CNNF_E_INVALID;
+    options->progress = progress;
+    options->progress_user = user;
+    return CNNF_OK;
+}

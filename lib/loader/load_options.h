@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cnnf_load_options from inside. */
+#ifndef CNNFI_LOADER_LOAD_OPTIONS_H
+#define CNNFI_LOADER_LOAD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cnnfreeze/loader.h>
+
+/* Strings in the order they were given. */
+typedef struct cnnfi_names {
+    size_t count, capacity;
+    char **names; /* owned */
+} cnnfi_names;
+
+struct cnnf_load_options {
+    cnnf_context *context;   /* a reference */
+    char *name_suffix;       /* "" */
+    int32_t variables;       /* CNNF_VARIABLES_* */
+    bool training_state;     /* true */
+    char *architecture_file; /* NULL: none */
+    cnnfi_names map_from, map_to; /* pairs */
+    cnnfi_names drop_layers;
+    cnnfi_names tags; /* none: "serve" */
+    char *signature;  /* NULL: "serving_default", else the only one */
+    cnnf_progress_fn progress;
+    void *progress_user;
+};
+
+/* What NULL options mean; static. */
+const cnnf_load_options *cnnfi_load_defaults(void);
+/* Reports progress when it is wanted. CNNF_E_CANCELLED. options NULL: nothing. */
+cnnf_status cnnfi_load_progress(const cnnf_load_options *options, uint64_t done, uint64_t total, cnnf_error *error);
+
+#endif
