@@ -12,7 +12,7 @@
 typedef struct reader {
     cnnfi_keras_model *model;
     cnnfi_json_doc *doc;
-    const cnnfi_keras_options *options;
+    const cnnf_load_options *options;
     cnnf_error *error;
     size_t n_layers; /* of all containers, against the limit */
 } reader;
@@ -60,15 +60,15 @@ static bool is_wrapper_class(const char *class_name)
 
 static const char *mapped_class(const reader *r, const char *class_name)
 {
-    for (size_t i = 0; r->options && i < r->options->n_maps; i++)
-        if (strcmp(r->options->map_from[i], class_name) == 0) return r->options->map_to[i];
+    for (size_t i = 0; r->options && i < r->options->map_from.count; i++)
+        if (strcmp(r->options->map_from.names[i], class_name) == 0) return r->options->map_to.names[i];
     return cnnfi_keras_class_alias(class_name);
 }
 
 static bool dropped(const reader *r, const char *name)
 {
-    for (size_t i = 0; r->options && i < r->options->n_drops; i++)
-        if (strcmp(r->options->drops[i], name) == 0) return true;
+    for (size_t i = 0; r->options && i < r->options->drop_layers.count; i++)
+        if (strcmp(r->options->drop_layers.names[i], name) == 0) return true;
     return false;
 }
 
@@ -95,6 +95,12 @@ static cnnf_status read_parts(reader *r, cnnfi_keras_layer *layer, const cnnfi_j
     return read_layer(r, layer->wrapped, cnnfi_json_get(config, "layer"));
 }
 
+/* Members are read by position, which is slow in objects as large as nobody writes them. */
+static cnnf_status check_fields(reader *r, const cnnfi_json *object)
+{
+    return cnnfi_check_limit(r->model->context, CNNF_LIMIT_ATTRS, cnnfi_json_size(object), "fields of a config", r->error);
+}
+
 static cnnf_status name_layer(reader *r, cnnfi_keras_layer *layer, const cnnfi_json *object, const cnnfi_json *config)
 {
     const char *name = cnnfi_json_string(cnnfi_json_get(object, "name"), NULL);
@@ -118,6 +124,7 @@ static cnnf_status read_layer(reader *r, cnnfi_keras_layer *layer, const cnnfi_j
     layer->config = config;
     CNNFI_TRY(name_layer(r, layer, object, config));
     layer->identity = dropped(r, layer->name);
+    if (cnnfi_json_is_object(config)) CNNFI_TRY(check_fields(r, config));
     if (cnnfi_json_is_object(config) && !cnnfi_keras_normalise_config(r->doc, layer->class_name, cnnfi_json_mut(r->doc, config)))
         return cnnfi_fail_nomem(r->error);
     if (r->model->keras_major == 0 && cnnfi_keras_is_keras1_config(config)) r->model->keras_major = 1;
@@ -190,6 +197,7 @@ static cnnf_status read_kwargs(reader *r, const scope *s, cnnfi_keras_call *call
 {
     size_t n = cnnfi_json_size(kwargs);
     if (!cnnfi_json_is_object(kwargs) || n == 0) return CNNF_OK;
+    CNNFI_TRY(check_fields(r, kwargs));
     call->kwargs = kwargs;
     call->named = array(r, n, sizeof *call->named);
     call->names = array(r, n, sizeof *call->names);
@@ -232,6 +240,7 @@ static cnnf_status read_node_data(reader *r, const scope *s, cnnfi_keras_call *c
 {
     bool alone = is_history(data), dict = cnnfi_json_is_object(data);
     size_t n = alone ? 1 : cnnfi_json_size(data);
+    if (dict) CNNFI_TRY(check_fields(r, data));
     call->input_is_list = n > 1;
     call->inputs = array(r, n, sizeof *call->inputs);
     if (!call->inputs) return cnnfi_fail_nomem(r->error);
@@ -377,6 +386,7 @@ static cnnf_status read_ends(reader *r, const scope *s, const cnnfi_json *ends, 
 {
     bool alone = is_history(ends), dict = cnnfi_json_is_object(ends);
     *count = alone ? 1 : cnnfi_json_size(ends);
+    if (dict) CNNFI_TRY(check_fields(r, ends));
     *out = array(r, *count, sizeof **out);
     if (!*out) return cnnfi_fail_nomem(r->error);
     for (size_t i = 0; i < *count; i++) {
@@ -516,7 +526,7 @@ static cnnf_status read_container(reader *r, cnnfi_keras_container *container, c
     return is_functional_config(config) ? read_functional(r, container, config) : read_sequential(r, container, config);
 }
 
-cnnf_status cnnfi_keras_read_config(cnnfi_keras_model *model, cnnfi_json_doc *doc, const cnnfi_keras_options *options,
+cnnf_status cnnfi_keras_read_config(cnnfi_keras_model *model, cnnfi_json_doc *doc, const cnnf_load_options *options,
                                     cnnf_error *error)
 {
     reader r = {.model = model, .doc = doc, .options = options, .error = error};

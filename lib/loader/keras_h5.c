@@ -38,10 +38,10 @@ static cnnf_status read_architecture(reader *r, const char *path, cnnfi_json_doc
     return status;
 }
 
-static cnnf_status read_model_config(reader *r, const cnnfi_keras_options *options, cnnfi_json_doc **doc)
+static cnnf_status read_model_config(reader *r, const cnnf_load_options *options, cnnfi_json_doc **doc)
 {
     const char *text = NULL;
-    if (options && options->architecture) return read_architecture(r, options->architecture, doc);
+    if (options && options->architecture_file) return read_architecture(r, options->architecture_file, doc);
     CNNFI_TRY(cnnfi_h5_attr_string(&text, r->h5, &r->model->arena, "/", "model_config", r->error));
     if (!text)
         return cnnfi_fail(r->error, CNNF_E_UNSUPPORTED,
@@ -104,6 +104,7 @@ static cnnf_status read_owned(reader *r, cnnfi_keras_layer *layer, const char *g
     for (size_t i = 0; i < count; i++)
         CNNFI_TRY(read_weight(r, group, names[i], owner[i], &weights[i]));
     if (inner) CNNFI_TRY(cnnfi_keras_weights_give(r->model, owner, weights, count, r->error));
+    if (layer->inner) return CNNF_OK;
     layer->weights = weights;
     layer->n_weights = count;
     return CNNF_OK;
@@ -205,7 +206,7 @@ static cnnf_status read_optimizer(reader *r)
 
 /* ---- the whole file ---- */
 
-static cnnf_status read_file(reader *r, const cnnfi_keras_options *options)
+static cnnf_status read_file(reader *r, const cnnf_load_options *options)
 {
     bool whole = false;
     cnnfi_json_doc *doc = NULL;
@@ -221,7 +222,7 @@ static cnnf_status read_file(reader *r, const cnnfi_keras_options *options)
 }
 
 cnnf_status cnnfi_keras_read_h5(cnnfi_keras_model **out, cnnf_context *context, cnnfi_source *source,
-                                const cnnfi_keras_options *options, cnnf_error *error)
+                                const cnnf_load_options *options, cnnf_error *error)
 {
     reader r = {.error = error};
     *out = NULL;

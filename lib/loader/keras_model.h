@@ -60,10 +60,11 @@ struct cnnfi_keras_layer {
     const cnnfi_json *config; /* the layer's config object, Keras 2 field names (older ones renamed on reading) */
     size_t n_calls;
     cnnfi_keras_call *calls;
-    size_t n_weights;         /* in weight_names order */
+    size_t n_weights;         /* in weight_names order; a nested model has none, the layers inside have them */
     cnnfi_keras_weight *weights;
     cnnfi_keras_container *inner; /* nested Sequential or functional model; NULL */
-    cnnfi_keras_layer *wrapped;   /* TimeDistributed, Bidirectional: the layer inside (weights stay with the wrapper); NULL */
+    cnnfi_keras_layer *wrapped;   /* TimeDistributed, Bidirectional: the layer inside (weights stay with the wrapper; when
+                                  it is a model, its layers have them too); NULL */
     bool identity;            /* --drop_layer */
 };
 

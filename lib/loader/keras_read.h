@@ -5,22 +5,14 @@
 
 #include "base/source.h"
 #include "loader/keras_model.h"
-
-/* What the user says about a file; everything borrowed, all zero = nothing. */
-typedef struct cnnfi_keras_options {
-    const char *architecture; /* path of the JSON for a weights-only file; NULL */
-    size_t n_maps;
-    const char *const *map_from, *const *map_to; /* --map_layer: classes */
-    size_t n_drops;
-    const char *const *drops; /* --drop_layer: names */
-} cnnfi_keras_options;
+#include "loader/load_options.h"
 
 /* An H5 of any Keras. `options` may be NULL. */
 cnnf_status cnnfi_keras_read_h5(cnnfi_keras_model **out, cnnf_context *context, cnnfi_source *source,
-                                const cnnfi_keras_options *options, cnnf_error *error);
+                                const cnnf_load_options *options, cnnf_error *error);
 /* A .keras zip. */
 cnnf_status cnnfi_keras_read_v3(cnnfi_keras_model **out, cnnf_context *context, cnnfi_source *source,
-                                const cnnfi_keras_options *options, cnnf_error *error);
+                                const cnnf_load_options *options, cnnf_error *error);
 
 /* ---- pieces the two share ---- */
 
@@ -28,7 +20,7 @@ cnnf_status cnnfi_keras_read_v3(cnnfi_keras_model **out, cnnf_context *context, 
 cnnf_status cnnfi_keras_set_version(cnnfi_keras_model *model, const char *version, const cnnfi_json *config,
                                     cnnf_error *error);
 /* model_config -> model->top. `doc` is one of the model's documents; its objects are normalised in place. */
-cnnf_status cnnfi_keras_read_config(cnnfi_keras_model *model, cnnfi_json_doc *doc, const cnnfi_keras_options *options,
+cnnf_status cnnfi_keras_read_config(cnnfi_keras_model *model, cnnfi_json_doc *doc, const cnnf_load_options *options,
                                     cnnf_error *error);
 /* The layer of that name in a container, or NULL. */
 cnnfi_keras_layer *cnnfi_keras_find_layer(cnnfi_keras_container *container, const char *name);
