@@ -132,6 +132,7 @@ static void fill_node(cnnfi_builder *b, cnnf_node *to, const cnnf_node *from)
     to->attrs = attrs;
     to->n_attrs = to->attr_capacity = from->n_attrs;
     if (from->value) cnnfi_node_set_value(b, to, from->value);
+    if (from->unbound) to->unbound = cnnfi_builder_strdup(b, from->unbound);
 }
 
 cnnf_node *cnnfi_builder_copy_node(cnnfi_builder *b, const cnnf_node *node, const char *name)

@@ -36,6 +36,7 @@ struct cnnf_node {
     size_t n_attrs;
     cnnfi_attr *attrs;        /* sorted by key bytewise, unique */
     const cnnf_tensor *value; /* bound value of a variable; a reference the graph holds; NULL */
+    const char *unbound;      /* a variable that should have a value and has none: why, for messages; NULL */
     cnnfi_bytes extra;        /* experimental_debug_info, experimental_type, unknown fields: canonical wire form */
     const cnnfi_edge *edges;  /* n_inputs of them, after publishing; NULL in functions and builders */
     int32_t index;            /* position in the graph, after publishing */
