@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loader/keras_layers/layers.h"
+
+#include <string.h>
+
+static const cnnfi_keras_family *const families[] = {
+    &cnnfi_keras_core,
+    &cnnfi_keras_convolutional,
+    &cnnfi_keras_pooling,
+    &cnnfi_keras_normalization,
+    &cnnfi_keras_advanced_activations,
+};
+
+const cnnfi_keras_family *cnnfi_keras_family_at(size_t index)
+{
+    return index < sizeof families / sizeof families[0] ? families[index] : NULL;
+}
+
+const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name)
+{
+    const cnnfi_keras_family *family;
+    for (size_t f = 0; (family = cnnfi_keras_family_at(f)); f++) {
+        for (size_t i = 0; i < family->count; i++) {
+            if (strcmp(family->rows[i].class_name, class_name) == 0) return &family->rows[i];
+        }
+    }
+    return NULL;
+}
