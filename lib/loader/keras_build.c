@@ -21,6 +21,7 @@ typedef struct run {
     outputs **values;         /* [layer][call] */
     struct cnnfi_korder *order; /* calls as they were made */
     size_t n_order, n_calls;
+    bool replay; /* run_internal_graph() on other inputs */
 } run;
 
 static size_t call_count(const cnnfi_keras_layer *layer)
@@ -227,6 +228,21 @@ void cnnfi_kc_return(cnnfi_kc *kc, cnnfi_kt y)
     cnnfi_kc_return_n(kc, 1, &y);
 }
 
+/* Layer.__call__ copies what a layer gives back as it came; a multi-backend nested model does not go through it. */
+static void copy_unmodified(cnnfi_kb *b, const cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs,
+                            size_t n_outputs, cnnfi_kt *tensors)
+{
+    for (size_t i = 0; i < n_outputs; i++) {
+        bool same = false;
+        for (size_t k = 0; k < n; k++) same = same || strcmp(tensors[i].name, inputs[k].name) == 0;
+        if (!same) continue;
+        const char *saved = b->scope;
+        if (b->tf) (void)cnnfi_kb_push(b, layer->name);
+        tensors[i] = cnnfi_kb_unary(b, "Identity", "Identity", tensors[i]);
+        cnnfi_kb_pop(b, saved);
+    }
+}
+
 static void run_call(run *r, size_t index, size_t call_index)
 {
     cnnfi_keras_layer *layer = &r->container->layers[index];
@@ -235,6 +251,7 @@ static void run_call(run *r, size_t index, size_t call_index)
     cnnfi_kt *inputs = gather(r, call->inputs, call->n_inputs, &n), *tensors;
     const char *saved = cnnfi_kb_push(r->b, layer->name);
     cnnfi_kb_run(r->b, layer, call->kwargs, n, inputs, &n_outputs, &tensors);
+    if (cnnfi_kb_ok(r->b) && (r->b->tf || !r->replay)) copy_unmodified(r->b, layer, n, inputs, n_outputs, tensors);
     cnnfi_kb_pop(r->b, saved);
     if (cnnfi_kb_ok(r->b)) set_outputs(r, index, call_index, n_outputs, tensors);
 }
@@ -392,6 +409,7 @@ static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const
     if (!layer->state->order) build_inner(b, layer);
     if (n != layer->inner->n_inputs) cnnfi_kc_fail(&kc, CNNF_E_CORRUPT, "the model is called with %zu inputs", n);
     if (!cnnfi_kb_ok(b) || !run_init(&r, b, layer->inner)) return;
+    r.replay = true;
     feed(&r, n, inputs);
     for (size_t k = 0; k < layer->state->n_order && cnnfi_kb_ok(b); k++) {
         struct cnnfi_korder at = layer->state->order[k];

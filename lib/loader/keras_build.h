@@ -110,9 +110,9 @@ cnnfi_kt cnnfi_kt_shaped(cnnfi_kt t, int32_t rank, const int64_t *dims);
 cnnfi_kt cnnfi_kb_read(cnnfi_kb *b, cnnfi_kt t);
 
 cnnfi_kt cnnfi_kb_unary(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x);
-/* Broadcasting binary op; dtype bool for comparisons. */
+/* Broadcasting binary op, python's `x <op> y`: a variable x is read before the op's scope is entered. */
 cnnfi_kt cnnfi_kb_binary(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, cnnfi_kt y);
-/* x <op> number: the constant is "<name>/y", or "<name>/x" for number <op> x. */
+/* python's `x <op> number`: the constant is "<name>/y", or "<name>/x" for number <op> x. */
 cnnfi_kt cnnfi_kb_binary_const(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, double y);
 cnnfi_kt cnnfi_kb_const_binary(cnnfi_kb *b, const char *op, const char *name, double x, cnnfi_kt y);
 
@@ -120,6 +120,7 @@ cnnfi_kt cnnfi_kb_scalar(cnnfi_kb *b, const char *name, cnnf_dtype dtype, double
 cnnfi_kt cnnfi_kb_splat(cnnfi_kb *b, const char *name, int32_t rank, const int64_t *dims, double value);
 cnnfi_kt cnnfi_kb_ints(cnnfi_kb *b, const char *name, size_t count, const int32_t *values); /* a vector */
 cnnfi_kt cnnfi_kb_floats(cnnfi_kb *b, const char *name, size_t count, const float *values); /* a vector */
+cnnfi_kt cnnfi_kb_pairs(cnnfi_kb *b, const char *name, size_t n, const int32_t (*pairs)[2]); /* int32 [n,2] */
 cnnfi_kt cnnfi_kb_int(cnnfi_kb *b, const char *name, int32_t value);
 
 /* Reshape to constant dims ("<name>/shape"). */
@@ -132,9 +133,24 @@ cnnfi_kt cnnfi_kb_slice(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t begin
                         bool open_end, bool shrink);
 /* tf.stack / automatic packing of scalars. */
 cnnfi_kt cnnfi_kb_pack(cnnfi_kb *b, const char *name, size_t n, const cnnfi_kt *values);
-/* Mean, Max, Sum, Prod ... over constant axes: "<name>/reduction_indices" (Mean and kin) or "<name>/axis". */
+/* An item of a list that TensorFlow packs by itself: a tensor (name not NULL), or a number. */
+typedef struct cnnfi_kdim {
+    cnnfi_kt tensor;
+    int32_t value;
+} cnnfi_kdim;
+cnnfi_kdim cnnfi_kdim_of(int64_t value);
+cnnfi_kdim cnnfi_kdim_tensor(cnnfi_kt tensor);
+/* ops.convert_to_tensor([a, 2, b]): numbers become "<name>/<index>". */
+cnnfi_kt cnnfi_kb_autopack(cnnfi_kb *b, const char *name, size_t n, const cnnfi_kdim *items);
+/* Reshape to a list of numbers and tensors ("<name>/shape"); rank and dims: the static result. */
+cnnfi_kt cnnfi_kb_reshape_to(cnnfi_kb *b, const char *name, cnnfi_kt x, size_t n, const cnnfi_kdim *items, const int64_t *dims);
+/* Reshape to a tensor that is there. */
+cnnfi_kt cnnfi_kb_reshape_by(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt shape, int32_t rank, const int64_t *dims);
+/* Mean, Max, Sum, Prod ... over constant axes: "<name>/reduction_indices". */
 cnnfi_kt cnnfi_kb_reduce(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, size_t n_axes, const int32_t *axes,
                          bool keep);
+/* The same over one axis, written as in the program: axis=-1. */
+cnnfi_kt cnnfi_kb_reduce_axis(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, int32_t axis, bool keep);
 cnnfi_kt cnnfi_kb_expand_dims(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t axis); /* "<name>/dim" */
 cnnfi_kt cnnfi_kb_squeeze(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t axis);
 cnnfi_kt cnnfi_kb_concat(cnnfi_kb *b, const char *name, size_t n, const cnnfi_kt *values, int32_t axis);
@@ -142,6 +158,11 @@ cnnfi_kt cnnfi_kb_matmul(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt y);
 cnnfi_kt cnnfi_kb_bias_add(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt bias, const char *data_format);
 cnnfi_kt cnnfi_kb_cast(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnf_dtype to);
 cnnfi_kt cnnfi_kb_pad(cnnfi_kb *b, const char *name, cnnfi_kt x, const int32_t (*paddings)[2]); /* "<name>/paddings" */
+/* where(condition, x, y): Select in multi-backend Keras, SelectV2 in tf.keras. */
+cnnfi_kt cnnfi_kb_where(cnnfi_kb *b, cnnfi_kt condition, cnnfi_kt x, cnnfi_kt y);
+/* tf.clip_by_value() with constants made before ("Const"), or by it. */
+cnnfi_kt cnnfi_kb_clip(cnnfi_kb *b, cnnfi_kt x, double low, double high);
+cnnfi_kt cnnfi_kb_clip_tensors(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt low, cnnfi_kt high);
 /* The shape two tensors broadcast to; unknown dims stay unknown. */
 cnnfi_kt cnnfi_kt_broadcast(cnnfi_kt x, cnnfi_kt y);
 

@@ -204,7 +204,7 @@ static bool is_comparison(const char *op)
 
 cnnfi_kt cnnfi_kb_binary(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, cnnfi_kt y)
 {
-    cnnfi_kt out, inputs[2] = {x, y}, shape = cnnfi_kt_broadcast(x, y);
+    cnnfi_kt out, inputs[2] = {cnnfi_kb_read(b, x), y}, shape = cnnfi_kt_broadcast(x, y);
     (void)cnnfi_kb_node_t(b, &out, op, name, 2, inputs);
     if (is_comparison(op)) out.dtype = CNNF_BOOL;
     return cnnfi_kt_shaped(out, shape.rank, shape.dims);
@@ -212,8 +212,8 @@ cnnfi_kt cnnfi_kb_binary(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt
 
 cnnfi_kt cnnfi_kb_binary_const(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, double y)
 {
-    const char *saved = cnnfi_kb_push(b, name);
     x = cnnfi_kb_read(b, x);
+    const char *saved = cnnfi_kb_push(b, name);
     cnnfi_kt constant_y = cnnfi_kb_scalar(b, "y", x.dtype, y);
     cnnfi_kt out = cnnfi_kb_binary(b, op, "", x, constant_y);
     cnnfi_kb_pop(b, saved);
@@ -271,6 +271,47 @@ cnnfi_kt cnnfi_kb_reshape(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t ran
     cnnfi_node_set_type(b->graph, node, "Tshape", CNNF_INT32);
     cnnfi_kb_pop(b, saved);
     return cnnfi_kt_shaped(out, rank, dims);
+}
+
+cnnfi_kt cnnfi_kb_reshape_by(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt shape, int32_t rank, const int64_t *dims)
+{
+    cnnfi_kt out, inputs[2] = {x, shape};
+    cnnf_node *node = cnnfi_kb_node_t(b, &out, "Reshape", name, 2, inputs);
+    cnnfi_node_set_type(b->graph, node, "Tshape", CNNF_INT32);
+    return cnnfi_kt_shaped(out, rank, dims);
+}
+
+cnnfi_kdim cnnfi_kdim_of(int64_t value)
+{
+    return (cnnfi_kdim){.value = (int32_t)value};
+}
+
+cnnfi_kdim cnnfi_kdim_tensor(cnnfi_kt tensor)
+{
+    return (cnnfi_kdim){.tensor = tensor};
+}
+
+cnnfi_kt cnnfi_kb_autopack(cnnfi_kb *b, const char *name, size_t n, const cnnfi_kdim *items)
+{
+    const char *saved = cnnfi_kb_push(b, name);
+    cnnfi_kt *values = cnnfi_builder_array(b->graph, n + 1, sizeof *values);
+    for (size_t i = 0; values && i < n; i++) {
+        char index[24];
+        (void)snprintf(index, sizeof index, "%zu", i);
+        values[i] = items[i].tensor.name ? items[i].tensor : cnnfi_kb_int(b, index, items[i].value);
+    }
+    cnnfi_kt out = values ? cnnfi_kb_pack(b, "", n, values) : items[0].tensor;
+    cnnfi_kb_pop(b, saved);
+    return out;
+}
+
+cnnfi_kt cnnfi_kb_reshape_to(cnnfi_kb *b, const char *name, cnnfi_kt x, size_t n, const cnnfi_kdim *items, const int64_t *dims)
+{
+    const char *saved = cnnfi_kb_push(b, name);
+    x = cnnfi_kb_read(b, x);
+    cnnfi_kt out = cnnfi_kb_reshape_by(b, "", x, cnnfi_kb_autopack(b, "shape", n, items), (int32_t)n, dims);
+    cnnfi_kb_pop(b, saved);
+    return out;
 }
 
 cnnfi_kt cnnfi_kb_transpose(cnnfi_kb *b, const char *name, cnnfi_kt x, const int32_t *perm)
@@ -334,15 +375,31 @@ static cnnfi_kt reduced(cnnfi_kt y, const cnnfi_kt *x, size_t n_axes, const int3
     return y;
 }
 
+static cnnfi_kt reduce_over(cnnfi_kb *b, const char *op, cnnfi_kt x, cnnfi_kt axes, bool keep)
+{
+    cnnfi_kt inputs[2] = {x, axes}, out;
+    cnnf_node *node = cnnfi_kb_node_t(b, &out, op, "", 2, inputs);
+    cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
+    cnnfi_node_set_bool(b->graph, node, "keep_dims", keep);
+    return out;
+}
+
+cnnfi_kt cnnfi_kb_reduce_axis(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, int32_t axis, bool keep)
+{
+    const char *saved = cnnfi_kb_push(b, name);
+    x = cnnfi_kb_read(b, x);
+    cnnfi_kt out = reduce_over(b, op, x, cnnfi_kb_int(b, "reduction_indices", axis), keep);
+    cnnfi_kb_pop(b, saved);
+    int32_t at = axis < 0 ? axis + x.rank : axis;
+    return reduced(out, &x, 1, &at, keep);
+}
+
 cnnfi_kt cnnfi_kb_reduce(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, size_t n_axes, const int32_t *axes,
                          bool keep)
 {
     const char *saved = cnnfi_kb_push(b, name);
     x = cnnfi_kb_read(b, x);
-    cnnfi_kt inputs[2] = {x, cnnfi_kb_ints(b, "reduction_indices", n_axes, axes)}, out;
-    cnnf_node *node = cnnfi_kb_node_t(b, &out, op, "", 2, inputs);
-    cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
-    cnnfi_node_set_bool(b->graph, node, "keep_dims", keep);
+    cnnfi_kt out = reduce_over(b, op, x, cnnfi_kb_ints(b, "reduction_indices", n_axes, axes), keep);
     cnnfi_kb_pop(b, saved);
     return reduced(out, &x, n_axes, axes, keep);
 }
@@ -400,14 +457,19 @@ cnnfi_kt cnnfi_kb_concat(cnnfi_kb *b, const char *name, size_t n, const cnnfi_kt
     return out;
 }
 
-cnnfi_kt cnnfi_kb_pad(cnnfi_kb *b, const char *name, cnnfi_kt x, const int32_t (*paddings)[2])
+cnnfi_kt cnnfi_kb_pairs(cnnfi_kb *b, const char *name, size_t n, const int32_t (*pairs)[2])
 {
     struct cnnf_error error = {0};
     cnnf_tensor *tensor = NULL;
-    int64_t dims[2] = {x.rank, 2};
+    int64_t dims[2] = {(int64_t)n, 2};
+    cnnf_status status = cnnfi_tensor_copy(&tensor, b->context, CNNF_INT32, 2, dims, pairs, &error);
+    return constant(b, name, tensor, status, &error);
+}
+
+cnnfi_kt cnnfi_kb_pad(cnnfi_kb *b, const char *name, cnnfi_kt x, const int32_t (*paddings)[2])
+{
     const char *saved = cnnfi_kb_push(b, name);
-    cnnf_status status = cnnfi_tensor_copy(&tensor, b->context, CNNF_INT32, 2, dims, paddings, &error);
-    cnnfi_kt inputs[2] = {x, constant(b, "paddings", tensor, status, &error)}, out;
+    cnnfi_kt inputs[2] = {x, cnnfi_kb_pairs(b, "paddings", (size_t)x.rank, paddings)}, out;
     cnnf_node *node = cnnfi_kb_node_t(b, &out, "Pad", "", 2, inputs);
     cnnfi_node_set_type(b->graph, node, "Tpaddings", CNNF_INT32);
     cnnfi_kb_pop(b, saved);
@@ -415,4 +477,32 @@ cnnfi_kt cnnfi_kb_pad(cnnfi_kb *b, const char *name, cnnfi_kt x, const int32_t (
         if (x.dims[i] >= 0) out.dims[i] = x.dims[i] + paddings[i][0] + paddings[i][1];
     }
     return out;
+}
+
+cnnfi_kt cnnfi_kb_where(cnnfi_kb *b, cnnfi_kt condition, cnnfi_kt x, cnnfi_kt y)
+{
+    cnnfi_kt out, inputs[3] = {condition, x, y}, shape = cnnfi_kt_broadcast(x, y);
+    cnnf_node *node = cnnfi_kb_node(b, &out, b->tf ? "SelectV2" : "Select", b->tf ? "SelectV2" : "Select", 3, inputs);
+    cnnfi_node_set_type(b->graph, node, "T", x.dtype);
+    out.dtype = x.dtype;
+    return cnnfi_kt_shaped(out, shape.rank, shape.dims);
+}
+
+cnnfi_kt cnnfi_kb_clip_tensors(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt low, cnnfi_kt high)
+{
+    const char *saved = cnnfi_kb_push(b, "clip_by_value");
+    x = cnnfi_kb_binary(b, "Minimum", "Minimum", x, high);
+    x = cnnfi_kb_binary(b, "Maximum", "", x, low);
+    cnnfi_kb_pop(b, saved);
+    return x;
+}
+
+cnnfi_kt cnnfi_kb_clip(cnnfi_kb *b, cnnfi_kt x, double low, double high)
+{
+    const char *saved = cnnfi_kb_push(b, "clip_by_value");
+    x = cnnfi_kb_binary_const(b, "Minimum", "Minimum", x, high);
+    cnnfi_kt y = cnnfi_kb_scalar(b, "y", x.dtype, low);
+    x = cnnfi_kb_binary(b, "Maximum", "", x, y);
+    cnnfi_kb_pop(b, saved);
+    return x;
 }

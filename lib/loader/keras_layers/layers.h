@@ -36,6 +36,29 @@ extern const cnnfi_keras_family cnnfi_keras_core, cnnfi_keras_convolutional, cnn
 const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name);
 const cnnfi_keras_family *cnnfi_keras_family_at(size_t index); /* NULL past the last */
 
+/* Pieces families share. */
+cnnfi_kt cnnfi_kb_softmax_by_hand(cnnfi_kb *b, cnnfi_kt x, int32_t axis); /* exp(x - max) / sum */
+cnnfi_kt cnnfi_kb_leaky_relu(cnnfi_kb *b, cnnfi_kt x, double alpha);
+bool cnnfi_keras_same_padding(cnnfi_kc *kc); /* "same" or "valid"; else fails */
+/* "NHWC" and kin for n spatial dimensions. */
+const char *cnnfi_keras_tf_format(int32_t n, bool channels_first);
+/* Length of a window's output over one dimension; -1 stays unknown. */
+int64_t cnnfi_keras_window_length(int64_t length, int64_t size, int64_t stride, int64_t dilation, bool same);
+/* Transposes that Keras puts around ops the CPU has for channels_last only. */
+cnnfi_kt cnnfi_keras_to_last(cnnfi_kb *b, cnnfi_kt x);
+cnnfi_kt cnnfi_keras_to_first(cnnfi_kb *b, cnnfi_kt x);
+/* A dilated window over the n dimensions after the batch. */
+typedef struct cnnfi_kspace {
+    int32_t n;
+    bool same;
+    int64_t kernel[3], rate[3];
+} cnnfi_kspace;
+cnnfi_kt cnnfi_keras_space_to_batch(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt x);
+/* y: what the op made of the batched x; x: before batching. */
+cnnfi_kt cnnfi_keras_batch_to_space(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt y, cnnfi_kt x);
+/* K.bias_add(): the bias along the last axis, or along axis 1 for channels_first. */
+cnnfi_kt cnnfi_kb_keras_bias(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt bias, bool channels_first);
+
 #define CNNFI_KERAS_VERIFIED "2.2.5, tf.keras 2.15, 3"
 
 #endif

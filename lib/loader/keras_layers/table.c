@@ -8,7 +8,6 @@ static const cnnfi_keras_family *const families[] = {
     &cnnfi_keras_convolutional,
     &cnnfi_keras_pooling,
     &cnnfi_keras_normalization,
-    &cnnfi_keras_advanced_activations,
 };
 
 const cnnfi_keras_family *cnnfi_keras_family_at(size_t index)
