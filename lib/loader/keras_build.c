@@ -66,21 +66,26 @@ static const cnnfi_kt *tensor_at(const run *r, const cnnfi_keras_ref *ref)
     return &o->tensors[ref->tensor];
 }
 
-static bool ready(const run *r, const cnnfi_keras_call *call)
+static bool all_there(const run *r, const cnnfi_keras_ref *refs, size_t n)
 {
-    for (size_t i = 0; i < call->n_inputs; i++) {
-        if (call->inputs[i].layer >= 0 && !tensor_at(r, &call->inputs[i])) return false;
+    for (size_t i = 0; i < n; i++) {
+        if (refs[i].layer >= 0 && !tensor_at(r, &refs[i])) return false;
     }
     return true;
 }
 
-static cnnfi_kt *gather(run *r, const cnnfi_keras_ref *refs, size_t n, size_t *count)
+static bool ready(const run *r, const cnnfi_keras_call *call)
+{
+    return all_there(r, call->inputs, call->n_inputs) && all_there(r, call->named, call->n_named);
+}
+
+/* A constant leaves an empty place. */
+static cnnfi_kt *gather(run *r, const cnnfi_keras_ref *refs, size_t n)
 {
     cnnfi_kt *tensors = cnnfi_builder_array(r->b->graph, n ? n : 1, sizeof *tensors);
-    *count = 0;
     for (size_t i = 0; tensors && i < n; i++) {
         const cnnfi_kt *t = tensor_at(r, &refs[i]);
-        if (t) tensors[(*count)++] = *t;
+        if (t) tensors[i] = *t;
     }
     return tensors;
 }
@@ -200,13 +205,13 @@ static void run_row(cnnfi_kc *kc)
 static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs, size_t *n_outputs,
                           cnnfi_kt **tensors);
 
-void cnnfi_kb_run(cnnfi_kb *b, cnnfi_keras_layer *layer, const cnnfi_json *kwargs, size_t n, const cnnfi_kt *inputs,
-                  size_t *n_outputs, cnnfi_kt **tensors)
+void cnnfi_kb_run(cnnfi_kb *b, cnnfi_keras_layer *layer, const cnnfi_keras_call *call, size_t n, const cnnfi_kt *inputs,
+                  const cnnfi_kt *named, size_t *n_outputs, cnnfi_kt **tensors)
 {
     *n_outputs = 0;
     *tensors = NULL;
     cnnfi_kc kc = {.b = b, .layer = layer, .state = cnnfi_kb_state(b, layer), .config = layer->config,
-                   .kwargs = kwargs, .n_inputs = n, .inputs = inputs};
+                   .call = call, .n_inputs = n, .inputs = inputs, .named = named};
     if (!kc.state || !cnnfi_kb_ok(b)) return;
     if (layer->identity) cnnfi_kc_return_n(&kc, n, inputs);
     else if (layer->inner) run_container(b, layer, n, inputs, &kc.n_outputs, &kc.outputs);
@@ -234,7 +239,7 @@ static void copy_unmodified(cnnfi_kb *b, const cnnfi_keras_layer *layer, size_t 
 {
     for (size_t i = 0; i < n_outputs; i++) {
         bool same = false;
-        for (size_t k = 0; k < n; k++) same = same || strcmp(tensors[i].name, inputs[k].name) == 0;
+        for (size_t k = 0; k < n; k++) same = same || (inputs[k].name && strcmp(tensors[i].name, inputs[k].name) == 0);
         if (!same) continue;
         const char *saved = b->scope;
         if (b->tf) (void)cnnfi_kb_push(b, layer->name);
@@ -247,10 +252,10 @@ static void run_call(run *r, size_t index, size_t call_index)
 {
     cnnfi_keras_layer *layer = &r->container->layers[index];
     const cnnfi_keras_call *call = &layer->calls[call_index];
-    size_t n, n_outputs;
-    cnnfi_kt *inputs = gather(r, call->inputs, call->n_inputs, &n), *tensors;
+    size_t n = call->n_inputs, n_outputs;
+    cnnfi_kt *inputs = gather(r, call->inputs, n), *named = gather(r, call->named, call->n_named), *tensors;
     const char *saved = cnnfi_kb_push(r->b, layer->name);
-    cnnfi_kb_run(r->b, layer, call->kwargs, n, inputs, &n_outputs, &tensors);
+    cnnfi_kb_run(r->b, layer, call, n, inputs, named, &n_outputs, &tensors);
     if (cnnfi_kb_ok(r->b) && (r->b->tf || !r->replay)) copy_unmodified(r->b, layer, n, inputs, n_outputs, tensors);
     cnnfi_kb_pop(r->b, saved);
     if (cnnfi_kb_ok(r->b)) set_outputs(r, index, call_index, n_outputs, tensors);
@@ -360,8 +365,8 @@ static void sort_by_depth(run *r)
         layer_depth[at.layer] = e->depth;
         if (is_input(&c->layers[at.layer])) continue;
         const cnnfi_keras_call *call = &c->layers[at.layer].calls[at.call];
-        for (size_t i = 0; i < call->n_inputs; i++) {
-            const cnnfi_keras_ref *ref = &call->inputs[i];
+        for (size_t i = 0; i < call->n_inputs + call->n_named; i++) {
+            const cnnfi_keras_ref *ref = i < call->n_inputs ? &call->inputs[i] : &call->named[i - call->n_inputs];
             if (ref->layer >= 0) meet(&entries[base[ref->layer] + (size_t)ref->node], e->depth + 1, &met);
         }
     }
@@ -420,10 +425,13 @@ static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const
             run_call(&r, (size_t)at.layer, (size_t)at.call);
         }
     }
-    if (cnnfi_kb_ok(b)) *tensors = gather(&r, layer->inner->outputs, layer->inner->n_outputs, n_outputs);
-    if (cnnfi_kb_ok(b) && *n_outputs != layer->inner->n_outputs) {
+    if (!cnnfi_kb_ok(b)) return;
+    if (!all_there(&r, layer->inner->outputs, layer->inner->n_outputs)) {
         cnnfi_kc_fail(&kc, CNNF_E_CORRUPT, "an output of the model does not exist");
+        return;
     }
+    *tensors = gather(&r, layer->inner->outputs, layer->inner->n_outputs);
+    *n_outputs = layer->inner->n_outputs;
 }
 
 /* ---- the whole model ---- */

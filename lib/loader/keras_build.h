@@ -68,9 +68,11 @@ typedef struct cnnfi_kc {
     cnnfi_kb *b;
     cnnfi_keras_layer *layer;
     cnnfi_kstate *state;
-    const cnnfi_json *config, *kwargs;
+    const cnnfi_json *config;
+    const cnnfi_keras_call *call; /* as in the file; NULL for the layer inside a wrapper */
     size_t n_inputs;
-    const cnnfi_kt *inputs;
+    const cnnfi_kt *inputs; /* name NULL where the call has a constant: call->inputs[i].value */
+    const cnnfi_kt *named;  /* call->n_named of them */
     size_t n_outputs; /* set by the builder through cnnfi_kc_return() */
     cnnfi_kt *outputs;
 } cnnfi_kc;
@@ -209,8 +211,8 @@ cnnfi_kt cnnfi_kc_activate(cnnfi_kc *kc, const cnnfi_json *activation, cnnfi_kt 
 cnnfi_kstate *cnnfi_kb_state(cnnfi_kb *b, cnnfi_keras_layer *layer);
 /* Runs a layer on inputs within the current scope (no scope of its own): build on its first call, then call. Wrappers
    use it for the layer inside, whose weights they have set to their part of their own. */
-void cnnfi_kb_run(cnnfi_kb *b, cnnfi_keras_layer *layer, const cnnfi_json *kwargs, size_t n, const cnnfi_kt *inputs,
-                  size_t *n_outputs, cnnfi_kt **outputs);
+void cnnfi_kb_run(cnnfi_kb *b, cnnfi_keras_layer *layer, const cnnfi_keras_call *call, size_t n, const cnnfi_kt *inputs,
+                  const cnnfi_kt *named, size_t *n_outputs, cnnfi_kt **outputs);
 
 /* The whole model as a published graph. */
 cnnf_status cnnfi_keras_build(cnnf_graph **out, cnnfi_keras_model *model, int32_t variables, const char *suffix,

@@ -21,7 +21,7 @@ void cnnfi_kc_fail(const cnnfi_kc *kc, cnnf_status code, const char *format, ...
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
     const char *class_name = kc->layer->stored_class ? kc->layer->stored_class : kc->layer->class_name;
-    cnnfi_builder_fail(kc->b->graph, code, "%s: Keras model: layer '%s' (%s): %s", kc->b->model->path, kc->layer->name,
+    cnnfi_builder_fail(kc->b->graph, code, "%s: Keras: layer '%s' (%s): %s", kc->b->model->path, kc->layer->name,
                        class_name, what);
 }
 
