@@ -41,7 +41,8 @@ typedef struct cnnfi_call {
     const cnnf_node *node;   /* attributes, name for messages */
     int32_t n_inputs;        /* data inputs */
     const cnnfi_value *inputs;
-    int32_t n_outputs;       /* set by infer, at most CNNFI_EVAL_MAX_OUTPUTS unless the op says otherwise */
+    int32_t n_outputs;       /* set by infer (cnnfi_call_output() counts), at most max_outputs */
+    int32_t max_outputs;     /* room in outputs: CNNFI_EVAL_MAX_OUTPUTS, more when attribute num_split or num asks for it */
     cnnfi_value *outputs;    /* infer fills dtype, rank, dims; run finds data allocated */
     size_t scratch_size;     /* infer may ask for scratch memory ... */
     void *scratch;           /* ... run finds it here, aligned to 64 */
@@ -57,6 +58,7 @@ typedef struct cnnfi_call {
 #define CNNFI_OP_VIEW 1u      /* output 0 has input 0's bytes unchanged (Identity, Reshape ...): the plan may share the buffer */
 #define CNNFI_OP_INPLACE 2u   /* output 0 may share the buffer of an input of the same size (element-wise) */
 #define CNNFI_OP_STATEFUL 4u  /* never folded or merged (Assert) */
+#define CNNFI_OP_SHAPE 8u     /* run reads the inputs' shapes only (Shape, Rank, ZerosLike): folded as soon as they are known */
 
 typedef struct cnnfi_kernel {
     const char *op;
@@ -73,6 +75,8 @@ typedef struct cnnfi_kernel_family {
 } cnnfi_kernel_family;
 
 const cnnfi_kernel *cnnfi_kernel_find(const char *op); /* NULL when outside the table */
+/* Families in the order of kernels.c, NULL past the end (tests, documentation). */
+const cnnfi_kernel_family *cnnfi_kernel_family_at(size_t index);
 
 /* Splits [0, n) over the pool's threads in pieces of at least `grain`; returns when all are done. */
 void cnnfi_parallel_for(cnnfi_pool *pool, int64_t n, int64_t grain, void (*body)(int64_t begin, int64_t end, void *user),
