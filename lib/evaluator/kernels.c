@@ -15,6 +15,7 @@ extern const cnnfi_kernel_family cnnfi_kernels_conv;
 extern const cnnfi_kernel_family cnnfi_kernels_matmul;
 extern const cnnfi_kernel_family cnnfi_kernels_nn;
 extern const cnnfi_kernel_family cnnfi_kernels_pooling;
+extern const cnnfi_kernel_family cnnfi_kernels_rectifier;
 
 static const cnnfi_kernel_family *const families[] = {
     &cnnfi_kernels_control,
@@ -22,6 +23,7 @@ static const cnnfi_kernel_family *const families[] = {
     &cnnfi_kernels_matmul,
     &cnnfi_kernels_nn,
     &cnnfi_kernels_pooling,
+    &cnnfi_kernels_rectifier,
 };
 
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
