@@ -14,7 +14,7 @@ struct cnnf_write_options {
     void *progress_user;
 };
 
-/* What NULL options mean; static. */
-const cnnf_write_options *cnnfi_write_defaults(void);
+/* `options`, or what NULL means; never NULL. */
+const cnnf_write_options *cnnfi_write_options_or_default(const cnnf_write_options *options);
 
 #endif
