@@ -148,6 +148,8 @@ cnnf_status cnnfi_graphdef_tensor(cnnf_tensor **out, cnnf_context *context, cons
     cnnf_status status = CNNF_OK;
     if (found.size == 0) {
         status = cnnfi_tensor_proto(out, context, dtype, rank, dims, fields.data, fields.size, error);
+        if (status == CNNF_OK && proto->tensor_shape == NULL)
+            cnnfi_tensor_set_encoding(*out, CNNFI_ENCODING_SHAPELESS);
         goto done;
     }
     if (fields.size > 0) {
@@ -509,14 +511,15 @@ static void arg_attrs_of(conversion *c, cnnfi_function *out, const Cnnfi__Functi
     }
 }
 
-/* resource_arg_unique_id, a map<uint32, uint32>, sorted in place, later entries over earlier ones. */
+/* resource_arg_unique_id, a map<uint32, uint32>, sorted in place from large to small as the serializer of TensorFlow's
+   does, later entries over earlier ones. */
 static size_t sort_ids(Cnnfi__FunctionDef__ResourceArgUniqueIdEntry **ids, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
         Cnnfi__FunctionDef__ResourceArgUniqueIdEntry *entry = ids[i];
         size_t at = kept;
-        while (at > 0 && ids[at - 1]->key > entry->key)
+        while (at > 0 && ids[at - 1]->key < entry->key)
             at--;
         if (at > 0 && ids[at - 1]->key == entry->key) {
             ids[at - 1]->value = entry->value;
