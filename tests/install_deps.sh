@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Installs what building and testing needs on Debian 12; the only file that knows the packages.
+#   install_deps.sh          what is missing of the Debian packages
+#   install_deps.sh --conformance DIR   a Python environment with the reference tools in DIR
+set -eu
+
+build_packages="gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libhdf5-dev
+    libjansson-dev libzip-dev zlib1g-dev libsnappy-dev libpng-dev libjpeg-dev libdnnl-dev check python3"
+test_packages="clang-tidy clang-format g++ python3-venv python3-dev binutils"
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+missing() {
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed$' || printf '%s ' "$package"
+    done
+}
+
+install_packages() {
+    wanted=$(missing "$@")
+    [ -z "$wanted" ] && return 0
+    command -v apt-get >/dev/null || { echo "please install: $wanted" >&2; return 1; }
+    export DEBIAN_FRONTEND=noninteractive
+    as_root apt-get update -q >/dev/null
+    # shellcheck disable=SC2086
+    as_root apt-get install -y -q --no-install-recommends $wanted >/dev/null
+}
+
+conformance() {
+    [ -x "$1/bin/python" ] || python3 -m venv "$1"
+    "$1/bin/python" -c 'import tensorflow, pytest' 2>/dev/null ||
+        "$1/bin/pip" install -q tensorflow-cpu==2.15.1 numpy==1.26.4 pytest
+}
+
+case "${1:-}" in
+--conformance) conformance "$2" ;;
+--build) install_packages $build_packages ;;
+*) install_packages $build_packages $test_packages ;;
+esac

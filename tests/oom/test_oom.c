@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fails the n-th allocation of the context's allocator, for every n until a scenario succeeds: once (the next ones succeed)
+ * and for good (all later ones fail too). Each time the scenario must end with CNNF_OK or CNNF_E_NOMEM, leave nothing behind
+ * and leave no output on failure. One scenario per public entry point.
+ *     test_oom NAME        one scenario;  test_oom --list
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cnnfreeze/cnnfreeze.h>
+
+typedef struct faults {
+    long countdown; /* the allocation that fails; 0 = none */
+    bool sticky, failing;
+    long live;
+} faults;
+
+static bool must_fail(faults *f)
+{
+    if (f->failing && f->sticky) return true;
+    if (f->countdown > 0 && --f->countdown == 0) {
+        f->failing = true;
+        return true;
+    }
+    return false;
+}
+
+static void *faulty_malloc(size_t size, void *user)
+{
+    faults *f = user;
+    void *block = must_fail(f) ? NULL : malloc(size);
+    if (block) f->live++;
+    return block;
+}
+
+static void *faulty_realloc(void *pointer, size_t size, void *user)
+{
+    return must_fail(user) ? NULL : realloc(pointer, size);
+}
+
+static void faulty_free(void *pointer, void *user)
+{
+    if (pointer) ((faults *)user)->live--;
+    free(pointer);
+}
+
+/* What scenarios work on; made once, without faults. */
+typedef struct fixture {
+    cnnf_graph *model, *frozen;
+    cnnf_buffer *binary, *text;
+    cnnf_tensor *image;
+    const char *folder;
+} fixture;
+
+typedef cnnf_status (*scenario_fn)(cnnf_context *context, const fixture *x, cnnf_error *error);
+
+#define MODEL SOURCE_ROOT "/tests/golden/oom/model.h5"
+#define INPUT "input_1"
+
+/* Freed and NULL: what every out-parameter must be after a failure. */
+static cnnf_status drop_graph(cnnf_status status, cnnf_graph *graph)
+{
+    if (status && graph) return CNNF_E_INTERNAL;
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status drop_buffer(cnnf_status status, cnnf_buffer *buffer)
+{
+    if (status && buffer) return CNNF_E_INTERNAL;
+    cnnf_buffer_free(buffer);
+    return status;
+}
+
+static cnnf_status load_keras(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    const cnnf_status status = cnnf_load_file(&graph, context, MODEL, NULL, error);
+    return drop_graph(status, graph);
+}
+
+static cnnf_status load_binary(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    const cnnf_status status = cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary),
+                                                "graph.pb", NULL, error);
+    return drop_graph(status, graph);
+}
+
+static cnnf_status load_text(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    const cnnf_status status = cnnf_load_memory(&graph, context, cnnf_buffer_data(x->text), cnnf_buffer_size(x->text),
+                                                "graph.pbtxt", NULL, error);
+    return drop_graph(status, graph);
+}
+
+/* Passes and writers work in the graph's own context: reload it in the faulty one first. */
+static cnnf_status with_model(cnnf_context *context, cnnf_error *error,
+                              cnnf_status (*then)(const cnnf_graph *, const fixture *, cnnf_error *), const fixture *x)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_status status = cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary),
+                                          "graph.pb", NULL, error);
+    if (!status) status = then(graph, x, error);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status freeze_then(const cnnf_graph *graph, const fixture *x, cnnf_error *error)
+{
+    cnnf_graph *frozen = NULL;
+    const cnnf_status status = cnnf_freeze(&frozen, NULL, graph, NULL, error);
+    return drop_graph(status, frozen);
+}
+
+static cnnf_status write_binary_then(const cnnf_graph *graph, const fixture *x, cnnf_error *error)
+{
+    cnnf_buffer *buffer = NULL;
+    return drop_buffer(cnnf_write_graphdef_buffer(&buffer, graph, NULL, error), buffer);
+}
+
+static cnnf_status guess_then(const cnnf_graph *graph, const fixture *x, cnnf_error *error)
+{
+    cnnf_buffer *buffer = NULL;
+    return drop_buffer(cnnf_graph_guess_outputs(&buffer, graph, error), buffer);
+}
+
+static cnnf_status freeze(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return with_model(context, error, freeze_then, x);
+}
+
+static cnnf_status write_binary(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return with_model(context, error, write_binary_then, x);
+}
+
+static cnnf_status guess_outputs(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return with_model(context, error, guess_then, x);
+}
+
+static cnnf_status write_text(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_write_options *options = NULL;
+    cnnf_buffer *buffer = NULL;
+    cnnf_status status = cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "g",
+                                          NULL, error);
+    if (!status) status = cnnf_write_options_new(&options, context, error);
+    if (!status) status = cnnf_write_options_set_text(options, 1);
+    if (!status) status = cnnf_write_graphdef_buffer(&buffer, graph, options, error);
+    status = drop_buffer(status, buffer);
+    cnnf_write_options_free(options);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status write_checkpoint(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    char prefix[600];
+    cnnf_graph *graph = NULL;
+    snprintf(prefix, sizeof prefix, "%s/oom.ckpt", x->folder);
+    cnnf_status status = cnnf_load_file(&graph, context, MODEL, NULL, error);
+    if (!status) status = cnnf_write_checkpoint(graph, prefix, NULL, error);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status open_checkpoint(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    char prefix[600];
+    cnnf_checkpoint *checkpoint = NULL;
+    cnnf_tensor *tensor = NULL;
+    snprintf(prefix, sizeof prefix, "%s/good.ckpt", x->folder);
+    cnnf_status status = cnnf_checkpoint_open(&checkpoint, context, prefix, error);
+    if (!status) status = cnnf_tensor_load(&tensor, cnnf_checkpoint_tensor(checkpoint, 0), error);
+    cnnf_tensor_unref(tensor);
+    cnnf_checkpoint_unref(checkpoint);
+    return status;
+}
+
+static cnnf_status bind_checkpoint(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    char path[600];
+    cnnf_graph *graph = NULL, *bound = NULL;
+    snprintf(path, sizeof path, "%s/good.ckpt.meta", x->folder);
+    cnnf_status status = cnnf_load_file(&graph, context, path, NULL, error);
+    snprintf(path, sizeof path, "%s/good.ckpt", x->folder);
+    if (!status) status = cnnf_bind_checkpoint(&bound, graph, path, NULL, error);
+    status = drop_graph(status, bound);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status run_pipeline(cnnf_context *context, const fixture *x, const char *passes, cnnf_error *error)
+{
+    cnnf_pipeline *pipeline = NULL;
+    cnnf_graph *graph = NULL, *out = NULL;
+    cnnf_buffer *report = NULL;
+    cnnf_status status = cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "g",
+                                          NULL, error);
+    if (!status) status = cnnf_pipeline_new(&pipeline, context, error);
+    if (!status) status = cnnf_pipeline_add(pipeline, passes, error);
+    if (!status) status = cnnf_pipeline_run_report(&out, &report, pipeline, graph, error);
+    status = drop_buffer(status, report);
+    status = drop_graph(status, out);
+    cnnf_pipeline_free(pipeline);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status fold_batch_norms(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return run_pipeline(context, x, "fold_batch_norms", error);
+}
+
+static cnnf_status plain_passes(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return run_pipeline(context, x, "remove_identity merge_duplicate_nodes sort_by_execution_order obfuscate_names", error);
+}
+
+static cnnf_status fold_constants(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return run_pipeline(context, x, "fold_constants", error);
+}
+
+static cnnf_status evaluate(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_evaluator *evaluator = NULL;
+    cnnf_evaluator_options *options = NULL;
+    cnnf_tensor *y = NULL;
+    const char *feed = INPUT, *fetch = cnnf_graph_output_name(x->model, 0);
+    const cnnf_tensor *image = x->image;
+    cnnf_status status = cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "g",
+                                          NULL, error);
+    if (!status) status = cnnf_evaluator_options_new(&options, context, error);
+    /* One thread: with more, which allocation is the n-th would change from run to run. */
+    if (!status) status = cnnf_evaluator_options_set_threads(options, 1);
+    if (!status) status = cnnf_evaluator_options_set_backend(options, "portable");
+    if (!status) status = cnnf_evaluator_new(&evaluator, graph, options, error);
+    if (!status) status = cnnf_evaluator_run(evaluator, &feed, &image, 1, &fetch, &y, 1, error);
+    cnnf_tensor_unref(y);
+    cnnf_evaluator_free(evaluator);
+    cnnf_evaluator_options_free(options);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status read_csv(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    const int64_t dims[] = {2, 2, 1};
+    cnnf_dataset_options *options = NULL;
+    cnnf_dataset *data = NULL;
+    cnnf_tensor *images = NULL, *labels = NULL;
+    cnnf_status status = cnnf_dataset_options_new(&options, context, error);
+    if (!status) status = cnnf_dataset_options_set_shape(options, 3, dims);
+    if (!status) status = cnnf_dataset_open(&data, context, SOURCE_ROOT "/tests/golden/oom/data.csv", options, error);
+    if (!status) status = cnnf_dataset_next(data, 2, &images, &labels, error);
+    cnnf_tensor_unref(images);
+    cnnf_tensor_unref(labels);
+    cnnf_dataset_free(data);
+    cnnf_dataset_options_free(options);
+    return status;
+}
+
+static cnnf_status count_metrics(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    static const float scores[] = {0.1f, 0.9f, 0.8f, 0.2f};
+    static const int64_t answers[] = {1, 1};
+    const int64_t two[] = {2, 2};
+    cnnf_metrics *metrics = NULL, *other = NULL;
+    cnnf_tensor *p = NULL, *l = NULL;
+    cnnf_buffer *saved = NULL;
+    cnnf_status status = cnnf_metrics_new(&metrics, context, 2, 3, error);
+    if (!status) status = cnnf_tensor_wrap(&p, context, CNNF_FLOAT, 2, two, scores, sizeof scores, NULL, NULL, error);
+    if (!status) status = cnnf_tensor_wrap(&l, context, CNNF_INT64, 1, two, answers, sizeof answers, NULL, NULL, error);
+    if (!status) status = cnnf_metrics_add(metrics, p, l, 0, error);
+    if (!status) status = cnnf_metrics_save(&saved, metrics, error);
+    if (!status) {
+        status = cnnf_metrics_restore(&other, context, cnnf_buffer_data(saved), cnnf_buffer_size(saved), error);
+    }
+    if (!status) status = cnnf_metrics_merge(metrics, other, error);
+    cnnf_buffer_free(saved);
+    cnnf_tensor_unref(p);
+    cnnf_tensor_unref(l);
+    cnnf_metrics_free(other);
+    cnnf_metrics_free(metrics);
+    return status;
+}
+
+static const struct {
+    const char *name;
+    scenario_fn run;
+} scenarios[] = {
+    {"load_keras", load_keras},
+    {"load_binary", load_binary},
+    {"load_text", load_text},
+    {"freeze", freeze},
+    {"guess_outputs", guess_outputs},
+    {"write_binary", write_binary},
+    {"write_text", write_text},
+    {"write_checkpoint", write_checkpoint},
+    {"open_checkpoint", open_checkpoint},
+    {"bind_checkpoint", bind_checkpoint},
+    {"fold_batch_norms", fold_batch_norms},
+    {"plain_passes", plain_passes},
+    {"fold_constants", fold_constants},
+    {"evaluate", evaluate},
+    {"read_csv", read_csv},
+    {"count_metrics", count_metrics},
+};
+
+#define SCENARIOS (sizeof scenarios / sizeof *scenarios)
+
+/* A context over the faulty allocator; armed by the caller afterwards. */
+static cnnf_context *faulty_context(faults *f)
+{
+    cnnf_context_options *options = NULL;
+    cnnf_context *context = NULL;
+    if (cnnf_context_options_new(&options)) return NULL;
+    cnnf_context_options_set_allocator(options, faulty_malloc, faulty_realloc, faulty_free, f);
+    cnnf_context_new(&context, options, NULL);
+    cnnf_context_options_free(options);
+    return context;
+}
+
+/* One run with the n-th allocation failing. -1: wrong; 0: an allocation failed; 1: there were fewer than n. */
+static int run_once(size_t which, const fixture *x, long n, bool sticky)
+{
+    faults f = {0};
+    cnnf_context *context = faulty_context(&f);
+    cnnf_error *error = cnnf_error_new();
+    f.countdown = n;
+    f.sticky = sticky;
+    const cnnf_status status = scenarios[which].run(context, x, error);
+    const bool reached = f.failing;
+    f = (faults){.live = f.live};
+    cnnf_context_unref(context);
+    int verdict = reached ? 0 : 1;
+    /* A failure may be swallowed where the work can go on without (a log line, a smaller buffer). */
+    if (status != CNNF_E_NOMEM && status != CNNF_OK) verdict = -1;
+    if (f.live) verdict = -1;
+    if (verdict < 0) {
+        fprintf(stderr, "%s: allocation %ld%s: %s (%s), %ld blocks left\n", scenarios[which].name, n,
+                sticky ? " and later" : "", cnnf_status_name(status), cnnf_error_message(error), f.live);
+    }
+    cnnf_error_free(error);
+    return verdict;
+}
+
+static bool sweep(size_t which, const fixture *x)
+{
+    long points = 0;
+    for (int sticky = 0; sticky < 2; sticky++) {
+        for (long n = 1;; n++) {
+            const int verdict = run_once(which, x, n, sticky);
+            if (verdict < 0) return false;
+            if (verdict > 0) break;
+            points++;
+        }
+    }
+    printf("%s: %ld allocation failures survived\n", scenarios[which].name, points);
+    return points > 0;
+}
+
+static cnnf_status make_image(cnnf_tensor **out, cnnf_context *context, const cnnf_graph *graph, cnnf_error *error)
+{
+    const cnnf_node *input = cnnf_graph_find(graph, cnnf_graph_input_name(graph, 0));
+    int64_t dims[8] = {1};
+    const int32_t rank = cnnf_node_attr_shape_rank(input, "shape");
+    for (int32_t axis = 1; axis < rank && axis < 8; axis++) dims[axis] = cnnf_node_attr_shape_dim(input, "shape", axis);
+    return cnnf_tensor_new(out, context, CNNF_FLOAT, rank, dims, error);
+}
+
+static cnnf_status prepare(fixture *x, cnnf_context *context, const char *folder, cnnf_error *error)
+{
+    char prefix[600];
+    cnnf_write_options *text = NULL;
+    x->folder = folder;
+    snprintf(prefix, sizeof prefix, "%s/good.ckpt", folder);
+    cnnf_status status = cnnf_load_file(&x->model, context, MODEL, NULL, error);
+    if (!status) status = cnnf_write_checkpoint(x->model, prefix, NULL, error);
+    if (!status) status = cnnf_freeze(&x->frozen, NULL, x->model, NULL, error);
+    if (!status) status = cnnf_write_graphdef_buffer(&x->binary, x->frozen, NULL, error);
+    if (!status) status = cnnf_write_options_new(&text, context, error);
+    if (!status) status = cnnf_write_options_set_text(text, 1);
+    if (!status) status = cnnf_write_graphdef_buffer(&x->text, x->frozen, text, error);
+    if (!status) status = make_image(&x->image, context, x->model, error);
+    cnnf_write_options_free(text);
+    return status;
+}
+
+static void drop(fixture *x)
+{
+    cnnf_buffer_free(x->binary);
+    cnnf_buffer_free(x->text);
+    cnnf_tensor_unref(x->image);
+    cnnf_graph_unref(x->frozen);
+    cnnf_graph_unref(x->model);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3) return fprintf(stderr, "usage: test_oom SCENARIO FOLDER\n"), 2;
+    cnnf_context *context = NULL;
+    cnnf_error *error = cnnf_error_new();
+    fixture x = {0};
+    bool ok = false, found = false;
+    if (cnnf_context_new(&context, NULL, error) == CNNF_OK && prepare(&x, context, argv[2], error) == CNNF_OK) {
+        for (size_t i = 0; i < SCENARIOS; i++) {
+            if (strcmp(scenarios[i].name, argv[1])) continue;
+            found = true;
+            ok = sweep(i, &x);
+        }
+    }
+    if (!found) fprintf(stderr, "%s: %s\n", argv[1], *cnnf_error_message(error) ? cnnf_error_message(error) : "no such scenario");
+    drop(&x);
+    cnnf_context_unref(context);
+    cnnf_error_free(error);
+    return ok ? 0 : 1;
+}

@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds and runs every test. On a fresh Debian 12 it installs what is missing first.
+#   CNNF_WERROR=1      warnings are errors
+#   CNNF_SANITIZE=1    again under AddressSanitizer and UndefinedBehaviorSanitizer
+#   CNNF_CONFORMANCE=0 leave out the comparison with TensorFlow (it installs TensorFlow from PyPI)
+set -eu
+cd "$(dirname "$0")/.."
+sh tests/install_deps.sh
+
+werror=${CNNF_WERROR:-0}
+case "$werror" in 1) werror=true ;; *) werror=false ;; esac
+
+build_in() { # DIR [meson arguments]
+    dir=$1
+    shift
+    if [ -d "$dir/meson-info" ]; then meson configure "$dir" -Dwerror=$werror "$@"; else meson setup "$dir" -Dwerror=$werror "$@" >/dev/null; fi
+    ninja -C "$dir"
+}
+
+build_in build
+meson test -C build --no-rebuild --print-errorlogs
+
+if [ "${CNNF_SANITIZE:-0}" = 1 ]; then
+    build_in build-asan -Db_sanitize=address,undefined -Dbuildtype=debugoptimized -Db_lundef=false
+    CK_FORK=no ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+        meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 6 --no-suite lint --no-suite consumers
+fi
+
+if [ "${CNNF_CONFORMANCE:-1}" = 1 ]; then
+    if sh tests/install_deps.sh --conformance build/conformance-env; then
+        CNNFREEZE_BUILD="$PWD/build" build/conformance-env/bin/python -m pytest -q tests/conformance
+    else
+        echo "TensorFlow could not be installed: the comparison with it was not run" >&2
+        exit 1
+    fi
+fi

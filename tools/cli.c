@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
+#include "cli.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- messages and exit codes ---- */
+
+int cli_say(int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fputs("cnnfreeze: ", stderr);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return code;
+}
+
+static const struct {
+    cnnf_status status;
+    int code;
+} exit_codes[] = {
+    {CNNF_OK, EXIT_DONE},
+    {CNNF_E_NOMEM, EXIT_LIMIT},
+    {CNNF_E_INVALID, EXIT_USAGE},
+    {CNNF_E_IO, EXIT_IO},
+    {CNNF_E_LIMIT, EXIT_LIMIT},
+    {CNNF_E_UNSUPPORTED, EXIT_UNSUPPORTED},
+    {CNNF_E_CANCELLED, EXIT_INTERRUPTED},
+    {CNNF_E_CHECK, EXIT_CHECK_FAILED},
+};
+
+int cli_exit_code(cnnf_status status)
+{
+    for (size_t i = 0; i < sizeof exit_codes / sizeof *exit_codes; i++) {
+        if (exit_codes[i].status == status) return exit_codes[i].code;
+    }
+    return EXIT_BAD_INPUT;
+}
+
+int cli_finish(const session *s, cnnf_status status)
+{
+    if (status) {
+        const char *message = cnnf_error_message(s->error);
+        cli_say(0, "%s", *message ? message : cnnf_status_name(status));
+    }
+    /* Results that never reached the disk are no results. */
+    if (!status && (fflush(stdout) || ferror(stdout))) return cli_say(EXIT_IO, "stdout: cannot write");
+    return cli_exit_code(status);
+}
+
+static void print_log(int32_t level, const char *message, void *user)
+{
+    (void)user;
+    fprintf(stderr, "cnnfreeze: %s%s\n", level >= CNNF_LOG_WARNING ? "warning: " : "", message);
+}
+
+bool cli_session(session *s)
+{
+    cnnf_context_options *options = NULL;
+    *s = (session){.error = cnnf_error_new()};
+    cnnf_status status = s->error ? cnnf_context_options_new(&options) : CNNF_E_NOMEM;
+    if (!status) status = cnnf_context_options_set_log(options, print_log, CNNF_LOG_INFO, NULL);
+    if (!status) status = cnnf_context_new(&s->context, options, s->error);
+    cnnf_context_options_free(options);
+    if (status) cli_say(0, "out of memory");
+    return status == CNNF_OK;
+}
+
+void cli_session_end(session *s)
+{
+    cnnf_context_unref(s->context);
+    cnnf_error_free(s->error);
+    *s = (session){0};
+}
+
+/* ---- flags ---- */
+
+static void print_help(const command *self, const flag *flags, size_t n_flags)
+{
+    printf("cnnfreeze %s - %s\n\nusage: cnnfreeze %s %s\n", self->name, self->summary, self->name, self->usage);
+    if (n_flags) puts("\nflags (--flag=value or --flag value):");
+    for (size_t i = 0; i < n_flags; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "--%s%s%s", flags[i].name, flags[i].value_name ? "=" : "",
+                 flags[i].value_name ? flags[i].value_name : "");
+        printf("  %-34s %s\n", text, flags[i].help);
+    }
+}
+
+static const flag *find_flag(const flag *flags, size_t n, const char *name, size_t length)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strlen(flags[i].name) == length && strncmp(flags[i].name, name, length) == 0) return &flags[i];
+    }
+    return NULL;
+}
+
+static bool is_bool_word(const char *text)
+{
+    return text && (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0);
+}
+
+/* Stores a value; false when it does not fit the flag. */
+static bool store(const flag *f, const char *value)
+{
+    char *end = NULL;
+    flag_list *list = f->target;
+    errno = 0;
+    switch (f->kind) {
+    case FLAG_STRING:
+    case FLAG_OPTIONAL:
+        *(const char **)f->target = value;
+        return true;
+    case FLAG_BOOL: /* as TensorFlow's tools: anything but "true" is false; 1 is accepted too */
+        *(bool *)f->target = strcasecmp(value, "true") == 0 || strcmp(value, "1") == 0;
+        return true;
+    case FLAG_INT:
+        *(int64_t *)f->target = strtoll(value, &end, 10);
+        return *value && !*end && !errno;
+    case FLAG_DOUBLE:
+        *(double *)f->target = strtod(value, &end);
+        return *value && !*end && !errno;
+    case FLAG_LIST:
+        if (list->count == sizeof list->values / sizeof *list->values) return false;
+        list->values[list->count++] = value;
+        return true;
+    }
+    return false;
+}
+
+/* One flag at argv[*i]; takes the next argument where the flag needs it. 0 = stored. */
+static int parse_flag(const command *self, const flag *flags, size_t n_flags, int argc, char **argv, int *i)
+{
+    const char *text = argv[*i] + (argv[*i][1] == '-' ? 2 : 1);
+    const char *equals = strchr(text, '=');
+    const flag *f = find_flag(flags, n_flags, text, equals ? (size_t)(equals - text) : strlen(text));
+    if (!f) return cli_say(EXIT_USAGE, "%s: unknown flag '%s' (see cnnfreeze %s --help)", self->name, argv[*i], self->name);
+    const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
+    const char *value = equals ? equals + 1 : NULL;
+    if (!value && f->kind == FLAG_OPTIONAL) {
+        value = "";
+    } else if (!value && f->kind == FLAG_BOOL) {
+        value = is_bool_word(next) ? argv[++*i] : "true";
+    } else if (!value) {
+        if (!next) return cli_say(EXIT_USAGE, "%s: --%s needs a value", self->name, f->name);
+        value = argv[++*i];
+    }
+    if (!store(f, value)) return cli_say(EXIT_USAGE, "%s: --%s: '%s' is not understood", self->name, f->name, value);
+    return 0;
+}
+
+bool cli_parse(const command *self, const flag *flags, size_t n_flags, int argc, char **argv, const char **positional,
+               size_t min_positional, size_t max_positional, int *exit_code)
+{
+    size_t found = 0;
+    bool only_positional = false;
+    *exit_code = 0;
+    for (int i = 1; i < argc && !*exit_code; i++) {
+        const char *arg = argv[i];
+        if (!only_positional && (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)) {
+            print_help(self, flags, n_flags);
+            return false;
+        }
+        if (!only_positional && strcmp(arg, "--") == 0) only_positional = true;
+        else if (!only_positional && arg[0] == '-' && arg[1]) *exit_code = parse_flag(self, flags, n_flags, argc, argv, &i);
+        else if (found < max_positional) positional[found++] = arg;
+        else *exit_code = cli_say(EXIT_USAGE, "%s: one argument too many: '%s'", self->name, arg);
+    }
+    if (!*exit_code && found < min_positional) {
+        *exit_code = cli_say(EXIT_USAGE, "usage: cnnfreeze %s %s", self->name, self->usage);
+    }
+    return !*exit_code;
+}
+
+cnnf_status cli_each(const char *list, cnnf_status (*add)(void *user, const char *item), void *user)
+{
+    char item[4096];
+    for (const char *at = list; at && *at;) {
+        const size_t length = strcspn(at, ",");
+        size_t n = 0;
+        for (size_t i = 0; i < length && n + 1 < sizeof item; i++) {
+            if (at[i] != ' ') item[n++] = at[i];
+        }
+        item[n] = '\0';
+        const cnnf_status status = n ? add(user, item) : CNNF_OK;
+        if (status) return status;
+        at += length;
+        if (*at == ',') at++;
+    }
+    return CNNF_OK;
+}
+
+const char *cli_split_pair(const char *text, char *key, size_t key_size)
+{
+    const char *equals = strrchr(text, '=');
+    if (!equals || equals == text || (size_t)(equals - text) >= key_size) return NULL;
+    memcpy(key, text, (size_t)(equals - text));
+    key[equals - text] = '\0';
+    return equals + 1;
+}
+
+bool cli_numbers(const char *text, int64_t *out, size_t max, size_t *count)
+{
+    for (*count = 0; *text; ) {
+        char *end = NULL;
+        errno = 0;
+        const long long value = strtoll(text, &end, 10);
+        if (end == text || errno || *count == max || (*end && *end != ',')) return false;
+        out[(*count)++] = value;
+        text = *end ? end + 1 : end;
+    }
+    return *count > 0;
+}
+
+static void print_names(const char *title, int64_t count, const char *(*name)(const cnnf_graph *, int64_t),
+                        const cnnf_graph *graph)
+{
+    printf("%s", title);
+    for (int64_t i = 0; i < count; i++) printf("%s%s", i ? ", " : " ", name(graph, i));
+    putchar('\n');
+}
+
+void cli_print_io(const cnnf_graph *graph)
+{
+    print_names(" Input names :", cnnf_graph_input_count(graph), cnnf_graph_input_name, graph);
+    print_names(" Output names:", cnnf_graph_output_count(graph), cnnf_graph_output_name, graph);
+}
+
+/* ---- progress ---- */
+
+uint64_t cli_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+double cli_seconds_since(uint64_t start_ns)
+{
+    return (double)(cli_now_ns() - start_ns) / 1e9;
+}
+
+void cli_progress_start(progress *p, const char *unit)
+{
+    *p = (progress){.unit = unit, .started_ns = cli_now_ns(), .terminal = isatty(STDERR_FILENO) != 0};
+}
+
+#define BAR_WIDTH 30
+#define SHOW_EVERY_NS 50000000u
+
+int32_t cli_progress(uint64_t done, uint64_t total, void *user)
+{
+    progress *p = user;
+    const uint64_t now = cli_now_ns();
+    if (cli_interrupted()) return 1;
+    if (!p->terminal || (p->shown && done != total && now - p->shown_ns < SHOW_EVERY_NS)) return 0;
+    const double seconds = (double)(now - p->started_ns) / 1e9;
+    const double rate = seconds > 0 ? (double)done / seconds : 0;
+    if (total) {
+        char bar[BAR_WIDTH + 1];
+        const size_t full = (size_t)((double)BAR_WIDTH * (double)done / (double)total);
+        for (size_t i = 0; i < BAR_WIDTH; i++) bar[i] = i < full ? '#' : '.';
+        bar[BAR_WIDTH] = '\0';
+        fprintf(stderr, "\r[%s] %llu/%llu %s, %.0f/s, %.0f s left   ", bar, (unsigned long long)done,
+                (unsigned long long)total, p->unit, rate, rate > 0 ? (double)(total - done) / rate : 0);
+    } else {
+        fprintf(stderr, "\r%llu %s, %.0f/s   ", (unsigned long long)done, p->unit, rate);
+    }
+    p->shown = true;
+    p->shown_ns = now;
+    return 0;
+}
+
+void cli_progress_end(progress *p)
+{
+    if (p->shown) fputc('\n', stderr);
+    p->shown = false;
+}
+
+/* ---- Ctrl-C ---- */
+
+static volatile sig_atomic_t interrupted;
+static cnnf_evaluator *volatile interrupted_evaluator;
+
+static void on_interrupt(int signal_number)
+{
+    (void)signal_number;
+    interrupted = 1;
+    if (interrupted_evaluator) cnnf_evaluator_cancel(interrupted_evaluator);
+}
+
+void cli_catch_interrupt(cnnf_evaluator *evaluator)
+{
+    interrupted_evaluator = evaluator;
+    struct sigaction action = {.sa_handler = on_interrupt};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+}
+
+bool cli_interrupted(void)
+{
+    return interrupted != 0;
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* evaluate: accuracy of a graph or model on a data set, and what stands behind it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "load.h"
+#include "report.h"
+
+typedef struct arguments {
+    const char *graph, *model, *against, *checkpoint, *input, *output, *dataset, *labels, *shape, *backend, *format,
+        *confusion, *label_map;
+    bool full_batches_only, channels_first, one_hot;
+    int64_t batch, threads, topk, worst;
+    double scale, mean, std;
+    keras_flags keras;
+} arguments;
+
+/* One graph made ready: graph, evaluator, the names it is fed and read by. */
+typedef struct subject {
+    cnnf_graph *graph;
+    cnnf_evaluator *evaluator;
+    const char *input, *output;
+    char output_room[512];
+} subject;
+
+static cnnf_status subject_open(subject *m, const session *s, const arguments *a, const char *path)
+{
+    cnnf_evaluator_options *options = NULL;
+    cnnf_status status = load_model(&m->graph, s, path, a->checkpoint, &a->keras);
+    if (!status) status = cnnf_evaluator_options_new(&options, s->context, s->error);
+    if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads);
+    if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend);
+    if (!status) status = cnnf_evaluator_new(&m->evaluator, m->graph, options, s->error);
+    cnnf_evaluator_options_free(options);
+    if (status) return status;
+    m->input = a->input ? a->input : default_input(m->graph);
+    m->output = a->output ? a->output : default_output(s, m->graph, m->output_room, sizeof m->output_room);
+    if (m->input && m->output) return CNNF_OK;
+    cli_say(0, "%s: give --input_node and --output_node", path);
+    return CNNF_E_INVALID;
+}
+
+static void subject_close(subject *m)
+{
+    cnnf_evaluator_free(m->evaluator);
+    cnnf_graph_unref(m->graph);
+}
+
+/* Shape of one example: --input_shape, else the input node's shape without the batch. */
+static cnnf_status set_example_shape(cnnf_dataset_options *options, const arguments *a, const subject *m)
+{
+    int64_t dims[8];
+    size_t rank = 0;
+    if (a->shape) {
+        if (!cli_numbers(a->shape, dims, 8, &rank)) return CNNF_E_INVALID;
+        return cnnf_dataset_options_set_shape(options, (int32_t)rank, dims);
+    }
+    const cnnf_node *node = cnnf_graph_find(m->graph, m->input);
+    const int32_t declared = cnnf_node_attr_shape_rank(node, "shape");
+    for (int32_t i = 1; i < declared && rank < 8; i++) {
+        dims[rank] = cnnf_node_attr_shape_dim(node, "shape", i);
+        if (dims[rank++] < 0) return CNNF_OK; /* the file may know */
+    }
+    return rank ? cnnf_dataset_options_set_shape(options, (int32_t)rank, dims) : CNNF_OK;
+}
+
+static cnnf_status open_dataset(cnnf_dataset **out, const session *s, const arguments *a, const subject *m)
+{
+    cnnf_dataset_options *options = NULL;
+    cnnf_status status = cnnf_dataset_options_new(&options, s->context, s->error);
+    if (!status) status = set_example_shape(options, a, m);
+    if (!status && a->scale > 0) status = cnnf_dataset_options_set_scale(options, a->scale);
+    if (!status) status = cnnf_dataset_options_set_normalization(options, a->mean, a->std);
+    if (!status && a->labels) status = cnnf_dataset_options_set_labels_file(options, a->labels);
+    if (!status) status = cnnf_dataset_options_set_channels_first(options, a->channels_first);
+    if (!status) status = cnnf_dataset_open(out, s->context, a->dataset, options, s->error);
+    cnnf_dataset_options_free(options);
+    return status;
+}
+
+/* Classes: the last dimension of the output for the first example. */
+static cnnf_status count_classes(int64_t *classes, const session *s, const subject *m, cnnf_dataset *data)
+{
+    cnnf_tensor *images = NULL, *labels = NULL, *output = NULL;
+    cnnf_status status = cnnf_dataset_next(data, 1, &images, &labels, s->error);
+    if (!status && !images) {
+        cli_say(0, "the data set is empty");
+        status = CNNF_E_CHECK;
+    }
+    if (!status) {
+        const cnnf_tensor *feeds[] = {images};
+        status = cnnf_evaluator_run(m->evaluator, &m->input, feeds, 1, &m->output, &output, 1, s->error);
+    }
+    if (!status) *classes = cnnf_tensor_dim(output, cnnf_tensor_rank(output) - 1);
+    if (!status) status = cnnf_dataset_rewind(data, s->error);
+    cnnf_tensor_unref(images);
+    cnnf_tensor_unref(labels);
+    cnnf_tensor_unref(output);
+    return status;
+}
+
+/* Evaluates one graph; *metrics is kept also when the run was interrupted. */
+static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const session *s, const arguments *a, const char *path)
+{
+    subject m = {0};
+    cnnf_dataset *data = NULL;
+    int64_t classes = 0;
+    progress bar;
+    cnnf_status status = subject_open(&m, s, a, path);
+    if (!status) status = open_dataset(&data, s, a, &m);
+    if (!status) status = count_classes(&classes, s, &m, data);
+    if (!status) status = cnnf_metrics_new(metrics, s->context, classes, a->worst, s->error);
+    if (!status) {
+        cli_catch_interrupt(m.evaluator);
+        cli_progress_start(&bar, "images");
+        const uint64_t start = cli_now_ns();
+        status = cnnf_evaluate_dataset(*metrics, m.evaluator, data, m.input, m.output, a->batch, a->full_batches_only,
+                                       cli_progress, &bar, s->error);
+        *seconds = cli_seconds_since(start);
+        cli_progress_end(&bar);
+        cli_catch_interrupt(NULL);
+    }
+    cnnf_dataset_free(data);
+    subject_close(&m);
+    return status;
+}
+
+static cnnf_status run(const session *s, const arguments *a)
+{
+    cnnf_metrics *metrics = NULL, *other = NULL;
+    double seconds = 0, other_seconds = 0;
+    cnnf_status status = evaluate(&metrics, &seconds, s, a, a->model ? a->model : a->graph);
+    if (!status && a->against) status = evaluate(&other, &other_seconds, s, a, a->against);
+    if (!status || (status == CNNF_E_CANCELLED && metrics)) {
+        const report_request request = {.topk = a->topk, .worst = a->worst, .confusion = a->confusion,
+                                        .label_map = a->label_map,
+                                        .json = a->format && strcmp(a->format, "json") == 0,
+                                        .details = a->format && strcmp(a->format, "full") == 0, .seconds = seconds};
+        const cnnf_status printed = report_metrics(s, metrics, &request);
+        if (!status) status = printed;
+        if (!status && other) report_against(metrics, other);
+    }
+    cnnf_metrics_free(metrics);
+    cnnf_metrics_free(other);
+    return status;
+}
+
+int cmd_evaluate(int argc, char **argv)
+{
+    arguments a = {.batch = 32, .mean = 0, .std = 1};
+    const flag flags[] = {
+        {"graph", FLAG_STRING, &a.graph, "FILE", "frozen graph"},
+        {"model", FLAG_STRING, &a.model, "FILE", "model instead: H5, .keras, SavedModel"},
+        {"against", FLAG_STRING, &a.against, "FILE", "a second graph or model to compare with"},
+        {"input_checkpoint", FLAG_STRING, &a.checkpoint, "PREFIX", "values of a graph that is not frozen"},
+        {"input_node", FLAG_STRING, &a.input, "NAME", "node that takes the images (the declared one)"},
+        {"output_node", FLAG_STRING, &a.output, "NAME", "node that gives the scores (the declared one)"},
+        {"batchsize", FLAG_INT, &a.batch, "N", "images per batch (32)"},
+        {"dataset", FLAG_STRING, &a.dataset, "FILE", "CSV, IDX, NPY, NPZ or a folder of images"},
+        {"labels", FLAG_STRING, &a.labels, "FILE", "labels of IDX, NPY or image data"},
+        {"label_map", FLAG_STRING, &a.label_map, "FILE", "names of the classes, one per line"},
+        {"full_batches_only", FLAG_BOOL, &a.full_batches_only, NULL, "drop a last partial batch, as the tutorial's script"},
+        {"scale", FLAG_DOUBLE, &a.scale, "X", "divide pixels by X (255 for CSV, IDX, images; 1 for NPY, NPZ)"},
+        {"mean", FLAG_DOUBLE, &a.mean, "X", "then subtract X (0)"},
+        {"std", FLAG_DOUBLE, &a.std, "X", "then divide by X (1)"},
+        {"input_shape", FLAG_STRING, &a.shape, "28,28,1", "shape of one example (the input node's)"},
+        {"nchw", FLAG_BOOL, &a.channels_first, NULL, "the graph wants channels first"},
+        {"topk", FLAG_INT, &a.topk, "K", "print top-K accuracy"},
+        {"confusion", FLAG_OPTIONAL, &a.confusion, "FILE.csv", "print the confusion matrix, or write it as CSV"},
+        {"worst", FLAG_INT, &a.worst, "N", "print the N most confident mistakes"},
+        {"format", FLAG_STRING, &a.format, "text|full|json", "what to print (text)"},
+        {"threads", FLAG_INT, &a.threads, "N", "threads (all processors)"},
+        {"backend", FLAG_STRING, &a.backend, "NAME", "auto, portable or onednn"},
+        KERAS_FLAGS(a.keras),
+    };
+    const command self = {"evaluate", "--graph=G --dataset=FILE [flags]", "accuracy on a data set", NULL};
+    int code;
+    if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, &code)) return code;
+    if ((!a.graph && !a.model) || !a.dataset) return cli_say(EXIT_USAGE, "evaluate: --graph (or --model) and --dataset are needed");
+    if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0) return cli_say(EXIT_USAGE, "evaluate: a number is out of range");
+    session s;
+    if (!cli_session(&s)) return EXIT_LIMIT;
+    code = cli_finish(&s, run(&s, &a));
+    cli_session_end(&s);
+    return code;
+}

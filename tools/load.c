@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "load.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static cnnf_status set_variables(cnnf_load_options *options, const char *kind)
+{
+    if (!kind) return CNNF_OK;
+    if (strcmp(kind, "reference") == 0) return cnnf_load_options_set_variables(options, CNNF_VARIABLES_REFERENCE);
+    if (strcmp(kind, "resource") == 0) return cnnf_load_options_set_variables(options, CNNF_VARIABLES_RESOURCE);
+    cli_say(0, "--variables is reference or resource, not '%s'", kind);
+    return CNNF_E_INVALID;
+}
+
+static cnnf_status map_layers(cnnf_load_options *options, const flag_list *pairs)
+{
+    char from[256];
+    for (size_t i = 0; i < pairs->count; i++) {
+        const char *to = cli_split_pair(pairs->values[i], from, sizeof from);
+        if (!to) {
+            cli_say(0, "--map_layer is Old=New, not '%s'", pairs->values[i]);
+            return CNNF_E_INVALID;
+        }
+        const cnnf_status status = cnnf_load_options_map_layer(options, from, to);
+        if (status) return status;
+    }
+    return CNNF_OK;
+}
+
+static cnnf_status add_list(cnnf_load_options *options, const flag_list *list,
+                            cnnf_status (*add)(cnnf_load_options *, const char *))
+{
+    cnnf_status status = CNNF_OK;
+    for (size_t i = 0; !status && i < list->count; i++) status = add(options, list->values[i]);
+    return status;
+}
+
+cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, const keras_flags *flags)
+{
+    cnnf_status status = cnnf_load_options_new(out, s->context, s->error);
+    if (!status && flags->name_suffix) status = cnnf_load_options_set_name_suffix(*out, flags->name_suffix);
+    if (!status) status = set_variables(*out, flags->variables);
+    if (!status && flags->architecture) status = cnnf_load_options_set_architecture_file(*out, flags->architecture);
+    if (!status) status = map_layers(*out, &flags->map_layer);
+    if (!status) status = add_list(*out, &flags->drop_layer, cnnf_load_options_drop_layer);
+    if (!status) status = add_list(*out, &flags->tags, cnnf_load_options_add_tag);
+    if (!status && flags->signature) status = cnnf_load_options_set_signature(*out, flags->signature);
+    return status;
+}
+
+cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes)
+{
+    if (!passes || !*passes) {
+        *out = cnnf_graph_ref((cnnf_graph *)(uintptr_t)graph);
+        return CNNF_OK;
+    }
+    cnnf_pipeline *pipeline = NULL;
+    cnnf_status status = cnnf_pipeline_new(&pipeline, s->context, s->error);
+    if (!status) status = cnnf_pipeline_add(pipeline, passes, s->error);
+    if (!status) status = cnnf_pipeline_run(out, pipeline, graph, s->error);
+    cnnf_pipeline_free(pipeline);
+    return status;
+}
+
+cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version)
+{
+    char pass[64];
+    snprintf(pass, sizeof pass, "target_tf(version=%.16s)", version ? version : "1.15");
+    return run_passes(out, s, graph, pass);
+}
+
+cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, const char *checkpoint,
+                       const keras_flags *flags)
+{
+    cnnf_load_options *options = NULL;
+    cnnf_graph *graph = NULL;
+    *out = NULL;
+    cnnf_status status = load_options_from_flags(&options, s, flags);
+    if (!status) status = cnnf_load_options_set_training_state(options, 0);
+    if (!status) status = cnnf_load_file(&graph, s->context, path, options, s->error);
+    if (!status && checkpoint && *checkpoint) {
+        status = cnnf_bind_checkpoint(out, graph, checkpoint, options, s->error);
+        cnnf_graph_unref(graph);
+    } else {
+        *out = graph;
+    }
+    cnnf_load_options_free(options);
+    return status;
+}
+
+const char *default_input(const cnnf_graph *graph)
+{
+    return cnnf_graph_input_name(graph, 0);
+}
+
+const char *default_output(const session *s, const cnnf_graph *graph, char *room, size_t size)
+{
+    if (cnnf_graph_output_count(graph)) return cnnf_graph_output_name(graph, 0);
+    cnnf_buffer *names = NULL;
+    if (cnnf_graph_guess_outputs(&names, graph, s->error)) return NULL;
+    snprintf(room, size, "%.*s", (int)strcspn(cnnf_buffer_data(names), "\n"), (const char *)cnnf_buffer_data(names));
+    cnnf_buffer_free(names);
+    return *room ? room : NULL;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loading as the subcommands share it: Keras flags, a model with its checkpoint, lowering, output names. */
+#ifndef LOAD_H
+#define LOAD_H
+
+#include "cli.h"
+
+typedef struct keras_flags {
+    const char *name_suffix, *variables, *architecture;
+    flag_list map_layer, drop_layer, tags;
+    const char *signature;
+} keras_flags;
+
+#define KERAS_FLAGS(k)                                                                                                 \
+    {"name_suffix", FLAG_STRING, &(k).name_suffix, "SUFFIX", "Keras: suffix of every node (_1)"},                      \
+    {"variables", FLAG_STRING, &(k).variables, "KIND", "Keras: reference or resource (as the file's Keras)"},          \
+    {"architecture", FLAG_STRING, &(k).architecture, "FILE.json", "Keras: architecture of a weights-only file"},       \
+    {"map_layer", FLAG_LIST, &(k).map_layer, "Old=New", "Keras: treat a class as another; repeatable"},                \
+    {"drop_layer", FLAG_LIST, &(k).drop_layer, "NAME", "Keras: treat a layer as an identity; repeatable"}
+
+cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, const keras_flags *flags);
+
+/* Runs one pass list; inputs and outputs protected are the declared ones. `passes` NULL or "": another reference. */
+cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes);
+/* The graph for TensorFlow `version` (NULL = 1.15). */
+cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version);
+
+/* A graph to evaluate: `path` in any format, bound to `checkpoint` (nullable). */
+cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, const char *checkpoint,
+                       const keras_flags *flags);
+/* The first declared input or output, or what can be guessed; NULL when there is none. The string lives in `room`. */
+const char *default_input(const cnnf_graph *graph);
+const char *default_output(const session *s, const cnnf_graph *graph, char *room, size_t size);
+
+#endif
