@@ -2,12 +2,15 @@
 /* The nodes that tf.compat.v1.train.Saver adds to a graph (tensorflow/python/training/saver.py, BaseSaverBuilder). */
 #include "serializer/saver.h"
 
+#include <cnnfreeze/serializer.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/context.h"
 #include "base/error.h"
+#include "graph/tensor.h"
 
 #define RESTORE_DEVICE "/device:CPU:0"
 
