@@ -30,7 +30,8 @@ typedef struct cnnfi_keras_family {
 
 /* The families; table.c joins them. */
 extern const cnnfi_keras_family cnnfi_keras_core, cnnfi_keras_convolutional, cnnfi_keras_pooling,
-    cnnfi_keras_normalization, cnnfi_keras_advanced_activations;
+    cnnfi_keras_normalization, cnnfi_keras_advanced_activations, cnnfi_keras_merging, cnnfi_keras_reshaping,
+    cnnfi_keras_preprocessing;
 
 /* NULL when the class is unknown. */
 const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name);
@@ -58,6 +59,28 @@ cnnfi_kt cnnfi_keras_space_to_batch(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt
 cnnfi_kt cnnfi_keras_batch_to_space(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt y, cnnfi_kt x);
 /* K.bias_add(): the bias along the last axis, or along axis 1 for channels_first. */
 cnnfi_kt cnnfi_kb_keras_bias(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt bias, bool channels_first);
+
+/* tf.nn.l2_normalize() */
+cnnfi_kt cnnfi_kb_l2_normalize(cnnfi_kb *b, cnnfi_kt x, int32_t axis, double epsilon);
+/* tf.matmul() of two tensors of the same rank > 2 ("MatMul"). */
+cnnfi_kt cnnfi_kb_batch_matmul(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt y, bool adj_x, bool adj_y);
+
+/* One item of x[a, b, c] as Python has it; a missing begin or end is open. */
+typedef enum cnnfi_kindex_kind { CNNFI_KINDEX_RANGE, CNNFI_KINDEX_AT, CNNFI_KINDEX_ELLIPSIS, CNNFI_KINDEX_NEW } cnnfi_kindex_kind;
+typedef struct cnnfi_kindex {
+    cnnfi_kindex_kind kind;
+    bool has_begin, has_end;
+    int64_t begin, end, stride; /* begin: also the position of CNNFI_KINDEX_AT; stride 0 means 1 */
+} cnnfi_kindex;
+/* Tensor.__getitem__ ("strided_slice"); n <= CNNFI_KERAS_MAX_RANK + 1. false: it does not fit the tensor. */
+bool cnnfi_kb_index(cnnfi_kb *b, cnnfi_kt *out, cnnfi_kt x, size_t n, const cnnfi_kindex *indices);
+/* tf.split() in `count` equal parts ("split"): part 0; the others are its ports. */
+cnnfi_kt cnnfi_kb_split(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t axis, int64_t count);
+/* An image resized by an op that takes (images, size): ResizeBilinear and kin. */
+cnnfi_kt cnnfi_kb_resize(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, cnnfi_kt size, bool align_corners,
+                         bool half_pixel_centers, const int64_t height_width[2]);
+/* The op for tf.image.resize()'s method ("bilinear", ...), NULL when it is made of others. */
+const char *cnnfi_keras_resize_op(const char *method);
 
 #define CNNFI_KERAS_VERIFIED "2.2.5, tf.keras 2.15, 3"
 

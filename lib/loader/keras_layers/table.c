@@ -8,6 +8,9 @@ static const cnnfi_keras_family *const families[] = {
     &cnnfi_keras_convolutional,
     &cnnfi_keras_pooling,
     &cnnfi_keras_normalization,
+    &cnnfi_keras_merging,
+    &cnnfi_keras_reshaping,
+    &cnnfi_keras_preprocessing,
 };
 
 const cnnfi_keras_family *cnnfi_keras_family_at(size_t index)
