@@ -10,20 +10,32 @@
 #include "evaluator/kernel.h"
 #include "graph/shape.h"
 
+extern const cnnfi_kernel_family cnnfi_kernels_binary;
+extern const cnnfi_kernel_family cnnfi_kernels_cast;
 extern const cnnfi_kernel_family cnnfi_kernels_control;
 extern const cnnfi_kernel_family cnnfi_kernels_conv;
+extern const cnnfi_kernel_family cnnfi_kernels_join;
 extern const cnnfi_kernel_family cnnfi_kernels_matmul;
 extern const cnnfi_kernel_family cnnfi_kernels_nn;
 extern const cnnfi_kernel_family cnnfi_kernels_pooling;
 extern const cnnfi_kernel_family cnnfi_kernels_rectifier;
+extern const cnnfi_kernel_family cnnfi_kernels_reduce;
+extern const cnnfi_kernel_family cnnfi_kernels_shape;
+extern const cnnfi_kernel_family cnnfi_kernels_unary;
 
 static const cnnfi_kernel_family *const families[] = {
+    &cnnfi_kernels_binary,
+    &cnnfi_kernels_cast,
     &cnnfi_kernels_control,
     &cnnfi_kernels_conv,
+    &cnnfi_kernels_join,
     &cnnfi_kernels_matmul,
     &cnnfi_kernels_nn,
     &cnnfi_kernels_pooling,
     &cnnfi_kernels_rectifier,
+    &cnnfi_kernels_reduce,
+    &cnnfi_kernels_shape,
+    &cnnfi_kernels_unary,
 };
 
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
