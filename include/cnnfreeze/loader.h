@@ -71,6 +71,12 @@ CNNF_API cnnf_status cnnf_load_options_drop_layer(cnnf_load_options *options, co
 CNNF_API cnnf_status cnnf_load_options_add_tag(cnnf_load_options *options, const char *tag);
 /** SavedModel: the signature whose inputs and outputs are declared; default "serving_default", else the only one. @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options, const char *signature);
+/**
+ * Demand a kind of file: CNNF_FORMAT_GRAPHDEF, _META_GRAPH, _SAVED_MODEL or _KERAS_H5, each for its binary and text
+ * (or .keras) form. Another file is CNNF_E_FORMAT and the message says what it is. CNNF_FORMAT_UNKNOWN, the default:
+ * whatever holds a graph. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_load_options_set_format(cnnf_load_options *options, int32_t format);
 /** Progress in bytes of the input. @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_set_progress(cnnf_load_options *options, cnnf_progress_fn progress, void *user);
 
@@ -95,6 +101,12 @@ CNNF_API cnnf_status cnnf_load_memory(cnnf_graph **out, cnnf_context *context, c
  */
 CNNF_API cnnf_status cnnf_bind_checkpoint(cnnf_graph **out, const cnnf_graph *graph, const char *path,
                                           const cnnf_load_options *options, cnnf_error *error);
+
+/**
+ * Whether the file at `path` is a readable SaverDef, binary or text. (Values are restored by name; no Saver is run.)
+ * CNNF_OK, CNNF_E_FORMAT, CNNF_E_CORRUPT, CNNF_E_IO, CNNF_E_LIMIT, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_check_saver_file(cnnf_context *context, const char *path, cnnf_error *error);
 
 /** What the file at `path` is: one of CNNF_FORMAT_*. CNNF_OK, CNNF_E_IO, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1 */
 CNNF_API cnnf_status cnnf_format_detect(int32_t *out, cnnf_context *context, const char *path, cnnf_error *error);

@@ -133,6 +133,18 @@ cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options, const ch
     return set_text(options, &options->signature, signature);
 }
 
+cnnf_status cnnf_load_options_set_format(cnnf_load_options *options, int32_t format)
+{
+    static const int32_t kinds[] = {CNNF_FORMAT_UNKNOWN, CNNF_FORMAT_GRAPHDEF, CNNF_FORMAT_META_GRAPH,
+                                    CNNF_FORMAT_SAVED_MODEL, CNNF_FORMAT_KERAS_H5};
+    for (size_t i = 0; options != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (kinds[i] != format) continue;
+        options->format = format;
+        return CNNF_OK;
+    }
+    return CNNF_E_INVALID;
+}
+
 cnnf_status cnnf_load_options_set_progress(cnnf_load_options *options, cnnf_progress_fn progress, void *user)
 {
     if (options == NULL) return CNNF_E_INVALID;

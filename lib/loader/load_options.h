@@ -23,6 +23,7 @@ struct cnnf_load_options {
     cnnfi_names map_from, map_to; /* pairs */
     cnnfi_names drop_layers;
     cnnfi_names tags; /* none: "serve" */
+    int32_t format;   /* the kind that is wanted; CNNF_FORMAT_UNKNOWN: any */
     char *signature;  /* NULL: "serving_default", else the only one */
     cnnf_progress_fn progress;
     void *progress_user;

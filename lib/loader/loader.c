@@ -1,43 +1,155 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The public loaders: what a file is decides who reads it. */
 #include <string.h>
-
-#include "loader/load_options.h"
 
 #include "base/context.h"
 #include "base/error.h"
+#include "base/os.h"
 #include "base/source.h"
-#include "loader/graphdef_pb.h"
+#include "graph/graph.h"
+#include "loader/graph_file.h"
 #include "loader/keras.h"
+#include "loader/sniff.h"
 
-static cnnf_status load_graphdef(cnnf_graph **out, cnnf_context *context, cnnfi_source *source,
+typedef cnnf_status (*load_fn)(cnnf_graph **out, const cnnfi_graph_file *file, cnnf_error *error);
+
+static cnnf_status load_keras(cnnf_graph **out, const cnnfi_graph_file *file, cnnf_error *error)
+{
+#if CNNFI_HAVE_KERAS_H5
+    return cnnfi_load_keras(out, cnnfi_source_context(file->source), file->source, file->options, error);
+#else
+    return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: this library was built without HDF5",
+                      cnnfi_source_name(file->source));
+#endif
+}
+
+/* Formats that hold a graph. A `family` is one kind of content, binary or text. */
+static const struct format_rule {
+    int32_t format, family;
+    bool text;
+    load_fn load;
+} format_rules[] = {
+    {CNNF_FORMAT_KERAS_H5, CNNF_FORMAT_KERAS_H5, false, load_keras},
+    {CNNF_FORMAT_HDF5, CNNF_FORMAT_KERAS_H5, false, load_keras}, /* says what is missing */
+    {CNNF_FORMAT_KERAS_V3, CNNF_FORMAT_KERAS_H5, false, load_keras},
+    {CNNF_FORMAT_ZIP, CNNF_FORMAT_KERAS_H5, false, load_keras},
+    {CNNF_FORMAT_GRAPHDEF, CNNF_FORMAT_GRAPHDEF, false, cnnfi_load_graphdef},
+    {CNNF_FORMAT_GRAPHDEF_TEXT, CNNF_FORMAT_GRAPHDEF, true, cnnfi_load_graphdef},
+    {CNNF_FORMAT_META_GRAPH, CNNF_FORMAT_META_GRAPH, false, cnnfi_load_meta_graph},
+    {CNNF_FORMAT_META_GRAPH_TEXT, CNNF_FORMAT_META_GRAPH, true, cnnfi_load_meta_graph},
+    {CNNF_FORMAT_SAVED_MODEL, CNNF_FORMAT_SAVED_MODEL, false, cnnfi_load_saved_model},
+    {CNNF_FORMAT_SAVED_MODEL_TEXT, CNNF_FORMAT_SAVED_MODEL, true, cnnfi_load_saved_model},
+};
+
+static const struct format_rule *rule_of(int32_t format)
+{
+    for (size_t i = 0; i < sizeof format_rules / sizeof format_rules[0]; i++)
+        if (format_rules[i].format == format) return &format_rules[i];
+    return NULL;
+}
+
+static cnnf_status fail_format(int32_t format, int32_t wanted, const char *name, cnnf_error *error)
+{
+    const char *hint = cnnfi_format_hint(format);
+    const char *what = wanted == CNNF_FORMAT_UNKNOWN ? "a model or graph" : cnnf_format_name(wanted);
+    cnnf_status status = cnnfi_fail(error, CNNF_E_FORMAT, "%s: is %s, not %s%s%s", name, cnnf_format_name(format), what,
+                                    hint[0] != '\0' ? "; " : "", hint);
+    cnnfi_error_set_where(error, name);
+    return status;
+}
+
+static cnnf_status load_source(cnnf_graph **out, cnnfi_source *source, const cnnf_load_options *options,
+                               int32_t *format, cnnf_error *error)
+{
+    const char *name = cnnfi_source_name(source);
+    if (options == NULL) options = cnnfi_load_defaults();
+    CNNFI_TRY(cnnfi_sniff(format, source, error));
+    const struct format_rule *rule = rule_of(*format), *wanted = rule_of(options->format);
+    if (rule == NULL || (wanted != NULL && wanted->family != rule->family))
+        return fail_format(*format, options->format, name, error);
+    const cnnfi_graph_file file = {.source = source, .text = rule->text, .options = options};
+    return rule->load(out, &file, error);
+}
+
+/* ---- SavedModel folders ---- */
+
+/* FOLDER/NAME, or NAME beside FILE: a new block. */
+static char *path_in(cnnf_context *context, const char *folder, size_t length, const char *name)
+{
+    size_t size = strlen(name);
+    char *path = (char *)cnnfi_malloc(context, length + size + 2);
+    if (path == NULL) return NULL;
+    memcpy(path, folder, length);
+    if (length > 0 && path[length - 1] != '/') path[length++] = '/';
+    memcpy(path + length, name, size + 1);
+    return path;
+}
+
+/* The variables lie beside saved_model.pb. */
+static cnnf_status bind_variables(cnnf_graph **graph, const char *path, const cnnf_load_options *options,
+                                  cnnf_error *error)
+{
+    cnnf_context *context = (*graph)->context;
+    const char *slash = strrchr(path, '/');
+    char *prefix = path_in(context, path, slash != NULL ? (size_t)(slash - path) + 1 : 0, "variables/variables");
+    cnnf_graph *bound = NULL;
+    if (prefix == NULL) return cnnfi_fail_nomem(error);
+    cnnf_status status = cnnf_bind_checkpoint(&bound, *graph, prefix, options, error);
+    cnnfi_free(context, prefix);
+    if (status != CNNF_OK) return status;
+    cnnf_graph_unref(*graph);
+    *graph = bound;
+    return CNNF_OK;
+}
+
+static cnnf_status load_one_file(cnnf_graph **out, cnnf_context *context, const char *path,
                                  const cnnf_load_options *options, cnnf_error *error)
 {
-    cnnfi_builder *builder = NULL;
-    CNNFI_TRY(cnnfi_builder_new(&builder, context, error));
-    const cnnfi_proto_sink sink = {.user = builder, .item = cnnfi_graphdef_item};
-    cnnf_status status = cnnfi_proto_stream_binary(source, 0, cnnfi_source_size(source), &cnnfi__graph_def__descriptor,
-                                                   &sink, options, error);
-    if (status != CNNF_OK) {
-        cnnfi_builder_free(builder);
-        return status;
-    }
-    status = cnnfi_builder_publish(out, builder, error);
-    return status ? cnnfi_error_prefix(error, status, "%s", cnnfi_source_name(source)) : CNNF_OK;
+    cnnfi_source *source = NULL;
+    int32_t format = CNNF_FORMAT_UNKNOWN;
+    CNNFI_TRY(cnnfi_source_open(&source, context, path, error));
+    cnnf_status status = load_source(out, source, options, &format, error);
+    cnnfi_source_unref(source);
+    bool saved_model = format == CNNF_FORMAT_SAVED_MODEL || format == CNNF_FORMAT_SAVED_MODEL_TEXT;
+    if (status != CNNF_OK || !saved_model || cnnf_graph_variable_count(*out) == 0) return status;
+    status = bind_variables(out, path, options, error);
+    if (status == CNNF_OK) return CNNF_OK;
+    cnnf_graph_unref(*out);
+    *out = NULL;
+    return status;
 }
 
-static cnnf_status load_source(cnnf_graph **out, cnnf_context *context, cnnfi_source *source,
+/* The file of a folder that is to be read; NULL: none of those we know. A new block. */
+static cnnf_status saved_model_file(char **out, cnnf_context *context, const char *folder, cnnf_error *error)
+{
+    static const char *const names[] = {"saved_model.pb", "saved_model.pbtxt"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        *out = path_in(context, folder, strlen(folder), names[i]);
+        if (*out == NULL) return cnnfi_fail_nomem(error);
+        if (cnnfi_os_exists(*out)) return CNNF_OK;
+        cnnfi_free(context, *out);
+        *out = NULL;
+    }
+    return CNNF_OK;
+}
+
+static cnnf_status load_folder(cnnf_graph **out, cnnf_context *context, const char *path,
                                const cnnf_load_options *options, cnnf_error *error)
 {
-    char magic[8] = "";
-    size_t size = cnnfi_source_size(source) < sizeof magic ? (size_t)cnnfi_source_size(source) : sizeof magic;
-    CNNFI_TRY(cnnfi_source_read(source, 0, magic, size, error));
-#if CNNFI_HAVE_KERAS_H5
-    if (memcmp(magic, "\x89HDF\r\n\x1a\n", 8) == 0 || memcmp(magic, "PK\3\4", 4) == 0) {
-        return cnnfi_load_keras(out, context, source, options, error);
+    char *file = NULL;
+    CNNFI_TRY(saved_model_file(&file, context, path, error));
+    if (file == NULL) {
+        cnnf_status status =
+            cnnfi_fail(error, CNNF_E_FORMAT, "%s: is a folder without saved_model.pb or saved_model.pbtxt", path);
+        cnnfi_error_set_where(error, path);
+        return status;
     }
-#endif
-    return load_graphdef(out, context, source, options, error);
+    cnnf_status status = load_one_file(out, context, file, options, error);
+    cnnfi_free(context, file);
+    return status;
 }
+
+/* ---- public ---- */
 
 cnnf_status cnnf_load_file(cnnf_graph **out, cnnf_context *context, const char *path, const cnnf_load_options *options,
                            cnnf_error *error)
@@ -45,11 +157,8 @@ cnnf_status cnnf_load_file(cnnf_graph **out, cnnf_context *context, const char *
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_file: out is NULL");
     *out = NULL;
     if (context == NULL || path == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_file: NULL argument");
-    cnnfi_source *source = NULL;
-    CNNFI_TRY(cnnfi_source_open(&source, context, path, error));
-    cnnf_status status = load_source(out, context, source, options, error);
-    cnnfi_source_unref(source);
-    return status;
+    return cnnfi_os_is_folder(path) ? load_folder(out, context, path, options, error)
+                                    : load_one_file(out, context, path, options, error);
 }
 
 cnnf_status cnnf_load_memory(cnnf_graph **out, cnnf_context *context, const void *data, size_t size, const char *name,
@@ -60,8 +169,49 @@ cnnf_status cnnf_load_memory(cnnf_graph **out, cnnf_context *context, const void
     if (context == NULL || name == NULL || (data == NULL && size > 0))
         return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_memory: NULL argument");
     cnnfi_source *source = NULL;
+    int32_t format;
     CNNFI_TRY(cnnfi_source_copy(&source, context, data, size, name, error));
-    cnnf_status status = load_source(out, context, source, options, error);
+    cnnf_status status = load_source(out, source, options, &format, error);
+    cnnfi_source_unref(source);
+    return status;
+}
+
+static cnnf_status detect_folder(int32_t *out, cnnf_context *context, const char *path, cnnf_error *error)
+{
+    char *file = NULL;
+    CNNFI_TRY(saved_model_file(&file, context, path, error));
+    if (file != NULL) *out = cnnfi_ends_with(file, "txt") ? CNNF_FORMAT_SAVED_MODEL_TEXT : CNNF_FORMAT_SAVED_MODEL;
+    cnnfi_free(context, file);
+    return CNNF_OK;
+}
+
+cnnf_status cnnf_format_detect(int32_t *out, cnnf_context *context, const char *path, cnnf_error *error)
+{
+    if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_format_detect: out is NULL");
+    *out = CNNF_FORMAT_UNKNOWN;
+    if (context == NULL || path == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_format_detect: NULL argument");
+    if (cnnfi_os_is_folder(path)) return detect_folder(out, context, path, error);
+    cnnfi_source *source = NULL;
+    CNNFI_TRY(cnnfi_source_open(&source, context, path, error));
+    cnnf_status status = cnnfi_sniff(out, source, error);
+    cnnfi_source_unref(source);
+    return status;
+}
+
+cnnf_status cnnf_check_saver_file(cnnf_context *context, const char *path, cnnf_error *error)
+{
+    if (context == NULL || path == NULL)
+        return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_check_saver_file: NULL argument");
+    cnnfi_source *source = NULL;
+    int32_t format = CNNF_FORMAT_UNKNOWN;
+    CNNFI_TRY(cnnfi_source_open(&source, context, path, error));
+    cnnf_status status = cnnfi_sniff(&format, source, error);
+    const cnnfi_graph_file file = {
+        .source = source, .text = format == CNNF_FORMAT_SAVER_DEF_TEXT, .options = cnnfi_load_defaults()};
+    if (status == CNNF_OK)
+        status = format == CNNF_FORMAT_SAVER_DEF || file.text
+                     ? cnnfi_check_saver_def(&file, error)
+                     : fail_format(format, CNNF_FORMAT_SAVER_DEF, path, error);
     cnnfi_source_unref(source);
     return status;
 }

@@ -25,6 +25,10 @@ cnnf_status cnnfi_proto_stream_binary(cnnfi_source *source, uint64_t at, uint64_
                                       const cnnfi_proto_sink *sink, const cnnf_load_options *options,
                                       cnnf_error *error);
 
+/* The same from text format. */
+cnnf_status cnnfi_proto_stream_text(cnnfi_source *source, const cnnfi_message_type *type, const cnnfi_proto_sink *sink,
+                                    const cnnf_load_options *options, cnnf_error *error);
+
 /* How a field is taken: as a part, as a message of parts, or as one of the rest. */
 typedef enum cnnfi_proto_part { CNNFI_PROTO_REST, CNNFI_PROTO_ITEM, CNNFI_PROTO_ENTER } cnnfi_proto_part;
 cnnfi_proto_part cnnfi_proto_part_of(const cnnfi_message_type *type, uint32_t number);
