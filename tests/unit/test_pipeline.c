@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "base/context.h"
+#include "graph/equal.h"
+#include "graph/graph.h"
+#include "passes_support.h"
+#include "support.h"
+
+/* ---- grammar ---- */
+
+static void expect_refusal(const char *text, cnnf_status code, const char *message)
+{
+    cnnf_context *context = test_context();
+    cnnf_error *error = cnnf_error_new();
+    cnnf_pipeline *pipeline = NULL;
+    ck_assert_int_eq(cnnf_pipeline_new(&pipeline, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_add(pipeline, text, error), code);
+    ck_assert_str_eq(cnnf_error_message(error), message);
+    cnnf_pipeline_free(pipeline);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+
+START_TEST(bad_grammar_is_named)
+{
+    expect_refusal("(", CNNF_E_INVALID, "Looking for transform name, but found (");
+    expect_refusal("remove_nodes(=x)", CNNF_E_INVALID, "Looking for parameter name, but found =x)");
+    expect_refusal("remove_nodes(op)", CNNF_E_INVALID, "Looking for =, but found )");
+    expect_refusal("remove_nodes(op=:)", CNNF_E_INVALID, "Looking for parameter name, but found :)");
+    expect_refusal("remove_nodes(op=Identity", CNNF_E_INVALID, "Looking for parameter name, but found the end");
+    expect_refusal("remove_nodes(op=\"Identity)", CNNF_E_INVALID, "Looking for \", but found the end");
+    expect_refusal("remove_nodez(op=Identity)", CNNF_E_NOT_FOUND,
+                   "Transform 'remove_nodez' not recognized; did you mean 'remove_nodes'?");
+    expect_refusal("prune(op=Identity)", CNNF_E_NOT_FOUND, "prune: no argument 'op'");
+    expect_refusal("remove_nodes(op=Identity, max_inputs=x)", CNNF_E_INVALID,
+                   "remove_nodes: max_inputs=x is not an integer");
+    expect_refusal("prune(ignore_errors=maybe)", CNNF_E_INVALID,
+                   "ignore_errors should be true or false, found maybe");
+    expect_refusal("set_device", CNNF_E_INVALID, "set_device expects device=...: the device, as in \"/cpu:0\"");
+}
+END_TEST
+
+START_TEST(a_refused_text_appends_nothing)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = make_graph(context, chain, N_CHAIN), *after = NULL;
+    cnnf_pipeline *pipeline = NULL;
+    ck_assert_int_eq(cnnf_pipeline_new(&pipeline, context, NULL), CNNF_OK);
+    ck_assert_int_ne(cnnf_pipeline_add(pipeline, "remove_nodes(op=Identity) nonsense", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_run(&after, pipeline, graph, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_graph_node_count(after), cnnf_graph_node_count(graph));
+    cnnf_graph_unref(after);
+    cnnf_graph_unref(graph);
+    cnnf_pipeline_free(pipeline);
+    test_context_done(context);
+}
+END_TEST
+
+START_TEST(grammar_takes_what_the_tool_takes)
+{
+    cnnf_context *context = test_context();
+    cnnf_pipeline *pipeline = NULL;
+    ck_assert_int_eq(cnnf_pipeline_new(&pipeline, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_add(pipeline,
+                                       " strip_unused_nodes(type=float, shape=\"1,28,28,1\")\n"
+                                       "remove_nodes(op=Identity, op=CheckNumerics)\t"
+                                       "sort_by_execution_order, prune(ignore_errors=true) ",
+                                       NULL),
+                     CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_add(pipeline, "", NULL), CNNF_OK);
+    cnnf_pipeline_free(pipeline);
+    test_context_done(context);
+}
+END_TEST
+
+/* ---- running ---- */
+
+START_TEST(failures_name_the_pass_and_can_be_ignored)
+{
+    cnnf_context *context = test_context();
+    cnnf_error *error = cnnf_error_new();
+    cnnf_graph *graph = make_graph(context, chain, N_CHAIN), *after = NULL;
+    cnnf_pipeline *pipeline = NULL;
+    ck_assert_int_eq(cnnf_pipeline_new(&pipeline, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_add(pipeline, "prune", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_run(&after, pipeline, graph, error), CNNF_E_INVALID);
+    ck_assert_str_eq(cnnf_error_message(error), "prune: the graph declares no outputs: name them");
+    ck_assert_ptr_null(after);
+    cnnf_pipeline_free(pipeline);
+
+    cnnf_buffer *report = NULL;
+    ck_assert_int_eq(cnnf_pipeline_new(&pipeline, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_add(pipeline, "prune(ignore_errors=true) remove_nodes(op=Identity)", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_run_report(&after, &report, pipeline, graph, error), CNNF_OK);
+    const char *text = cnnf_buffer_data(report);
+    ck_assert_ptr_nonnull(strstr(text, "\"ignored_error\": \"the graph declares no outputs: name them\""));
+    ck_assert_ptr_nonnull(strstr(text, "{\"pass\": \"remove_nodes\", \"changed\": true, \"nodes_before\": 4, "
+                                       "\"nodes_after\": 3, \"counts\": {\"removed\": 1}"));
+    cnnf_buffer_free(report);
+    cnnf_graph_unref(after);
+    cnnf_pipeline_free(pipeline);
+    cnnf_graph_unref(graph);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+END_TEST
+
+START_TEST(unknown_outputs_are_refused)
+{
+    cnnf_context *context = test_context();
+    cnnf_error *error = cnnf_error_new();
+    cnnf_graph *graph = make_graph(context, chain, N_CHAIN), *after = NULL;
+    ck_assert_int_eq(run_passes(&after, graph, "prune", NULL, "yy", error), CNNF_E_NOT_FOUND);
+    ck_assert_str_eq(cnnf_error_message(error), "'yy' is not in graph; did you mean 'y', 'x'?");
+    cnnf_graph_unref(graph);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+END_TEST
+
+START_TEST(every_pass_has_a_name_and_a_sentence)
+{
+    ck_assert_int_gt(cnnf_pass_count(), 0);
+    for (int32_t i = 0; i < cnnf_pass_count(); i++) {
+        ck_assert_ptr_nonnull(cnnf_pass_name(i));
+        const char *text = cnnf_pass_description(i);
+        ck_assert_int_eq(text[strlen(text) - 1], '.');
+        if (i) ck_assert_int_lt(strcmp(cnnf_pass_name(i - 1), cnnf_pass_name(i)), 0);
+    }
+    ck_assert_ptr_null(cnnf_pass_name(-1));
+    ck_assert_ptr_null(cnnf_pass_description(cnnf_pass_count()));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("pipeline");
+    TCase *t = tcase_create("pipeline");
+    tcase_add_test(t, bad_grammar_is_named);
+    tcase_add_test(t, a_refused_text_appends_nothing);
+    tcase_add_test(t, grammar_takes_what_the_tool_takes);
+    tcase_add_test(t, failures_name_the_pass_and_can_be_ignored);
+    tcase_add_test(t, unknown_outputs_are_refused);
+    tcase_add_test(t, every_pass_has_a_name_and_a_sentence);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+TEST_MAIN(suite)
