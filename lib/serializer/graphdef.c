@@ -16,8 +16,9 @@ cnnf_status cnnf_graphdef_size(uint64_t *out, const cnnf_graph *graph, cnnf_erro
 static cnnf_status write_to(const cnnf_graph *graph, uint64_t size, cnnfi_sink *sink, const cnnf_write_options *options,
                             cnnf_error *error)
 {
-    if (options->progress != NULL) cnnfi_sink_set_progress(sink, options->progress, options->progress_user, size);
-    CNNFI_TRY(cnnfi_graphdef_write(graph, sink, error));
+    uint64_t total = options->text ? 0 : size; /* text: unknown */
+    if (options->progress != NULL) cnnfi_sink_set_progress(sink, options->progress, options->progress_user, total);
+    CNNFI_TRY(options->text ? cnnfi_graphdef_write_text(graph, sink, error) : cnnfi_graphdef_write(graph, sink, error));
     return cnnfi_sink_commit(sink, error);
 }
 

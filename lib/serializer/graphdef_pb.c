@@ -65,10 +65,11 @@ static cnnf_status graph_parts(const cnnf_graph *graph, cnnfi_skeleton *s, part_
     return hand_over(s, part, user, error);
 }
 
-cnnf_status cnnfi_graphdef_parts(const cnnf_graph *graph, part_fn part, void *user, cnnf_error *error)
+cnnf_status cnnfi_graphdef_parts(const cnnf_graph *graph, bool text, part_fn part, void *user, cnnf_error *error)
 {
     cnnfi_skeleton skeleton;
     cnnfi_skeleton_init(&skeleton, graph->context);
+    skeleton.text_order = text;
     cnnf_status status = graph_parts(graph, &skeleton, part, user, error);
     cnnfi_skeleton_free(&skeleton);
     return status;
@@ -123,7 +124,7 @@ cnnf_status cnnfi_graphdef_measure(uint64_t *out, const cnnf_graph *graph, cnnf_
 {
     measure m = {.size = 0};
     *out = 0;
-    CNNFI_TRY(cnnfi_graphdef_parts(graph, measure_part, &m, error));
+    CNNFI_TRY(cnnfi_graphdef_parts(graph, false, measure_part, &m, error));
     if (m.size > MAX_MESSAGE_BYTES) return fail_too_large(&m, error);
     *out = m.size;
     return CNNF_OK;
@@ -138,5 +139,5 @@ static cnnf_status write_part(const cnnfi_skeleton *skeleton, void *user, cnnf_e
 
 cnnf_status cnnfi_graphdef_write(const cnnf_graph *graph, cnnfi_sink *sink, cnnf_error *error)
 {
-    return cnnfi_graphdef_parts(graph, write_part, sink, error);
+    return cnnfi_graphdef_parts(graph, false, write_part, sink, error);
 }

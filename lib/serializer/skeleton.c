@@ -142,7 +142,7 @@ void cnnfi_skeleton_cut_tensor(cnnfi_skeleton *s, const cnnf_tensor *tensor)
 
 void cnnfi_skeleton_cut_raw(cnnfi_skeleton *s, cnnfi_bytes bytes)
 {
-    if (bytes.size < SMALL_PAYLOAD)
+    if (bytes.size < SMALL_PAYLOAD || s->text_order)
         cnnfi_strbuf_add(&s->bytes, bytes.data, bytes.size);
     else
         add_cut(s, (cnnfi_cut){.size = bytes.size, .data = bytes.data});

@@ -28,7 +28,7 @@ typedef struct cnnfi_skeleton {
     cnnfi_cut *cuts;
     size_t n_cuts, cut_capacity;
     const char *node; /* being written */
-    bool text_order;  /* map entries as text format has them */
+    bool text_order;  /* for text format: map entries in its order, no cuts but tensor contents */
     cnnf_status status;
     struct cnnf_error error;
 } cnnfi_skeleton;
