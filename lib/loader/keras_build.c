@@ -200,6 +200,7 @@ static void run_row(cnnfi_kc *kc)
     if (!cnnfi_kb_ok(kc->b)) return;
     if (kc->b->tf && row->call_tf) row->call_tf(kc);
     else row->call(kc);
+    for (size_t i = 0; row->masks && i < kc->n_outputs; i++) kc->outputs[i].mask = kc->inputs[0].mask;
 }
 
 static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs, size_t *n_outputs,
@@ -242,8 +243,10 @@ static void copy_unmodified(cnnfi_kb *b, const cnnfi_keras_layer *layer, size_t 
         for (size_t k = 0; k < n; k++) same = same || (inputs[k].name && strcmp(tensors[i].name, inputs[k].name) == 0);
         if (!same) continue;
         const char *saved = b->scope;
+        const char *mask = tensors[i].mask;
         if (b->tf) (void)cnnfi_kb_push(b, layer->name);
         tensors[i] = cnnfi_kb_unary(b, "Identity", "Identity", tensors[i]);
+        tensors[i].mask = mask;
         cnnfi_kb_pop(b, saved);
     }
 }

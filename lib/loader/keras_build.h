@@ -32,7 +32,8 @@ typedef struct cnnfi_kt {
     cnnf_dtype dtype;
     int32_t rank;
     int64_t dims[CNNFI_KERAS_MAX_RANK];
-    bool variable; /* a resource handle: each op that takes it reads it in its own scope */
+    bool variable;    /* a resource handle: each op that takes it reads it in its own scope */
+    const char *mask; /* Keras' _keras_mask: a bool tensor [batch, steps], or NULL */
 } cnnfi_kt;
 
 /* What the builder remembers of a layer between its calls. */

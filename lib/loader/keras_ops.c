@@ -73,6 +73,7 @@ cnnf_node *cnnfi_kb_node(cnnfi_kb *b, cnnfi_kt *out, const char *op, const char 
     cnnfi_kt result = n ? inputs[0] : scalar_of(CNNF_FLOAT);
     result.name = "";
     result.variable = false;
+    result.mask = NULL;
     if (++b->n_ops > cnnfi_limit(b->context, CNNF_LIMIT_NODES)) {
         cnnfi_builder_fail(b->graph, CNNF_E_LIMIT, "%s: Keras model: it makes more than %llu nodes", b->model->path,
                            (unsigned long long)cnnfi_limit(b->context, CNNF_LIMIT_NODES));
@@ -378,7 +379,8 @@ static cnnfi_kt reduced(cnnfi_kt y, const cnnfi_kt *x, size_t n_axes, const int3
 static cnnfi_kt reduce_over(cnnfi_kb *b, const char *op, cnnfi_kt x, cnnfi_kt axes, bool keep)
 {
     cnnfi_kt inputs[2] = {x, axes}, out;
-    cnnf_node *node = cnnfi_kb_node_t(b, &out, op, "", 2, inputs);
+    cnnf_node *node = cnnfi_kb_node(b, &out, op, "", 2, inputs);
+    if (x.dtype != CNNF_BOOL) cnnfi_node_set_type(b->graph, node, "T", x.dtype);
     cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
     cnnfi_node_set_bool(b->graph, node, "keep_dims", keep);
     return out;

@@ -240,21 +240,21 @@ static void repeat_vector(cnnfi_kc *kc)
     cnnfi_kc_return(kc, y);
 }
 
-#define DROPOUT(class, fields) {class, fields, "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, dropout_tf}
-#define NOTHING(class, fields) {class, fields, "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, NULL}
+#define DROPOUT(class, fields) {class, fields, "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, dropout_tf, true}
+#define NOTHING(class, fields) {class, fields, "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, NULL, true}
 
 static const cnnfi_keras_row rows[] = {
-    {"Activation", "activation", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, activation, NULL},
+    {"Activation", "activation", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, activation, NULL, true},
     NOTHING("ActivityRegularization", ""),
     NOTHING("AlphaDropout", "rate"),
-    {"Dense", "units use_bias activation", "kernel bias", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, dense_build, dense, dense_tf},
+    {"Dense", "units use_bias activation", "kernel bias", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, dense_build, dense, dense_tf, true},
     DROPOUT("Dropout", "rate"),
-    {"Flatten", "data_format", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, flatten, flatten_tf},
+    {"Flatten", "data_format", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, flatten, flatten_tf, false},
     NOTHING("GaussianDropout", "rate"),
     NOTHING("GaussianNoise", "stddev"),
-    {"Permute", "dims", "", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, NULL, permute, NULL},
-    {"RepeatVector", "n", "", CNNFI_KERAS_VERIFIED, 2, 2, 1, 1, NULL, repeat_vector, NULL},
-    {"Reshape", "target_shape", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, reshape, NULL},
+    {"Permute", "dims", "", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, NULL, permute, NULL, false},
+    {"RepeatVector", "n", "", CNNFI_KERAS_VERIFIED, 2, 2, 1, 1, NULL, repeat_vector, NULL, false},
+    {"Reshape", "target_shape", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, reshape, NULL, false},
     DROPOUT("SpatialDropout1D", "rate"),
     DROPOUT("SpatialDropout2D", "rate data_format"),
     DROPOUT("SpatialDropout3D", "rate data_format"),

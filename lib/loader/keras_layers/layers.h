@@ -20,6 +20,7 @@ typedef struct cnnfi_keras_row {
     void (*build)(cnnfi_kc *kc);
     void (*call)(cnnfi_kc *kc);    /* multi-backend; tf.keras too when call_tf is NULL */
     void (*call_tf)(cnnfi_kc *kc);
+    bool masks; /* hands its input's mask on */
 } cnnfi_keras_row;
 
 typedef struct cnnfi_keras_family {
@@ -30,8 +31,8 @@ typedef struct cnnfi_keras_family {
 
 /* The families; table.c joins them. */
 extern const cnnfi_keras_family cnnfi_keras_core, cnnfi_keras_convolutional, cnnfi_keras_pooling,
-    cnnfi_keras_normalization, cnnfi_keras_advanced_activations, cnnfi_keras_merging, cnnfi_keras_reshaping,
-    cnnfi_keras_preprocessing;
+    cnnfi_keras_normalization, cnnfi_keras_advanced_activations, cnnfi_keras_depthwise, cnnfi_keras_transposed,
+    cnnfi_keras_embeddings, cnnfi_keras_merging, cnnfi_keras_reshaping, cnnfi_keras_preprocessing;
 
 /* NULL when the class is unknown. */
 const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name);
@@ -48,9 +49,28 @@ int64_t cnnfi_keras_window_length(int64_t length, int64_t size, int64_t stride, 
 /* Transposes that Keras puts around ops the CPU has for channels_last only. */
 cnnfi_kt cnnfi_keras_to_last(cnnfi_kb *b, cnnfi_kt x);
 cnnfi_kt cnnfi_keras_to_first(cnnfi_kb *b, cnnfi_kt x);
+/* A convolution over n spatial dimensions, as its configuration has it. */
+typedef struct cnnfi_kconv {
+    int32_t n;
+    bool first, same, causal, dilated; /* channels_first, padding */
+    int64_t kernel[3], strides[3], dilation[3];
+} cnnfi_kconv;
+cnnfi_kconv cnnfi_keras_conv_read(cnnfi_kc *kc, int32_t n);
+/* Channels of the input; fails when they are not known. */
+int64_t cnnfi_keras_channels(cnnfi_kc *kc, bool channels_first);
+/* Conv2D or Conv3D called `name`: x and the kernel as they are. */
+cnnfi_kt cnnfi_keras_conv_op(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kernel, int32_t n, const int64_t *strides,
+                             bool same, bool first);
+cnnfi_kt cnnfi_keras_causal_pad(cnnfi_kb *b, cnnfi_kt x, const cnnfi_kconv *c);
+/* use_bias of a tf.keras convolution: variable `index`. */
+cnnfi_kt cnnfi_keras_bias_tf(cnnfi_kc *kc, cnnfi_kt y, size_t index, bool channels_first);
+/* The same of a multi-backend one. */
+cnnfi_kt cnnfi_keras_bias_multi(cnnfi_kc *kc, cnnfi_kt y, size_t index, bool channels_first);
+/* tf.nn.atrous_conv2d_transpose() around its transposes; y: the static shape of the result. */
+cnnfi_kt cnnfi_keras_atrous_transpose(cnnfi_kc *kc, const cnnfi_kconv *c, cnnfi_kt shape, cnnfi_kt y);
 /* A dilated window over the n dimensions after the batch. */
 typedef struct cnnfi_kspace {
-    int32_t n;
+    int32_t n, at; /* the first of them */
     bool same;
     int64_t kernel[3], rate[3];
 } cnnfi_kspace;

@@ -194,7 +194,7 @@ static void batch_norm_tf(cnnfi_kc *kc)
 
 static const cnnfi_keras_row rows[] = {
     {"BatchNormalization", "axis epsilon center scale", "gamma beta moving_mean moving_variance", CNNFI_KERAS_VERIFIED, 2,
-     8, 1, 1, batch_norm_build, batch_norm, batch_norm_tf},
+     8, 1, 1, batch_norm_build, batch_norm, batch_norm_tf, true},
 };
 
 const cnnfi_keras_family cnnfi_keras_normalization = {"Normalization", rows, sizeof rows / sizeof rows[0]};

@@ -11,7 +11,7 @@ static pads pads_of(const cnnfi_kspace *s, const cnnfi_kt *x)
 {
     pads p = {{{0}}, {{0}}};
     for (int32_t i = 0; i < s->n; i++) {
-        int64_t reach = s->same ? (s->kernel[i] - 1) * s->rate[i] : 0, length = x->dims[1 + i];
+        int64_t reach = s->same ? (s->kernel[i] - 1) * s->rate[i] : 0, length = x->dims[s->at + i];
         int64_t start = reach / 2, rest = (length + reach) % s->rate[i];
         int64_t extra = rest ? s->rate[i] - rest : 0;
         p.paddings[i][0] = (int32_t)start;
@@ -46,7 +46,7 @@ cnnfi_kt cnnfi_keras_space_to_batch(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt
     pads p = pads_of(s, &x);
     cnnfi_kt y = rearrange(b, s, "SpaceToBatchND", "paddings", "Tpaddings", x, p.paddings);
     for (int32_t i = 0; i < s->n; i++) {
-        if (x.dims[1 + i] >= 0) y.dims[1 + i] = (x.dims[1 + i] + p.paddings[i][0] + p.paddings[i][1]) / s->rate[i];
+        if (x.dims[s->at + i] >= 0) y.dims[s->at + i] = (x.dims[s->at + i] + p.paddings[i][0] + p.paddings[i][1]) / s->rate[i];
     }
     y.dims[0] = -1;
     return y;
@@ -57,7 +57,7 @@ cnnfi_kt cnnfi_keras_batch_to_space(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt
     pads p = pads_of(s, &x);
     cnnfi_kt out = rearrange(b, s, "BatchToSpaceND", "crops", "Tcrops", y, p.crops);
     for (int32_t i = 0; i < s->n; i++) {
-        if (y.dims[1 + i] >= 0) out.dims[1 + i] = y.dims[1 + i] * s->rate[i] - p.crops[i][0] - p.crops[i][1];
+        if (y.dims[s->at + i] >= 0) out.dims[s->at + i] = y.dims[s->at + i] * s->rate[i] - p.crops[i][0] - p.crops[i][1];
     }
     out.dims[0] = x.dims[0];
     return out;
