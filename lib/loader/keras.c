@@ -34,7 +34,8 @@ cnnf_status cnnfi_load_keras(cnnf_graph **out, cnnf_context *context, cnnfi_sour
     cnnf_status status = read_model(&model, context, source, options, error);
     if (status == CNNF_OK) status = cnnfi_load_progress(options, 1, 2, error);
     if (status == CNNF_OK) {
-        status = cnnfi_keras_build(out, model, options->variables, options->name_suffix, options->training_state, error);
+        status =
+            cnnfi_keras_build(out, model, options->variables, options->name_suffix, options->training_state, error);
     }
     cnnfi_keras_model_free(model);
     return status;

@@ -18,7 +18,7 @@ typedef struct outputs {
 typedef struct run {
     cnnfi_kb *b;
     const cnnfi_keras_container *container;
-    outputs **values;         /* [layer][call] */
+    outputs **values;           /* [layer][call] */
     struct cnnfi_korder *order; /* calls as they were made */
     size_t n_order, n_calls;
     bool replay; /* run_internal_graph() on other inputs */
@@ -198,9 +198,10 @@ static void run_row(cnnfi_kc *kc)
     if (!cnnfi_kb_ok(kc->b)) return;
     build_weights(kc, row);
     if (!cnnfi_kb_ok(kc->b)) return;
-    if (kc->b->tf && row->call_tf) row->call_tf(kc);
-    else row->call(kc);
-    for (size_t i = 0; row->masks && i < kc->n_outputs; i++) kc->outputs[i].mask = kc->inputs[0].mask;
+    if (kc->b->tf && row->call_tf)
+        row->call_tf(kc);
+    else
+        row->call(kc);
 }
 
 static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs, size_t *n_outputs,
@@ -211,12 +212,21 @@ void cnnfi_kb_run(cnnfi_kb *b, cnnfi_keras_layer *layer, const cnnfi_keras_call 
 {
     *n_outputs = 0;
     *tensors = NULL;
-    cnnfi_kc kc = {.b = b, .layer = layer, .state = cnnfi_kb_state(b, layer), .config = layer->config,
-                   .call = call, .n_inputs = n, .inputs = inputs, .named = named};
+    cnnfi_kc kc = {.b = b,
+                   .layer = layer,
+                   .state = cnnfi_kb_state(b, layer),
+                   .config = layer->config,
+                   .call = call,
+                   .n_inputs = n,
+                   .inputs = inputs,
+                   .named = named};
     if (!kc.state || !cnnfi_kb_ok(b)) return;
-    if (layer->identity) cnnfi_kc_return_n(&kc, n, inputs);
-    else if (layer->inner) run_container(b, layer, n, inputs, &kc.n_outputs, &kc.outputs);
-    else run_row(&kc);
+    if (layer->identity)
+        cnnfi_kc_return_n(&kc, n, inputs);
+    else if (layer->inner)
+        run_container(b, layer, n, inputs, &kc.n_outputs, &kc.outputs);
+    else
+        run_row(&kc);
     *n_outputs = kc.n_outputs;
     *tensors = kc.outputs;
 }
@@ -227,6 +237,12 @@ void cnnfi_kc_return_n(cnnfi_kc *kc, size_t n, const cnnfi_kt *tensors)
     if (!kc->outputs) return;
     if (n) memcpy(kc->outputs, tensors, n * sizeof *tensors);
     kc->n_outputs = n;
+}
+
+void cnnfi_kc_return_masked(cnnfi_kc *kc, cnnfi_kt y)
+{
+    y.mask = kc->inputs[0].mask;
+    cnnfi_kc_return_n(kc, 1, &y);
 }
 
 void cnnfi_kc_return(cnnfi_kc *kc, cnnfi_kt y)
@@ -240,7 +256,8 @@ static void copy_unmodified(cnnfi_kb *b, const cnnfi_keras_layer *layer, size_t 
 {
     for (size_t i = 0; i < n_outputs; i++) {
         bool same = false;
-        for (size_t k = 0; k < n; k++) same = same || (inputs[k].name && strcmp(tensors[i].name, inputs[k].name) == 0);
+        for (size_t k = 0; k < n; k++)
+            same = same || (inputs[k].name && strcmp(tensors[i].name, inputs[k].name) == 0);
         if (!same) continue;
         const char *saved = b->scope;
         const char *mask = tensors[i].mask;
@@ -277,8 +294,8 @@ static void build_inner(cnnfi_kb *b, cnnfi_keras_layer *layer)
     b->ghost++;
     b->depth++;
     if ((uint64_t)b->depth > cnnfi_limit(b->context, CNNF_LIMIT_DEPTH)) {
-        cnnfi_builder_fail(b->graph, CNNF_E_LIMIT, "%s: Keras model: models are nested deeper than %llu", b->model->path,
-                           (unsigned long long)cnnfi_limit(b->context, CNNF_LIMIT_DEPTH));
+        cnnfi_builder_fail(b->graph, CNNF_E_LIMIT, "%s: Keras model: models are nested deeper than %llu",
+                           b->model->path, (unsigned long long)cnnfi_limit(b->context, CNNF_LIMIT_DEPTH));
     }
     if (cnnfi_kb_ok(b)) build_container(b, layer->inner, &r);
     b->depth--;
@@ -292,8 +309,10 @@ static void make_layer(run *r, size_t index)
 {
     cnnfi_keras_layer *layer = &r->container->layers[index];
     if (!cnnfi_kb_ok(r->b)) return;
-    if (is_input(layer)) add_input(r, index);
-    else if (layer->inner && !layer->identity) build_inner(r->b, layer);
+    if (is_input(layer))
+        add_input(r, index);
+    else if (layer->inner && !layer->identity)
+        build_inner(r->b, layer);
 }
 
 /* Calls of one layer, as far as their inputs are there; returns how many were made. */
@@ -326,7 +345,8 @@ static void make_calls(run *r)
     if (!next) return;
     for (size_t made = 1; made && cnnfi_kb_ok(r->b);) {
         made = 0;
-        for (size_t i = 0; i < r->container->n_layers; i++) made += advance(r, i, &next[i]);
+        for (size_t i = 0; i < r->container->n_layers; i++)
+            made += advance(r, i, &next[i]);
     }
     if (cnnfi_kb_ok(r->b)) fail_unready(r, next);
 }
@@ -358,8 +378,10 @@ static void sort_by_depth(run *r)
     depth_entry *entries = cnnfi_builder_array(g, r->n_calls + 1, sizeof *entries);
     int64_t *layer_depth = cnnfi_builder_array(g, c->n_layers + 1, sizeof *layer_depth), met = 0;
     if (!base || !entries || !layer_depth) return;
-    for (size_t i = 0; i < c->n_layers; i++) base[i + 1] = base[i] + call_count(&c->layers[i]);
-    for (size_t i = 0; i < r->n_calls; i++) entries[i].rank = -1;
+    for (size_t i = 0; i < c->n_layers; i++)
+        base[i + 1] = base[i] + call_count(&c->layers[i]);
+    for (size_t i = 0; i < r->n_calls; i++)
+        entries[i].rank = -1;
     for (size_t k = r->n_order; k-- > 0;) {
         struct cnnfi_korder at = r->order[k];
         depth_entry *e = &entries[base[at.layer] + (size_t)at.call];
@@ -374,7 +396,8 @@ static void sort_by_depth(run *r)
         }
     }
     qsort(entries, r->n_calls, sizeof *entries, by_depth);
-    for (size_t k = 0; k < r->n_order; k++) r->order[k] = entries[k].call;
+    for (size_t k = 0; k < r->n_order; k++)
+        r->order[k] = entries[k].call;
 }
 
 static void build_container(cnnfi_kb *b, const cnnfi_keras_container *container, run *r)
@@ -388,8 +411,9 @@ static void build_container(cnnfi_kb *b, const cnnfi_keras_container *container,
     if (!container->sequential) make_calls(r);
     if (!cnnfi_kb_ok(b)) return;
     if (r->n_order != r->n_calls) {
-        cnnfi_builder_fail(b->graph, CNNF_E_CORRUPT, "%s: Keras model: model '%s': a layer is called without its inputs",
-                           b->model->path, container->name);
+        cnnfi_builder_fail(b->graph, CNNF_E_CORRUPT,
+                           "%s: Keras model: model '%s': a layer is called without its inputs", b->model->path,
+                           container->name);
         return;
     }
     sort_by_depth(r);
@@ -484,9 +508,13 @@ cnnf_status cnnfi_keras_build(cnnf_graph **out, cnnfi_keras_model *model, int32_
 {
     *out = NULL;
     bool tf = model->world != CNNFI_KERAS_MULTI;
-    cnnfi_kb b = {.context = model->context, .model = model, .tf = tf, .keras3 = model->world == CNNFI_KERAS_3,
+    cnnfi_kb b = {.context = model->context,
+                  .model = model,
+                  .tf = tf,
+                  .keras3 = model->world == CNNFI_KERAS_3,
                   .resource = variables == CNNF_VARIABLES_AUTO ? tf : variables == CNNF_VARIABLES_RESOURCE,
-                  .suffix = suffix, .scope = ""};
+                  .suffix = suffix,
+                  .scope = ""};
     CNNFI_TRY(cnnfi_builder_new(&b.graph, model->context, error));
     cnnfi_strmap_init(&b.names, model->context);
     build_model(&b, training_state);

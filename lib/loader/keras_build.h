@@ -45,7 +45,7 @@ typedef struct cnnfi_kstate {
     size_t n_order;
     struct cnnfi_korder { /* a nested model: its calls in the order Keras runs them */
         int32_t layer, call;
-    } *order;
+    } * order;
     void *extra; /* a family's own, in the graph's arena */
 } cnnfi_kstate;
 
@@ -74,7 +74,7 @@ typedef struct cnnfi_kc {
     size_t n_inputs;
     const cnnfi_kt *inputs; /* name NULL where the call has a constant: call->inputs[i].value */
     const cnnfi_kt *named;  /* call->n_named of them */
-    size_t n_outputs; /* set by the builder through cnnfi_kc_return() */
+    size_t n_outputs;       /* set by the builder through cnnfi_kc_return() */
     cnnfi_kt *outputs;
 } cnnfi_kc;
 
@@ -98,10 +98,11 @@ void cnnfi_kc_fail(const cnnfi_kc *kc, cnnf_status code, const char *format, ...
 
 /*
  * A node `op` called cnnfi_kb_unique(name) with these inputs (variables are read in the node's scope). *out: its
- * output 0, dtype and shape of inputs[0] (a scalar without inputs) for the caller to mend. NULL node when nothing is made:
- * cnnfi_node_set_*() take that.
+ * output 0, dtype and shape of inputs[0] (a scalar without inputs) for the caller to mend. NULL node when nothing is
+ * made: cnnfi_node_set_*() take that.
  */
-cnnf_node *cnnfi_kb_node(cnnfi_kb *b, cnnfi_kt *out, const char *op, const char *name, size_t n, const cnnfi_kt *inputs);
+cnnf_node *cnnfi_kb_node(cnnfi_kb *b, cnnfi_kt *out, const char *op, const char *name, size_t n,
+                         const cnnfi_kt *inputs);
 /* The same with attribute T, the dtype of inputs[0]. */
 cnnf_node *cnnfi_kb_node_t(cnnfi_kb *b, cnnfi_kt *out, const char *op, const char *name, size_t n,
                            const cnnfi_kt *inputs);
@@ -121,8 +122,9 @@ cnnfi_kt cnnfi_kb_const_binary(cnnfi_kb *b, const char *op, const char *name, do
 
 cnnfi_kt cnnfi_kb_scalar(cnnfi_kb *b, const char *name, cnnf_dtype dtype, double value);
 cnnfi_kt cnnfi_kb_splat(cnnfi_kb *b, const char *name, int32_t rank, const int64_t *dims, double value);
-cnnfi_kt cnnfi_kb_ints(cnnfi_kb *b, const char *name, size_t count, const int32_t *values); /* a vector */
-cnnfi_kt cnnfi_kb_floats(cnnfi_kb *b, const char *name, size_t count, const float *values); /* a vector */
+cnnfi_kt cnnfi_kb_ints(cnnfi_kb *b, const char *name, size_t count, const int32_t *values);  /* a vector */
+cnnfi_kt cnnfi_kb_longs(cnnfi_kb *b, const char *name, size_t count, const int64_t *values); /* an int64 vector */
+cnnfi_kt cnnfi_kb_floats(cnnfi_kb *b, const char *name, size_t count, const float *values);  /* a vector */
 cnnfi_kt cnnfi_kb_pairs(cnnfi_kb *b, const char *name, size_t n, const int32_t (*pairs)[2]); /* int32 [n,2] */
 cnnfi_kt cnnfi_kb_int(cnnfi_kb *b, const char *name, int32_t value);
 
@@ -146,9 +148,11 @@ cnnfi_kdim cnnfi_kdim_tensor(cnnfi_kt tensor);
 /* ops.convert_to_tensor([a, 2, b]): numbers become "<name>/<index>". */
 cnnfi_kt cnnfi_kb_autopack(cnnfi_kb *b, const char *name, size_t n, const cnnfi_kdim *items);
 /* Reshape to a list of numbers and tensors ("<name>/shape"); rank and dims: the static result. */
-cnnfi_kt cnnfi_kb_reshape_to(cnnfi_kb *b, const char *name, cnnfi_kt x, size_t n, const cnnfi_kdim *items, const int64_t *dims);
+cnnfi_kt cnnfi_kb_reshape_to(cnnfi_kb *b, const char *name, cnnfi_kt x, size_t n, const cnnfi_kdim *items,
+                             const int64_t *dims);
 /* Reshape to a tensor that is there. */
-cnnfi_kt cnnfi_kb_reshape_by(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt shape, int32_t rank, const int64_t *dims);
+cnnfi_kt cnnfi_kb_reshape_by(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt shape, int32_t rank,
+                             const int64_t *dims);
 /* Mean, Max, Sum, Prod ... over constant axes: "<name>/reduction_indices". */
 cnnfi_kt cnnfi_kb_reduce(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, size_t n_axes, const int32_t *axes,
                          bool keep);
@@ -195,7 +199,8 @@ const char *cnnfi_kc_string(const cnnfi_kc *kc, const char *key, const char *fal
 int64_t cnnfi_kc_positive(cnnfi_kc *kc, const char *key);
 /* A number or a list of n numbers, each >= minimum; fallback for all when absent or null. */
 void cnnfi_kc_ints(cnnfi_kc *kc, const char *key, size_t n, int64_t *out, int64_t fallback, int64_t minimum);
-/* The config of something serialised: {"class_name":…, "config":…}; *class_name its class or, for a plain string, itself. */
+/* The config of something serialised: {"class_name":…, "config":…}; *class_name its class or, for a plain string,
+ * itself. */
 const cnnfi_json *cnnfi_kc_serialized(const cnnfi_json *value, const char **class_name);
 bool cnnfi_kc_channels_first(cnnfi_kc *kc);
 /* A negative axis counted from the end; fails outside [0, rank). */
@@ -203,7 +208,8 @@ int32_t cnnfi_kc_axis(cnnfi_kc *kc, int64_t axis, int32_t rank);
 
 /* ---- layers ---- */
 
-void cnnfi_kc_return(cnnfi_kc *kc, cnnfi_kt y);                                /* one output */
+void cnnfi_kc_return(cnnfi_kc *kc, cnnfi_kt y);        /* one output */
+void cnnfi_kc_return_masked(cnnfi_kc *kc, cnnfi_kt y); /* with the first input's mask: supports_masking */
 void cnnfi_kc_return_n(cnnfi_kc *kc, size_t n, const cnnfi_kt *tensors);
 /* The activation named by config key (null or absent: linear), in the current scope. */
 cnnfi_kt cnnfi_kc_activation(cnnfi_kc *kc, const char *key, cnnfi_kt x);

@@ -84,7 +84,8 @@ cnnf_node *cnnfi_kb_node(cnnfi_kb *b, cnnfi_kt *out, const char *op, const char 
     if (cnnfi_kb_ok(b) && (any_variable(n, inputs) || b->ghost == 0)) names = input_names(b, result.name, n, inputs);
     if (names && b->ghost == 0) {
         node = cnnfi_builder_add(b->graph, op, result.name);
-        for (size_t i = 0; i < n; i++) cnnfi_node_add_input(b->graph, node, names[i]);
+        for (size_t i = 0; i < n; i++)
+            cnnfi_node_add_input(b->graph, node, names[i]);
     }
     *out = result;
     return node;
@@ -108,7 +109,8 @@ cnnfi_kt cnnfi_kb_port(cnnfi_kb *b, const cnnfi_kt *out, int32_t port)
 cnnfi_kt cnnfi_kt_shaped(cnnfi_kt t, int32_t rank, const int64_t *dims)
 {
     t.rank = rank;
-    for (int32_t i = 0; i < rank && i < CNNFI_KERAS_MAX_RANK; i++) t.dims[i] = dims[i];
+    for (int32_t i = 0; i < rank && i < CNNFI_KERAS_MAX_RANK; i++)
+        t.dims[i] = dims[i];
     return t;
 }
 
@@ -157,6 +159,11 @@ static cnnfi_kt vector(cnnfi_kb *b, const char *name, cnnf_dtype dtype, size_t c
 cnnfi_kt cnnfi_kb_ints(cnnfi_kb *b, const char *name, size_t count, const int32_t *values)
 {
     return vector(b, name, CNNF_INT32, count, values);
+}
+
+cnnfi_kt cnnfi_kb_longs(cnnfi_kb *b, const char *name, size_t count, const int64_t *values)
+{
+    return vector(b, name, CNNF_INT64, count, values);
 }
 
 cnnfi_kt cnnfi_kb_floats(cnnfi_kb *b, const char *name, size_t count, const float *values)
@@ -264,7 +271,8 @@ cnnfi_kt cnnfi_kb_bias_add(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt b
 cnnfi_kt cnnfi_kb_reshape(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t rank, const int64_t *dims)
 {
     int32_t shape[CNNFI_KERAS_MAX_RANK] = {0};
-    for (int32_t i = 0; i < rank && i < CNNFI_KERAS_MAX_RANK; i++) shape[i] = (int32_t)dims[i];
+    for (int32_t i = 0; i < rank && i < CNNFI_KERAS_MAX_RANK; i++)
+        shape[i] = (int32_t)dims[i];
     const char *saved = cnnfi_kb_push(b, name);
     x = cnnfi_kb_read(b, x);
     cnnfi_kt out, inputs[2] = {x, cnnfi_kb_ints(b, "shape", (size_t)rank, shape)};
@@ -274,7 +282,8 @@ cnnfi_kt cnnfi_kb_reshape(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t ran
     return cnnfi_kt_shaped(out, rank, dims);
 }
 
-cnnfi_kt cnnfi_kb_reshape_by(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt shape, int32_t rank, const int64_t *dims)
+cnnfi_kt cnnfi_kb_reshape_by(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt shape, int32_t rank,
+                             const int64_t *dims)
 {
     cnnfi_kt out, inputs[2] = {x, shape};
     cnnf_node *node = cnnfi_kb_node_t(b, &out, "Reshape", name, 2, inputs);
@@ -306,7 +315,8 @@ cnnfi_kt cnnfi_kb_autopack(cnnfi_kb *b, const char *name, size_t n, const cnnfi_
     return out;
 }
 
-cnnfi_kt cnnfi_kb_reshape_to(cnnfi_kb *b, const char *name, cnnfi_kt x, size_t n, const cnnfi_kdim *items, const int64_t *dims)
+cnnfi_kt cnnfi_kb_reshape_to(cnnfi_kb *b, const char *name, cnnfi_kt x, size_t n, const cnnfi_kdim *items,
+                             const int64_t *dims)
 {
     const char *saved = cnnfi_kb_push(b, name);
     x = cnnfi_kb_read(b, x);
@@ -323,7 +333,8 @@ cnnfi_kt cnnfi_kb_transpose(cnnfi_kb *b, const char *name, cnnfi_kt x, const int
     cnnf_node *node = cnnfi_kb_node_t(b, &out, "Transpose", "", 2, inputs);
     cnnfi_node_set_type(b->graph, node, "Tperm", CNNF_INT32);
     cnnfi_kb_pop(b, saved);
-    for (int32_t i = 0; i < x.rank; i++) out.dims[i] = x.dims[perm[i]];
+    for (int32_t i = 0; i < x.rank; i++)
+        out.dims[i] = x.dims[perm[i]];
     return out;
 }
 
@@ -367,11 +378,14 @@ cnnfi_kt cnnfi_kb_pack(cnnfi_kb *b, const char *name, size_t n, const cnnfi_kt *
 static cnnfi_kt reduced(cnnfi_kt y, const cnnfi_kt *x, size_t n_axes, const int32_t *axes, bool keep)
 {
     bool gone[CNNFI_KERAS_MAX_RANK] = {false};
-    for (size_t i = 0; i < n_axes; i++) gone[axes[i]] = true;
+    for (size_t i = 0; i < n_axes; i++)
+        gone[axes[i]] = true;
     y.rank = 0;
     for (int32_t i = 0; i < x->rank; i++) {
-        if (!gone[i]) y.dims[y.rank++] = x->dims[i];
-        else if (keep) y.dims[y.rank++] = 1;
+        if (!gone[i])
+            y.dims[y.rank++] = x->dims[i];
+        else if (keep)
+            y.dims[y.rank++] = 1;
     }
     return y;
 }
@@ -417,7 +431,8 @@ cnnfi_kt cnnfi_kb_expand_dims(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t
     if (x.rank >= CNNFI_KERAS_MAX_RANK) return out;
     int32_t at = axis < 0 ? axis + x.rank + 1 : axis;
     out.rank = x.rank + 1;
-    for (int32_t i = 0; i < out.rank; i++) out.dims[i] = i < at ? x.dims[i] : i == at ? 1 : x.dims[i - 1];
+    for (int32_t i = 0; i < out.rank; i++)
+        out.dims[i] = i < at ? x.dims[i] : i == at ? 1 : x.dims[i - 1];
     return out;
 }
 
@@ -428,7 +443,8 @@ cnnfi_kt cnnfi_kb_squeeze(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t axi
     cnnfi_node_set_ints(b->graph, node, "squeeze_dims", (const int64_t[]){axis}, 1);
     int32_t at = axis < 0 ? axis + x.rank : axis;
     out.rank = x.rank - 1;
-    for (int32_t i = 0; i < out.rank; i++) out.dims[i] = x.dims[i < at ? i : i + 1];
+    for (int32_t i = 0; i < out.rank; i++)
+        out.dims[i] = x.dims[i < at ? i : i + 1];
     return out;
 }
 

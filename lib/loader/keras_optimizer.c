@@ -128,5 +128,6 @@ void cnnfi_keras_build_optimizer(cnnfi_kb *b)
     }
     if (o && !b->keras3) hyperparameters(b, o->tf, config);
     if (o && !b->keras3 && !stored_step(model)) variable(b, "iter", CNNF_INT64, 0, NULL);
-    for (size_t i = 0; i < model->n_optimizer_weights; i++) as_stored(b, &model->optimizer_weights[i], class_name);
+    for (size_t i = 0; i < model->n_optimizer_weights; i++)
+        as_stored(b, &model->optimizer_weights[i], class_name);
 }

@@ -103,8 +103,14 @@ cnnfi_kt cnnfi_kb_variable(cnnfi_kb *b, const char *name, const char *initial, c
                            const int64_t *dims, double fill, const cnnf_tensor *value, const char *colocate,
                            bool trainable)
 {
-    variable_spec v = {.name = name, .initial = initial, .colocate = colocate ? colocate : name, .dtype = dtype,
-                       .rank = rank, .dims = dims, .value = value, .trainable = trainable};
+    variable_spec v = {.name = name,
+                       .initial = initial,
+                       .colocate = colocate ? colocate : name,
+                       .dtype = dtype,
+                       .rank = rank,
+                       .dims = dims,
+                       .value = value,
+                       .trainable = trainable};
     cnnf_tensor *made = NULL;
     struct cnnf_error error = {0};
     if (!value && cnnfi_kb_ok(b)) {
@@ -174,7 +180,8 @@ cnnfi_kt cnnfi_kc_weight(cnnfi_kc *kc, const char *name, int32_t rank, const int
     cnnfi_kt t = cnnfi_kt_shaped((cnnfi_kt){.name = "", .dtype = CNNF_FLOAT}, rank, dims);
     if (!cnnfi_kb_ok(b)) return t;
     for (int32_t i = 0; i < rank; i++) {
-        if (dims[i] < 0) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "weight '%s' depends on a dimension that is not known", name);
+        if (dims[i] < 0)
+            cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "weight '%s' depends on a dimension that is not known", name);
     }
     const cnnf_tensor *value = cnnfi_kb_ok(b) ? stored(kc, name, rank, dims) : NULL;
     if (!value) return t;
@@ -184,8 +191,8 @@ cnnfi_kt cnnfi_kc_weight(cnnfi_kc *kc, const char *name, int32_t rank, const int
     if (!initial || !*full) return t;
     int32_t ghost = b->ghost; /* a nested model's variables are real */
     b->ghost = 0;
-    t = cnnfi_kb_variable(b, full, initial, cnnf_tensor_dtype(value), rank, dims, init == CNNFI_KINIT_ONES ? 1 : 0, value,
-                          NULL, trainable);
+    t = cnnfi_kb_variable(b, full, initial, cnnf_tensor_dtype(value), rank, dims, init == CNNFI_KINIT_ONES ? 1 : 0,
+                          value, NULL, trainable);
     b->ghost = ghost;
     remember(kc, t, full);
     return t;

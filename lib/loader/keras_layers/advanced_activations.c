@@ -17,7 +17,7 @@ static void leaky_relu(cnnfi_kc *kc)
 {
     double alpha = cnnfi_kc_float(kc, has(kc, "negative_slope") ? "negative_slope" : "alpha", 0.3);
     cnnfi_kt x = kc->inputs[0];
-    cnnfi_kc_return(kc, alpha != 0 ? cnnfi_kb_leaky_relu(kc->b, x, alpha) : relu(kc->b, x));
+    cnnfi_kc_return_masked(kc, alpha != 0 ? cnnfi_kb_leaky_relu(kc->b, x, alpha) : relu(kc->b, x));
 }
 
 static void prelu_build(cnnfi_kc *kc)
@@ -25,7 +25,8 @@ static void prelu_build(cnnfi_kc *kc)
     const cnnfi_json *shared = cnnfi_json_get(kc->config, "shared_axes");
     int32_t rank = kc->inputs[0].rank;
     int64_t dims[CNNFI_KERAS_MAX_RANK];
-    for (int32_t i = 1; i < rank; i++) dims[i - 1] = kc->inputs[0].dims[i];
+    for (int32_t i = 1; i < rank; i++)
+        dims[i - 1] = kc->inputs[0].dims[i];
     for (size_t i = 0; i < cnnfi_json_size(shared); i++) {
         int32_t axis = cnnfi_kc_axis(kc, cnnfi_json_int(cnnfi_json_at(shared, i), 0), rank);
         if (axis > 0) dims[axis - 1] = 1;
@@ -41,7 +42,7 @@ static void prelu(cnnfi_kc *kc)
     cnnfi_kt minus = cnnfi_kb_unary(b, "Neg", "Neg", cnnfi_kb_read(b, cnnfi_kc_variable(kc, 0)));
     cnnfi_kt negative = relu(b, cnnfi_kb_unary(b, "Neg", "Neg", x));
     cnnfi_kt y = cnnfi_kb_binary(b, "AddV2", "add", positive, cnnfi_kb_binary(b, "Mul", "mul", minus, negative));
-    cnnfi_kc_return(kc, cnnfi_kt_shaped(y, x.rank, x.dims));
+    cnnfi_kc_return_masked(kc, cnnfi_kt_shaped(y, x.rank, x.dims));
 }
 
 static void elu(cnnfi_kc *kc)
@@ -53,7 +54,7 @@ static void elu(cnnfi_kc *kc)
         cnnfi_kt positive = cnnfi_kb_binary_const(b, "Greater", "Greater", x, 0);
         y = cnnfi_kb_where(b, positive, y, cnnfi_kb_const_binary(b, "Mul", "mul", alpha, y));
     }
-    cnnfi_kc_return(kc, y);
+    cnnfi_kc_return_masked(kc, y);
 }
 
 /* x where x > theta, else 0 */
@@ -65,7 +66,7 @@ static cnnfi_kt above(cnnfi_kb *b, cnnfi_kt x, double theta)
 
 static void thresholded_relu(cnnfi_kc *kc)
 {
-    cnnfi_kc_return(kc, above(kc->b, kc->inputs[0], cnnfi_kc_float(kc, "theta", 1)));
+    cnnfi_kc_return_masked(kc, above(kc->b, kc->inputs[0], cnnfi_kc_float(kc, "theta", 1)));
 }
 
 /* K.relu() with all its options */
@@ -77,7 +78,7 @@ static void relu_layer(cnnfi_kc *kc)
     bool clip = has(kc, "max_value");
     cnnfi_kt x = kc->inputs[0], negative = x, y;
     if (slope != 0 && !clip && threshold == 0) {
-        cnnfi_kc_return(kc, cnnfi_kb_leaky_relu(b, x, slope));
+        cnnfi_kc_return_masked(kc, cnnfi_kb_leaky_relu(b, x, slope));
         return;
     }
     if (slope != 0) {
@@ -95,7 +96,7 @@ static void relu_layer(cnnfi_kc *kc)
         cnnfi_kt alpha = cnnfi_kb_scalar(b, "Const", y.dtype, slope);
         y = cnnfi_kb_binary(b, "Sub", "sub", y, cnnfi_kb_binary(b, "Mul", "mul", alpha, negative));
     }
-    cnnfi_kc_return(kc, y);
+    cnnfi_kc_return_masked(kc, y);
 }
 
 /* ---- Softmax ---- */
@@ -107,8 +108,10 @@ static void softmax(cnnfi_kc *kc)
     int64_t axis = cnnfi_kc_int(kc, "axis", -1);
     (void)cnnfi_kc_axis(kc, axis, x.rank);
     if (!cnnfi_kb_ok(b)) return;
-    if (x.rank == 2) cnnfi_kc_return(kc, cnnfi_kb_unary(b, "Softmax", "Softmax", x));
-    else cnnfi_kc_return(kc, cnnfi_kb_softmax_by_hand(b, x, (int32_t)axis));
+    if (x.rank == 2)
+        cnnfi_kc_return_masked(kc, cnnfi_kb_unary(b, "Softmax", "Softmax", x));
+    else
+        cnnfi_kc_return_masked(kc, cnnfi_kb_softmax_by_hand(b, x, (int32_t)axis));
 }
 
 static cnnfi_kt range(cnnfi_kb *b, cnnfi_kt start, cnnfi_kt limit, int32_t count)
@@ -163,24 +166,28 @@ static void softmax_tf(cnnfi_kc *kc)
     int32_t axis = softmax_axis(kc);
     if (!cnnfi_kb_ok(b)) return;
     if (axis == x.rank - 1) {
-        cnnfi_kc_return(kc, cnnfi_kb_unary(b, "Softmax", "Softmax", x));
+        cnnfi_kc_return_masked(kc, cnnfi_kb_unary(b, "Softmax", "Softmax", x));
         return;
     }
     cnnfi_kb_reserve(b, "Rank");
     cnnfi_kt rank = cnnfi_kb_int(b, "Rank", x.rank);
     cnnfi_kt y = cnnfi_kb_unary(b, "Softmax", "Softmax", swap_axis(b, x, rank, axis));
-    cnnfi_kc_return(kc, swap_axis(b, y, rank, axis));
+    cnnfi_kc_return_masked(kc, swap_axis(b, y, rank, axis));
 }
 
-#define PLAIN(class, fields, verified, call) {class, fields, "", verified, 1, 8, 1, 1, NULL, call, NULL, true}
+#define PLAIN(class, fields, verified, call)                                                                           \
+    {                                                                                                                  \
+        class, fields, "", verified, 1, 8, 1, 1, NULL, call, NULL                                                      \
+    }
 
 static const cnnfi_keras_row rows[] = {
     PLAIN("ELU", "alpha", CNNFI_KERAS_VERIFIED, elu),
     PLAIN("LeakyReLU", "alpha negative_slope", CNNFI_KERAS_VERIFIED, leaky_relu),
-    {"PReLU", "shared_axes", "alpha", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, prelu_build, prelu, NULL, true},
+    {"PReLU", "shared_axes", "alpha", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, prelu_build, prelu, NULL},
     PLAIN("ReLU", "max_value negative_slope threshold", CNNFI_KERAS_VERIFIED, relu_layer),
-    {"Softmax", "axis", "", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, NULL, softmax, softmax_tf, true},
+    {"Softmax", "axis", "", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, NULL, softmax, softmax_tf},
     PLAIN("ThresholdedReLU", "theta", "2.2.5, tf.keras 2.15", thresholded_relu),
 };
 
-const cnnfi_keras_family cnnfi_keras_advanced_activations = {"Advanced activations", rows, sizeof rows / sizeof rows[0]};
+const cnnfi_keras_family cnnfi_keras_advanced_activations = {"Advanced activations", rows,
+                                                             sizeof rows / sizeof rows[0]};

@@ -28,14 +28,16 @@ int64_t cnnfi_keras_window_length(int64_t length, int64_t size, int64_t stride, 
 cnnfi_kt cnnfi_keras_to_last(cnnfi_kb *b, cnnfi_kt x)
 {
     int32_t perm[CNNFI_KERAS_MAX_RANK] = {0};
-    for (int32_t i = 1; i < x.rank; i++) perm[i] = i + 1 < x.rank ? i + 1 : 1;
+    for (int32_t i = 1; i < x.rank; i++)
+        perm[i] = i + 1 < x.rank ? i + 1 : 1;
     return cnnfi_kb_transpose(b, "transpose", x, perm);
 }
 
 cnnfi_kt cnnfi_keras_to_first(cnnfi_kb *b, cnnfi_kt x)
 {
     int32_t perm[CNNFI_KERAS_MAX_RANK] = {0};
-    for (int32_t i = 1; i < x.rank; i++) perm[i] = i == 1 ? x.rank - 1 : i - 1;
+    for (int32_t i = 1; i < x.rank; i++)
+        perm[i] = i == 1 ? x.rank - 1 : i - 1;
     return cnnfi_kb_transpose(b, "transpose", x, perm);
 }
 
@@ -45,7 +47,8 @@ cnnfi_kt cnnfi_kb_keras_bias(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt bias, bool channe
         return cnnfi_kb_bias_add(b, "BiasAdd", x, bias, "NHWC");
     }
     int64_t dims[CNNFI_KERAS_MAX_RANK];
-    for (int32_t i = 0; i < x.rank; i++) dims[i] = i == (channels_first ? 1 : x.rank - 1) ? bias.dims[0] : 1;
+    for (int32_t i = 0; i < x.rank; i++)
+        dims[i] = i == (channels_first ? 1 : x.rank - 1) ? bias.dims[0] : 1;
     return cnnfi_kb_binary(b, "AddV2", "add", x, cnnfi_kb_reshape(b, "Reshape", bias, x.rank, dims));
 }
 
@@ -57,7 +60,8 @@ cnnfi_kconv cnnfi_keras_conv_read(cnnfi_kc *kc, int32_t n)
     cnnfi_kc_ints(kc, "kernel_size", (size_t)n, c.kernel, 1, 1);
     cnnfi_kc_ints(kc, "strides", (size_t)n, c.strides, 1, 1);
     cnnfi_kc_ints(kc, "dilation_rate", (size_t)n, c.dilation, 1, 1);
-    for (int32_t i = 0; i < n; i++) c.dilated = c.dilated || c.dilation[i] != 1;
+    for (int32_t i = 0; i < n; i++)
+        c.dilated = c.dilated || c.dilation[i] != 1;
     return c;
 }
 
@@ -68,14 +72,15 @@ int64_t cnnfi_keras_channels(cnnfi_kc *kc, bool channels_first)
     return channels;
 }
 
-cnnfi_kt cnnfi_keras_conv_op(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kernel, int32_t n, const int64_t *strides,
-                             bool same, bool first)
+cnnfi_kt cnnfi_keras_conv_op(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kernel, int32_t n,
+                             const int64_t *strides, bool same, bool first)
 {
     static const int64_t ones[5] = {1, 1, 1, 1, 1};
     cnnfi_kt y, inputs[2] = {x, kernel};
     int32_t at = first ? 2 : 1;
     int64_t steps[5] = {1, 1, 1, 1, 1};
-    for (int32_t i = 0; i < n; i++) steps[at + i] = strides[i];
+    for (int32_t i = 0; i < n; i++)
+        steps[at + i] = strides[i];
     cnnf_node *node = cnnfi_kb_node_t(b, &y, n == 3 ? "Conv3D" : "Conv2D", name, 2, inputs);
     cnnfi_node_set_string(b->graph, node, "data_format", cnnfi_keras_tf_format(n, first));
     cnnfi_node_set_string(b->graph, node, "padding", same ? "SAME" : "VALID");

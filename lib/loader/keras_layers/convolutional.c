@@ -17,7 +17,8 @@ static void conv_build(cnnfi_kc *kc)
         cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "groups %lld do not divide the channels", (long long)groups);
         return;
     }
-    for (int32_t i = 0; i < n; i++) dims[i] = c.kernel[i];
+    for (int32_t i = 0; i < n; i++)
+        dims[i] = c.kernel[i];
     dims[n] = channels / groups;
     dims[n + 1] = filters;
     (void)cnnfi_kc_weight(kc, "kernel", n + 2, dims, CNNFI_KINIT_RANDOM, true);
@@ -41,7 +42,8 @@ static cnnfi_kt plain(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt kernel, const cnnfi_kcon
 }
 
 /* tf.nn.convolution() or one of its kin in scope `name` */
-static cnnfi_kt convolution(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kernel, const cnnfi_kconv *c, bool first)
+static cnnfi_kt convolution(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kernel, const cnnfi_kconv *c,
+                            bool first)
 {
     const char *saved = cnnfi_kb_push(b, name);
     cnnfi_kt y;
@@ -84,8 +86,10 @@ static void conv_tf(cnnfi_kc *kc)
 }
 
 #define CONV(class, rank)                                                                                              \
-    {class, "filters kernel_size strides padding data_format dilation_rate groups activation use_bias", "kernel bias",  \
-     CNNFI_KERAS_VERIFIED, rank, rank, 1, 1, conv_build, conv_multi, conv_tf, false}
+    {                                                                                                                  \
+        class, "filters kernel_size strides padding data_format dilation_rate groups activation use_bias",             \
+            "kernel bias", CNNFI_KERAS_VERIFIED, rank, rank, 1, 1, conv_build, conv_multi, conv_tf                     \
+    }
 
 static const cnnfi_keras_row rows[] = {
     CONV("Conv1D", 3),

@@ -45,7 +45,7 @@ static void dense(cnnfi_kc *kc)
     cnnfi_kt x = kc->inputs[0], kernel = cnnfi_kc_variable(kc, 0);
     cnnfi_kt y = x.rank > 2 ? dot_nd(b, x, cnnfi_kb_read(b, kernel)) : cnnfi_kb_matmul(b, "MatMul", x, kernel);
     if (cnnfi_kc_bool(kc, "use_bias", true)) y = cnnfi_kb_keras_bias(b, y, cnnfi_kc_variable(kc, 1), false);
-    cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", y));
+    cnnfi_kc_return_masked(kc, cnnfi_kc_activation(kc, "activation", y));
 }
 
 static cnnfi_kt gather_dims(cnnfi_kb *b, cnnfi_kt shape, cnnfi_kt indices)
@@ -74,7 +74,8 @@ static cnnfi_kt product(cnnfi_kb *b, cnnfi_kt dims)
 static cnnfi_kt tensordot(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt kernel)
 {
     int32_t last = x.rank - 1, units = (int32_t)kernel.dims[1], left[CNNFI_KERAS_MAX_RANK];
-    for (int32_t i = 0; i < last; i++) left[i] = i;
+    for (int32_t i = 0; i < last; i++)
+        left[i] = i;
     const char *saved = cnnfi_kb_push(b, "Tensordot");
     cnnfi_kt matrix = cnnfi_kb_read(b, kernel);
     cnnfi_kt axes = cnnfi_kb_ints(b, "axes", 1, &last), free_axes = cnnfi_kb_ints(b, "free", (size_t)last, left);
@@ -91,7 +92,8 @@ static cnnfi_kt tensordot(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt kernel)
     cnnfi_kt width = cnnfi_kb_ints(b, "Const", 1, &units);
     cnnfi_kt to = cnnfi_kb_concat(b, "concat", 2, (const cnnfi_kt[]){kept, width}, 0);
     int64_t dims[CNNFI_KERAS_MAX_RANK];
-    for (int32_t i = 0; i < x.rank; i++) dims[i] = i < last ? x.dims[i] : units;
+    for (int32_t i = 0; i < x.rank; i++)
+        dims[i] = i < last ? x.dims[i] : units;
     y = cnnfi_kb_reshape_by(b, "", y, to, x.rank, dims);
     cnnfi_kb_pop(b, saved);
     return y;
@@ -103,7 +105,7 @@ static void dense_tf(cnnfi_kc *kc)
     cnnfi_kt x = kc->inputs[0], kernel = cnnfi_kc_variable(kc, 0);
     cnnfi_kt y = x.rank > 2 ? tensordot(b, x, kernel) : cnnfi_kb_matmul(b, "MatMul", x, kernel);
     if (cnnfi_kc_bool(kc, "use_bias", true)) y = cnnfi_kb_bias_add(b, "BiasAdd", y, cnnfi_kc_variable(kc, 1), "NHWC");
-    cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", y));
+    cnnfi_kc_return_masked(kc, cnnfi_kc_activation(kc, "activation", y));
 }
 
 /* ---- what does nothing at inference ---- */
@@ -116,12 +118,12 @@ static void identity(cnnfi_kc *kc)
 /* tf.keras' Dropout chooses between two branches, and the one for inference is tf.identity() */
 static void dropout_tf(cnnfi_kc *kc)
 {
-    cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, "Identity", "Identity", kc->inputs[0]));
+    cnnfi_kc_return_masked(kc, cnnfi_kb_unary(kc->b, "Identity", "Identity", kc->inputs[0]));
 }
 
 static void activation(cnnfi_kc *kc)
 {
-    cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", kc->inputs[0]));
+    cnnfi_kc_return_masked(kc, cnnfi_kc_activation(kc, "activation", kc->inputs[0]));
 }
 
 /* ---- shapes ---- */
@@ -140,7 +142,8 @@ static cnnfi_kt channels_last(cnnfi_kc *kc, cnnfi_kt x)
 {
     int32_t perm[CNNFI_KERAS_MAX_RANK] = {0};
     if (x.rank < 3 || !cnnfi_kc_channels_first(kc)) return x;
-    for (int32_t i = 1; i < x.rank; i++) perm[i] = i + 1 < x.rank ? i + 1 : 1;
+    for (int32_t i = 1; i < x.rank; i++)
+        perm[i] = i + 1 < x.rank ? i + 1 : 1;
     return cnnfi_kb_transpose(kc->b, "transpose", x, perm);
 }
 
@@ -185,7 +188,8 @@ static size_t target_shape(cnnfi_kc *kc, int64_t *written, int64_t *dims)
     }
     for (size_t i = 0; i < n; i++) {
         written[i] = dims[i] = cnnfi_json_int(cnnfi_json_at(target, i), -2);
-        if (written[i] == -1) open = i;
+        if (written[i] == -1)
+            open = i;
         else if (written[i] < 0 || written[i] > INT32_MAX || !cnnfi_mul_i64(&known, known, written[i])) {
             cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "target_shape has a size that is none");
             return 0;
@@ -210,7 +214,8 @@ static void reshape(cnnfi_kc *kc)
     if (!cnnfi_kb_ok(b)) return;
     cnnfi_kt first = cnnfi_kb_slice(b, "strided_slice", cnnfi_kb_shape_of(b, "Shape", x), 0, 1, false, false, true);
     cnnfi_kdim items[CNNFI_KERAS_MAX_RANK] = {cnnfi_kdim_tensor(first)};
-    for (size_t i = 0; i < n; i++) items[i + 1] = cnnfi_kdim_of(written[i]);
+    for (size_t i = 0; i < n; i++)
+        items[i + 1] = cnnfi_kdim_of(written[i]);
     cnnfi_kc_return(kc, cnnfi_kb_reshape_to(b, "Reshape", x, n + 1, items, dims));
 }
 
@@ -222,8 +227,10 @@ static void permute(cnnfi_kc *kc)
     cnnfi_kc_ints(kc, "dims", (size_t)rank - 1, dims, 1, 1);
     for (int32_t i = 1; i < rank && cnnfi_kb_ok(kc->b); i++) {
         perm[i] = (int32_t)dims[i - 1];
-        if (perm[i] >= rank || seen[perm[i]]) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "'dims' is no permutation");
-        else seen[perm[i]] = true;
+        if (perm[i] >= rank || seen[perm[i]])
+            cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "'dims' is no permutation");
+        else
+            seen[perm[i]] = true;
     }
     if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_transpose(kc->b, "transpose", kc->inputs[0], perm));
 }
@@ -240,21 +247,28 @@ static void repeat_vector(cnnfi_kc *kc)
     cnnfi_kc_return(kc, y);
 }
 
-#define DROPOUT(class, fields) {class, fields, "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, dropout_tf, true}
-#define NOTHING(class, fields) {class, fields, "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, NULL, true}
+#define DROPOUT(class, fields)                                                                                         \
+    {                                                                                                                  \
+        class, fields, "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, dropout_tf                                \
+    }
+#define NOTHING(class, fields)                                                                                         \
+    {                                                                                                                  \
+        class, fields, "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, NULL                                      \
+    }
 
 static const cnnfi_keras_row rows[] = {
-    {"Activation", "activation", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, activation, NULL, true},
+    {"Activation", "activation", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, activation, NULL},
     NOTHING("ActivityRegularization", ""),
     NOTHING("AlphaDropout", "rate"),
-    {"Dense", "units use_bias activation", "kernel bias", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, dense_build, dense, dense_tf, true},
+    {"Dense", "units use_bias activation", "kernel bias", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, dense_build, dense,
+     dense_tf},
     DROPOUT("Dropout", "rate"),
-    {"Flatten", "data_format", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, flatten, flatten_tf, false},
+    {"Flatten", "data_format", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, flatten, flatten_tf},
     NOTHING("GaussianDropout", "rate"),
     NOTHING("GaussianNoise", "stddev"),
-    {"Permute", "dims", "", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, NULL, permute, NULL, false},
-    {"RepeatVector", "n", "", CNNFI_KERAS_VERIFIED, 2, 2, 1, 1, NULL, repeat_vector, NULL, false},
-    {"Reshape", "target_shape", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, reshape, NULL, false},
+    {"Permute", "dims", "", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, NULL, permute, NULL},
+    {"RepeatVector", "n", "", CNNFI_KERAS_VERIFIED, 2, 2, 1, 1, NULL, repeat_vector, NULL},
+    {"Reshape", "target_shape", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, reshape, NULL},
     DROPOUT("SpatialDropout1D", "rate"),
     DROPOUT("SpatialDropout2D", "rate data_format"),
     DROPOUT("SpatialDropout3D", "rate data_format"),

@@ -10,7 +10,8 @@ static int32_t rank_of(const cnnfi_kc *kc)
 static void depthwise_kernel(cnnfi_kc *kc, const cnnfi_kconv *c, int64_t channels, int64_t multiplier)
 {
     int64_t dims[5];
-    for (int32_t i = 0; i < c->n; i++) dims[i] = c->kernel[i];
+    for (int32_t i = 0; i < c->n; i++)
+        dims[i] = c->kernel[i];
     dims[c->n] = channels;
     dims[c->n + 1] = multiplier;
     (void)cnnfi_kc_weight(kc, "depthwise_kernel", c->n + 2, dims, CNNFI_KINIT_RANDOM, true);
@@ -183,10 +184,14 @@ static void separable_1d(cnnfi_kc *kc)
 
 #define COMMON "kernel_size strides padding data_format dilation_rate depth_multiplier activation use_bias"
 #define DEPTHWISE(class, rank, verified, call)                                                                         \
-    {class, COMMON, "depthwise_kernel bias", verified, rank, rank, 1, 1, depthwise_build, call, NULL, false}
+    {                                                                                                                  \
+        class, COMMON, "depthwise_kernel bias", verified, rank, rank, 1, 1, depthwise_build, call, NULL                \
+    }
 #define SEPARABLE(class, rank, call)                                                                                   \
-    {class, "filters " COMMON, "depthwise_kernel pointwise_kernel bias", CNNFI_KERAS_VERIFIED, rank, rank, 1, 1,        \
-     separable_build, call, NULL, false}
+    {                                                                                                                  \
+        class, "filters " COMMON, "depthwise_kernel pointwise_kernel bias", CNNFI_KERAS_VERIFIED, rank, rank, 1, 1,    \
+            separable_build, call, NULL                                                                                \
+    }
 
 static const cnnfi_keras_row rows[] = {
     DEPTHWISE("DepthwiseConv1D", 3, "tf.keras 2.15, 3", depthwise_1d),

@@ -81,8 +81,8 @@ static void masking(cnnfi_kc *kc)
 
 static const cnnfi_keras_row rows[] = {
     {"Embedding", "input_dim output_dim mask_zero", "embeddings", CNNFI_KERAS_VERIFIED, 1, 7, 1, 1, embedding_build,
-     embedding, NULL, false},
-    {"Masking", "mask_value", "", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, NULL, masking, NULL, false},
+     embedding, NULL},
+    {"Masking", "mask_value", "", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, NULL, masking, NULL},
 };
 
 const cnnfi_keras_family cnnfi_keras_embeddings = {"Embedding and masking", rows, sizeof rows / sizeof rows[0]};

@@ -12,15 +12,14 @@
  */
 typedef struct cnnfi_keras_row {
     const char *class_name;
-    const char *fields;   /* configuration fields read, for docs/layers.md */
-    const char *weights;  /* variables in order; "" */
-    const char *verified; /* Keras versions whose graphs were compared */
+    const char *fields;         /* configuration fields read, for docs/layers.md */
+    const char *weights;        /* variables in order; "" */
+    const char *verified;       /* Keras versions whose graphs were compared */
     int32_t min_rank, max_rank; /* of the first input, batch included */
     size_t min_inputs, max_inputs;
     void (*build)(cnnfi_kc *kc);
-    void (*call)(cnnfi_kc *kc);    /* multi-backend; tf.keras too when call_tf is NULL */
+    void (*call)(cnnfi_kc *kc); /* multi-backend; tf.keras too when call_tf is NULL */
     void (*call_tf)(cnnfi_kc *kc);
-    bool masks; /* hands its input's mask on */
 } cnnfi_keras_row;
 
 typedef struct cnnfi_keras_family {
@@ -59,8 +58,8 @@ cnnfi_kconv cnnfi_keras_conv_read(cnnfi_kc *kc, int32_t n);
 /* Channels of the input; fails when they are not known. */
 int64_t cnnfi_keras_channels(cnnfi_kc *kc, bool channels_first);
 /* Conv2D or Conv3D called `name`: x and the kernel as they are. */
-cnnfi_kt cnnfi_keras_conv_op(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kernel, int32_t n, const int64_t *strides,
-                             bool same, bool first);
+cnnfi_kt cnnfi_keras_conv_op(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kernel, int32_t n,
+                             const int64_t *strides, bool same, bool first);
 cnnfi_kt cnnfi_keras_causal_pad(cnnfi_kb *b, cnnfi_kt x, const cnnfi_kconv *c);
 /* use_bias of a tf.keras convolution: variable `index`. */
 cnnfi_kt cnnfi_keras_bias_tf(cnnfi_kc *kc, cnnfi_kt y, size_t index, bool channels_first);
@@ -86,7 +85,12 @@ cnnfi_kt cnnfi_kb_l2_normalize(cnnfi_kb *b, cnnfi_kt x, int32_t axis, double eps
 cnnfi_kt cnnfi_kb_batch_matmul(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt y, bool adj_x, bool adj_y);
 
 /* One item of x[a, b, c] as Python has it; a missing begin or end is open. */
-typedef enum cnnfi_kindex_kind { CNNFI_KINDEX_RANGE, CNNFI_KINDEX_AT, CNNFI_KINDEX_ELLIPSIS, CNNFI_KINDEX_NEW } cnnfi_kindex_kind;
+typedef enum cnnfi_kindex_kind {
+    CNNFI_KINDEX_RANGE,
+    CNNFI_KINDEX_AT,
+    CNNFI_KINDEX_ELLIPSIS,
+    CNNFI_KINDEX_NEW
+} cnnfi_kindex_kind;
 typedef struct cnnfi_kindex {
     cnnfi_kindex_kind kind;
     bool has_begin, has_end;

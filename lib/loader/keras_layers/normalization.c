@@ -31,8 +31,11 @@ static void batch_norm_build(cnnfi_kc *kc)
 static norm read_norm(cnnfi_kc *kc)
 {
     size_t next = 0;
-    norm n = {.x = kc->inputs[0], .axis = batch_axis(kc), .scale = cnnfi_kc_bool(kc, "scale", true),
-              .center = cnnfi_kc_bool(kc, "center", true), .epsilon = cnnfi_kc_float(kc, "epsilon", 1e-3)};
+    norm n = {.x = kc->inputs[0],
+              .axis = batch_axis(kc),
+              .scale = cnnfi_kc_bool(kc, "scale", true),
+              .center = cnnfi_kc_bool(kc, "center", true),
+              .epsilon = cnnfi_kc_float(kc, "epsilon", 1e-3)};
     if (n.scale) n.gamma = cnnfi_kc_variable(kc, next++);
     if (n.center) n.beta = cnnfi_kc_variable(kc, next++);
     n.mean = cnnfi_kc_variable(kc, next++);
@@ -44,7 +47,8 @@ static norm read_norm(cnnfi_kc *kc)
 static cnnfi_kt batchnorm(cnnfi_kb *b, const norm *n)
 {
     const char *saved = cnnfi_kb_push(b, "batchnorm");
-    cnnfi_kt inverse = cnnfi_kb_unary(b, "Rsqrt", "Rsqrt", cnnfi_kb_binary_const(b, "AddV2", "add", n->variance, n->epsilon));
+    cnnfi_kt inverse =
+        cnnfi_kb_unary(b, "Rsqrt", "Rsqrt", cnnfi_kb_binary_const(b, "AddV2", "add", n->variance, n->epsilon));
     if (n->scale) inverse = cnnfi_kb_binary(b, "Mul", "mul", inverse, n->gamma);
     cnnfi_kt scaled = cnnfi_kb_binary(b, "Mul", "mul", n->x, inverse), shift;
     if (n->center) {
@@ -73,7 +77,8 @@ static cnnfi_kt fused(cnnfi_kb *b, const norm *n, const char *data_format)
 static void broadcast(cnnfi_kb *b, const norm *n, cnnfi_kt *parameter)
 {
     int64_t dims[CNNFI_KERAS_MAX_RANK];
-    for (int32_t i = 0; i < n->x.rank; i++) dims[i] = i == n->axis ? n->x.dims[i] : 1;
+    for (int32_t i = 0; i < n->x.rank; i++)
+        dims[i] = i == n->axis ? n->x.dims[i] : 1;
     *parameter = cnnfi_kb_reshape(b, "Reshape", *parameter, n->x.rank, dims);
 }
 
@@ -115,7 +120,8 @@ static void zero_debias(cnnfi_kc *kc, size_t index)
         const char *initial = cnnfi_builder_printf(b->graph, "%s/Initializer/zeros", name);
         b->ghost = 0;
         if (initial) {
-            (void)cnnfi_kb_variable(b, name, initial, CNNF_FLOAT, i == 0 ? of.rank : 0, of.dims, 0, NULL, handle, false);
+            (void)cnnfi_kb_variable(b, name, initial, CNNF_FLOAT, i == 0 ? of.rank : 0, of.dims, 0, NULL, handle,
+                                    false);
         }
         b->ghost = ghost;
     }
@@ -149,7 +155,7 @@ static void batch_norm(cnnfi_kc *kc)
     if (n.x.rank == 4 && n.axis == 3) {
         if (!n.center) n.beta = zeros_like(b, n.mean);
         if (!n.scale) n.gamma = filled(b, "ones_like", "Shape/shape_as_tensor", n.mean, 1);
-        cnnfi_kc_return(kc, fused(b, &n, "NHWC"));
+        cnnfi_kc_return_masked(kc, fused(b, &n, "NHWC"));
         return;
     }
     if (n.axis != n.x.rank - 1) {
@@ -158,7 +164,7 @@ static void batch_norm(cnnfi_kc *kc)
         if (n.center) broadcast(b, &n, &n.beta);
         if (n.scale) broadcast(b, &n, &n.gamma);
     }
-    cnnfi_kc_return(kc, batchnorm(b, &n));
+    cnnfi_kc_return_masked(kc, batchnorm(b, &n));
 }
 
 /* ---- tf.keras ---- */
@@ -180,7 +186,7 @@ static void batch_norm_tf(cnnfi_kc *kc)
     int32_t last = n.x.rank - 1;
     if ((n.x.rank == 4 || n.x.rank == 5) && (n.axis == last || n.axis == 1)) {
         static const char *const formats[2][2] = {{"NHWC", "NCHW"}, {"NDHWC", "NCDHW"}};
-        cnnfi_kc_return(kc, fused_tf(b, &n, formats[n.x.rank == 5][n.axis != last]));
+        cnnfi_kc_return_masked(kc, fused_tf(b, &n, formats[n.x.rank == 5][n.axis != last]));
         return;
     }
     if (n.axis != last) {
@@ -189,12 +195,12 @@ static void batch_norm_tf(cnnfi_kc *kc)
         broadcast(b, &n, &n.mean);
         broadcast(b, &n, &n.variance);
     }
-    cnnfi_kc_return(kc, batchnorm(b, &n));
+    cnnfi_kc_return_masked(kc, batchnorm(b, &n));
 }
 
 static const cnnfi_keras_row rows[] = {
-    {"BatchNormalization", "axis epsilon center scale", "gamma beta moving_mean moving_variance", CNNFI_KERAS_VERIFIED, 2,
-     8, 1, 1, batch_norm_build, batch_norm, batch_norm_tf, true},
+    {"BatchNormalization", "axis epsilon center scale", "gamma beta moving_mean moving_variance", CNNFI_KERAS_VERIFIED,
+     2, 8, 1, 1, batch_norm_build, batch_norm, batch_norm_tf},
 };
 
 const cnnfi_keras_family cnnfi_keras_normalization = {"Normalization", rows, sizeof rows / sizeof rows[0]};

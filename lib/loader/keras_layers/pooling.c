@@ -42,7 +42,8 @@ static cnnfi_kt pool(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, 
     return y;
 }
 
-/* Where Keras pools channels_last only, transposes go around it: multi-backend Keras always, tf.keras for 1 and 3 dimensions. */
+/* Where Keras pools channels_last only, transposes go around it: multi-backend Keras always, tf.keras for 1 and 3
+ * dimensions. */
 static cnnfi_kt pool_around(cnnfi_kb *b, const char *op, cnnfi_kt x, const window *w, bool turn)
 {
     if (!turn) return pool(b, op, op, x, w, w->first);
@@ -105,7 +106,8 @@ static void global_pool(cnnfi_kc *kc, const char *op)
 {
     int32_t rank = kc->inputs[0].rank, axes[CNNFI_KERAS_MAX_RANK], from = cnnfi_kc_channels_first(kc) ? 2 : 1;
     bool keep = cnnfi_kc_bool(kc, "keepdims", false);
-    for (int32_t i = 0; i < rank - 2; i++) axes[i] = from + i;
+    for (int32_t i = 0; i < rank - 2; i++)
+        axes[i] = from + i;
     cnnfi_kc_return(kc, cnnfi_kb_reduce(kc->b, op, op, kc->inputs[0], (size_t)rank - 2, axes, keep));
 }
 
@@ -142,11 +144,14 @@ static void masked_average(cnnfi_kc *kc, int32_t axis)
 {
     cnnfi_kb *b = kc->b;
     bool keep = cnnfi_kc_bool(kc, "keepdims", false);
-    cnnfi_kt x = kc->inputs[0], mask = {.name = x.mask, .dtype = CNNF_BOOL, .rank = 2, .dims = {x.dims[0], x.dims[axis]}};
+    cnnfi_kt x = kc->inputs[0],
+             mask = {.name = x.mask, .dtype = CNNF_BOOL, .rank = 2, .dims = {x.dims[0], x.dims[axis]}};
     mask = cnnfi_kb_cast(b, "Cast", mask, x.dtype);
     int64_t column[3] = {-1, axis == 1 ? x.dims[1] : 1, axis == 1 ? 1 : x.dims[2]};
-    if (b->tf) mask = cnnfi_kb_expand_dims(b, "ExpandDims", mask, axis == 1 ? 2 : 1);
-    else mask = cnnfi_kb_reshape(b, "Reshape", mask, 3, column);
+    if (b->tf)
+        mask = cnnfi_kb_expand_dims(b, "ExpandDims", mask, axis == 1 ? 2 : 1);
+    else
+        mask = cnnfi_kb_reshape(b, "Reshape", mask, 3, column);
     cnnfi_kt sum = cnnfi_kb_reduce_axis(b, "Sum", "Sum", cnnfi_kb_binary(b, "Mul", "mul", x, mask), axis, keep);
     cnnfi_kt count = cnnfi_kb_reduce_axis(b, "Sum", "Sum", mask, axis, keep);
     cnnfi_kc_return(kc, cnnfi_kt_shaped(cnnfi_kb_binary(b, "RealDiv", "truediv", sum, count), sum.rank, sum.dims));
@@ -154,14 +159,20 @@ static void masked_average(cnnfi_kc *kc, int32_t axis)
 
 static void global_average_1d(cnnfi_kc *kc)
 {
-    if (kc->inputs[0].mask) masked_average(kc, steps_axis(kc));
-    else global_1d(kc, "Mean");
+    if (kc->inputs[0].mask)
+        masked_average(kc, steps_axis(kc));
+    else
+        global_1d(kc, "Mean");
 }
 
 #define POOL(class, rank, call)                                                                                        \
-    {class, "pool_size strides padding data_format", "", CNNFI_KERAS_VERIFIED, rank, rank, 1, 1, NULL, call, NULL, false}
+    {                                                                                                                  \
+        class, "pool_size strides padding data_format", "", CNNFI_KERAS_VERIFIED, rank, rank, 1, 1, NULL, call, NULL   \
+    }
 #define GLOBAL(class, rank, call)                                                                                      \
-    {class, "data_format keepdims", "", CNNFI_KERAS_VERIFIED, rank, rank, 1, 1, NULL, call, NULL, false}
+    {                                                                                                                  \
+        class, "data_format keepdims", "", CNNFI_KERAS_VERIFIED, rank, rank, 1, 1, NULL, call, NULL                    \
+    }
 
 static const cnnfi_keras_row rows[] = {
     POOL("AveragePooling1D", 3, average_pool_1d),

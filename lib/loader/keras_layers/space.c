@@ -2,38 +2,34 @@
 /* Dilation by SpaceToBatchND and BatchToSpaceND: tf.nn.with_space_to_batch(). */
 #include "loader/keras_layers/layers.h"
 
+/* Channels first: the channels are a dimension that is left alone. */
 typedef struct pads {
-    int32_t paddings[3][2], crops[3][2];
+    int32_t n, paddings[4][2], crops[4][2], rate[4];
 } pads;
 
 /* required_space_to_batch_paddings() for a size that is known */
 static pads pads_of(const cnnfi_kspace *s, const cnnfi_kt *x)
 {
-    pads p = {{{0}}, {{0}}};
+    int32_t skip = s->at - 1;
+    pads p = {.n = s->n + skip, .rate = {1, 1, 1, 1}};
     for (int32_t i = 0; i < s->n; i++) {
         int64_t reach = s->same ? (s->kernel[i] - 1) * s->rate[i] : 0, length = x->dims[s->at + i];
         int64_t start = reach / 2, rest = (length + reach) % s->rate[i];
         int64_t extra = rest ? s->rate[i] - rest : 0;
-        p.paddings[i][0] = (int32_t)start;
-        p.paddings[i][1] = (int32_t)(reach - start + extra);
-        p.crops[i][1] = (int32_t)extra;
+        p.rate[skip + i] = (int32_t)s->rate[i];
+        p.paddings[skip + i][0] = (int32_t)start;
+        p.paddings[skip + i][1] = (int32_t)(reach - start + extra);
+        p.crops[skip + i][1] = (int32_t)extra;
     }
     return p;
 }
 
-static cnnfi_kt block(cnnfi_kb *b, const cnnfi_kspace *s)
-{
-    int32_t rate[3];
-    for (int32_t i = 0; i < s->n; i++) rate[i] = (int32_t)s->rate[i];
-    return cnnfi_kb_ints(b, "block_shape", (size_t)s->n, rate);
-}
-
-static cnnfi_kt rearrange(cnnfi_kb *b, const cnnfi_kspace *s, const char *op, const char *pad_name, const char *pad_type,
-                          cnnfi_kt x, int32_t (*amounts)[2])
+static cnnfi_kt rearrange(cnnfi_kb *b, const pads *p, const char *op, const char *pad_name, const char *pad_type,
+                          cnnfi_kt x, const int32_t (*amounts)[2])
 {
     const char *saved = cnnfi_kb_push(b, op);
-    cnnfi_kt shape = block(b, s), y;
-    cnnfi_kt inputs[3] = {x, shape, cnnfi_kb_pairs(b, pad_name, (size_t)s->n, (const int32_t(*)[2])amounts)};
+    cnnfi_kt shape = cnnfi_kb_ints(b, "block_shape", (size_t)p->n, p->rate), y;
+    cnnfi_kt inputs[3] = {x, shape, cnnfi_kb_pairs(b, pad_name, (size_t)p->n, amounts)};
     cnnf_node *node = cnnfi_kb_node_t(b, &y, op, "", 3, inputs);
     cnnfi_node_set_type(b->graph, node, "Tblock_shape", CNNF_INT32);
     cnnfi_node_set_type(b->graph, node, pad_type, CNNF_INT32);
@@ -44,9 +40,11 @@ static cnnfi_kt rearrange(cnnfi_kb *b, const cnnfi_kspace *s, const char *op, co
 cnnfi_kt cnnfi_keras_space_to_batch(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt x)
 {
     pads p = pads_of(s, &x);
-    cnnfi_kt y = rearrange(b, s, "SpaceToBatchND", "paddings", "Tpaddings", x, p.paddings);
+    cnnfi_kt y = rearrange(b, &p, "SpaceToBatchND", "paddings", "Tpaddings", x, (const int32_t(*)[2])p.paddings);
     for (int32_t i = 0; i < s->n; i++) {
-        if (x.dims[s->at + i] >= 0) y.dims[s->at + i] = (x.dims[s->at + i] + p.paddings[i][0] + p.paddings[i][1]) / s->rate[i];
+        if (x.dims[s->at + i] >= 0)
+            y.dims[s->at + i] =
+                (x.dims[s->at + i] + p.paddings[s->at - 1 + i][0] + p.paddings[s->at - 1 + i][1]) / s->rate[i];
     }
     y.dims[0] = -1;
     return y;
@@ -55,9 +53,9 @@ cnnfi_kt cnnfi_keras_space_to_batch(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt
 cnnfi_kt cnnfi_keras_batch_to_space(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt y, cnnfi_kt x)
 {
     pads p = pads_of(s, &x);
-    cnnfi_kt out = rearrange(b, s, "BatchToSpaceND", "crops", "Tcrops", y, p.crops);
+    cnnfi_kt out = rearrange(b, &p, "BatchToSpaceND", "crops", "Tcrops", y, (const int32_t(*)[2])p.crops);
     for (int32_t i = 0; i < s->n; i++) {
-        if (y.dims[s->at + i] >= 0) out.dims[s->at + i] = y.dims[s->at + i] * s->rate[i] - p.crops[i][0] - p.crops[i][1];
+        if (y.dims[s->at + i] >= 0) out.dims[s->at + i] = y.dims[s->at + i] * s->rate[i] - p.crops[s->at - 1 + i][1];
     }
     out.dims[0] = x.dims[0];
     return out;

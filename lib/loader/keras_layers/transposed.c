@@ -30,7 +30,8 @@ static void transposed_build(cnnfi_kc *kc)
     transposed t = read_transposed(kc);
     int32_t n = t.c.n;
     int64_t filters = cnnfi_kc_positive(kc, "filters"), dims[5];
-    for (int32_t i = 0; i < n; i++) dims[i] = t.c.kernel[i];
+    for (int32_t i = 0; i < n; i++)
+        dims[i] = t.c.kernel[i];
     dims[n] = filters;
     dims[n + 1] = cnnfi_keras_channels(kc, t.c.first);
     if (!cnnfi_kb_ok(kc->b)) return;
@@ -103,7 +104,8 @@ static cnnfi_kt backprop_op(cnnfi_kb *b, const char *name, cnnfi_kt shape, cnnfi
     static const int64_t ones[5] = {1, 1, 1, 1, 1};
     cnnfi_kt y, inputs[3] = {shape, kernel, x};
     int64_t steps[5] = {1, 1, 1, 1, 1};
-    for (int32_t i = 0; i < n; i++) steps[(first ? 2 : 1) + i] = strides[i];
+    for (int32_t i = 0; i < n; i++)
+        steps[(first ? 2 : 1) + i] = strides[i];
     cnnf_node *node = cnnfi_kb_node(b, &y, n == 3 ? "Conv3DBackpropInputV2" : "Conv2DBackpropInput", name, 3, inputs);
     cnnfi_node_set_type(b->graph, node, "T", x.dtype);
     cnnfi_node_set_string(b->graph, node, "data_format", cnnfi_keras_tf_format(n, first));
@@ -117,14 +119,15 @@ static cnnfi_kt backprop_op(cnnfi_kb *b, const char *name, cnnfi_kt shape, cnnfi
         cnnfi_node_set_bool(b->graph, node, "use_cudnn_on_gpu", true);
     }
     y.dtype = x.dtype;
-    return y;
+    return cnnfi_kt_shaped(y, x.rank, x.dims);
 }
 
 /* [batch, channels, space...] of a shape tensor to [batch, space..., channels] */
 static cnnfi_kt shape_to_last(cnnfi_kb *b, cnnfi_kt shape, int32_t n, cnnfi_kdim *items)
 {
     items[0] = cnnfi_kdim_tensor(dim_at(b, shape, 0));
-    for (int32_t i = 0; i < n; i++) items[1 + i] = cnnfi_kdim_tensor(dim_at(b, shape, 2 + i));
+    for (int32_t i = 0; i < n; i++)
+        items[1 + i] = cnnfi_kdim_tensor(dim_at(b, shape, 2 + i));
     items[n + 1] = cnnfi_kdim_tensor(dim_at(b, shape, 1));
     return shape;
 }
@@ -169,7 +172,7 @@ static cnnfi_kt conv_1d_transpose(cnnfi_kc *kc, const transposed *t, cnnfi_kt sh
     cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
     cnnfi_kb_pop(b, inner);
     cnnfi_kt out = backprop_op(b, "", sizes, kernel, x, 2, strides, t->c.same, t->c.first);
-    out = cnnfi_kb_squeeze(b, "Squeeze", cnnfi_kt_shaped(out, 4, x.dims), at);
+    out = cnnfi_kb_squeeze(b, "Squeeze", out, at);
     cnnfi_kb_pop(b, saved);
     return cnnfi_kt_shaped(out, y.rank, y.dims);
 }
@@ -180,16 +183,21 @@ static void transposed_call(cnnfi_kc *kc)
     transposed t = read_transposed(kc);
     cnnfi_kt y, shape = output_shape(kc, &t, b->tf && t.c.n == 2, &y);
     if (!cnnfi_kb_ok(b)) return;
-    if (t.c.n == 1) y = conv_1d_transpose(kc, &t, shape, y);
-    else if (t.c.dilated) y = cnnfi_keras_atrous_transpose(kc, &t.c, shape, y);
-    else y = conv_transpose(kc, &t, shape, y);
+    if (t.c.n == 1)
+        y = conv_1d_transpose(kc, &t, shape, y);
+    else if (t.c.dilated)
+        y = cnnfi_keras_atrous_transpose(kc, &t.c, shape, y);
+    else
+        y = conv_transpose(kc, &t, shape, y);
     y = b->tf ? cnnfi_keras_bias_tf(kc, y, 1, t.c.first) : cnnfi_keras_bias_multi(kc, y, 1, t.c.first);
     cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", y));
 }
 
 #define TRANSPOSED(class, rank, verified)                                                                              \
-    {class, "filters kernel_size strides padding output_padding data_format dilation_rate activation use_bias",         \
-     "kernel bias", verified, rank, rank, 1, 1, transposed_build, transposed_call, NULL, false}
+    {                                                                                                                  \
+        class, "filters kernel_size strides padding output_padding data_format dilation_rate activation use_bias",     \
+            "kernel bias", verified, rank, rank, 1, 1, transposed_build, transposed_call, NULL                         \
+    }
 
 static const cnnfi_keras_row rows[] = {
     TRANSPOSED("Conv1DTranspose", 3, "tf.keras 2.15, 3"),
