@@ -63,6 +63,11 @@ CNNF_API cnnf_status cnnf_freeze_options_add_output(cnnf_freeze_options *options
 /** Variables to freeze or not to freeze (globs allowed; a name that matches nothing is an error); repeatable. @since 0.1 */
 CNNF_API cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, const char *pattern);
 CNNF_API cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, const char *pattern); /**< @since 0.1 */
+/**
+ * A node whose assignments run before freezing and overwrite what is bound (freeze_graph's
+ * --initializer_nodes); the values must be constants. Repeatable. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_freeze_options_add_initializer(cnnf_freeze_options *options, const char *node);
 /** Whether `device` is cleared on the main graph's nodes; default 1. @since 0.1 */
 CNNF_API cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, int32_t clear);
 

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transform/freeze/freeze_options.h"
+
+#include "base/context.h"
+#include "base/error.h"
+
+const cnnf_freeze_options *cnnfi_freeze_defaults(void)
+{
+    static const cnnf_freeze_options defaults = {.keep_devices = false};
+    return &defaults;
+}
+
+cnnf_status cnnf_freeze_options_new(cnnf_freeze_options **out, cnnf_context *context, cnnf_error *error)
+{
+    if (!out || !context) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_freeze_options_new: NULL argument");
+    cnnf_freeze_options *options = *out = cnnfi_calloc(context, 1, sizeof *options);
+    if (!options) return cnnfi_fail_nomem(error);
+    options->context = cnnf_context_ref(context);
+    return CNNF_OK;
+}
+
+static void list_free(cnnf_context *context, cnnfi_text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        cnnfi_free(context, list->items[i]);
+    cnnfi_free(context, list->items);
+}
+
+void cnnf_freeze_options_free(cnnf_freeze_options *options)
+{
+    if (!options) return;
+    cnnf_context *context = options->context;
+    list_free(context, &options->outputs);
+    list_free(context, &options->allow);
+    list_free(context, &options->deny);
+    list_free(context, &options->initializers);
+    cnnfi_free(context, options);
+    cnnf_context_unref(context);
+}
+
+static cnnf_status list_add(cnnf_context *context, cnnfi_text_list *list, const char *text)
+{
+    if (!cnnfi_grow(context, (void **)&list->items, &list->capacity, list->count, sizeof *list->items))
+        return CNNF_E_NOMEM;
+    char *copy = cnnfi_strdup(context, text);
+    if (!copy) return CNNF_E_NOMEM;
+    list->items[list->count++] = copy;
+    return CNNF_OK;
+}
+
+cnnf_status cnnf_freeze_options_add_output(cnnf_freeze_options *options, const char *name)
+{
+    return options && name && *name ? list_add(options->context, &options->outputs, name) : CNNF_E_INVALID;
+}
+
+cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, const char *pattern)
+{
+    return options && pattern && *pattern ? list_add(options->context, &options->allow, pattern) : CNNF_E_INVALID;
+}
+
+cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, const char *pattern)
+{
+    return options && pattern && *pattern ? list_add(options->context, &options->deny, pattern) : CNNF_E_INVALID;
+}
+
+cnnf_status cnnf_freeze_options_add_initializer(cnnf_freeze_options *options, const char *node)
+{
+    return options && node && *node ? list_add(options->context, &options->initializers, node) : CNNF_E_INVALID;
+}
+
+cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, int32_t clear)
+{
+    if (!options) return CNNF_E_INVALID;
+    options->keep_devices = clear == 0;
+    return CNNF_OK;
+}

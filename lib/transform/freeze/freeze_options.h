@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cnnf_freeze_options from inside. */
+#ifndef CNNFI_TRANSFORM_FREEZE_OPTIONS_H
+#define CNNFI_TRANSFORM_FREEZE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <cnnfreeze/transform.h>
+
+typedef struct cnnfi_text_list {
+    char **items; /* owned */
+    size_t count, capacity;
+} cnnfi_text_list;
+
+struct cnnf_freeze_options {
+    cnnf_context *context; /* a reference */
+    cnnfi_text_list outputs, allow, deny, initializers;
+    bool keep_devices;
+};
+
+/* What NULL options mean; static. */
+const cnnf_freeze_options *cnnfi_freeze_defaults(void);
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One rewrite per op that a constant may arrive at where a variable was. */
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "graph/tensor.h"
+#include "transform/freeze/convert.h"
+
+/* ---- ops that hand their input on ---- */
+
+/* Identity, Switch, Enter, Exit, NextIteration. */
+static cnnf_status rewrite_intermediate(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
+{
+    cnnf_node *copy = cnnfi_conversion_copy(c, at);
+    if (at->input != 0) return CNNF_OK; /* a predicate */
+    cnnfi_node_set_type(c->builder, copy, "T", cnnfi_arrival_dtype(at));
+    cnnfi_node_attr_remove(copy, "_output_shapes");
+    return cnnfi_conversion_spread(c, at, -1, error);
+}
+
+/* The same for reference types, whose ops have no constant input: RefSwitch -> Switch ... */
+static cnnf_status rewrite_reference(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
+{
+    cnnf_node *copy = cnnfi_conversion_copy(c, at);
+    if (strncmp(copy->op, "Ref", 3) == 0) cnnfi_node_set_op(c->builder, copy, copy->op + 3);
+    return rewrite_intermediate(c, at, error);
+}
+
+static cnnf_status rewrite_ref_merge(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
+{
+    cnnfi_node_set_op(c->builder, cnnfi_conversion_copy(c, at), "Merge");
+    return cnnfi_conversion_spread(c, at, 0, error);
+}
+
+/* TensorFlow does not touch a Merge; one of resources has to change its type to be valid. */
+static cnnf_status rewrite_merge(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
+{
+    cnnf_node *copy = cnnfi_conversion_copy(c, at);
+    if (cnnfi_node_type(cnnfi_conversion_original(c, at), "T") != CNNF_RESOURCE) return CNNF_OK;
+    cnnfi_node_set_type(c->builder, copy, "T", cnnfi_arrival_dtype(at));
+    cnnfi_node_attr_remove(copy, "_output_shapes");
+    return cnnfi_conversion_spread(c, at, 0, error);
+}
+
+/* ---- reading a resource ---- */
+
+static void copy_attr_as(cnnfi_conversion *c, cnnf_node *to, const char *key, const cnnf_node *from, const char *from_key)
+{
+    const cnnfi_attr *attr = cnnfi_node_attr(from, from_key);
+    if (attr) cnnfi_node_copy_attr(c->builder, to, key, attr);
+}
+
+/* "name:from:0" as "name:to:0"; NULL when it is not that. */
+static const char *renamed_output(cnnfi_builder *b, const char *input, const char *name, const char *from, const char *to)
+{
+    const size_t n = strlen(name), m = strlen(from);
+    if (strncmp(input, name, n) != 0 || input[n] != ':') return NULL;
+    const char *rest = input + n + 1;
+    if (strncmp(rest, from, m) != 0 || (rest[m] != ':' && rest[m] != '\0')) return NULL;
+    return cnnfi_builder_printf(b, "%s:%s%s", name, to, rest + m);
+}
+
+/* Inside a function an output is known by its name: readers and returns follow the new op's. */
+static void rename_output(cnnfi_conversion *c, const cnnfi_arrival *at, const char *from, const char *to)
+{
+    if (at->scope == CNNFI_MAIN_SCOPE) return;
+    const cnnfi_scope *scope = &c->functions[at->scope].scope;
+    cnnfi_function *f = c->builder->graph->functions[at->scope];
+    const char *name = f->nodes[at->node]->name;
+    for (size_t i = scope->first[at->node]; i < scope->first[at->node + 1]; i++) {
+        cnnf_node *reader = f->nodes[scope->uses[i].node];
+        const size_t input = (size_t)scope->uses[i].input;
+        const char *renamed =
+            input < reader->n_inputs ? renamed_output(c->builder, reader->inputs[input], name, from, to) : NULL;
+        if (renamed) cnnfi_node_set_input(c->builder, reader, input, renamed);
+    }
+    for (size_t i = 0; i < f->n_ret; i++) {
+        const char *renamed = renamed_output(c->builder, f->ret[i].value, name, from, to);
+        if (renamed) f->ret[i].value = renamed;
+    }
+}
+
+/* ReadVariableOp: control inputs, device and other attributes go. */
+static cnnf_status rewrite_read(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
+{
+    const cnnf_node *node = cnnfi_conversion_original(c, at);
+    cnnf_node *copy = cnnfi_conversion_copy(c, at);
+    (void)error;
+    cnnfi_clear_node(c->builder, copy, "Identity");
+    cnnfi_node_add_input(c->builder, copy, node->inputs[0]);
+    copy_attr_as(c, copy, "T", node, "dtype");
+    copy_attr_as(c, copy, "_class", node, "_class");
+    rename_output(c, at, "value", "output");
+    return CNNF_OK;
+}
+
+static cnnf_node *add_axis(cnnfi_conversion *c, const cnnfi_arrival *at, const char *name)
+{
+    cnnfi_builder *b = c->builder;
+    if (at->scope != CNNFI_MAIN_SCOPE)
+        return cnnfi_function_add(b, b->graph->functions[at->scope], "Const", name);
+    cnnf_node *axis = cnnfi_builder_find(b, name);
+    return axis ? axis : cnnfi_builder_add(b, "Const", name);
+}
+
+/* GatherV2 needs its axis as an input: a constant beside it. */
+static cnnf_status axis_input(const char **input, cnnfi_conversion *c, const cnnfi_arrival *at, const cnnf_node *node,
+                              cnnf_error *error)
+{
+    static const int64_t zero = 0;
+    cnnf_tensor *value = NULL;
+    const cnnf_dtype dtype = cnnfi_node_type(node, "Tindices");
+    const char *name = cnnfi_builder_printf(c->builder, "%s/axis", node->name);
+    if (!name) return cnnfi_fail_nomem(error);
+    CNNFI_TRY(cnnfi_tensor_copy(&value, c->context, dtype == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32, 0, NULL, &zero, error));
+    cnnf_node *axis = add_axis(c, at, name);
+    cnnfi_node_set_type(c->builder, axis, "dtype", cnnf_tensor_dtype(value));
+    cnnfi_node_set_tensor(c->builder, axis, "value", value);
+    cnnf_tensor_unref(value);
+    *input = at->scope == CNNFI_MAIN_SCOPE ? name : cnnfi_builder_printf(c->builder, "%s:output:0", name);
+    return CNNF_OK;
+}
+
+static void set_gather_attrs(cnnfi_conversion *c, cnnf_node *copy, const cnnf_node *node)
+{
+    copy_attr_as(c, copy, "Tparams", node, "dtype");
+    copy_attr_as(c, copy, "Tindices", node, "Tindices");
+    copy_attr_as(c, copy, "_class", node, "_class");
+}
+
+static cnnf_status rewrite_gather(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
+{
+    const cnnf_node *node = cnnfi_conversion_original(c, at);
+    const cnnfi_attr *batch = cnnfi_node_attr(node, "batch_dims");
+    const char *axis = NULL;
+    if (batch && batch->kind == CNNF_ATTR_INT && batch->u.i != 0)
+        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "node '%s': batch_dims must be 0 to be frozen, it is %lld", node->name,
+                          (long long)batch->u.i);
+    if (cnnfi_node_data_inputs(node) < 2)
+        return cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': %s without indices", node->name, node->op);
+    CNNFI_TRY(axis_input(&axis, c, at, node, error));
+    cnnf_node *copy = cnnfi_conversion_copy(c, at);
+    cnnfi_clear_node(c->builder, copy, "GatherV2");
+    cnnfi_node_add_input(c->builder, copy, node->inputs[0]);
+    cnnfi_node_add_input(c->builder, copy, node->inputs[1]);
+    cnnfi_node_add_input(c->builder, copy, axis);
+    set_gather_attrs(c, copy, node);
+    copy_attr_as(c, copy, "Taxis", node, "Tindices");
+    return CNNF_OK;
+}
+
+static cnnf_status rewrite_gather_nd(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
+{
+    const cnnf_node *node = cnnfi_conversion_original(c, at);
+    cnnf_node *copy = cnnfi_conversion_copy(c, at);
+    if (cnnfi_node_data_inputs(node) < 2)
+        return cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': %s without indices", node->name, node->op);
+    cnnfi_clear_node(c->builder, copy, "GatherNd");
+    cnnfi_node_add_input(c->builder, copy, node->inputs[0]);
+    cnnfi_node_add_input(c->builder, copy, node->inputs[1]);
+    set_gather_attrs(c, copy, node);
+    return CNNF_OK;
+}
+
+/* VariableShape -> Shape; TensorFlow leaves it, and cannot load what it wrote. */
+static cnnf_status rewrite_shape(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
+{
+    const cnnf_node *node = cnnfi_conversion_original(c, at);
+    cnnf_node *copy = cnnfi_conversion_copy(c, at);
+    (void)error;
+    cnnfi_clear_node(c->builder, copy, "Shape");
+    cnnfi_node_add_input(c->builder, copy, node->inputs[0]);
+    cnnfi_node_set_type(c->builder, copy, "T", cnnfi_arrival_dtype(at));
+    copy_attr_as(c, copy, "out_type", node, "out_type");
+    return CNNF_OK;
+}
+
+/* ---- calls ---- */
+
+static const cnnfi_caller callers[] = {
+    {"Case", "Tin", 1, {"branches", NULL}},
+    {"If", "Tin", 1, {"then_branch", "else_branch"}},
+    {"PartitionedCall", "Tin", 0, {"f", NULL}},
+    {"StatefulPartitionedCall", "Tin", 0, {"f", NULL}},
+    {"StatelessCase", "Tin", 1, {"branches", NULL}},
+    {"StatelessIf", "Tin", 1, {"then_branch", "else_branch"}},
+    {"StatelessWhile", "T", 0, {"body", "cond"}},
+    {"While", "T", 0, {"body", "cond"}},
+};
+
+const cnnfi_caller *cnnfi_caller_for(const char *op)
+{
+    for (size_t i = 0; i < sizeof callers / sizeof *callers; i++) {
+        if (strcmp(callers[i].op, op) == 0) return &callers[i];
+    }
+    return NULL;
+}
+
+/* In the copy, whose attributes are the builder's own. */
+static cnnfi_attr *own_attr(cnnf_node *copy, const char *key)
+{
+    return (cnnfi_attr *)(uintptr_t)cnnfi_node_attr(copy, key);
+}
+
+static cnnf_status enter_functions(cnnfi_conversion *c, const cnnfi_arrival *at, const cnnfi_attr *attr, int32_t argument,
+                                   cnnf_error *error)
+{
+    if (!attr) return CNNF_OK;
+    if (attr->kind == CNNF_ATTR_FUNC) return cnnfi_conversion_enter(c, at, attr->u.func->name, argument, error);
+    if (attr->kind != CNNF_ATTR_LIST || attr->u.list.item_kind != CNNF_ATTR_FUNC) return CNNF_OK;
+    for (size_t i = 0; i < attr->u.list.count; i++)
+        CNNFI_TRY(cnnfi_conversion_enter(c, at, attr->u.list.u.funcs[i].name, argument, error));
+    return CNNF_OK;
+}
+
+static cnnf_status retype(cnnf_node *copy, const char *key, size_t index, cnnf_dtype dtype, cnnf_error *error)
+{
+    cnnfi_attr *attr = own_attr(copy, key);
+    if (attr && attr->kind == CNNF_ATTR_LIST && attr->u.list.item_kind == CNNF_ATTR_TYPE && index < attr->u.list.count) {
+        attr->u.list.u.types[index] = dtype;
+        return CNNF_OK;
+    }
+    return cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': attribute '%s' has no element %zu", copy->name, key, index);
+}
+
+static cnnf_status rewrite_call(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
+{
+    const cnnf_node *node = cnnfi_conversion_original(c, at);
+    const cnnfi_caller *caller = cnnfi_caller_for(node->op);
+    const int32_t argument = at->input - caller->first_input;
+    if (argument < 0) return CNNF_OK; /* a condition */
+    for (int i = 0; i < 2 && caller->functions[i]; i++)
+        CNNFI_TRY(enter_functions(c, at, cnnfi_node_attr(node, caller->functions[i]), argument, error));
+    CNNFI_TRY(retype(cnnfi_conversion_copy(c, at), caller->type_attr, (size_t)argument, cnnfi_arrival_dtype(at), error));
+    if (!cnnfi_grow(c->context, (void **)&c->callers, &c->callers_capacity, c->n_callers, sizeof *c->callers))
+        return cnnfi_fail_nomem(error);
+    c->callers[c->n_callers++] = *at;
+    return CNNF_OK;
+}
+
+static cnnfi_function *body_copy(const cnnfi_conversion *c, const cnnf_node *loop)
+{
+    const cnnfi_attr *body = cnnfi_node_attr(loop, "body");
+    for (size_t i = 0; body && body->kind == CNNF_ATTR_FUNC && i < c->graph->n_functions; i++) {
+        if (strcmp(c->graph->functions[i]->name, body->u.func->name) == 0) return c->builder->graph->functions[i];
+    }
+    return NULL;
+}
+
+/* A loop returns what it takes: the body's output and the loop's shape change with the argument. */
+static cnnf_status rewrite_while(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
+{
+    CNNFI_TRY(rewrite_call(c, at, error));
+    cnnf_node *copy = cnnfi_conversion_copy(c, at);
+    const cnnf_tensor *value = at->variable->value;
+    const size_t index = (size_t)at->input;
+    cnnfi_attr *shapes = own_attr(copy, "output_shapes");
+    if (!shapes) cnnfi_node_attr_slot(c->builder, copy, "output_shapes");
+    if (shapes && shapes->kind == CNNF_ATTR_LIST && shapes->u.list.item_kind == CNNF_ATTR_SHAPE &&
+        index < shapes->u.list.count)
+        shapes->u.list.u.shapes[index] = (cnnfi_shape){cnnf_tensor_rank(value), cnnfi_tensor_dims(value)};
+    cnnfi_function *body = body_copy(c, cnnfi_conversion_original(c, at));
+    if (body && index < body->n_outputs) body->outputs[index].type = cnnfi_arrival_dtype(at);
+    return CNNF_OK;
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    const char *op;
+    cnnfi_rewrite_fn rewrite;
+} rewrites[] = {
+    {"Case", rewrite_call},
+    {"Enter", rewrite_intermediate},
+    {"Exit", rewrite_intermediate},
+    {"Identity", rewrite_intermediate},
+    {"If", rewrite_call},
+    {"Merge", rewrite_merge},
+    {"NextIteration", rewrite_intermediate},
+    {"PartitionedCall", rewrite_call},
+    {"ReadVariableOp", rewrite_read},
+    {"RefEnter", rewrite_reference},
+    {"RefExit", rewrite_reference},
+    {"RefIdentity", rewrite_reference},
+    {"RefMerge", rewrite_ref_merge},
+    {"RefNextIteration", rewrite_reference},
+    {"RefSwitch", rewrite_reference},
+    {"ResourceGather", rewrite_gather},
+    {"ResourceGatherNd", rewrite_gather_nd},
+    {"StatefulPartitionedCall", rewrite_call},
+    {"StatelessCase", rewrite_call},
+    {"StatelessIf", rewrite_call},
+    {"StatelessWhile", rewrite_while},
+    {"Switch", rewrite_intermediate},
+    {"VariableShape", rewrite_shape},
+    {"While", rewrite_while},
+    {"_SwitchN", rewrite_intermediate},
+};
+
+cnnfi_rewrite_fn cnnfi_rewrite_for(const char *op)
+{
+    for (size_t i = 0; i < sizeof rewrites / sizeof *rewrites; i++) {
+        if (strcmp(rewrites[i].op, op) == 0) return rewrites[i].rewrite;
+    }
+    return NULL;
+}
+
+bool cnnfi_op_needs_variable(const char *op)
+{
+    static const char *const prefixes[] = {"Assign", "Apply", "SparseApply", "ResourceApply", "ResourceSparseApply",
+                                           "ResourceScatter", "Ref"};
+    static const char *const ops[] = {
+        "CountUpTo", "DestroyResourceOp", "DestroyTemporaryVariable", "IsVariableInitialized",
+        "ScatterAdd", "ScatterDiv", "ScatterMax", "ScatterMin", "ScatterMul", "ScatterNdAdd", "ScatterNdSub",
+        "ScatterNdUpdate", "ScatterSub", "ScatterUpdate", "StridedSliceAssign", "VarIsInitializedOp"};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        if (strncmp(op, prefixes[i], strlen(prefixes[i])) == 0) return true;
+    }
+    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
+        if (strcmp(op, ops[i]) == 0) return true;
+    }
+    return false;
+}
