@@ -104,6 +104,7 @@ typedef struct cnnfi_plan_request {
     size_t n_fetches;
     cnnfi_constants *constants;
     const char *backend;
+    int32_t threads;
 } cnnfi_plan_request;
 
 cnnf_status cnnfi_plan_compile(cnnfi_plan **out, cnnf_context *context, const cnnfi_plan_request *request,
@@ -114,7 +115,7 @@ void cnnfi_plan_unref(cnnfi_plan *plan); /* NULL is allowed */
 /* Gives every ARENA slot and scratch its offset (memory_plan.c). */
 cnnf_status cnnfi_plan_memory(cnnfi_plan *plan, cnnf_error *error);
 /* Replaces steps by fused ones (fuse.c). */
-cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const char *backend, cnnf_error *error);
+cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const char *backend, int32_t threads, cnnf_error *error);
 /* A block that lives as long as the plan, aligned to 64; NULL = no memory. */
 void *cnnfi_plan_block(cnnfi_plan *plan, size_t size);
 
