@@ -156,6 +156,14 @@ static cnnfi_kt vector(cnnfi_kb *b, const char *name, cnnf_dtype dtype, size_t c
     return constant(b, name, tensor, status, &error);
 }
 
+cnnfi_kt cnnfi_kb_const(cnnfi_kb *b, const char *name, cnnf_dtype dtype, int32_t rank, const int64_t *dims, const void *values)
+{
+    struct cnnf_error error = {0};
+    cnnf_tensor *tensor = NULL;
+    cnnf_status status = cnnfi_tensor_copy(&tensor, b->context, dtype, rank, dims, values, &error);
+    return constant(b, name, tensor, status, &error);
+}
+
 cnnfi_kt cnnfi_kb_ints(cnnfi_kb *b, const char *name, size_t count, const int32_t *values)
 {
     return vector(b, name, CNNF_INT32, count, values);

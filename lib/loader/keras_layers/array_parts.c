@@ -91,7 +91,7 @@ static bool copy_dims(cnnfi_kt *out, const cnnfi_kt *x, int32_t *at, int32_t cou
     return true;
 }
 
-static bool sliced_shape(cnnfi_kt *out, const cnnfi_kt *x, size_t n, const cnnfi_kindex *indices)
+bool cnnfi_kt_slice(cnnfi_kt *out, const cnnfi_kt *x, size_t n, const cnnfi_kindex *indices)
 {
     int32_t left = x->rank - consumed(n, indices), at = 0;
     bool fits = left >= 0;
@@ -125,7 +125,7 @@ bool cnnfi_kb_index(cnnfi_kb *b, cnnfi_kt *out, cnnfi_kt x, size_t n, const cnnf
     cnnfi_node_set_int(b->graph, node, "new_axis_mask", s.new_axis_mask);
     cnnfi_node_set_int(b->graph, node, "shrink_axis_mask", s.shrink_axis_mask);
     cnnfi_kb_pop(b, saved);
-    return sliced_shape(out, &x, n, indices);
+    return cnnfi_kt_slice(out, &x, n, indices);
 }
 
 /* ---- tf.split() ---- */

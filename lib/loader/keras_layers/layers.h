@@ -32,6 +32,7 @@ typedef struct cnnfi_keras_family {
 extern const cnnfi_keras_family cnnfi_keras_core, cnnfi_keras_convolutional, cnnfi_keras_pooling,
     cnnfi_keras_normalization, cnnfi_keras_advanced_activations, cnnfi_keras_depthwise, cnnfi_keras_transposed,
     cnnfi_keras_embeddings, cnnfi_keras_merging, cnnfi_keras_reshaping, cnnfi_keras_preprocessing;
+extern const cnnfi_keras_family cnnfi_keras_operations;
 
 /* NULL when the class is unknown. */
 const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name);
@@ -84,6 +85,12 @@ cnnfi_kt cnnfi_kb_l2_normalize(cnnfi_kb *b, cnnfi_kt x, int32_t axis, double eps
 /* tf.matmul() of two tensors of the same rank > 2 ("MatMul"). */
 cnnfi_kt cnnfi_kb_batch_matmul(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt y, bool adj_x, bool adj_y);
 
+/* A number or nested lists of numbers as tf.constant() takes them: int32 or bool when all are, else float32; `dtype` 0 or
+   what to make of them instead. Fails when the value is something else. */
+cnnfi_kt cnnfi_kc_constant(cnnfi_kc *kc, const char *name, const cnnfi_json *value, cnnf_dtype dtype);
+/* The same as integers in row order, for what shapes are computed from: how many; -1 when it is no such thing. */
+int32_t cnnfi_json_integers(const cnnfi_json *value, int64_t *out, int32_t capacity);
+
 /* One item of x[a, b, c] as Python has it; a missing begin or end is open. */
 typedef enum cnnfi_kindex_kind {
     CNNFI_KINDEX_RANGE,
@@ -98,6 +105,8 @@ typedef struct cnnfi_kindex {
 } cnnfi_kindex;
 /* Tensor.__getitem__ ("strided_slice"); n <= CNNFI_KERAS_MAX_RANK + 1. false: it does not fit the tensor. */
 bool cnnfi_kb_index(cnnfi_kb *b, cnnfi_kt *out, cnnfi_kt x, size_t n, const cnnfi_kindex *indices);
+/* The shape alone. */
+bool cnnfi_kt_slice(cnnfi_kt *out, const cnnfi_kt *x, size_t n, const cnnfi_kindex *indices);
 /* tf.split() in `count` equal parts ("split"): part 0; the others are its ports. */
 cnnfi_kt cnnfi_kb_split(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t axis, int64_t count);
 /* An image resized by an op that takes (images, size): ResizeBilinear and kin. */
@@ -105,6 +114,20 @@ cnnfi_kt cnnfi_kb_resize(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt
                          bool half_pixel_centers, const int64_t height_width[2]);
 /* The op for tf.image.resize()'s method ("bilinear", ...), NULL when it is made of others. */
 const char *cnnfi_keras_resize_op(const char *method);
+
+/* ---- any op (op_shapes.c) ---- */
+
+/* An op about to be made, for what its output's shape depends on. */
+typedef struct cnnfi_kop {
+    const char *op;
+    size_t n;
+    const cnnfi_kt *inputs;
+    const cnnfi_json *const *values; /* per input: its constant, NULL for a tensor */
+    const cnnfi_json *attrs;         /* {"keep_dims": {"b": true}, ...} as in a NodeDef's JSON */
+} cnnfi_kop;
+/* dtype and shape of the outputs; unknown dims are -1. *count of them, in `out` (room for `capacity`). false: the op
+   is not one of those that configurations may hold, or its inputs do not fit it. */
+bool cnnfi_kop_infer(const cnnfi_kop *op, cnnfi_kt *out, size_t capacity, size_t *count);
 
 #define CNNFI_KERAS_VERIFIED "2.2.5, tf.keras 2.15, 3"
 
