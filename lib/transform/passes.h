@@ -73,6 +73,8 @@ struct cnnfi_pass {
 
 /* Every pass, by name. */
 #define CNNFI_PASSES(X)                                                                                                \
+    X(fold_batch_norms)                                                                                                \
+    X(fold_old_batch_norms)                                                                                            \
     X(prune)                                                                                                           \
     X(remove_control_dependencies)                                                                                     \
     X(remove_device)                                                                                                   \
