@@ -49,25 +49,46 @@ cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, c
     return status;
 }
 
-cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes)
+static cnnf_status write_text_file(const char *path, const cnnf_buffer *text)
 {
-    if (!passes || !*passes) {
-        *out = cnnf_graph_ref((cnnf_graph *)(uintptr_t)graph);
-        return CNNF_OK;
-    }
+    FILE *file = fopen(path, "wb");
+    const size_t size = cnnf_buffer_size(text);
+    const bool written = file && fwrite(cnnf_buffer_data(text), 1, size, file) == size;
+    if (file && fclose(file) == 0 && written) return CNNF_OK;
+    cli_say(0, "%s: cannot write", path);
+    return CNNF_E_IO;
+}
+
+cnnf_status run_passes_report(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes,
+                              const flag_list *outputs, const char *path)
+{
     cnnf_pipeline *pipeline = NULL;
+    cnnf_buffer *report = NULL;
     cnnf_status status = cnnf_pipeline_new(&pipeline, s->context, s->error);
     if (!status) status = cnnf_pipeline_add(pipeline, passes, s->error);
-    if (!status) status = cnnf_pipeline_run(out, pipeline, graph, s->error);
+    for (size_t i = 0; !status && outputs && i < outputs->count; i++) {
+        status = cnnf_pipeline_add_output(pipeline, outputs->values[i], s->error);
+    }
+    if (!status) status = cnnf_pipeline_run_report(out, path ? &report : NULL, pipeline, graph, s->error);
+    if (!status && path) status = write_text_file(path, report);
+    cnnf_buffer_free(report);
     cnnf_pipeline_free(pipeline);
     return status;
+}
+
+cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes,
+                       const flag_list *outputs)
+{
+    if (passes && *passes) return run_passes_report(out, s, graph, passes, outputs, NULL);
+    *out = cnnf_graph_ref((cnnf_graph *)(uintptr_t)graph);
+    return CNNF_OK;
 }
 
 cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version)
 {
     char pass[64];
     snprintf(pass, sizeof pass, "target_tf(version=%.16s)", version ? version : "1.15");
-    return run_passes(out, s, graph, pass);
+    return run_passes(out, s, graph, pass, NULL);
 }
 
 cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, const char *checkpoint,

@@ -20,8 +20,12 @@ typedef struct keras_flags {
 
 cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, const keras_flags *flags);
 
-/* Runs one pass list; inputs and outputs protected are the declared ones. `passes` NULL or "": another reference. */
-cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes);
+/* Runs one pass list, protecting `outputs` (nullable: the declared ones). `passes` NULL or "": another reference. */
+cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes,
+                       const flag_list *outputs);
+/* The same, with the JSON report written to `path` (nullable). */
+cnnf_status run_passes_report(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes,
+                              const flag_list *outputs, const char *path);
 /* The graph for TensorFlow `version` (NULL = 1.15). */
 cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version);
 
