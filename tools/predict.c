@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* predict: feeds .npy files to a graph, fetches .npy files. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "load.h"
+
+#define MAX_TENSORS 64
+
+typedef struct arguments {
+    const char *graph, *checkpoint, *backend;
+    flag_list feeds, fetches;
+    int64_t batch, threads;
+    keras_flags keras;
+} arguments;
+
+/* NAME=FILE pairs, split. */
+typedef struct bindings {
+    char names[MAX_TENSORS][512];
+    const char *name_list[MAX_TENSORS], *files[MAX_TENSORS];
+    cnnf_tensor *tensors[MAX_TENSORS];
+    size_t count;
+} bindings;
+
+static cnnf_status split_bindings(bindings *b, const flag_list *list, const char *what)
+{
+    b->count = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        b->files[i] = cli_split_pair(list->values[i], b->names[i], sizeof b->names[i]);
+        if (!b->files[i]) {
+            cli_say(0, "--%s is NAME=FILE.npy, not '%s'", what, list->values[i]);
+            return CNNF_E_INVALID;
+        }
+        b->name_list[i] = b->names[i];
+        b->count++;
+    }
+    return CNNF_OK;
+}
+
+static void drop_tensors(bindings *b)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        cnnf_tensor_unref(b->tensors[i]);
+        b->tensors[i] = NULL;
+    }
+}
+
+/* Rows [first, first + rows) of a tensor in memory. */
+static cnnf_status take_rows(cnnf_tensor **out, const session *s, const cnnf_tensor *from, int64_t first, int64_t rows)
+{
+    int64_t dims[32];
+    const int32_t rank = cnnf_tensor_rank(from);
+    for (int32_t i = 0; i < rank && i < 32; i++) dims[i] = cnnf_tensor_dim(from, i);
+    dims[0] = rows;
+    const cnnf_status status = cnnf_tensor_new(out, s->context, cnnf_tensor_dtype(from), rank, dims, s->error);
+    if (status) return status;
+    const size_t row_bytes = cnnf_tensor_byte_size(*out) / (size_t)rows;
+    memcpy(cnnf_tensor_data_mut(*out), (const char *)cnnf_tensor_data(from) + (size_t)first * row_bytes,
+           (size_t)rows * row_bytes);
+    return CNNF_OK;
+}
+
+static cnnf_status run_batch(bindings *results, cnnf_evaluator *evaluator, const session *s, const bindings *feeds,
+                             int64_t first, int64_t rows)
+{
+    cnnf_tensor *parts[MAX_TENSORS] = {NULL};
+    cnnf_status status = CNNF_OK;
+    for (size_t i = 0; !status && i < feeds->count; i++) status = take_rows(&parts[i], s, feeds->tensors[i], first, rows);
+    if (!status) {
+        status = cnnf_evaluator_run(evaluator, feeds->name_list, (const cnnf_tensor *const *)parts, feeds->count,
+                                    results->name_list, results->tensors, results->count, s->error);
+    }
+    for (size_t i = 0; i < feeds->count; i++) cnnf_tensor_unref(parts[i]);
+    return status;
+}
+
+/* Copies a batch's rows into the whole result, which the first batch makes. */
+static cnnf_status collect(bindings *whole, const session *s, const bindings *part, int64_t first, int64_t total)
+{
+    for (size_t i = 0; i < whole->count; i++) {
+        int64_t dims[32];
+        const int32_t rank = cnnf_tensor_rank(part->tensors[i]);
+        for (int32_t axis = 0; axis < rank && axis < 32; axis++) dims[axis] = cnnf_tensor_dim(part->tensors[i], axis);
+        const int64_t rows = rank ? dims[0] : 0;
+        if (!whole->tensors[i]) {
+            dims[0] = total;
+            const cnnf_status status = cnnf_tensor_new(&whole->tensors[i], s->context, cnnf_tensor_dtype(part->tensors[i]),
+                                                       rank, dims, s->error);
+            if (status) return status;
+        }
+        const size_t bytes = cnnf_tensor_byte_size(part->tensors[i]);
+        const size_t offset = rows ? bytes / (size_t)rows * (size_t)first : 0;
+        if (!rows || offset + bytes > cnnf_tensor_byte_size(whole->tensors[i])) {
+            cli_say(0, "output '%s' has no batch dimension: run without --batchsize", whole->name_list[i]);
+            return CNNF_E_INVALID;
+        }
+        memcpy((char *)cnnf_tensor_data_mut(whole->tensors[i]) + offset, cnnf_tensor_data(part->tensors[i]), bytes);
+    }
+    return CNNF_OK;
+}
+
+static cnnf_status run_batches(bindings *fetches, cnnf_evaluator *evaluator, const session *s, const bindings *feeds,
+                               int64_t batch)
+{
+    static bindings part; /* its names are the fetches'; too big for a stack frame */
+    const int64_t total = feeds->count ? cnnf_tensor_dim(feeds->tensors[0], 0) : 0;
+    cnnf_status status = CNNF_OK;
+    part.count = fetches->count;
+    memcpy(part.name_list, fetches->name_list, sizeof part.name_list);
+    for (size_t i = 1; i < feeds->count; i++) {
+        if (cnnf_tensor_dim(feeds->tensors[i], 0) == total) continue;
+        cli_say(0, "--batchsize needs feeds of one length");
+        return CNNF_E_INVALID;
+    }
+    for (int64_t first = 0; !status && first < total; first += batch) {
+        status = run_batch(&part, evaluator, s, feeds, first, total - first < batch ? total - first : batch);
+        if (!status) status = collect(fetches, s, &part, first, total);
+        drop_tensors(&part);
+    }
+    return status;
+}
+
+static cnnf_status run_graph(bindings *fetches, cnnf_evaluator *evaluator, const session *s, const bindings *feeds,
+                             int64_t batch)
+{
+    if (batch > 0 && feeds->count) return run_batches(fetches, evaluator, s, feeds, batch);
+    return cnnf_evaluator_run(evaluator, feeds->name_list, (const cnnf_tensor *const *)feeds->tensors, feeds->count,
+                              fetches->name_list, fetches->tensors, fetches->count, s->error);
+}
+
+static cnnf_status make_evaluator(cnnf_evaluator **out, const session *s, const arguments *a, const cnnf_graph *graph)
+{
+    cnnf_evaluator_options *options = NULL;
+    cnnf_status status = cnnf_evaluator_options_new(&options, s->context, s->error);
+    if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads);
+    if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend);
+    if (!status) status = cnnf_evaluator_new(out, graph, options, s->error);
+    cnnf_evaluator_options_free(options);
+    return status;
+}
+
+static cnnf_status predict(const session *s, const arguments *a, bindings *feeds, bindings *fetches)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_evaluator *evaluator = NULL;
+    cnnf_status status = split_bindings(feeds, &a->feeds, "feed");
+    if (!status) status = split_bindings(fetches, &a->fetches, "fetch");
+    if (!status) status = load_model(&graph, s, a->graph, a->checkpoint, &a->keras);
+    for (size_t i = 0; !status && i < feeds->count; i++) {
+        status = cnnf_npy_load(&feeds->tensors[i], s->context, feeds->files[i], s->error);
+    }
+    if (!status) status = make_evaluator(&evaluator, s, a, graph);
+    if (!status) status = run_graph(fetches, evaluator, s, feeds, a->batch);
+    for (size_t i = 0; !status && i < fetches->count; i++) {
+        status = cnnf_npy_save(fetches->tensors[i], fetches->files[i], s->error);
+    }
+    drop_tensors(feeds);
+    drop_tensors(fetches);
+    cnnf_evaluator_free(evaluator);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+int cmd_predict(int argc, char **argv)
+{
+    static bindings feeds, fetches; /* 33 KiB of names each */
+    arguments a = {0};
+    const flag flags[] = {
+        {"graph", FLAG_STRING, &a.graph, "FILE", "frozen graph, or a model"},
+        {"feed", FLAG_LIST, &a.feeds, "NAME=x.npy", "tensor to feed; repeatable"},
+        {"fetch", FLAG_LIST, &a.fetches, "NAME=y.npy", "tensor to fetch; repeatable"},
+        {"input_checkpoint", FLAG_STRING, &a.checkpoint, "PREFIX", "values of a graph that is not frozen"},
+        {"batchsize", FLAG_INT, &a.batch, "N", "rows per run (all at once)"},
+        {"threads", FLAG_INT, &a.threads, "N", "threads (all processors)"},
+        {"backend", FLAG_STRING, &a.backend, "NAME", "auto, portable or onednn"},
+        KERAS_FLAGS(a.keras),
+    };
+    const command self = {"predict", "--graph=G --feed NAME=x.npy --fetch NAME=y.npy [flags]", "runs a graph on arrays", NULL};
+    int code;
+    if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, &code)) return code;
+    if (!a.graph || !a.fetches.count) return cli_say(EXIT_USAGE, "predict: --graph and at least one --fetch are needed");
+    if (a.batch < 0 || a.threads < 0) return cli_say(EXIT_USAGE, "predict: a number is out of range");
+    session s;
+    if (!cli_session(&s)) return EXIT_LIMIT;
+    code = cli_finish(&s, predict(&s, &a, &feeds, &fetches));
+    cli_session_end(&s);
+    return code;
+}
