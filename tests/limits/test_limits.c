@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Each limit at L-1, L and L+1: a graph that declares n things loads when n <= L and is CNNF_E_LIMIT, with the limit's name in
+ * the message, when n = L + 1. Text and binary form; the binary form is made from the text.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "support.h"
+
+#define TEXT_MAX 200000
+
+typedef struct probe {
+    int32_t limit;
+    int n;                             /* L */
+    void (*write)(char *text, int n);  /* a GraphDef in text form with n of the limited things */
+} probe;
+
+static void put(char *text, const char *piece)
+{
+    strcat(text + strlen(text), piece);
+}
+
+static void many_nodes(char *text, int n)
+{
+    char node[64];
+    for (int i = 0; i < n; i++) {
+        snprintf(node, sizeof node, "node { name: \"n%d\" op: \"NoOp\" }\n", i);
+        put(text, node);
+    }
+}
+
+static void many_inputs(char *text, int n)
+{
+    put(text, "node { name: \"x\" op: \"NoOp\" } node { name: \"y\" op: \"Pack\"");
+    for (int i = 0; i < n; i++) put(text, " input: \"x\"");
+    put(text, "}");
+}
+
+static void many_attrs(char *text, int n)
+{
+    char attr[64];
+    put(text, "node { name: \"x\" op: \"NoOp\"");
+    for (int i = 0; i < n; i++) {
+        snprintf(attr, sizeof attr, " attr { key: \"a%d\" value { i: 1 } }", i);
+        put(text, attr);
+    }
+    put(text, "}");
+}
+
+static void repeat(char *text, char c, int n)
+{
+    const size_t at = strlen(text);
+    memset(text + at, c, (size_t)n);
+    text[at + (size_t)n] = '\0';
+}
+
+static void long_attr(char *text, int n)
+{
+    put(text, "node { name: \"x\" op: \"NoOp\" attr { key: \"s\" value { s: \"");
+    repeat(text, 'v', n);
+    put(text, "\" } } }");
+}
+
+static void long_name(char *text, int n)
+{
+    put(text, "node { name: \"");
+    repeat(text, 'n', n);
+    put(text, "\" op: \"NoOp\" }");
+}
+
+static void high_rank(char *text, int n)
+{
+    put(text, "node { name: \"x\" op: \"Const\" attr { key: \"value\" value { tensor { dtype: DT_FLOAT tensor_shape {");
+    for (int i = 0; i < n; i++) put(text, " dim { size: 1 }");
+    put(text, " } float_val: 1 } } } }");
+}
+
+static const probe probes[] = {
+    {CNNF_LIMIT_NODES, 20, many_nodes},         {CNNF_LIMIT_NODE_INPUTS, 30, many_inputs},
+    {CNNF_LIMIT_ATTRS, 16, many_attrs},         {CNNF_LIMIT_ATTR_BYTES, 3000, long_attr},
+    {CNNF_LIMIT_NAME_BYTES, 100, long_name},    {CNNF_LIMIT_RANK, 5, high_rank},
+};
+
+static cnnf_context *limited_context(int32_t limit, uint64_t value)
+{
+    cnnf_context_options *options = NULL;
+    cnnf_context *context = NULL;
+    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
+    if (value) ck_assert_int_eq(cnnf_context_options_set_limit(options, limit, value), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_new(&context, options, NULL), CNNF_OK);
+    cnnf_context_options_free(options);
+    return context;
+}
+
+static cnnf_buffer *to_binary(cnnf_context *context, const char *text)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_buffer *binary = NULL;
+    cnnf_error *error = cnnf_error_new();
+    const cnnf_status status = cnnf_load_memory(&graph, context, text, strlen(text), "probe.pbtxt", NULL, error);
+    ck_assert_msg(status == CNNF_OK, "%s", cnnf_error_message(error));
+    ck_assert_int_eq(cnnf_write_graphdef_buffer(&binary, graph, NULL, NULL), CNNF_OK);
+    cnnf_graph_unref(graph);
+    cnnf_error_free(error);
+    return binary;
+}
+
+static void expect(const probe *p, const void *data, size_t size, const char *name, int n)
+{
+    cnnf_context *context = limited_context(p->limit, (uint64_t)p->n);
+    cnnf_error *error = cnnf_error_new();
+    cnnf_graph *graph = NULL;
+    const cnnf_status status = cnnf_load_memory(&graph, context, data, size, name, NULL, error);
+    if (n <= p->n) {
+        ck_assert_msg(status == CNNF_OK, "%s at %d of %d: %s", cnnf_limit_name(p->limit), n, p->n, cnnf_error_message(error));
+    } else {
+        ck_assert_msg(status == CNNF_E_LIMIT, "%s at %d of %d: status %d", cnnf_limit_name(p->limit), n, p->n, status);
+        ck_assert_msg(strstr(cnnf_error_message(error), cnnf_limit_name(p->limit)) != NULL, "%s", cnnf_error_message(error));
+        ck_assert_ptr_null(graph);
+    }
+    cnnf_graph_unref(graph);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+
+START_TEST(graph_limits)
+{
+    const probe *p = &probes[_i];
+    static char text[TEXT_MAX];
+    cnnf_context *context = limited_context(0, 0);
+    for (int n = p->n - 1; n <= p->n + 1; n++) {
+        text[0] = '\0';
+        p->write(text, n);
+        expect(p, text, strlen(text), "probe.pbtxt", n);
+        cnnf_buffer *binary = to_binary(context, text);
+        expect(p, cnnf_buffer_data(binary), cnnf_buffer_size(binary), "probe.pb", n);
+        cnnf_buffer_free(binary);
+    }
+    test_context_done(context);
+}
+END_TEST
+
+/* Const whose attribute is a function with an attribute that is a function ... `levels` deep. */
+static void nested(char *text, int levels)
+{
+    put(text, "node { name: \"x\" op: \"NoOp\" attr { key: \"f\" value {");
+    for (int i = 0; i < levels; i++) put(text, " func { name: \"f\" attr { key: \"f\" value {");
+    for (int i = 0; i < levels; i++) put(text, " } } }");
+    put(text, " } } }");
+}
+
+START_TEST(depth_is_limited)
+{
+    static char text[TEXT_MAX];
+    static const int levels[] = {4, 15, 100, 2000};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        cnnf_context *context = limited_context(CNNF_LIMIT_DEPTH, 64);
+        cnnf_error *error = cnnf_error_new();
+        cnnf_graph *graph = NULL;
+        text[0] = '\0';
+        nested(text, levels[i]);
+        const cnnf_status status = cnnf_load_memory(&graph, context, text, strlen(text), "deep.pbtxt", NULL, error);
+        ck_assert_msg(status == (levels[i] < 20 ? CNNF_OK : CNNF_E_LIMIT), "%d levels: %s", levels[i], cnnf_error_message(error));
+        cnnf_graph_unref(graph);
+        cnnf_error_free(error);
+        test_context_done(context);
+    }
+}
+END_TEST
+
+START_TEST(tensor_limits)
+{
+    static const int32_t limits[] = {CNNF_LIMIT_TENSOR_ELEMENTS, CNNF_LIMIT_TENSOR_BYTES};
+    for (int64_t n = 99; n <= 101; n++) {
+        cnnf_context *context = limited_context(limits[_i], _i ? 400 : 100);
+        cnnf_tensor *tensor = NULL;
+        const cnnf_status status = cnnf_tensor_new(&tensor, context, CNNF_FLOAT, 1, &n, NULL);
+        ck_assert_int_eq(status, n <= 100 ? CNNF_OK : CNNF_E_LIMIT);
+        cnnf_tensor_unref(tensor);
+        test_context_done(context);
+    }
+}
+END_TEST
+
+START_TEST(file_size_limit)
+{
+    const char text[] = "node { name: \"x\" op: \"NoOp\" }";
+    for (int more = -1; more <= 1; more++) {
+        cnnf_context *context = limited_context(CNNF_LIMIT_FILE_BYTES, strlen(text) - (uint64_t)more);
+        cnnf_graph *graph = NULL;
+        const cnnf_status status = cnnf_load_memory(&graph, context, text, strlen(text), "x.pbtxt", NULL, NULL);
+        ck_assert_int_eq(status, more <= 0 ? CNNF_OK : CNNF_E_LIMIT);
+        cnnf_graph_unref(graph);
+        test_context_done(context);
+    }
+}
+END_TEST
+
+START_TEST(line_limit)
+{
+    const int64_t dims[] = {2, 2, 1};
+    for (uint64_t limit = 19; limit <= 21; limit++) { /* the longest line of data.csv, its header, has 20 bytes */
+        cnnf_context *context = limited_context(CNNF_LIMIT_LINE_BYTES, limit);
+        cnnf_dataset_options *options = NULL;
+        cnnf_dataset *data = NULL;
+        cnnf_tensor *images = NULL, *labels = NULL;
+        ck_assert_int_eq(cnnf_dataset_options_new(&options, context, NULL), CNNF_OK);
+        ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 3, dims), CNNF_OK);
+        cnnf_status status = cnnf_dataset_open(&data, context, GOLDEN("oom/data.csv"), options, NULL);
+        if (!status) status = cnnf_dataset_next(data, 2, &images, &labels, NULL);
+        ck_assert_int_eq(status, limit >= 20 ? CNNF_OK : CNNF_E_LIMIT);
+        cnnf_tensor_unref(images);
+        cnnf_tensor_unref(labels);
+        cnnf_dataset_free(data);
+        cnnf_dataset_options_free(options);
+        test_context_done(context);
+    }
+}
+END_TEST
+
+static Suite *limits_suite(void)
+{
+    Suite *suite = suite_create("limits");
+    TCase *tests = tcase_create("limits");
+    tcase_add_loop_test(tests, graph_limits, 0, (int)(sizeof probes / sizeof *probes));
+    tcase_add_test(tests, depth_is_limited);
+    tcase_add_loop_test(tests, tensor_limits, 0, 2);
+    tcase_add_test(tests, file_size_limit);
+    tcase_add_test(tests, line_limit);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
+
+TEST_MAIN(limits_suite)
