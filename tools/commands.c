@@ -7,13 +7,8 @@ const command cli_commands[] = {
     {"freeze_graph", "[flags]", "graph and checkpoint to frozen graph: TensorFlow's freeze_graph", cmd_freeze_graph},
     {"freeze", "INPUT -o OUT.pb [flags]", "any model to one frozen inference graph", cmd_freeze},
     {"transform_graph", "[flags]", "runs passes: TensorFlow's Graph Transform Tool", cmd_transform_graph},
-    {"summarize_graph", "GRAPH [flags]", "inputs, outputs, ops, parameters of a graph or model", cmd_summarize_graph},
     {"inspect_checkpoint", "PREFIX [flags]", "names, shapes and values of a checkpoint", cmd_inspect_checkpoint},
-    {"compare_graphs", "A B [flags]", "two graphs side by side, structure and numbers", cmd_compare_graphs},
-    {"check", "GRAPH --for=vitis-ai", "the demands of the next tool, one by one", cmd_check},
-    {"predict", "--graph=G --feed NAME=x.npy --fetch NAME=y.npy [flags]", "runs a graph on arrays", cmd_predict},
     {"benchmark_model", "--graph=G [flags]", "images per second and latency", cmd_benchmark_model},
-    {"evaluate", "--graph=G --dataset=FILE [flags]", "accuracy on a data set", cmd_evaluate},
 };
 
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
