@@ -91,6 +91,21 @@ bool cnnfi_release_parse(const char *text, int32_t *release)
     return known && *release >= CNNFI_RELEASE_OLDEST && *release <= CNNFI_RELEASE_NEWEST;
 }
 
+/* TF_GRAPH_DEF_VERSION of each release's tensorflow/core/public/version.h. */
+int32_t cnnfi_release_producer(int32_t release)
+{
+    static const struct {
+        int32_t release, producer;
+    } producers[] = {{104, 24},  {105, 24},  {106, 26},  {107, 26},  {108, 26},  {109, 26},   {110, 26},
+                     {111, 27},  {112, 27},  {113, 27},  {114, 38},  {115, 134}, {200, 119},  {201, 175},
+                     {202, 175}, {203, 440}, {204, 561}, {205, 716}, {206, 808}, {207, 898},  {208, 987},
+                     {209, 1087}, {210, 1205}, {211, 1286}, {212, 1395}, {213, 1482}, {214, 1575}, {215, 1645}};
+    for (size_t i = 0; i < sizeof producers / sizeof *producers; i++) {
+        if (producers[i].release == release) return producers[i].producer;
+    }
+    return 0;
+}
+
 /* ---- nodes ---- */
 
 /* The type an attribute gives: of the node, else the op's default (a node may leave it out). */

@@ -2,37 +2,10 @@
 /* The op table's AttrValues against nodes' attributes, and OpDef messages made from its rows. */
 #include <string.h>
 
-#include "base/bytes.h"
+#include "base/wire.h"
 #include "graph/op_table.h"
 
 /* ---- reading AttrValue (tensorflow/core/framework/attr_value.proto) ---- */
-
-/* One field: number, wire type, and its value as number or bytes. */
-typedef struct field {
-    uint32_t number, wire;
-    uint64_t value;
-    cnnfi_bytes bytes;
-} field;
-
-static bool next_field(cnnfi_cursor *c, field *out)
-{
-    uint64_t tag, size;
-    uint32_t fixed;
-    if (!cnnfi_cursor_left(c) || !cnnfi_read_varint(c, &tag)) return false;
-    *out = (field){.number = (uint32_t)(tag >> 3), .wire = (uint32_t)(tag & 7)};
-    switch (out->wire) {
-    case 0:
-        return cnnfi_read_varint(c, &out->value);
-    case 2:
-        return cnnfi_read_varint(c, &size) && cnnfi_read_bytes(c, (size_t)size, &out->bytes);
-    case 5:
-        if (!cnnfi_read_u32(c, &fixed)) return false;
-        out->value = fixed;
-        return true;
-    default:
-        return false;
-    }
-}
 
 static int32_t kind_of(uint32_t number)
 {
@@ -72,7 +45,7 @@ static bool same_scalar(const scalar *a, const scalar *b)
     return a->text.size == b->text.size && (!a->text.size || memcmp(a->text.data, b->text.data, a->text.size) == 0);
 }
 
-static scalar scalar_of_field(const field *f)
+static scalar scalar_of_field(const cnnfi_wire_field *f)
 {
     return (scalar){.kind = kind_of(f->number), .bits = f->value, .text = f->bytes};
 }
@@ -107,10 +80,10 @@ typedef struct list_walk {
 
 static bool next_item(list_walk *walk, scalar *out)
 {
-    field f;
+    cnnfi_wire_field f;
     if (!cnnfi_cursor_left(&walk->packed)) {
-        if (!next_field(&walk->fields, &f)) return false;
-        if (f.wire != 2 || f.number == 2 || f.number >= 7) {
+        if (cnnfi_wire_next(&walk->fields, &f) <= 0) return false;
+        if (f.type != CNNFI_WIRE_BYTES || f.number == 2 || f.number >= 7) {
             *out = scalar_of_field(&f);
             return true;
         }
@@ -118,7 +91,7 @@ static bool next_item(list_walk *walk, scalar *out)
         walk->number = f.number;
     }
     uint32_t word = 0;
-    f = (field){.number = walk->number};
+    f = (cnnfi_wire_field){.number = walk->number};
     const bool ok = f.number == 4 ? cnnfi_read_u32(&walk->packed, &word) : cnnfi_read_varint(&walk->packed, &f.value);
     if (f.number == 4) f.value = word;
     *out = scalar_of_field(&f);
@@ -152,8 +125,8 @@ static bool shape_equals(cnnfi_bytes bytes, const cnnfi_shape *shape)
 bool cnnfi_wire_equals(cnnfi_bytes wire, const cnnfi_attr *attr)
 {
     cnnfi_cursor c = cnnfi_cursor_of(wire.data, wire.size);
-    field f;
-    if (!wire.data || !next_field(&c, &f) || kind_of(f.number) != attr->kind) return false;
+    cnnfi_wire_field f;
+    if (!wire.data || cnnfi_wire_next(&c, &f) <= 0 || kind_of(f.number) != attr->kind) return false;
     if (attr->kind == CNNF_ATTR_LIST) return list_equals(f.bytes, &attr->u.list);
     if (attr->kind == CNNF_ATTR_SHAPE) return shape_equals(f.bytes, &attr->u.shape);
     const scalar want = scalar_of_field(&f), have = scalar_of_attr(attr);
@@ -173,8 +146,8 @@ static bool in_list(cnnfi_bytes list, const scalar *have)
 bool cnnfi_wire_allows(cnnfi_bytes allowed, const cnnfi_attr *attr)
 {
     cnnfi_cursor c = cnnfi_cursor_of(allowed.data, allowed.size);
-    field f;
-    if (!allowed.data || !next_field(&c, &f)) return true;
+    cnnfi_wire_field f;
+    if (!allowed.data || cnnfi_wire_next(&c, &f) <= 0) return true;
     if (attr->kind != CNNF_ATTR_LIST) {
         const scalar have = scalar_of_attr(attr);
         return in_list(f.bytes, &have);
@@ -212,8 +185,8 @@ static void set_list(cnnfi_builder *b, cnnf_node *node, const char *key, cnnfi_b
 void cnnfi_wire_set(cnnfi_builder *b, cnnf_node *node, const char *key, cnnfi_bytes wire)
 {
     cnnfi_cursor c = cnnfi_cursor_of(wire.data, wire.size);
-    field f;
-    if (!wire.data || !next_field(&c, &f)) return;
+    cnnfi_wire_field f;
+    if (!wire.data || cnnfi_wire_next(&c, &f) <= 0) return;
     switch (kind_of(f.number)) {
     case CNNF_ATTR_STRING:
         cnnfi_node_set_bytes(b, node, key, f.bytes.data, f.bytes.size);
@@ -243,29 +216,9 @@ void cnnfi_wire_set(cnnfi_builder *b, cnnf_node *node, const char *key, cnnfi_by
 
 /* ---- OpDef (tensorflow/core/framework/op_def.proto) ---- */
 
-static void put_varint(cnnfi_strbuf *out, uint64_t value)
-{
-    for (; value >= 0x80; value >>= 7) cnnfi_strbuf_putc(out, (char)(value | 0x80));
-    cnnfi_strbuf_putc(out, (char)value);
-}
-
-static void put_number(cnnfi_strbuf *out, uint32_t number, uint64_t value)
-{
-    if (!value) return;
-    put_varint(out, (uint64_t)number << 3);
-    put_varint(out, value);
-}
-
-static void put_bytes(cnnfi_strbuf *out, uint32_t number, const void *data, size_t size)
-{
-    put_varint(out, (uint64_t)number << 3 | 2);
-    put_varint(out, size);
-    if (size) cnnfi_strbuf_add(out, data, size);
-}
-
 static void put_text(cnnfi_strbuf *out, uint32_t number, const char *text)
 {
-    if (text) put_bytes(out, number, text, strlen(text));
+    if (text) cnnfi_put_string(out, number, text);
 }
 
 /* A type attribute the release did not have yet: its default was the argument's fixed type. */
@@ -282,12 +235,12 @@ static void put_arg(cnnfi_strbuf *out, uint32_t number, const cnnfi_op *op, cons
     cnnfi_strbuf_init(&inner, out->context);
     const int32_t fixed = fixed_type(op, arg, release);
     put_text(&inner, 1, arg->name);
-    put_number(&inner, 3, (uint64_t)(fixed ? fixed : arg->type));
+    cnnfi_put_int_nonzero(&inner, 3, fixed ? fixed : arg->type);
     if (!fixed) put_text(&inner, 4, arg->type_attr);
     put_text(&inner, 5, arg->number_attr);
     put_text(&inner, 6, arg->type_list_attr);
-    put_number(&inner, 16, arg->is_ref);
-    put_bytes(out, number, inner.data, inner.size);
+    cnnfi_put_int_nonzero(&inner, 16, arg->is_ref);
+    cnnfi_put_bytes(out, number, inner.data, inner.size);
     out->failed |= inner.failed;
     cnnfi_strbuf_free(&inner);
 }
@@ -299,11 +252,11 @@ static void put_attr(cnnfi_strbuf *out, const cnnfi_op *op, const cnnfi_op_attr 
     const cnnfi_bytes value = cnnfi_op_default(op, attr, release), allowed = cnnfi_op_allowed(op, attr, release);
     put_text(&inner, 1, attr->name);
     put_text(&inner, 2, attr->type);
-    if (value.data) put_bytes(&inner, 3, value.data, value.size);
-    put_number(&inner, 5, attr->minimum != INT64_MIN);
-    if (attr->minimum != INT64_MIN) put_number(&inner, 6, (uint64_t)attr->minimum);
-    if (allowed.data) put_bytes(&inner, 7, allowed.data, allowed.size);
-    put_bytes(out, 4, inner.data, inner.size);
+    if (value.data) cnnfi_put_bytes(&inner, 3, value.data, value.size);
+    cnnfi_put_int_nonzero(&inner, 5, attr->minimum != INT64_MIN);
+    if (attr->minimum != INT64_MIN) cnnfi_put_int_nonzero(&inner, 6, attr->minimum);
+    if (allowed.data) cnnfi_put_bytes(&inner, 7, allowed.data, allowed.size);
+    cnnfi_put_bytes(out, 4, inner.data, inner.size);
     out->failed |= inner.failed;
     cnnfi_strbuf_free(&inner);
 }
@@ -313,8 +266,8 @@ static void put_deprecation(cnnfi_strbuf *out, const cnnfi_op *op)
     if (!op->deprecated) return;
     cnnfi_strbuf inner;
     cnnfi_strbuf_init(&inner, out->context);
-    put_number(&inner, 1, (uint64_t)op->deprecated);
-    put_bytes(out, 8, inner.data, inner.size);
+    cnnfi_put_int_nonzero(&inner, 1, op->deprecated);
+    cnnfi_put_bytes(out, 8, inner.data, inner.size);
     out->failed |= inner.failed;
     cnnfi_strbuf_free(&inner);
 }
@@ -331,9 +284,9 @@ bool cnnfi_op_def_bytes(cnnfi_strbuf *out, const char *name, int32_t release)
         if (cnnfi_op_attr_in_release(op, attr, release)) put_attr(out, op, attr, release);
     }
     put_deprecation(out, op);
-    put_number(out, 16, (op->flags & CNNFI_OP_AGGREGATE) != 0);
-    put_number(out, 17, (op->flags & CNNFI_OP_IS_STATEFUL) != 0);
-    put_number(out, 18, (op->flags & CNNFI_OP_COMMUTATIVE) != 0);
-    put_number(out, 19, (op->flags & CNNFI_OP_UNINITIALIZED) != 0);
+    cnnfi_put_int_nonzero(out, 16, (op->flags & CNNFI_OP_AGGREGATE) != 0);
+    cnnfi_put_int_nonzero(out, 17, (op->flags & CNNFI_OP_IS_STATEFUL) != 0);
+    cnnfi_put_int_nonzero(out, 18, (op->flags & CNNFI_OP_COMMUTATIVE) != 0);
+    cnnfi_put_int_nonzero(out, 19, (op->flags & CNNFI_OP_UNINITIALIZED) != 0);
     return true;
 }

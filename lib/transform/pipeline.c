@@ -6,6 +6,7 @@
 
 #include "base/context.h"
 #include "graph/equal.h"
+#include "graph/validate.h"
 #include "transform/report.h"
 
 struct cnnf_pipeline {
@@ -87,6 +88,7 @@ typedef struct state {
     cnnfi_arena arena;
     cnnfi_name_list inputs, outputs;
     cnnfi_report *report;
+    bool valid; /* the graph came in valid, so every pass must leave it so */
     cnnf_error *error;
 } state;
 
@@ -148,6 +150,22 @@ static cnnf_status note_entry(state *s, const cnnfi_step *step, const cnnf_graph
     return CNNF_OK;
 }
 
+/* A pass that makes an invalid graph of a valid one is wrong. Costs a walk over the nodes; -DNDEBUG leaves it out. */
+#ifdef NDEBUG
+static cnnf_status check_result(state *s, const cnnfi_step *step, const cnnf_graph *after)
+{
+    return CNNF_OK;
+}
+#else
+static cnnf_status check_result(state *s, const cnnfi_step *step, const cnnf_graph *after)
+{
+    if (!s->valid || after == s->graph) return CNNF_OK;
+    const cnnf_status status = cnnfi_graph_validate(after, s->error);
+    if (status != CNNF_E_CORRUPT) return status;
+    return cnnfi_error_prefix(s->error, CNNF_E_INTERNAL, "%s left an invalid graph", step->pass->name);
+}
+#endif
+
 static cnnf_status ignore_failure(state *s, const cnnfi_step *step, const cnnf_error *failure)
 {
     cnnfi_log(s->pipeline->context, CNNF_LOG_WARNING, "%s: Ignoring error %s", step->pass->name, failure->message);
@@ -176,7 +194,8 @@ static cnnf_status run_step(state *s, const cnnfi_step *step)
         cnnfi_error_copy(s->error, &failure);
         return cnnfi_error_prefix(s->error, status, "%s", step->pass->name);
     }
-    status = note_entry(s, step, after, NULL);
+    status = check_result(s, step, after);
+    if (!status) status = note_entry(s, step, after, NULL);
     cnnf_graph_unref(s->graph);
     s->graph = after;
     return status;
@@ -185,6 +204,7 @@ static cnnf_status run_step(state *s, const cnnfi_step *step)
 static cnnf_status run_steps(state *s)
 {
     CNNFI_TRY(resolve_protected(s));
+    s->valid = cnnfi_graph_validate(s->graph, NULL) == CNNF_OK;
     const cnnfi_step_list *list = &s->pipeline->list;
     for (size_t i = 0; i < list->count; i++) CNNFI_TRY(run_step(s, &list->steps[i]));
     return CNNF_OK;
