@@ -51,5 +51,6 @@
 #include <cnnfreeze/evaluator.h>
 #include <cnnfreeze/metrics.h>
 #include <cnnfreeze/dataset.h>
+#include <cnnfreeze/npy.h>
 
 #endif

@@ -2,8 +2,14 @@
 /**
  * dataset.h - labelled examples in batches, and what an evaluator makes of them.
  *
- * Formats, told apart by content: CSV (first column the label, a header line allowed), IDX (plain
- * or .gz), NPY/NPZ, a folder of PNG/JPEG images (one folder per class, or a label file).
+ * Formats, told apart by content, files plain or .gz:
+ * CSV: first column the label; a first line with a field that is no number is a header.
+ * IDX: "images" in the file's name becomes "labels" for the labels, else set_labels_file().
+ * NPY: x.npy has its labels in y.npy (x_test.npy in y_test.npy), else set_labels_file(). NPZ: arrays
+ * x and y, x_test and y_test, or images and labels.
+ * A folder of PNG/JPEG images: one folder per class, numbered in the order of their names; or a file of
+ * lines "name,label" (labels.csv in the folder, else set_labels_file()). Images are resized to the
+ * shape as cv2.resize(INTER_AREA) does, then turned grey for one channel.
  *
  * Thread-safety: a cnnf_dataset is unsafe; one thread at a time.
  */
@@ -35,6 +41,15 @@ CNNF_API cnnf_status cnnf_dataset_options_set_scale(cnnf_dataset_options *option
 CNNF_API cnnf_status cnnf_dataset_options_set_normalization(cnnf_dataset_options *options, double mean, double std);
 /** A file with the labels (IDX or NPY data; image folders). @since 0.1 */
 CNNF_API cnnf_status cnnf_dataset_options_set_labels_file(cnnf_dataset_options *options, const char *path);
+/**
+ * A text file that gives classes to labels, a line each: "LABEL CLASS" (separated by a comma, '=', a
+ * tab or a blank), or LABEL alone, whose class is the line's number from 0. Labels are numbers or
+ * names: a CSV's first column, the folders of images. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_dataset_options_set_label_map(cnnf_dataset_options *options, const char *path);
+/** CSV: the first `classes` (>= 2) columns are a one-hot label; 0, the default: one column, an integer. (NPY and IDX
+ * labels of rank 2 are one-hot by themselves.) @since 0.1 */
+CNNF_API cnnf_status cnnf_dataset_options_set_one_hot(cnnf_dataset_options *options, int64_t classes);
 /** Examples are wanted channels first (NCHW); the shape is then (C, H, W). @since 0.1 */
 CNNF_API cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *options, int32_t channels_first);
 

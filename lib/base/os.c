@@ -390,6 +390,11 @@ void cnnfi_os_hdf5_unlock(void)
     pthread_mutex_unlock(&hdf5_mutex);
 }
 
+uint64_t cnnfi_os_thread_id(void)
+{
+    return (uint64_t)(uintptr_t)pthread_self();
+}
+
 int64_t cnnfi_os_pid(void)
 {
     return (int64_t)getpid();

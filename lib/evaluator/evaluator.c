@@ -327,3 +327,8 @@ cnnf_status cnnf_evaluator_run(cnnf_evaluator *evaluator, const char *const *fee
     CNNFI_TRY(check_request(evaluator, &r, outputs, error));
     return run_loaded(evaluator, &r, outputs, error);
 }
+
+cnnfi_pool *cnnfi_evaluator_pool(cnnf_evaluator *evaluator)
+{
+    return evaluator->pool;
+}

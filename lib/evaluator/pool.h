@@ -7,6 +7,8 @@
 #ifndef CNNFI_EVALUATOR_POOL_H
 #define CNNFI_EVALUATOR_POOL_H
 
+#include <cnnfreeze/evaluator.h>
+
 #include "evaluator/kernel.h"
 
 /* A pool of `threads` in all, the caller's included. */
@@ -14,5 +16,8 @@ cnnf_status cnnfi_pool_new(cnnfi_pool **out, cnnf_context *context, int32_t thre
 void cnnfi_pool_free(cnnfi_pool *pool); /* NULL is allowed; joins the threads */
 /* In a forked child, where the threads are gone: frees memory only. */
 void cnnfi_pool_abandon(cnnfi_pool *pool);
+
+/* The threads of an evaluator, for work around its runs (a data set's batches); borrowed. evaluator.c */
+cnnfi_pool *cnnfi_evaluator_pool(cnnf_evaluator *evaluator);
 
 #endif
