@@ -8,7 +8,9 @@ const command cli_commands[] = {
     {"freeze", "INPUT -o OUT.pb [flags]", "any model to one frozen inference graph", cmd_freeze},
     {"transform_graph", "[flags]", "runs passes: TensorFlow's Graph Transform Tool", cmd_transform_graph},
     {"inspect_checkpoint", "PREFIX [flags]", "names, shapes and values of a checkpoint", cmd_inspect_checkpoint},
+    {"predict", "--graph=G --feed NAME=x.npy --fetch NAME=y.npy [flags]", "runs a graph on arrays", cmd_predict},
     {"benchmark_model", "--graph=G [flags]", "images per second and latency", cmd_benchmark_model},
+    {"evaluate", "--graph=G --dataset=FILE [flags]", "accuracy on a data set", cmd_evaluate},
 };
 
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
