@@ -61,7 +61,7 @@ static cnnfi_kt gather_dims(cnnfi_kb *b, cnnfi_kt shape, cnnfi_kt indices)
     return cnnfi_kt_shaped(out, 1, indices.dims);
 }
 
-static cnnfi_kt product(cnnfi_kb *b, cnnfi_kt dims)
+cnnfi_kt cnnfi_kb_product(cnnfi_kb *b, cnnfi_kt dims)
 {
     cnnfi_kt axes = cnnfi_kb_ints(b, "Const", 1, (const int32_t[]){0}), out, inputs[2] = {dims, axes};
     cnnf_node *node = cnnfi_kb_node_t(b, &out, "Prod", "Prod", 2, inputs);
@@ -81,7 +81,7 @@ static cnnfi_kt tensordot(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt kernel)
     cnnfi_kt axes = cnnfi_kb_ints(b, "axes", 1, &last), free_axes = cnnfi_kb_ints(b, "free", (size_t)last, left);
     cnnfi_kt shape = cnnfi_kb_shape_of(b, "Shape", x);
     cnnfi_kt kept = gather_dims(b, shape, free_axes), summed = gather_dims(b, shape, axes);
-    cnnfi_kt rows = product(b, kept), columns = product(b, summed);
+    cnnfi_kt rows = cnnfi_kb_product(b, kept), columns = cnnfi_kb_product(b, summed);
     cnnfi_kt perm = cnnfi_kb_concat(b, "concat", 2, (const cnnfi_kt[]){free_axes, axes}, 0);
     cnnfi_kt size = cnnfi_kb_pack(b, "stack", 2, (const cnnfi_kt[]){rows, columns});
     cnnfi_kt turned, inputs[2] = {x, perm};
@@ -153,7 +153,7 @@ static void flatten(cnnfi_kc *kc)
     cnnfi_kb *b = kc->b;
     cnnfi_kt x = channels_last(kc, kc->inputs[0]);
     cnnfi_kt rest = cnnfi_kb_slice(b, "strided_slice", cnnfi_kb_shape_of(b, "Shape", x), 1, 0, false, true, false);
-    const cnnfi_kdim items[2] = {cnnfi_kdim_of(-1), cnnfi_kdim_tensor(product(b, rest))};
+    const cnnfi_kdim items[2] = {cnnfi_kdim_of(-1), cnnfi_kdim_tensor(cnnfi_kb_product(b, rest))};
     cnnfi_kt shape = cnnfi_kb_autopack(b, "stack", 2, items);
     const int64_t dims[2] = {-1, elements_of(x.dims, 1, x.rank)};
     cnnfi_kc_return(kc, cnnfi_kb_reshape_by(b, "Reshape", x, shape, 2, dims));

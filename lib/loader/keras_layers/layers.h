@@ -29,9 +29,18 @@ typedef struct cnnfi_keras_family {
 } cnnfi_keras_family;
 
 /* The families; table.c joins them. */
-extern const cnnfi_keras_family cnnfi_keras_core, cnnfi_keras_convolutional, cnnfi_keras_pooling,
-    cnnfi_keras_normalization, cnnfi_keras_advanced_activations, cnnfi_keras_depthwise, cnnfi_keras_transposed,
-    cnnfi_keras_embeddings, cnnfi_keras_merging, cnnfi_keras_reshaping, cnnfi_keras_preprocessing;
+extern const cnnfi_keras_family cnnfi_keras_core;
+extern const cnnfi_keras_family cnnfi_keras_convolutional;
+extern const cnnfi_keras_family cnnfi_keras_pooling;
+extern const cnnfi_keras_family cnnfi_keras_depthwise;
+extern const cnnfi_keras_family cnnfi_keras_transposed;
+extern const cnnfi_keras_family cnnfi_keras_normalization;
+extern const cnnfi_keras_family cnnfi_keras_layer_normalization;
+extern const cnnfi_keras_family cnnfi_keras_advanced_activations;
+extern const cnnfi_keras_family cnnfi_keras_embeddings;
+extern const cnnfi_keras_family cnnfi_keras_merging;
+extern const cnnfi_keras_family cnnfi_keras_reshaping;
+extern const cnnfi_keras_family cnnfi_keras_preprocessing;
 extern const cnnfi_keras_family cnnfi_keras_operations;
 
 /* NULL when the class is unknown. */
@@ -41,6 +50,15 @@ const cnnfi_keras_family *cnnfi_keras_family_at(size_t index); /* NULL past the 
 /* Pieces families share. */
 cnnfi_kt cnnfi_kb_softmax_by_hand(cnnfi_kb *b, cnnfi_kt x, int32_t axis); /* exp(x - max) / sum */
 cnnfi_kt cnnfi_kb_leaky_relu(cnnfi_kb *b, cnnfi_kt x, double alpha);
+/* A normalisation: x, and its parameters where `scale` and `center` say they are there. */
+typedef struct cnnfi_knorm {
+    cnnfi_kt x, gamma, beta, mean, variance;
+    int32_t axis;
+    bool scale, center;
+    double epsilon;
+} cnnfi_knorm;
+cnnfi_kt cnnfi_kb_batchnorm(cnnfi_kb *b, const cnnfi_knorm *n); /* tf.nn.batch_normalization() */
+cnnfi_kt cnnfi_kb_product(cnnfi_kb *b, cnnfi_kt dims);          /* reduce_prod() of a vector */
 bool cnnfi_keras_same_padding(cnnfi_kc *kc); /* "same" or "valid"; else fails */
 /* "NHWC" and kin for n spatial dimensions. */
 const char *cnnfi_keras_tf_format(int32_t n, bool channels_first);

@@ -2,14 +2,6 @@
 /* keras/layers/normalization.py: batch normalisation by its moving statistics. */
 #include "loader/keras_layers/layers.h"
 
-/* The layer's variables by what they are; name NULL where it has none. */
-typedef struct norm {
-    cnnfi_kt x, gamma, beta, mean, variance;
-    int32_t axis;
-    bool scale, center;
-    double epsilon;
-} norm;
-
 static int32_t batch_axis(cnnfi_kc *kc)
 {
     const cnnfi_json *axis = cnnfi_json_get(kc->config, "axis");
@@ -28,10 +20,10 @@ static void batch_norm_build(cnnfi_kc *kc)
     (void)cnnfi_kc_weight(kc, "moving_variance", 1, &channels, CNNFI_KINIT_ONES, false);
 }
 
-static norm read_norm(cnnfi_kc *kc)
+static cnnfi_knorm read_norm(cnnfi_kc *kc)
 {
     size_t next = 0;
-    norm n = {.x = kc->inputs[0],
+    cnnfi_knorm n = {.x = kc->inputs[0],
               .axis = batch_axis(kc),
               .scale = cnnfi_kc_bool(kc, "scale", true),
               .center = cnnfi_kc_bool(kc, "center", true),
@@ -43,8 +35,7 @@ static norm read_norm(cnnfi_kc *kc)
     return n;
 }
 
-/* tf.nn.batch_normalization() */
-static cnnfi_kt batchnorm(cnnfi_kb *b, const norm *n)
+cnnfi_kt cnnfi_kb_batchnorm(cnnfi_kb *b, const cnnfi_knorm *n)
 {
     const char *saved = cnnfi_kb_push(b, "batchnorm");
     cnnfi_kt inverse =
@@ -63,7 +54,7 @@ static cnnfi_kt batchnorm(cnnfi_kb *b, const norm *n)
     return y;
 }
 
-static cnnfi_kt fused(cnnfi_kb *b, const norm *n, const char *data_format)
+static cnnfi_kt fused(cnnfi_kb *b, const cnnfi_knorm *n, const char *data_format)
 {
     cnnfi_kt y, inputs[5] = {n->x, n->gamma, n->beta, n->mean, n->variance};
     cnnf_node *node = cnnfi_kb_node_t(b, &y, "FusedBatchNormV3", "FusedBatchNormV3", 5, inputs);
@@ -74,7 +65,7 @@ static cnnfi_kt fused(cnnfi_kb *b, const norm *n, const char *data_format)
     return y;
 }
 
-static void broadcast(cnnfi_kb *b, const norm *n, cnnfi_kt *parameter)
+static void broadcast(cnnfi_kb *b, const cnnfi_knorm *n, cnnfi_kt *parameter)
 {
     int64_t dims[CNNFI_KERAS_MAX_RANK];
     for (int32_t i = 0; i < n->x.rank; i++)
@@ -129,7 +120,7 @@ static void zero_debias(cnnfi_kc *kc, size_t index)
 }
 
 /* The training branch, which inference does not use, comes first: it takes names and makes variables. */
-static void training_branch(cnnfi_kc *kc, const norm *n)
+static void training_branch(cnnfi_kc *kc, const cnnfi_knorm *n)
 {
     cnnfi_kb *b = kc->b;
     bool is_fused = n->x.rank == 4 && n->axis == 3;
@@ -149,7 +140,7 @@ static void training_branch(cnnfi_kc *kc, const norm *n)
 static void batch_norm(cnnfi_kc *kc)
 {
     cnnfi_kb *b = kc->b;
-    norm n = read_norm(kc);
+    cnnfi_knorm n = read_norm(kc);
     if (!cnnfi_kb_ok(b)) return;
     training_branch(kc, &n);
     if (n.x.rank == 4 && n.axis == 3) {
@@ -164,12 +155,12 @@ static void batch_norm(cnnfi_kc *kc)
         if (n.center) broadcast(b, &n, &n.beta);
         if (n.scale) broadcast(b, &n, &n.gamma);
     }
-    cnnfi_kc_return_masked(kc, batchnorm(b, &n));
+    cnnfi_kc_return_masked(kc, cnnfi_kb_batchnorm(b, &n));
 }
 
 /* ---- tf.keras ---- */
 
-static cnnfi_kt fused_tf(cnnfi_kb *b, norm *n, const char *data_format)
+static cnnfi_kt fused_tf(cnnfi_kb *b, cnnfi_knorm *n, const char *data_format)
 {
     n->beta = n->center ? n->beta : cnnfi_kb_splat(b, "Const", 1, n->mean.dims, 0);
     n->gamma = n->scale ? n->gamma : cnnfi_kb_splat(b, "Const", 1, n->mean.dims, 1);
@@ -181,7 +172,7 @@ static cnnfi_kt fused_tf(cnnfi_kb *b, norm *n, const char *data_format)
 static void batch_norm_tf(cnnfi_kc *kc)
 {
     cnnfi_kb *b = kc->b;
-    norm n = read_norm(kc);
+    cnnfi_knorm n = read_norm(kc);
     if (!cnnfi_kb_ok(b)) return;
     int32_t last = n.x.rank - 1;
     if ((n.x.rank == 4 || n.x.rank == 5) && (n.axis == last || n.axis == 1)) {
@@ -195,7 +186,7 @@ static void batch_norm_tf(cnnfi_kc *kc)
         broadcast(b, &n, &n.mean);
         broadcast(b, &n, &n.variance);
     }
-    cnnfi_kc_return_masked(kc, batchnorm(b, &n));
+    cnnfi_kc_return_masked(kc, cnnfi_kb_batchnorm(b, &n));
 }
 
 static const cnnfi_keras_row rows[] = {

@@ -3,12 +3,23 @@
 
 #include <string.h>
 
+/* clang-format off: one family a line */
 static const cnnfi_keras_family *const families[] = {
-    &cnnfi_keras_core,          &cnnfi_keras_convolutional,        &cnnfi_keras_pooling,    &cnnfi_keras_depthwise,
-    &cnnfi_keras_transposed,    &cnnfi_keras_normalization,        &cnnfi_keras_merging,    &cnnfi_keras_reshaping,
-    &cnnfi_keras_preprocessing, &cnnfi_keras_advanced_activations, &cnnfi_keras_embeddings,
+    &cnnfi_keras_core,
+    &cnnfi_keras_convolutional,
+    &cnnfi_keras_pooling,
+    &cnnfi_keras_depthwise,
+    &cnnfi_keras_transposed,
+    &cnnfi_keras_normalization,
+    &cnnfi_keras_layer_normalization,
+    &cnnfi_keras_advanced_activations,
+    &cnnfi_keras_embeddings,
+    &cnnfi_keras_merging,
+    &cnnfi_keras_reshaping,
+    &cnnfi_keras_preprocessing,
     &cnnfi_keras_operations,
 };
+/* clang-format on */
 
 const cnnfi_keras_family *cnnfi_keras_family_at(size_t index)
 {
