@@ -95,6 +95,83 @@ static cnnfi_kt swish(cnnfi_kb *b, cnnfi_kt x)
     return cnnfi_kb_binary(b, "Mul", "mul", x, sigmoid(b, x));
 }
 
+/* tf.nn.silu() has its own gradient, which leaves an IdentityN over result and arguments; its number
+   (_gradient_op_type) counts what the process did before and means nothing in a file. */
+static cnnfi_kt swish_tf(cnnfi_kb *b, cnnfi_kt x)
+{
+    const int32_t types[3] = {x.dtype, x.dtype, x.dtype};
+    cnnfi_kt beta = cnnfi_kb_scalar(b, "beta", x.dtype, 1), y;
+    cnnfi_kt gate = sigmoid(b, cnnfi_kt_shaped(cnnfi_kb_binary(b, "Mul", "mul", beta, x), x.rank, x.dims));
+    cnnfi_kt inputs[3] = {cnnfi_kb_binary(b, "Mul", "mul", x, gate), x, beta};
+    cnnf_node *node = cnnfi_kb_node(b, &y, "IdentityN", "IdentityN", 3, inputs);
+    cnnfi_node_set_types(b->graph, node, "T", types, 3);
+    return y;
+}
+
+/* 0.5 x (1 + erf(x / sqrt(2))) */
+static cnnfi_kt gelu(cnnfi_kb *b, cnnfi_kt x)
+{
+    const char *saved = cnnfi_kb_push(b, "Gelu");
+    cnnfi_kt half = cnnfi_kb_const_binary(b, "Mul", "mul", 0.5, x);
+    cnnfi_kt root = cnnfi_kb_scalar(b, "Cast/x", x.dtype, 1.4142135623730951);
+    cnnfi_kt erf = cnnfi_kb_unary(b, "Erf", "Erf", cnnfi_kb_binary(b, "RealDiv", "truediv", x, root));
+    cnnfi_kt y = cnnfi_kb_binary(b, "Mul", "mul", half, cnnfi_kb_const_binary(b, "AddV2", "add", 1, erf));
+    cnnfi_kb_pop(b, saved);
+    return y;
+}
+
+/* ---- Keras 3's own ---- */
+
+static cnnfi_kt log_sigmoid(cnnfi_kb *b, cnnfi_kt x)
+{
+    return cnnfi_kb_unary(b, "Neg", "Neg", softplus(b, cnnfi_kb_unary(b, "Neg", "Neg", x)));
+}
+
+static cnnfi_kt hard_tanh(cnnfi_kb *b, cnnfi_kt x)
+{
+    return cnnfi_kb_clip(b, x, -1, 1);
+}
+
+static cnnfi_kt tanh_shrink(cnnfi_kb *b, cnnfi_kt x)
+{
+    return cnnfi_kb_binary(b, "Sub", "sub", x, tanh_(b, x));
+}
+
+/* x - clip(x, -0.5, 0.5) */
+static cnnfi_kt soft_shrink(cnnfi_kb *b, cnnfi_kt x)
+{
+    return cnnfi_kb_binary(b, "Sub", "sub", x, cnnfi_kb_clip(b, x, -0.5, 0.5));
+}
+
+/* x where |x| > 0.5, else 0 */
+static cnnfi_kt hard_shrink(cnnfi_kb *b, cnnfi_kt x)
+{
+    cnnfi_kt far = cnnfi_kb_binary_const(b, "Greater", "Greater", cnnfi_kb_unary(b, "Abs", "Abs", x), 0.5);
+    return cnnfi_kb_binary(b, "Mul", "mul", x, cnnfi_kb_cast(b, "Cast", far, x.dtype));
+}
+
+/* (x + sqrt(x^2 + 4)) / 2 */
+static cnnfi_kt squareplus(cnnfi_kb *b, cnnfi_kt x)
+{
+    cnnfi_kt y = cnnfi_kb_binary_const(b, "AddV2", "add", cnnfi_kb_unary(b, "Square", "Square", x), 4);
+    y = cnnfi_kb_binary(b, "AddV2", "add", x, cnnfi_kb_unary(b, "Sqrt", "Sqrt", y));
+    return cnnfi_kb_binary_const(b, "Mul", "mul", y, 0.5);
+}
+
+/* 0 below -1, x above 1, (x + 1)^2 / 4 between: with c = clip(x, -1, 1), that and x - c above 1 */
+static cnnfi_kt sparse_plus(cnnfi_kb *b, cnnfi_kt x)
+{
+    cnnfi_kt c = cnnfi_kb_binary_const(b, "AddV2", "add", cnnfi_kb_clip(b, x, -1, 1), 1);
+    c = cnnfi_kb_binary_const(b, "Mul", "mul", cnnfi_kb_unary(b, "Square", "Square", c), 0.25);
+    return cnnfi_kb_binary(b, "AddV2", "add", c, relu(b, cnnfi_kb_binary_const(b, "Sub", "sub", x, 1)));
+}
+
+static cnnfi_kt sparse_sigmoid(cnnfi_kb *b, cnnfi_kt x)
+{
+    x = cnnfi_kb_binary_const(b, "Mul", "mul", cnnfi_kb_binary_const(b, "AddV2", "add", x, 1), 0.5);
+    return cnnfi_kb_clip(b, x, 0, 1);
+}
+
 static cnnfi_kt leaky_relu(cnnfi_kb *b, cnnfi_kt x)
 {
     return cnnfi_kb_leaky_relu(b, x, 0.2);
@@ -116,25 +193,37 @@ static cnnfi_kt mish(cnnfi_kb *b, cnnfi_kt x)
 }
 
 static const activation activations[] = {
+    {"celu", elu, NULL, NULL}, /* the same for alpha 1 */
     {"elu", elu, NULL, NULL},
     {"exponential", exponential, NULL, NULL},
+    {"gelu", gelu, NULL, NULL},
+    {"hard_shrink", hard_shrink, NULL, NULL},
     {"hard_sigmoid", hard_sigmoid_multi, hard_sigmoid_tf, hard_sigmoid_keras3},
     {"hard_silu", hard_swish, NULL, NULL},
     {"hard_swish", hard_swish, NULL, NULL},
+    {"hard_tanh", hard_tanh, NULL, NULL},
     {"leaky_relu", leaky_relu, NULL, NULL},
     {"linear", linear, NULL, NULL},
+    {"log_sigmoid", log_sigmoid, NULL, NULL},
     {"log_softmax", log_softmax, NULL, NULL},
+    {"log_softmax_v2", log_softmax, NULL, NULL}, /* as tf.keras writes it */
     {"mish", mish, NULL, NULL},
     {"relu", relu, NULL, NULL},
     {"relu6", relu6, NULL, NULL},
     {"selu", selu_multi, selu_tf, NULL},
     {"sigmoid", sigmoid, NULL, NULL},
-    {"silu", swish, NULL, NULL},
+    {"silu", swish, swish_tf, swish},
+    {"soft_shrink", soft_shrink, NULL, NULL},
     {"softmax", softmax_multi, softmax_tf, NULL},
+    {"softmax_v2", softmax_multi, softmax_tf, NULL},
     {"softplus", softplus, NULL, NULL},
     {"softsign", softsign, NULL, NULL},
-    {"swish", swish, NULL, NULL},
+    {"sparse_plus", sparse_plus, NULL, NULL},
+    {"sparse_sigmoid", sparse_sigmoid, NULL, NULL},
+    {"squareplus", squareplus, NULL, NULL},
+    {"swish", swish, swish_tf, swish},
     {"tanh", tanh_, NULL, NULL},
+    {"tanh_shrink", tanh_shrink, NULL, NULL},
 };
 
 static activation_fn function_of(const cnnfi_kb *b, const activation *a)

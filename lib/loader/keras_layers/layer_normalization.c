@@ -162,7 +162,7 @@ static void group_norm_build(cnnfi_kc *kc)
 static cnnfi_kt channels_of_group(cnnfi_kb *b, cnnfi_kt shape, const grouping *g)
 {
     bool last = g->written == -1;
-    cnnfi_kt at = cnnfi_kb_slice(b, "strided_slice", shape, g->written, last ? 0 : g->written + 1, false, last, true);
+    cnnfi_kt at = cnnfi_kb_slice(b, "strided_slice", shape, g->written, last ? 0 : g->written + 1, false, false, true);
     return cnnfi_kb_binary_const(b, "FloorDiv", "floordiv", at, g->groups);
 }
 
