@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/context.h"
+#include "base/os.h"
+#include "evaluator/kernel.h"
+#include "graph/graph.h"
+#include "support.h"
+
+typedef struct fixture {
+    cnnf_context *context;
+    cnnfi_builder *b;
+    cnnf_graph *graph;
+    cnnf_error *error;
+} fixture;
+
+static fixture begin(void)
+{
+    fixture f = {.context = test_context(), .error = cnnf_error_new()};
+    ck_assert_int_eq(cnnfi_builder_new(&f.b, f.context, NULL), CNNF_OK);
+    return f;
+}
+
+static void publish(fixture *f)
+{
+    ck_assert_int_eq(cnnfi_builder_publish(&f->graph, f->b, f->error), CNNF_OK);
+    f->b = NULL;
+}
+
+static void end(fixture *f)
+{
+    cnnf_graph_unref(f->graph);
+    cnnf_error_free(f->error);
+    test_context_done(f->context);
+}
+
+static cnnf_node *node(fixture *f, const char *op, const char *name, const char *a, const char *b)
+{
+    cnnf_node *n = cnnfi_builder_add(f->b, op, name);
+    if (a) cnnfi_node_add_input(f->b, n, a);
+    if (b) cnnfi_node_add_input(f->b, n, b);
+    cnnfi_node_set_type(f->b, n, strcmp(op, "Placeholder") == 0 ? "dtype" : "T", CNNF_FLOAT);
+    return n;
+}
+
+static cnnf_tensor *tensor(fixture *f, cnnf_dtype dtype, int32_t rank, const int64_t *dims, const void *data)
+{
+    cnnf_tensor *t = NULL;
+    size_t size = cnnf_dtype_size(dtype);
+    for (int32_t i = 0; i < rank; i++) size *= (size_t)dims[i];
+    ck_assert_int_eq(cnnf_tensor_wrap(&t, f->context, dtype, rank, dims, data, size, NULL, NULL, NULL), CNNF_OK);
+    return t;
+}
+
+static cnnf_tensor *vector(fixture *f, int64_t n, const float *data)
+{
+    return tensor(f, CNNF_FLOAT, 1, &n, data);
+}
+
+static cnnf_evaluator *evaluator(fixture *f, int32_t threads)
+{
+    cnnf_evaluator_options *options = NULL;
+    cnnf_evaluator *e = NULL;
+    ck_assert_int_eq(cnnf_evaluator_options_new(&options, f->context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, threads), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_new(&e, f->graph, options, NULL), CNNF_OK);
+    cnnf_evaluator_options_free(options);
+    return e;
+}
+
+static cnnf_status run(fixture *f, cnnf_evaluator *e, const char *feed, cnnf_tensor *x, const char *fetch, cnnf_tensor **y)
+{
+    const cnnf_tensor *feeds[1] = {x};
+    return cnnf_evaluator_run(e, &feed, feeds, feed ? 1 : 0, &fetch, y, 1, f->error);
+}
+
+/* x -> Relu -> r; with a constant that can be folded away: Relu(c). */
+static fixture small(void)
+{
+    static const float c[3] = {-1, 2, -3};
+    fixture f = begin();
+    node(&f, "Placeholder", "x", NULL, NULL);
+    cnnfi_builder_const_f32(f.b, "c", 1, c, 3);
+    node(&f, "Relu", "r", "x", NULL);
+    node(&f, "Relu", "folded", "c", NULL);
+    node(&f, "Identity", "same", "r", NULL);
+    publish(&f);
+    return f;
+}
+
+START_TEST(computes_views_and_constants)
+{
+    const float data[3] = {-5, NAN, 7};
+    fixture f = small();
+    cnnf_evaluator *e = evaluator(&f, 1);
+    cnnf_tensor *x = vector(&f, 3, data), *y = NULL, *c = NULL;
+    ck_assert_int_eq(run(&f, e, "x:0", x, "same", &y), CNNF_OK);
+    const float *values = cnnf_tensor_data(y);
+    ck_assert(values[0] == 0 && isnan(values[1]) && values[2] == 7);
+    ck_assert_int_eq(run(&f, e, NULL, NULL, "folded", &c), CNNF_OK);
+    values = cnnf_tensor_data(c);
+    ck_assert(values[0] == 0 && values[1] == 2 && values[2] == 0);
+    cnnf_tensor_unref(x);
+    cnnf_tensor_unref(y);
+    cnnf_tensor_unref(c);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
+START_TEST(any_tensor_can_be_fed)
+{
+    const float data[2] = {-4, 4};
+    fixture f = small();
+    cnnf_evaluator *e = evaluator(&f, 1);
+    cnnf_tensor *r = vector(&f, 2, data), *y = NULL;
+    ck_assert_int_eq(run(&f, e, "r", r, "same", &y), CNNF_OK);
+    ck_assert(((const float *)cnnf_tensor_data(y))[0] == -4);
+    cnnf_tensor_unref(r);
+    cnnf_tensor_unref(y);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
+START_TEST(refusals_name_the_node)
+{
+    const float data[2] = {1, 2};
+    fixture f = begin();
+    node(&f, "Placeholder", "x", NULL, NULL);
+    node(&f, "Frobnicate", "strange", "x", NULL);
+    node(&f, "Relu", "r", "x", NULL);
+    publish(&f);
+    cnnf_evaluator *e = evaluator(&f, 1);
+    cnnf_tensor *x = vector(&f, 2, data), *y = x;
+    const int64_t none[1] = {0};
+    cnnf_tensor *ints = tensor(&f, CNNF_INT32, 1, none, data);
+    ck_assert_int_eq(run(&f, e, "x", x, "strange", &y), CNNF_E_UNSUPPORTED);
+    ck_assert_ptr_null(y);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(f.error), "Frobnicate"));
+    ck_assert_str_eq(cnnf_error_node(f.error), "strange");
+    ck_assert_int_eq(run(&f, e, NULL, NULL, "r", &y), CNNF_E_INVALID);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(f.error), "'x'"));
+    ck_assert_int_eq(run(&f, e, "x", ints, "r", &y), CNNF_E_MISMATCH);
+    ck_assert_int_eq(run(&f, e, "x", x, "nowhere", &y), CNNF_E_NOT_FOUND);
+    ck_assert_int_eq(run(&f, e, "x", x, "r:3", &y), CNNF_E_NOT_FOUND);
+    cnnf_tensor_unref(x);
+    cnnf_tensor_unref(ints);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
+/* p ? relu(x) : elu(x), each side guarded by its own end of a Switch. */
+static fixture branches(void)
+{
+    fixture f = begin();
+    node(&f, "Placeholder", "x", NULL, NULL);
+    cnnfi_node_set_type(f.b, cnnfi_builder_add(f.b, "Placeholder", "p"), "dtype", CNNF_BOOL);
+    node(&f, "Switch", "s", "x", "p");
+    node(&f, "Relu", "yes", "s:1", NULL);
+    node(&f, "Elu", "no", "s", NULL);
+    node(&f, "Merge", "m", "no", "yes");
+    node(&f, "Identity", "out", "m", NULL);
+    publish(&f);
+    return f;
+}
+
+static float branch_value(fixture *f, cnnf_evaluator *e, uint8_t p, float value, const char *fetch, cnnf_status want)
+{
+    const char *names[2] = {"x", "p"};
+    cnnf_tensor *x = vector(f, 1, &value), *flag = tensor(f, CNNF_BOOL, 0, NULL, &p), *y = NULL;
+    const cnnf_tensor *feeds[2] = {x, flag};
+    ck_assert_int_eq(cnnf_evaluator_run(e, names, feeds, 2, &fetch, &y, 1, f->error), want);
+    float result = y ? *(const float *)cnnf_tensor_data(y) : 0;
+    cnnf_tensor_unref(x);
+    cnnf_tensor_unref(flag);
+    cnnf_tensor_unref(y);
+    return result;
+}
+
+START_TEST(dead_branches_are_not_run)
+{
+    fixture f = branches();
+    cnnf_evaluator *e = evaluator(&f, 2);
+    ck_assert(branch_value(&f, e, 1, -2, "out", CNNF_OK) == 0);
+    ck_assert(branch_value(&f, e, 0, -2, "out", CNNF_OK) < -0.8f);
+    ck_assert(branch_value(&f, e, 1, 3, "out", CNNF_OK) == 3);
+    branch_value(&f, e, 1, 3, "no", CNNF_E_INVALID);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
+/* A network of the usual kind, big enough for every fused path: 12x12x3, Winograd, pool, depthwise, product. */
+static void add_weights(fixture *f, const char *name, int32_t rank, const int64_t *dims)
+{
+    int64_t count = 1;
+    for (int32_t i = 0; i < rank; i++) count *= dims[i];
+    float *values = malloc((size_t)count * sizeof(float));
+    for (int64_t i = 0; i < count; i++) values[i] = (float)((i * 7919 + rank) % 101 - 50) / 200.0f;
+    cnnf_tensor *t = tensor(f, CNNF_FLOAT, rank, dims, values);
+    cnnfi_builder_const(f->b, name, t);
+    cnnf_tensor_unref(t);
+    free(values);
+}
+
+static void add_conv(fixture *f, const char *op, const char *name, const char *x, const char *w, const char *padding)
+{
+    const int64_t ones[4] = {1, 1, 1, 1};
+    cnnf_node *n = node(f, op, name, x, w);
+    cnnfi_node_set_ints(f->b, n, "strides", ones, 4);
+    cnnfi_node_set_string(f->b, n, "padding", padding);
+}
+
+static fixture network(void)
+{
+    fixture f = begin();
+    const int64_t pair[4] = {1, 2, 2, 1};
+    node(&f, "Placeholder", "x", NULL, NULL);
+    add_weights(&f, "w1", 4, (const int64_t[4]){3, 3, 3, 20});
+    add_weights(&f, "b1", 1, (const int64_t[1]){20});
+    add_weights(&f, "w2", 4, (const int64_t[4]){3, 3, 20, 24});
+    add_weights(&f, "w3", 4, (const int64_t[4]){3, 3, 24, 1});
+    add_weights(&f, "w4", 4, (const int64_t[4]){6, 6, 24, 10});
+    add_conv(&f, "Conv2D", "c1", "x", "w1", "SAME");
+    node(&f, "BiasAdd", "a1", "c1", "b1");
+    node(&f, "Relu", "r1", "a1", NULL);
+    add_conv(&f, "Conv2D", "c2", "r1", "w2", "SAME");
+    node(&f, "Relu6", "r2", "c2", NULL);
+    cnnf_node *pool = node(&f, "MaxPool", "p2", "r2", NULL);
+    cnnfi_node_set_ints(f.b, pool, "ksize", pair, 4);
+    cnnfi_node_set_ints(f.b, pool, "strides", pair, 4);
+    cnnfi_node_set_string(f.b, pool, "padding", "VALID");
+    add_conv(&f, "DepthwiseConv2dNative", "c3", "p2", "w3", "SAME");
+    add_conv(&f, "Conv2D", "c4", "c3", "w4", "VALID");
+    node(&f, "Softmax", "y", "c4", NULL);
+    publish(&f);
+    return f;
+}
+
+static cnnf_tensor *images(fixture *f, int64_t n)
+{
+    const int64_t dims[4] = {n, 12, 12, 3};
+    cnnf_tensor *x = NULL;
+    ck_assert_int_eq(cnnf_tensor_new(&x, f->context, CNNF_FLOAT, 4, dims, NULL), CNNF_OK);
+    float *to = cnnf_tensor_data_mut(x);
+    for (int64_t i = 0; i < n * 12 * 12 * 3; i++) to[i] = (float)(i * 31 % 97) / 97.0f;
+    return x;
+}
+
+START_TEST(fused_steps_equal_their_parts)
+{
+    fixture f = network();
+    cnnf_evaluator *e = evaluator(&f, 1);
+    cnnf_tensor *x = images(&f, 3), *fused = NULL, *parts[7] = {0};
+    static const char *const names[7] = {"c1", "a1", "r1", "c2", "r2", "p2", "p2"};
+    const cnnf_tensor *feeds[1] = {x};
+    const char *feed = "x";
+    ck_assert_int_eq(run(&f, e, "x", x, "p2", &fused), CNNF_OK);
+    /* Every intermediate is fetched, so nothing can be fused; the convolutions are still the packed ones. */
+    ck_assert_int_eq(cnnf_evaluator_run(e, &feed, feeds, 1, names, parts, 7, f.error), CNNF_OK);
+    const float *a = cnnf_tensor_data(fused), *b = cnnf_tensor_data(parts[5]);
+    for (int64_t i = 0; i < cnnf_tensor_element_count(fused); i++) ck_assert(fabsf(a[i] - b[i]) < 1e-5f);
+    for (int i = 0; i < 7; i++) cnnf_tensor_unref(parts[i]);
+    cnnf_tensor_unref(fused);
+    cnnf_tensor_unref(x);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
+typedef struct visitor {
+    fixture *f;
+    cnnf_evaluator *e;
+    cnnf_tensor *x;
+    const cnnf_tensor *want;
+    int wrong;
+} visitor;
+
+static void visit(void *user)
+{
+    visitor *v = user;
+    const char *feed = "x", *fetch = "y";
+    const cnnf_tensor *feeds[1] = {v->x};
+    for (int i = 0; i < 20; i++) {
+        cnnf_tensor *y = NULL;
+        if (cnnf_evaluator_run(v->e, &feed, feeds, 1, &fetch, &y, 1, NULL) != CNNF_OK) {
+            v->wrong++;
+            continue;
+        }
+        v->wrong += memcmp(cnnf_tensor_data(y), cnnf_tensor_data(v->want), cnnf_tensor_byte_size(y)) != 0;
+        cnnf_tensor_unref(y);
+    }
+}
+
+START_TEST(many_threads_get_the_same_bits)
+{
+    fixture f = network();
+    cnnf_evaluator *e = evaluator(&f, 3), *alone = evaluator(&f, 1);
+    cnnf_tensor *x = images(&f, 5), *want = NULL;
+    ck_assert_int_eq(run(&f, alone, "x", x, "y", &want), CNNF_OK);
+    visitor v[16];
+    cnnfi_thread *threads[16];
+    for (int i = 0; i < 16; i++) {
+        v[i] = (visitor){&f, e, x, want, 0};
+        threads[i] = cnnfi_thread_start(f.context, visit, &v[i]);
+        ck_assert_ptr_nonnull(threads[i]);
+    }
+    for (int i = 0; i < 16; i++) {
+        cnnfi_thread_join(f.context, threads[i]);
+        ck_assert_int_eq(v[i].wrong, 0);
+    }
+    cnnf_tensor_unref(x);
+    cnnf_tensor_unref(want);
+    cnnf_evaluator_free(e);
+    cnnf_evaluator_free(alone);
+    end(&f);
+}
+END_TEST
+
+START_TEST(more_plans_than_are_kept)
+{
+    fixture f = network();
+    cnnf_evaluator *e = evaluator(&f, 2);
+    for (int64_t round = 0; round < 2; round++) {
+        for (int64_t n = 0; n < 11; n++) {
+            cnnf_tensor *x = images(&f, n), *y = NULL;
+            ck_assert_int_eq(run(&f, e, "x", x, "y", &y), CNNF_OK);
+            ck_assert_int_eq(cnnf_tensor_dim(y, 0), n);
+            cnnf_tensor_unref(x);
+            cnnf_tensor_unref(y);
+        }
+    }
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
+START_TEST(children_need_their_own)
+{
+    fixture f = network();
+    cnnf_evaluator *e = evaluator(&f, 2);
+    cnnf_tensor *x = images(&f, 4), *y = NULL;
+    ck_assert_int_eq(run(&f, e, "x", x, "y", &y), CNNF_OK);
+    pid_t child = fork();
+    if (child == 0) {
+        cnnf_tensor *z = NULL;
+        if (run(&f, e, "x", x, "y", &z) != CNNF_E_INVALID) _exit(1);
+        cnnf_evaluator_free(e);
+        e = evaluator(&f, 2);
+        if (run(&f, e, "x", x, "y", &z) != CNNF_OK) _exit(2);
+        _exit(memcmp(cnnf_tensor_data(y), cnnf_tensor_data(z), cnnf_tensor_byte_size(y)) ? 3 : 0);
+    }
+    int status = -1;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    cnnf_tensor_unref(x);
+    cnnf_tensor_unref(y);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
+START_TEST(ops_are_listed_once_in_order)
+{
+    for (int32_t i = 0; i < cnnf_op_count(); i++) {
+        const char *name = cnnf_op_name(i);
+        ck_assert_msg(name != NULL, "op %d has no name: some op is in two tables", i);
+        if (i > 0) ck_assert_int_lt(strcmp(cnnf_op_name(i - 1), name), 0);
+        ck_assert_ptr_nonnull(cnnfi_kernel_find(name));
+    }
+    ck_assert_ptr_null(cnnf_op_name(-1));
+    ck_assert_ptr_null(cnnf_op_name(cnnf_op_count()));
+    ck_assert_ptr_null(cnnfi_kernel_find("Frobnicate"));
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("evaluator");
+    TCase *t = tcase_create("evaluator");
+    tcase_set_timeout(t, 60);
+    tcase_add_test(t, computes_views_and_constants);
+    tcase_add_test(t, any_tensor_can_be_fed);
+    tcase_add_test(t, refusals_name_the_node);
+    tcase_add_test(t, dead_branches_are_not_run);
+    tcase_add_test(t, fused_steps_equal_their_parts);
+    tcase_add_test(t, many_threads_get_the_same_bits);
+    tcase_add_test(t, more_plans_than_are_kept);
+    tcase_add_test(t, children_need_their_own);
+    tcase_add_test(t, ops_are_listed_once_in_order);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+TEST_MAIN(suite)
