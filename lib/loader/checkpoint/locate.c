@@ -100,6 +100,17 @@ static cnnf_status find_v1_shard(char **out, cnnf_context *context, const char *
     return status;
 }
 
+/* A sharded V1 Saver names its files by a pattern, "export-?????-of-00004": the first shard stands for it. */
+static char *first_of_pattern(cnnf_context *context, const char *path)
+{
+    static const char pattern[] = "-?????-of-";
+    const size_t n = strlen(path), tail = sizeof SHARD_SUFFIX - 1;
+    char *shard = join(context, path, n, "");
+    if (shard && n > tail && memcmp(path + n - tail, pattern, sizeof pattern - 1) == 0)
+        memcpy(shard + n - tail, "-00000", 6);
+    return shard;
+}
+
 static cnnf_status locate_table(cnnfi_checkpoint_place *out, cnnf_context *context, const char *path, cnnf_error *error)
 {
     bool table = false;
@@ -138,8 +149,11 @@ static cnnf_status locate_state(cnnfi_checkpoint_place *out, cnnf_context *conte
 {
     char *prefix = NULL;
     CNNFI_TRY(cnnfi_checkpoint_read_state(&prefix, context, path, error));
-    const cnnf_status status = locate_prefix(out, context, prefix, error);
+    char *place = first_of_pattern(context, prefix);
     cnnfi_free(context, prefix);
+    if (!place) return cnnfi_fail_nomem(error);
+    const cnnf_status status = locate_prefix(out, context, place, error);
+    cnnfi_free(context, place);
     return status == CNNF_OK ? status : cnnfi_error_prefix(error, status, "%s", path);
 }
 
