@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "support.h"
 
+#include <string.h>
+
 #include "base/crc32c.h"
 
 /* RFC 3720, B.4. */

@@ -103,7 +103,7 @@ static cnnf_status find_v1_shard(char **out, cnnf_context *context, const char *
 /* A sharded V1 Saver names its files by a pattern, "export-?????-of-00004": the first shard stands for it. */
 static char *first_of_pattern(cnnf_context *context, const char *path)
 {
-    static const char pattern[] = "-?????-of-";
+    static const char pattern[] = "-\?\?\?\?\?-of-" /* no trigraphs */;
     const size_t n = strlen(path), tail = sizeof SHARD_SUFFIX - 1;
     char *shard = join(context, path, n, "");
     if (shard && n > tail && memcmp(path + n - tail, pattern, sizeof pattern - 1) == 0)

@@ -10,7 +10,7 @@
 #include <snappy-c.h>
 #endif
 
-#include "base/bytes.h"
+#include "base/wire.h"
 #include "base/checked.h"
 #include "base/context.h"
 #include "base/crc32c.h"
@@ -243,6 +243,9 @@ static cnnf_status read_footer(const reader *r, block_handle *meta, block_handle
     cnnfi_cursor c = cnnfi_cursor_of(footer, 40);
     bool ok = cnnfi_read_varint(&c, &meta->offset) && cnnfi_read_varint(&c, &meta->size) &&
               cnnfi_read_varint(&c, &index->offset) && cnnfi_read_varint(&c, &index->size);
+    /* No checksum covers the footer: it is what a writer writes, or it is damaged. */
+    ok = ok && c.at == cnnfi_varint_size(meta->offset) + cnnfi_varint_size(meta->size) +
+                           cnnfi_varint_size(index->offset) + cnnfi_varint_size(index->size);
     for (; ok && c.at < 40; c.at++)
         ok = footer[c.at] == 0;
     return ok ? CNNF_OK : fail_at(r, CNNF_E_CORRUPT, "bad footer at offset %" PRIu64, file - sizeof footer);
