@@ -72,10 +72,13 @@ static bool dropped(const reader *r, const char *name)
     return false;
 }
 
-/* Keras 3 names the module: "keras.src.ops.numpy". */
-static bool is_operation(const cnnfi_json *object)
+/* .keras files name the module ("keras.src.ops.numpy"); in an H5 only a layer's config has a dtype or says whether it is trainable. */
+static bool is_operation(const reader *r, const cnnfi_json *object, const cnnfi_json *config)
 {
-    return strstr(cnnfi_json_string(cnnfi_json_get(object, "module"), ""), ".ops.") != NULL;
+    const char *module = cnnfi_json_string(cnnfi_json_get(object, "module"), NULL);
+    if (module) return strstr(module, ".ops.") != NULL;
+    return r->model->world == CNNFI_KERAS_3 && cnnfi_json_is_object(config) && !cnnfi_json_get(config, "trainable") && !cnnfi_json_get(config, "dtype") &&
+           !cnnfi_json_get(config, "batch_shape") && !cnnfi_json_get(config, "batch_input_shape") && !cnnfi_json_get(config, "layers");
 }
 
 /* ---- one layer, without its calls ---- */
@@ -120,7 +123,10 @@ static cnnf_status read_layer(reader *r, cnnfi_keras_layer *layer, const cnnfi_j
         return FAIL(r, CNNF_E_CORRUPT, "a layer has no class_name or no config");
     CNNFI_TRY(cnnfi_check_limit(r->model->context, CNNF_LIMIT_NODES, ++r->n_layers, "layers", r->error));
     layer->class_name = mapped_class(r, layer->stored_class);
-    layer->operation = is_operation(object);
+    layer->operation = is_operation(r, object, config);
+    /* "Add" is a layer and an operation */
+    if (layer->operation) layer->class_name = cnnfi_arena_printf(&r->model->arena, "ops.%s", layer->stored_class);
+    if (!layer->class_name) return cnnfi_fail_nomem(r->error);
     layer->config = config;
     CNNFI_TRY(name_layer(r, layer, object, config));
     layer->identity = dropped(r, layer->name);

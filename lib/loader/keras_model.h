@@ -56,7 +56,7 @@ typedef struct cnnfi_keras_call {
 struct cnnfi_keras_layer {
     const char *class_name; /* normalised: aliases and --map_layer applied (Convolution2D -> Conv2D) */
     const char *stored_class; /* as in the file, for messages */
-    bool operation;           /* Keras 3: a function of keras.ops (Add, GetItem, ...) and no layer of that class */
+    bool operation;           /* Keras 3: a function of keras.ops; class_name is then "ops.Add" */
     const char *name;
     const cnnfi_json *config; /* the layer's config object, Keras 2 field names (older ones renamed on reading) */
     size_t n_calls;

@@ -42,6 +42,7 @@ extern const cnnfi_keras_family cnnfi_keras_merging;
 extern const cnnfi_keras_family cnnfi_keras_reshaping;
 extern const cnnfi_keras_family cnnfi_keras_preprocessing;
 extern const cnnfi_keras_family cnnfi_keras_operations;
+extern const cnnfi_keras_family cnnfi_keras_functions;
 
 /* NULL when the class is unknown. */
 const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name);

@@ -18,6 +18,7 @@ static const cnnfi_keras_family *const families[] = {
     &cnnfi_keras_reshaping,
     &cnnfi_keras_preprocessing,
     &cnnfi_keras_operations,
+    &cnnfi_keras_functions,
 };
 /* clang-format on */
 
@@ -29,6 +30,7 @@ const cnnfi_keras_family *cnnfi_keras_family_at(size_t index)
 const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name)
 {
     const cnnfi_keras_family *family;
+    if (strncmp(class_name, "ops.", 4) == 0) class_name = "ops.*"; /* one row for all of keras.ops */
     for (size_t f = 0; (family = cnnfi_keras_family_at(f)); f++) {
         for (size_t i = 0; i < family->count; i++) {
             if (strcmp(family->rows[i].class_name, class_name) == 0) return &family->rows[i];
