@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <cnnfreeze/buffer.h>
 #include <cnnfreeze/context.h>
 #include <cnnfreeze/export.h>
 #include <cnnfreeze/graph.h>
@@ -56,6 +57,16 @@ CNNF_API cnnf_status cnnf_evaluator_run(cnnf_evaluator *evaluator, const char *c
                                         cnnf_error *error);
 /** Ends the runs under way with CNNF_E_CANCELLED; from any thread, also a signal handler. @since 0.1 */
 CNNF_API void cnnf_evaluator_cancel(cnnf_evaluator *evaluator);
+/**
+ * How a run with these feeds (their dtypes and shapes matter, not their values) and fetches is done:
+ * *out is a *new* buffer with JSON text: "arena_bytes", and for every step its node, op, how many
+ * nodes it does at once, backend, algorithm ("winograd F(4x4, 3x3)", "direct", "general" ...) and
+ * output shape. The text is for people and logs; its wording may change. Status as
+ * cnnf_evaluator_run(); on failure *out is NULL. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_evaluator_describe(cnnf_buffer **out, cnnf_evaluator *evaluator, const char *const *feed_names,
+                                             const cnnf_tensor *const *feeds, size_t feed_count,
+                                             const char *const *fetch_names, size_t fetch_count, cnnf_error *error);
 /** The backend in use: "portable" or "onednn". @since 0.1 */
 CNNF_API const char *cnnf_evaluator_backend(const cnnf_evaluator *evaluator);
 

@@ -300,12 +300,11 @@ static cnnf_status run_loaded(cnnf_evaluator *e, const request *r, cnnf_tensor *
     return status;
 }
 
-static cnnf_status check_request(const cnnf_evaluator *e, const request *r, cnnf_tensor **outputs, cnnf_error *error)
+static cnnf_status check_request(const cnnf_evaluator *e, const request *r, cnnf_error *error)
 {
-    if (!e || (r->n_feeds && (!r->feed_names || !r->feeds)) || (r->n_fetches && (!r->fetch_names || !outputs))) {
+    if (!e || (r->n_feeds && (!r->feed_names || !r->feeds)) || (r->n_fetches && !r->fetch_names)) {
         return cnnfi_fail(error, CNNF_E_INVALID, "an argument is NULL");
     }
-    for (size_t i = 0; i < r->n_fetches; i++) outputs[i] = NULL;
     for (size_t i = 0; i < r->n_feeds; i++) {
         if (!r->feed_names[i] || !r->feeds[i]) return cnnfi_fail(error, CNNF_E_INVALID, "feed %zu is NULL", i);
     }
@@ -324,8 +323,40 @@ cnnf_status cnnf_evaluator_run(cnnf_evaluator *evaluator, const char *const *fee
                                size_t fetch_count, cnnf_error *error)
 {
     request r = {feed_names, feeds, feed_count, fetch_names, fetch_count};
-    CNNFI_TRY(check_request(evaluator, &r, outputs, error));
+    if (fetch_count && !outputs) return cnnfi_fail(error, CNNF_E_INVALID, "outputs is NULL");
+    for (size_t i = 0; i < fetch_count; i++) outputs[i] = NULL;
+    CNNFI_TRY(check_request(evaluator, &r, error));
     return run_loaded(evaluator, &r, outputs, error);
+}
+
+static cnnf_status describe(cnnf_evaluator *e, const request *r, cnnfi_strbuf *text, cnnf_error *error)
+{
+    cnnfi_strbuf key;
+    cnnfi_plan *plan = NULL;
+    cnnfi_workspace *workspace = NULL;
+    cnnf_status status = make_key(e, r, &key, error);
+    if (status == CNNF_OK) status = find_or_compile(e, r, &key, &plan, &workspace, error);
+    if (status == CNNF_OK) cnnfi_plan_describe(plan, text);
+    if (workspace) give_back(e, workspace);
+    cnnfi_plan_unref(plan);
+    cnnfi_strbuf_free(&key);
+    return status;
+}
+
+cnnf_status cnnf_evaluator_describe(cnnf_buffer **out, cnnf_evaluator *evaluator, const char *const *feed_names,
+                                    const cnnf_tensor *const *feeds, size_t feed_count, const char *const *fetch_names,
+                                    size_t fetch_count, cnnf_error *error)
+{
+    request r = {feed_names, feeds, feed_count, fetch_names, fetch_count};
+    cnnfi_strbuf text;
+    if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "out is NULL");
+    *out = NULL;
+    CNNFI_TRY(check_request(evaluator, &r, error));
+    cnnfi_strbuf_init(&text, evaluator->context);
+    cnnf_status status = describe(evaluator, &r, &text, error);
+    if (status == CNNF_OK) status = cnnfi_strbuf_finish(&text, out, error);
+    cnnfi_strbuf_free(&text);
+    return status;
 }
 
 cnnfi_pool *cnnfi_evaluator_pool(cnnf_evaluator *evaluator)

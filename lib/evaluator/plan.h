@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
+#include "base/str.h"
 #include "evaluator/kernel.h"
 
 typedef struct cnnfi_plan cnnfi_plan;
@@ -71,6 +72,7 @@ typedef struct cnnfi_step {
 
 /* Several nodes done at once, or one by a special algorithm. */
 struct cnnfi_fused {
+    const char *backend;   /* "portable", "onednn" */
     const char *algorithm; /* "winograd 4x4", for cnnf_evaluator_describe() */
     cnnf_status (*run)(const cnnfi_fused *self, cnnfi_call *call);
     void (*free)(cnnf_context *context, cnnfi_fused *self);
@@ -118,6 +120,9 @@ cnnf_status cnnfi_plan_memory(cnnfi_plan *plan, cnnf_error *error);
 cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const char *backend, int32_t threads, cnnf_error *error);
 /* A block that lives as long as the plan, aligned to 64; NULL = no memory. */
 void *cnnfi_plan_block(cnnfi_plan *plan, size_t size);
+
+/* The steps as JSON (describe.c). */
+void cnnfi_plan_describe(const cnnfi_plan *plan, cnnfi_strbuf *out);
 
 /* Memory for one run at a time. */
 cnnf_status cnnfi_workspace_new(cnnfi_workspace **out, cnnfi_plan *plan, cnnf_error *error);

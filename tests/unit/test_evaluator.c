@@ -340,6 +340,13 @@ START_TEST(more_plans_than_are_kept)
 }
 END_TEST
 
+/* ThreadSanitizer cannot follow threads started after a fork. */
+#if defined(__SANITIZE_THREAD__)
+#define CHILD_THREADS 1
+#else
+#define CHILD_THREADS 2
+#endif
+
 START_TEST(children_need_their_own)
 {
     fixture f = network();
@@ -351,7 +358,7 @@ START_TEST(children_need_their_own)
         cnnf_tensor *z = NULL;
         if (run(&f, e, "x", x, "y", &z) != CNNF_E_INVALID) _exit(1);
         cnnf_evaluator_free(e);
-        e = evaluator(&f, 2);
+        e = evaluator(&f, CHILD_THREADS);
         if (run(&f, e, "x", x, "y", &z) != CNNF_OK) _exit(2);
         _exit(memcmp(cnnf_tensor_data(y), cnnf_tensor_data(z), cnnf_tensor_byte_size(y)) ? 3 : 0);
     }
@@ -360,6 +367,24 @@ START_TEST(children_need_their_own)
     ck_assert_int_eq(status, 0);
     cnnf_tensor_unref(x);
     cnnf_tensor_unref(y);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
+START_TEST(plans_can_be_described)
+{
+    fixture f = network();
+    cnnf_evaluator *e = evaluator(&f, 1);
+    cnnf_tensor *x = images(&f, 1);
+    const cnnf_tensor *feeds[1] = {x};
+    const char *feed = "x", *fetch = "y";
+    cnnf_buffer *text = NULL;
+    ck_assert_int_eq(cnnf_evaluator_describe(&text, e, &feed, feeds, 1, &fetch, 1, f.error), CNNF_OK);
+    ck_assert_ptr_nonnull(strstr((const char *)cnnf_buffer_data(text), "\"node\": \"c2\", \"op\": \"Conv2D\", \"nodes\": 3"));
+    ck_assert_ptr_nonnull(strstr((const char *)cnnf_buffer_data(text), "winograd"));
+    cnnf_buffer_free(text);
+    cnnf_tensor_unref(x);
     cnnf_evaluator_free(e);
     end(&f);
 }
@@ -392,6 +417,7 @@ static Suite *suite(void)
     tcase_add_test(t, many_threads_get_the_same_bits);
     tcase_add_test(t, more_plans_than_are_kept);
     tcase_add_test(t, children_need_their_own);
+    tcase_add_test(t, plans_can_be_described);
     tcase_add_test(t, ops_are_listed_once_in_order);
     suite_add_tcase(s, t);
     return s;

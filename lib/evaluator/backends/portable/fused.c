@@ -372,6 +372,7 @@ cnnf_status cnnfi_fusion_portable(cnnfi_fused **out, cnnf_context *context, cnnf
     fused_conv *f = cnnfi_calloc(context, 1, sizeof(*f));
     if (!f) return cnnfi_fail_nomem(error);
     f->base.free = free_conv;
+    f->base.backend = "portable";
     f->simd = cnnfi_simd_best();
     f->w = fusion->w;
     bool done = pack_post(context, f, fusion, &post);
