@@ -224,6 +224,13 @@ cnnf_node *cnnfi_edit_add(cnnfi_edit *edit, const char *op, const char *name)
     return node && add_entry(edit, node) ? node : NULL;
 }
 
+cnnf_node *cnnfi_edit_copy(cnnfi_edit *edit, const cnnf_node *node, const char *name)
+{
+    cnnf_node *copy = cnnfi_builder_copy_node(edit->b, node, name);
+    cnnfi_node_clear_inputs(copy);
+    return copy && add_entry(edit, copy) ? copy : NULL;
+}
+
 void cnnfi_edit_add_input(cnnfi_edit *edit, cnnf_node *node, const char *input)
 {
     if (!node || !input) return;
@@ -304,6 +311,39 @@ const char *cnnfi_edit_const(cnnfi_edit *edit, const char *base, const cnnf_tens
 const char *cnnfi_edit_ref(cnnfi_edit *edit, const cnnf_node *node, int32_t port)
 {
     return port > 0 ? cnnfi_builder_printf(edit->b, "%s:%d", node->name, (int)port) : node->name;
+}
+
+/* ---- what outputs need ---- */
+
+static bool no_output_known(const cnnfi_edit *edit, const cnnfi_pass_run *run)
+{
+    for (size_t i = 0; i < run->outputs.count; i++) {
+        if (cnnfi_edit_find(edit, run->outputs.names[i], strlen(run->outputs.names[i]))) return false;
+    }
+    return true;
+}
+
+bool *cnnfi_edit_needed(cnnfi_edit *edit, const cnnfi_pass_run *run)
+{
+    bool *needed = cnnfi_edit_array(edit, edit->count, sizeof *needed);
+    int32_t *stack = cnnfi_edit_array(edit, edit->count, sizeof *stack);
+    const bool all = no_output_known(edit, run);
+    size_t top = 0;
+    for (size_t i = 0; needed && stack && i < edit->count; i++) {
+        const cnnf_node *node = edit->b->graph->nodes[i];
+        needed[i] = !node->removed && (all || cnnfi_run_is_output(run, node->name));
+        if (needed[i]) stack[top++] = (int32_t)i;
+    }
+    while (top) {
+        const cnnf_node *node = edit->b->graph->nodes[stack[--top]];
+        for (size_t k = 0; k < node->n_inputs; k++) {
+            const cnnf_node *from = cnnfi_edit_producer(edit, node, k, NULL);
+            if (!from || needed[from->index]) continue;
+            needed[from->index] = true;
+            stack[top++] = from->index;
+        }
+    }
+    return stack ? needed : NULL;
 }
 
 /* ---- what ops mean ---- */

@@ -56,6 +56,8 @@ cnnf_node *cnnfi_edit_producer(const cnnfi_edit *edit, const cnnf_node *node, si
 cnnfi_uses cnnfi_edit_uses(cnnfi_edit *edit, const cnnf_node *node, int32_t port);
 
 cnnf_node *cnnfi_edit_add(cnnfi_edit *edit, const char *op, const char *name);
+/* A deep copy (also of a function's node) under a new name, without its inputs. */
+cnnf_node *cnnfi_edit_copy(cnnfi_edit *edit, const cnnf_node *node, const char *name);
 void cnnfi_edit_add_input(cnnfi_edit *edit, cnnf_node *node, const char *input);
 void cnnfi_edit_set_input(cnnfi_edit *edit, cnnf_node *node, size_t index, const char *input);
 void cnnfi_edit_remove_input(cnnfi_edit *edit, cnnf_node *node, size_t index);
@@ -71,6 +73,9 @@ void cnnfi_edit_remove(cnnfi_edit *edit, cnnf_node *node);
 const char *cnnfi_edit_const(cnnfi_edit *edit, const char *base, const cnnf_tensor *value);
 /* `name` of the node, or `name:port`. */
 const char *cnnfi_edit_ref(cnnfi_edit *edit, const cnnf_node *node, int32_t port);
+
+/* Marks what the outputs need (all nodes when no output is known): one flag per node there is now, in the arena. */
+bool *cnnfi_edit_needed(cnnfi_edit *edit, const cnnfi_pass_run *run);
 
 /* ---- what ops mean, as far as passes need it ---- */
 

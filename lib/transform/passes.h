@@ -75,12 +75,15 @@ struct cnnfi_pass {
 #define CNNFI_PASSES(X)                                                                                                \
     X(fold_batch_norms)                                                                                                \
     X(fold_old_batch_norms)                                                                                            \
+    X(inline_functions)                                                                                                \
+    X(inline_partitionedcall)                                                                                          \
     X(prune)                                                                                                           \
     X(remove_control_dependencies)                                                                                     \
     X(remove_device)                                                                                                   \
     X(remove_identity)                                                                                                 \
     X(remove_nodes)                                                                                                    \
     X(set_device)                                                                                                      \
+    X(set_learning_phase)                                                                                              \
     X(sort_by_execution_order)                                                                                         \
     X(strip_unused_nodes)
 
