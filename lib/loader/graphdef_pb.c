@@ -183,6 +183,15 @@ static cnnf_tensor *tensor_of(conversion *c, const Cnnfi__TensorProto *in)
 
 /* ---- attributes ---- */
 
+static cnnfi_bytes limited_string(conversion *c, const ProtobufCBinaryData *in)
+{
+    const uint64_t allowed = cnnfi_limit(c->b->graph->context, CNNF_LIMIT_ATTR_BYTES);
+    if (in->len <= allowed) return bytes_of(c, in);
+    cnnfi_builder_fail(c->b, CNNF_E_LIMIT, "node '%s': attribute of %zu bytes exceeds %s %llu", c->node, in->len,
+                       cnnf_limit_name(CNNF_LIMIT_ATTR_BYTES), (unsigned long long)allowed);
+    return (cnnfi_bytes){.data = (const uint8_t *)"", .size = 0};
+}
+
 static void attr_of(conversion *c, cnnfi_attr *out, const Cnnfi__AttrValue *in);
 
 /* Place of `key` among sorted attributes: where it is, or where it belongs. */
@@ -336,7 +345,7 @@ static void attr_of(conversion *c, cnnfi_attr *out, const Cnnfi__AttrValue *in)
     switch (in->value_case) {
     case CNNFI__ATTR_VALUE__VALUE_S:
         out->kind = CNNF_ATTR_STRING;
-        out->u.s = bytes_of(c, &in->s);
+        out->u.s = limited_string(c, &in->s);
         break;
     case CNNFI__ATTR_VALUE__VALUE_I:
         out->kind = CNNF_ATTR_INT;

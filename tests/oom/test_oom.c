@@ -120,13 +120,15 @@ static cnnf_status freeze_then(const cnnf_graph *graph, const fixture *x, cnnf_e
 static cnnf_status write_binary_then(const cnnf_graph *graph, const fixture *x, cnnf_error *error)
 {
     cnnf_buffer *buffer = NULL;
-    return drop_buffer(cnnf_write_graphdef_buffer(&buffer, graph, NULL, error), buffer);
+    const cnnf_status status = cnnf_write_graphdef_buffer(&buffer, graph, NULL, error);
+    return drop_buffer(status, buffer);
 }
 
 static cnnf_status guess_then(const cnnf_graph *graph, const fixture *x, cnnf_error *error)
 {
     cnnf_buffer *buffer = NULL;
-    return drop_buffer(cnnf_graph_guess_outputs(&buffer, graph, error), buffer);
+    const cnnf_status status = cnnf_graph_guess_outputs(&buffer, graph, error);
+    return drop_buffer(status, buffer);
 }
 
 static cnnf_status freeze(cnnf_context *context, const fixture *x, cnnf_error *error)

@@ -12,7 +12,7 @@ import tempfile
 
 shim, command, model = sys.argv[1:4]
 JUDGED, COUNTED = ("libjansson", "libprotobuf-c", "libzip", "libcnnfreeze"), ("libhdf5",)
-MAX_POINTS = 400
+MAX_POINTS = {"libjansson": 120, "libprotobuf-c": 120, "libzip": 60, "libcnnfreeze": 60, "libhdf5": 40}
 
 
 def run(folder, library, at=0, persist=False):
@@ -31,12 +31,13 @@ with tempfile.TemporaryDirectory() as folder:
         if code:
             sys.exit(f"without a fault: exit {code}: {words}")
         total = int(open(f"{folder}/count").read())
-        step = max(1, total // MAX_POINTS)
+        step = max(1, total // MAX_POINTS[library])
         points = [(n, persist) for n in range(1, total + 1, step) for persist in (False, True)]
         deaths = []
         for n, persist in points:
             code, words = run(folder, library, n, persist)
-            if code < 0 or code not in (0, 3, 5) or (code and not words):
+            # jansson's own failures can look like a damaged file (3) or an absent value (6); a signal is never right.
+            if code not in (0, 3, 5, 6) or (code and not words):
                 deaths.append((n, persist, code))
         print(f"{library}: {total} allocations, {len(points)} failures tried, {len(deaths)} ended badly {deaths[:5]}")
         failed += len(deaths) if library in JUDGED else 0

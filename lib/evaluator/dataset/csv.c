@@ -31,7 +31,11 @@ static cnnf_status find_line(cnnf_dataset *d, csv *c, size_t *line_end, bool *fo
         char *newline = c->end > searched ? memchr(c->data + searched, '\n', c->end - searched) : NULL;
         *found = newline || (c->drained && c->end > c->at);
         *line_end = newline ? (size_t)(newline - c->data) : c->end;
-        if (*found || c->drained) return CNNF_OK;
+        if (*found) {
+            const uint64_t length = *line_end - c->at;
+            return cnnfi_check_limit(d->context, CNNF_LIMIT_LINE_BYTES, length, "a line of the data set", error);
+        }
+        if (c->drained) return CNNF_OK;
         memmove(c->data, c->data + c->at, c->end - c->at);
         c->end -= c->at;
         c->at = 0;
