@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "evaluator/backends/portable/nn.h"
+#include "evaluator/backends/portable/simd.h"
 
 #define BLOCK 64
 
@@ -181,6 +182,30 @@ static const body_row bodies[] = {
     {CNNF_UINT8, max_uint8_t, NULL},        {CNNF_UINT16, max_uint16_t, NULL},
 };
 
+typedef struct image_job {
+    const cnnfi_simd *simd;
+    cnnfi_pooling pooling;
+    const float *x;
+    float *y;
+} image_job;
+
+static void image_rows(int64_t begin, int64_t end, void *user)
+{
+    const image_job *j = user;
+    j->simd->pooling(&j->pooling, j->x, j->y, begin, end);
+}
+
+/* Float images with their channels last go through the vector code. */
+static void run_images(cnnfi_call *call, const cnnfi_window *w, bool average)
+{
+    image_job j = {.simd = cnnfi_simd_best(), .x = call->inputs[0].data, .y = call->outputs[0].data};
+    j.pooling = (cnnfi_pooling){.height = w->in[1], .width = w->in[2], .channels = w->in_channels, .out_height = w->out[1],
+                                .out_width = w->out[2], .filter_y = w->filter[1], .filter_x = w->filter[2],
+                                .stride_y = w->stride[1], .stride_x = w->stride[2], .before_y = w->before[1],
+                                .before_x = w->before[2], .average = average};
+    cnnfi_parallel_for(call->pool, w->batch * w->out[1], 1 + 16384 / (w->out[2] * w->in_channels), image_rows, &j);
+}
+
 static cnnf_status run_pool(cnnfi_call *call, bool average)
 {
     pool p;
@@ -189,6 +214,10 @@ static cnnf_status run_pool(cnnfi_call *call, bool average)
     p.x = call->inputs[0].data;
     p.y = call->outputs[0].data;
     if (call->outputs[0].count == 0) return CNNF_OK;
+    if (call->inputs[0].dtype == CNNF_FLOAT && p.w.spatial == 2 && !p.w.channels_first) {
+        run_images(call, &p.w, average);
+        return CNNF_OK;
+    }
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         if (bodies[i].dtype != call->inputs[0].dtype) continue;
         cnnfi_parallel_for(call->pool, p.w.batch * p.w.out[0] * p.w.out[1] * p.w.out[2], 64,

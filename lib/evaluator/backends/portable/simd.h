@@ -55,6 +55,12 @@ typedef struct cnnfi_depthwise {
     cnnfi_post post;
 } cnnfi_depthwise;
 
+typedef struct cnnfi_pooling {
+    int64_t height, width, channels, out_height, out_width;
+    int64_t filter_y, filter_x, stride_y, stride_x, before_y, before_x;
+    bool average;
+} cnnfi_pooling;
+
 typedef struct cnnfi_simd {
     const char *name;
     int32_t lanes; /* floats of a vector; a panel has 2 of them, the last one perhaps 1 */
@@ -64,6 +70,8 @@ typedef struct cnnfi_simd {
     void (*winograd)(const cnnfi_winograd *w, const float *x, float *y, int64_t begin, int64_t end, float *scratch);
     /* Output rows [begin, end) over all images. */
     void (*depthwise)(const cnnfi_depthwise *d, const float *x, float *y, int64_t begin, int64_t end);
+    /* Output rows [begin, end) over all images. */
+    void (*pooling)(const cnnfi_pooling *p, const float *x, float *y, int64_t begin, int64_t end);
 } cnnfi_simd;
 
 /* The best table for this processor. */
