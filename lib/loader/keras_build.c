@@ -204,6 +204,21 @@ static void run_row(cnnfi_kc *kc)
         row->call(kc);
 }
 
+/* Keras 3 hands a mask over as an argument. */
+static const cnnfi_kt *with_mask(cnnfi_kb *b, const cnnfi_keras_call *call, const cnnfi_kt *named, size_t n,
+                                 const cnnfi_kt *inputs)
+{
+    for (size_t i = 0; call && n && i < call->n_named; i++) {
+        if (strcmp(call->names[i], "mask") != 0) continue;
+        cnnfi_kt *masked = cnnfi_builder_array(b->graph, n, sizeof *masked);
+        if (!masked) break;
+        memcpy(masked, inputs, n * sizeof *masked);
+        masked[0].mask = named[i].name;
+        return masked;
+    }
+    return inputs;
+}
+
 static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs, size_t *n_outputs,
                           cnnfi_kt **tensors);
 
@@ -221,6 +236,7 @@ void cnnfi_kb_run(cnnfi_kb *b, cnnfi_keras_layer *layer, const cnnfi_keras_call 
                    .inputs = inputs,
                    .named = named};
     if (!kc.state || !cnnfi_kb_ok(b)) return;
+    kc.inputs = with_mask(b, call, named, n, inputs);
     if (layer->identity)
         cnnfi_kc_return_n(&kc, n, inputs);
     else if (layer->inner)

@@ -192,11 +192,27 @@ static cnnfi_kt mish(cnnfi_kb *b, cnnfi_kt x)
     return cnnfi_kb_binary(b, "Mul", "mul", x, t);
 }
 
+/* a * sigmoid(b) of the two halves of the last dimension */
+static cnnfi_kt glu(cnnfi_kb *b, cnnfi_kt x)
+{
+    const char *saved = cnnfi_kb_push(b, "split");
+    cnnfi_kt half, inputs[2] = {cnnfi_kb_int(b, "split_dim", -1), x};
+    cnnf_node *node = cnnfi_kb_node(b, &half, "Split", "", 2, inputs);
+    cnnfi_kb_pop(b, saved);
+    cnnfi_node_set_type(b->graph, node, "T", x.dtype);
+    cnnfi_node_set_int(b->graph, node, "num_split", 2);
+    half.dtype = x.dtype;
+    half = cnnfi_kt_shaped(half, x.rank, x.dims);
+    if (x.dims[x.rank - 1] > 0) half.dims[x.rank - 1] /= 2;
+    return cnnfi_kb_binary(b, "Mul", "mul", half, sigmoid(b, cnnfi_kb_port(b, &half, 1)));
+}
+
 static const activation activations[] = {
     {"celu", elu, NULL, NULL}, /* the same for alpha 1 */
     {"elu", elu, NULL, NULL},
     {"exponential", exponential, NULL, NULL},
     {"gelu", gelu, NULL, NULL},
+    {"glu", glu, NULL, NULL},
     {"hard_shrink", hard_shrink, NULL, NULL},
     {"hard_sigmoid", hard_sigmoid_multi, hard_sigmoid_tf, hard_sigmoid_keras3},
     {"hard_silu", hard_swish, NULL, NULL},
