@@ -75,6 +75,7 @@ struct cnnfi_pass {
 #define CNNFI_PASSES(X)                                                                                                \
     X(fold_batch_norms)                                                                                                \
     X(fold_old_batch_norms)                                                                                            \
+    X(freeze_variables)                                                                                                \
     X(inline_functions)                                                                                                \
     X(inline_partitionedcall)                                                                                          \
     X(prune)                                                                                                           \

@@ -21,7 +21,7 @@ static bool has_single_arguments(const cnnfi_arg *args, size_t count)
     return true;
 }
 
-const cnnfi_function *cnnfi_called_function(const cnnf_graph *graph, const cnnf_node *node,
+const cnnfi_function *cnnfi_inlinable_function(const cnnf_graph *graph, const cnnf_node *node,
                                             const cnnfi_func_ref **reference)
 {
     const bool call = strcmp(node->op, "PartitionedCall") == 0 || strcmp(node->op, "StatefulPartitionedCall") == 0;
@@ -34,82 +34,6 @@ const cnnfi_function *cnnfi_called_function(const cnnf_graph *graph, const cnnf_
     if (!has_single_arguments(f->inputs, f->n_inputs) || !has_single_arguments(f->outputs, f->n_outputs)) return NULL;
     if (reference) *reference = named;
     return f;
-}
-
-/* ---- recursion ---- */
-
-typedef struct walk {
-    const cnnf_graph *graph;
-    cnnfi_strmap indices; /* function name -> index */
-    uint8_t *state;       /* 0 new, 1 on the stack, 2 done */
-    struct frame {
-        size_t function, node;
-    } *stack;
-    size_t depth;
-} walk;
-
-static cnnf_status fail_recursion(const walk *w, size_t again, cnnf_error *error)
-{
-    char text[400] = "";
-    size_t used = 0, from = 0;
-    while (w->stack[from].function != again)
-        from++;
-    for (size_t i = from; i < w->depth && used < sizeof text - 4; i++) {
-        const char *name = w->graph->functions[w->stack[i].function]->name;
-        const size_t n = strlen(name);
-        if (used + n + 5 > sizeof text) break;
-        memcpy(text + used, name, n);
-        memcpy(text + used + n, " -> ", 5);
-        used += n + 4;
-    }
-    return cnnfi_fail(error, CNNF_E_CORRUPT, "cycle: %s%s", text, w->graph->functions[again]->name);
-}
-
-/* Goes on with the function on top; pushes the next one it calls. */
-static cnnf_status step(walk *w, cnnf_error *error)
-{
-    struct frame *top = &w->stack[w->depth - 1];
-    const cnnfi_function *f = w->graph->functions[top->function];
-    while (top->node < f->n_nodes) {
-        const cnnfi_function *called = cnnfi_called_function(w->graph, f->nodes[top->node++], NULL);
-        const int64_t index = called ? cnnfi_strmap_get(&w->indices, called->name) : -1;
-        if (index < 0 || w->state[index] == 2) continue;
-        if (w->state[index] == 1) return fail_recursion(w, (size_t)index, error);
-        w->state[index] = 1;
-        w->stack[w->depth++] = (struct frame){(size_t)index, 0};
-        return CNNF_OK;
-    }
-    w->state[top->function] = 2;
-    w->depth--;
-    return CNNF_OK;
-}
-
-static cnnf_status walk_all(walk *w, cnnf_error *error)
-{
-    for (size_t i = 0; i < w->graph->n_functions; i++) {
-        if (!cnnfi_strmap_set(&w->indices, w->graph->functions[i]->name, (int64_t)i)) return cnnfi_fail_nomem(error);
-    }
-    for (size_t i = 0; i < w->graph->n_functions; i++) {
-        if (w->state[i]) continue;
-        w->state[i] = 1;
-        w->stack[w->depth++] = (struct frame){i, 0};
-        while (w->depth > 0)
-            CNNFI_TRY(step(w, error));
-    }
-    return CNNF_OK;
-}
-
-cnnf_status cnnfi_check_recursion(const cnnf_graph *graph, cnnf_error *error)
-{
-    walk w = {.graph = graph};
-    cnnfi_strmap_init(&w.indices, graph->context);
-    w.state = cnnfi_calloc(graph->context, graph->n_functions + 1, sizeof *w.state);
-    w.stack = cnnfi_array(graph->context, graph->n_functions + 1, sizeof *w.stack);
-    const cnnf_status status = w.state && w.stack ? walk_all(&w, error) : cnnfi_fail_nomem(error);
-    cnnfi_free(graph->context, w.state);
-    cnnfi_free(graph->context, w.stack);
-    cnnfi_strmap_free(&w.indices);
-    return status;
 }
 
 /* ---- tensors of a body ---- */
@@ -177,8 +101,11 @@ cnnf_status cnnfi_body_resolve(cnnfi_body_tensor *out, const cnnfi_body *body, c
 
 /* ---- nodes nobody has to wait for ---- */
 
-static bool is_quiet_op(const cnnf_node *node)
+static bool is_quiet_op(const cnnfi_body *bodies, const cnnfi_strmap *functions, const cnnf_graph *graph,
+                        const cnnf_node *node)
 {
+    const cnnfi_function *called = cnnfi_inlinable_function(graph, node, NULL);
+    if (called) return bodies[cnnfi_strmap_get(functions, called->name)].quiet;
     static const char *const quiet[] = {"Const", "NoOp", "Placeholder", "ReadVariableOp", "VarHandleOp"};
     for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++) {
         if (strcmp(node->op, quiet[i]) == 0) return true;
@@ -196,32 +123,50 @@ static bool waits_for_quiet(const cnnfi_body *body, const cnnf_node *node)
     return true;
 }
 
+typedef struct walk {
+    const cnnf_graph *graph;
+    const cnnfi_strmap *functions; /* name -> index */
+    cnnfi_body *bodies;
+    uint8_t *state; /* 0 new, 1 on the stack, 2 done */
+    struct frame {
+        size_t function, node;
+    } *stack;
+    size_t depth;
+} walk;
+
 /* A NoOp that gathers only readings is as inert as they are: rounds until nothing changes, few by nature. */
-static void find_inert(cnnfi_body *body)
+static void find_inert(const walk *w, cnnfi_body *body)
 {
+    const size_t n = body->function->n_nodes;
+    size_t inert = 0;
     bool changed = true;
     for (int round = 0; changed && round < 16; round++) {
         changed = false;
-        for (size_t i = 0; i < body->function->n_nodes; i++) {
+        for (size_t i = 0; i < n; i++) {
             const cnnf_node *node = body->function->nodes[i];
-            if (body->inert[i] || !is_quiet_op(node) || !waits_for_quiet(body, node)) continue;
+            if (body->inert[i] || !is_quiet_op(w->bodies, w->functions, w->graph, node) || !waits_for_quiet(body, node))
+                continue;
             body->inert[i] = changed = true;
+            inert++;
         }
     }
+    body->quiet = inert == n;
 }
 
-cnnf_status cnnfi_body_init(cnnfi_body *body, const cnnf_graph *graph, const cnnfi_function *function, cnnf_error *error)
+static cnnf_status body_init(const walk *w, size_t index, cnnf_error *error)
 {
+    const cnnfi_function *function = w->graph->functions[index];
+    cnnfi_body *body = &w->bodies[index];
     *body = (cnnfi_body){.function = function, .ready = true};
-    cnnfi_strmap_init(&body->names, graph->context);
-    body->inert = cnnfi_calloc(graph->context, function->n_nodes + 1, sizeof *body->inert);
+    cnnfi_strmap_init(&body->names, w->graph->context);
+    body->inert = cnnfi_calloc(w->graph->context, function->n_nodes + 1, sizeof *body->inert);
     bool ok = body->inert != NULL;
     for (size_t i = 0; ok && i < function->n_inputs; i++)
         ok = cnnfi_strmap_set(&body->names, function->inputs[i].name, (int64_t)(function->n_nodes + i));
     for (size_t i = 0; ok && i < function->n_nodes; i++)
         ok = cnnfi_strmap_set(&body->names, function->nodes[i]->name, (int64_t)i);
     if (!ok) return cnnfi_fail_nomem(error);
-    find_inert(body);
+    find_inert(w, body);
     return CNNF_OK;
 }
 
@@ -230,4 +175,66 @@ void cnnfi_body_free(cnnfi_body *body, cnnf_context *context)
     if (!body->ready) return;
     cnnfi_strmap_free(&body->names);
     cnnfi_free(context, body->inert);
+}
+
+/* ---- all functions, those called first ---- */
+
+static cnnf_status fail_recursion(const walk *w, size_t again, cnnf_error *error)
+{
+    char text[400] = "";
+    size_t used = 0, from = 0;
+    while (w->stack[from].function != again)
+        from++;
+    for (size_t i = from; i < w->depth && used < sizeof text - 4; i++) {
+        const char *name = w->graph->functions[w->stack[i].function]->name;
+        const size_t n = strlen(name);
+        if (used + n + 5 > sizeof text) break;
+        memcpy(text + used, name, n);
+        memcpy(text + used + n, " -> ", 5);
+        used += n + 4;
+    }
+    return cnnfi_fail(error, CNNF_E_CORRUPT, "cycle: %s%s", text, w->graph->functions[again]->name);
+}
+
+/* Goes on with the function on top; pushes the next one it calls. */
+static cnnf_status step(walk *w, cnnf_error *error)
+{
+    struct frame *top = &w->stack[w->depth - 1];
+    const cnnfi_function *f = w->graph->functions[top->function];
+    while (top->node < f->n_nodes) {
+        const cnnfi_function *called = cnnfi_inlinable_function(w->graph, f->nodes[top->node++], NULL);
+        const int64_t index = called ? cnnfi_strmap_get(w->functions, called->name) : -1;
+        if (index < 0 || w->state[index] == 2) continue;
+        if (w->state[index] == 1) return fail_recursion(w, (size_t)index, error);
+        w->state[index] = 1;
+        w->stack[w->depth++] = (struct frame){(size_t)index, 0};
+        return CNNF_OK;
+    }
+    w->state[top->function] = 2;
+    w->depth--;
+    return body_init(w, top->function, error);
+}
+
+static cnnf_status walk_all(walk *w, cnnf_error *error)
+{
+    for (size_t i = 0; i < w->graph->n_functions; i++) {
+        if (w->state[i]) continue;
+        w->state[i] = 1;
+        w->stack[w->depth++] = (struct frame){i, 0};
+        while (w->depth > 0)
+            CNNFI_TRY(step(w, error));
+    }
+    return CNNF_OK;
+}
+
+cnnf_status cnnfi_bodies_init(cnnfi_body *bodies, const cnnf_graph *graph, const cnnfi_strmap *functions,
+                              cnnf_error *error)
+{
+    walk w = {.graph = graph, .functions = functions, .bodies = bodies};
+    w.state = cnnfi_calloc(graph->context, graph->n_functions + 1, sizeof *w.state);
+    w.stack = cnnfi_array(graph->context, graph->n_functions + 1, sizeof *w.stack);
+    const cnnf_status status = w.state && w.stack ? walk_all(&w, error) : cnnfi_fail_nomem(error);
+    cnnfi_free(graph->context, w.state);
+    cnnfi_free(graph->context, w.stack);
+    return status;
 }

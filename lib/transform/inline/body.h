@@ -9,6 +9,7 @@ typedef struct cnnfi_body {
     const cnnfi_function *function;
     cnnfi_strmap names; /* of nodes: index; of arguments: n_nodes + index */
     bool *inert;        /* per node: waiting for it changes nothing */
+    bool quiet;         /* all of them are: so is a call of it */
     bool ready;
 } cnnfi_body;
 
@@ -18,15 +19,15 @@ typedef struct cnnfi_body_tensor {
     int64_t port;
 } cnnfi_body_tensor;
 
-cnnf_status cnnfi_body_init(cnnfi_body *body, const cnnf_graph *graph, const cnnfi_function *function, cnnf_error *error);
+/* The bodies of all functions, by their index; freed one by one. CNNF_E_CORRUPT when functions call each other in a circle. */
+cnnf_status cnnfi_bodies_init(cnnfi_body *bodies, const cnnf_graph *graph, const cnnfi_strmap *functions,
+                              cnnf_error *error);
 void cnnfi_body_free(cnnfi_body *body, cnnf_context *context);
 /* Reads "node:output:1", "argument", "^node" (port CNNFI_PORT_CONTROL). */
 cnnf_status cnnfi_body_resolve(cnnfi_body_tensor *out, const cnnfi_body *body, const cnnf_graph *graph, const char *text,
                                cnnf_error *error);
 /* The function a node calls, when the node can be replaced by the function's body; NULL. *reference: nullable. */
-const cnnfi_function *cnnfi_called_function(const cnnf_graph *graph, const cnnf_node *node,
+const cnnfi_function *cnnfi_inlinable_function(const cnnf_graph *graph, const cnnf_node *node,
                                             const cnnfi_func_ref **reference);
-/* CNNF_E_CORRUPT when functions call each other in a circle. */
-cnnf_status cnnfi_check_recursion(const cnnf_graph *graph, cnnf_error *error);
 
 #endif

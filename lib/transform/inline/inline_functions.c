@@ -46,10 +46,9 @@ static bool grow_places(inliner *s, size_t count)
     return true;
 }
 
-static cnnf_status body_of(cnnfi_body **out, inliner *s, const cnnfi_function *function)
+static const cnnfi_body *body_of(const inliner *s, const cnnfi_function *function)
 {
-    cnnfi_body *body = *out = &s->bodies[cnnfi_strmap_get(&s->functions, function->name)];
-    return body->ready ? CNNF_OK : cnnfi_body_init(body, s->in, function, s->run->error);
+    return &s->bodies[cnnfi_strmap_get(&s->functions, function->name)];
 }
 
 /* ---- one call ---- */
@@ -230,14 +229,12 @@ static cnnf_status inline_call(inliner *s, int32_t call_index, const cnnfi_funct
 {
     cnnf_node *call = cnnfi_builder_node(s->b, (size_t)call_index);
     const cnnf_node before = *call; /* the call is edited while its parts are still read */
-    cnnfi_body *body;
     CNNFI_TRY(check_budget(s, call_index, f));
-    CNNFI_TRY(body_of(&body, s, f));
     const char **arguments = cnnfi_builder_array(s->b, before.n_inputs + 1, sizeof *arguments);
     const char **names = cnnfi_builder_array(s->b, f->n_nodes + 1, sizeof *names);
     if (!arguments || !names) return cnnfi_builder_status(s->b);
     memcpy(arguments, before.inputs, before.n_inputs * sizeof *arguments);
-    expansion e = {s, &before, body, reference, arguments, names};
+    expansion e = {s, &before, body_of(s, f), reference, arguments, names};
     CNNFI_TRY(name_nodes(&e));
     CNNFI_TRY(copy_nodes(&e, call_index));
     CNNFI_TRY(remember(&e, call));
@@ -313,7 +310,7 @@ static cnnf_status inline_all(inliner *s, const bool *needed)
     for (size_t i = 0; i < cnnfi_builder_count(s->b); i++) {
         const cnnfi_func_ref *reference;
         if (i < s->in->n_nodes && !needed[i]) continue;
-        const cnnfi_function *f = cnnfi_called_function(s->in, cnnfi_builder_node(s->b, i), &reference);
+        const cnnfi_function *f = cnnfi_inlinable_function(s->in, cnnfi_builder_node(s->b, i), &reference);
         if (f) CNNFI_TRY(inline_call(s, (int32_t)i, f, reference));
     }
     return redirect_all(s);
@@ -335,13 +332,13 @@ static cnnf_status find_needed(bool *needed, const inliner *s, const bool *prote
 
 static cnnf_status prepare(inliner *s)
 {
-    CNNFI_TRY(cnnfi_check_recursion(s->in, s->run->error));
     CNNFI_TRY(cnnfi_builder_from(&s->b, s->in, s->run->error));
     s->bodies = cnnfi_calloc(s->run->context, s->in->n_functions + 1, sizeof *s->bodies);
     bool ok = s->bodies && grow_places(s, s->in->n_nodes);
     for (size_t i = 0; ok && i < s->in->n_functions; i++)
         ok = cnnfi_strmap_set(&s->functions, s->in->functions[i]->name, (int64_t)i);
-    return ok ? CNNF_OK : cnnfi_fail_nomem(s->run->error);
+    if (!ok) return cnnfi_fail_nomem(s->run->error);
+    return cnnfi_bodies_init(s->bodies, s->in, &s->functions, s->run->error);
 }
 
 static cnnf_status run_with(inliner *s, const bool *protection, bool *needed, cnnf_graph **out)
@@ -392,5 +389,12 @@ static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
 const cnnfi_pass cnnfi_pass_inline_functions = {
     .name = "inline_functions",
     .description = "Replaces calls of functions by the functions' nodes; branches and loops keep their functions.",
+    .run = run_pass,
+};
+
+/* The Graph Transform Tool's name. */
+const cnnfi_pass cnnfi_pass_inline_partitionedcall = {
+    .name = "inline_partitionedcall",
+    .description = "The same as inline_functions.",
     .run = run_pass,
 };
