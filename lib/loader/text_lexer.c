@@ -11,6 +11,8 @@
 
 #define WINDOW_BYTES ((size_t)64 * 1024)
 #define END_OF_FILE (-1)
+/* Strings are handed on in pieces of about this size. */
+#define GATHERED_BYTES ((size_t)8192)
 
 static cnnf_status fail_at(const cnnfi_lexer *lexer, cnnf_status code, uint64_t line, uint64_t column,
                            cnnf_error *error, const char *format, va_list arguments)
@@ -236,14 +238,26 @@ static cnnf_status take_unicode(cnnfi_lexer *lexer, size_t digits, uint8_t out[4
     return CNNF_OK;
 }
 
+/* Three octal digits in the window: nearly all that tensor contents consist of. */
+static bool take_octal(cnnfi_lexer *lexer, uint8_t *out)
+{
+    const uint8_t *c = lexer->window + lexer->at;
+    if (lexer->window_size - lexer->at < 3 || (c[0] & ~3) != '0' || (c[1] & ~7) != '0' || (c[2] & ~7) != '0')
+        return false;
+    *out = (uint8_t)((c[0] & 3) << 6 | (c[1] & 7) << 3 | (c[2] & 7));
+    lexer->at += 3;
+    return true;
+}
+
 /* What follows a backslash. */
 static cnnf_status take_escape(cnnfi_lexer *lexer, uint8_t out[4], size_t *size, cnnf_error *error)
 {
     static const char named[] = "n\nr\rt\ta\ab\bf\fv\v\\\\''\"\"??";
     int c;
     uint32_t value;
-    CNNFI_TRY(peek(lexer, &c, error));
     *size = 1;
+    if (take_octal(lexer, out)) return CNNF_OK;
+    CNNFI_TRY(peek(lexer, &c, error));
     if (c >= '0' && c <= '7') {
         CNNFI_TRY(take_digits(lexer, 8, 1, 3, &value, error));
         out[0] = (uint8_t)value;
@@ -267,36 +281,21 @@ static cnnf_status take_escape(cnnfi_lexer *lexer, uint8_t out[4], size_t *size,
 
 typedef cnnf_status (*piece_fn)(const void *data, size_t size, void *user, cnnf_error *error);
 
-/* Plain characters up to the next that means something. */
-static size_t plain_run(const cnnfi_lexer *lexer, char quote)
+/* Plain characters up to the next that means something, at most `most`. */
+static size_t plain_run(const cnnfi_lexer *lexer, char quote, size_t most)
 {
-    size_t end = lexer->at;
-    while (end < lexer->window_size) {
-        uint8_t c = lexer->window[end];
-        if (c == (uint8_t)quote || c == '\\' || c == '\n' || c == 0) break;
-        end++;
-    }
-    return end - lexer->at;
-}
-
-/* Escapes come in long rows in tensor contents: they are gathered before they are handed on. */
-static cnnf_status take_escapes(cnnfi_lexer *lexer, piece_fn piece, void *user, cnnf_error *error)
-{
-    uint8_t gathered[1024 + 4];
-    size_t n = 0, size;
-    int c;
-    for (;;) {
-        CNNFI_TRY(peek(lexer, &c, error));
-        if (c != '\\' || n >= 1024) break;
-        take(lexer, c);
-        CNNFI_TRY(take_escape(lexer, gathered + n, &size, error));
-        n += size;
-    }
-    return piece(gathered, n, user, error);
+    const uint8_t *from = lexer->window + lexer->at;
+    size_t left = lexer->window_size - lexer->at, n = 0;
+    if (left > most) left = most;
+    while (n < left && from[n] != (uint8_t)quote && from[n] != '\\' && from[n] != '\n' && from[n] != 0)
+        n++;
+    return n;
 }
 
 static cnnf_status one_string(cnnfi_lexer *lexer, piece_fn piece, void *user, cnnf_error *error)
 {
+    uint8_t gathered[GATHERED_BYTES + 4];
+    size_t n = 0, size;
     char quote = lexer->token.symbol;
     for (;;) {
         int c;
@@ -305,14 +304,20 @@ static cnnf_status one_string(cnnfi_lexer *lexer, piece_fn piece, void *user, cn
         if (c == 0) return fail_here(lexer, error, "zero byte in string");
         if (c == quote) break;
         if (c == '\\') {
-            CNNFI_TRY(take_escapes(lexer, piece, user, error));
-            continue;
+            take(lexer, c);
+            CNNFI_TRY(take_escape(lexer, gathered + n, &size, error));
+        } else {
+            size = plain_run(lexer, quote, GATHERED_BYTES - n);
+            memcpy(gathered + n, lexer->window + lexer->at, size);
+            lexer->at += size;
         }
-        size_t run = plain_run(lexer, quote);
-        CNNFI_TRY(piece(lexer->window + lexer->at, run, user, error));
-        lexer->at += run;
+        n += size;
+        if (n < GATHERED_BYTES) continue;
+        CNNFI_TRY(piece(gathered, n, user, error));
+        n = 0;
     }
     take(lexer, quote);
+    CNNFI_TRY(piece(gathered, n, user, error));
     return cnnfi_lexer_next(lexer, error);
 }
 

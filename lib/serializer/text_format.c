@@ -50,21 +50,20 @@ static cnnf_status put_indent(printer *p, size_t levels)
 
 /* ---- strings ---- */
 
-/* One byte as text_encoding.CEscape has it; returns its length. */
+static bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\'' && c != '\\';
+}
+
+/* A byte that is not plain, as text_encoding.CEscape has it; returns its length. */
 static size_t escape(char out[4], uint8_t c)
 {
-    static const char named[] = "\nn\rr\tt\"\"''\\\\";
-    for (size_t i = 0; i + 1 < sizeof named; i += 2)
-        if (c == (uint8_t)named[i]) {
-            out[0] = '\\';
-            out[1] = named[i + 1];
-            return 2;
-        }
-    if (c >= 0x20 && c < 0x7f) {
-        out[0] = (char)c;
-        return 1;
-    }
+    const char *name = c == '\n' ? "n" : c == '\r' ? "r" : c == '\t' ? "t" : NULL;
     out[0] = '\\';
+    if (name != NULL || c == '"' || c == '\'' || c == '\\') {
+        out[1] = name != NULL ? name[0] : (char)c;
+        return 2;
+    }
     out[1] = (char)('0' + (c >> 6));
     out[2] = (char)('0' + (c >> 3 & 7));
     out[3] = (char)('0' + (c & 7));
@@ -78,7 +77,10 @@ static cnnf_status put_escaped(const void *data, size_t size, void *user, cnnf_e
     const uint8_t *bytes = (const uint8_t *)data;
     size_t n = 0;
     for (size_t i = 0; i < size; i++) {
-        n += escape(text + n, bytes[i]);
+        if (is_plain(bytes[i]))
+            text[n++] = (char)bytes[i];
+        else
+            n += escape(text + n, bytes[i]);
         if (n < ESCAPE_PIECE) continue;
         CNNFI_TRY(cnnfi_sink_write(p->sink, text, n, error));
         n = 0;
