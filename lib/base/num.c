@@ -50,11 +50,12 @@ static double decimal_value(const decimal *d)
     return strtod(text, NULL);
 }
 
-/* 15 digits survive the way through a double, 17 always identify one: three tries find the shortest. */
+/* 15 digits survive the way through a double, 17 always identify one: three tries find the shortest. Subnormals have
+   fewer bits, and need more tries. */
 static decimal shortest(double value)
 {
     decimal d = {.count = 0};
-    for (int digits = 15; digits <= 17; digits++) {
+    for (int digits = fpclassify(value) == FP_SUBNORMAL ? 1 : 15; digits <= 17; digits++) {
         d = decimal_of(value, digits);
         if (decimal_value(&d) == fabs(value)) break;
     }

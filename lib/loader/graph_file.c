@@ -42,6 +42,18 @@ static cnnf_status reader_item(void *user, ProtobufCMessage *message, cnnfi_sour
     return cnnfi_graphdef_item(r->builder, message, payloads, error);
 }
 
+/* A cycle is refused here, where the file is known; *graph is given back then. */
+static cnnf_status check_order(cnnf_graph **graph, cnnf_error *error)
+{
+    int32_t *order = NULL;
+    cnnf_status status = cnnfi_toposort(&order, *graph, error);
+    cnnfi_free((*graph)->context, order);
+    if (status == CNNF_OK) return CNNF_OK;
+    cnnf_graph_unref(*graph);
+    *graph = NULL;
+    return status;
+}
+
 /* `wanted`: the MetaGraphDef to take, -1 for a bare GraphDef. */
 static cnnf_status build(cnnf_graph **out, const cnnfi_graph_file *file, const cnnfi_message_type *type, int64_t wanted,
                          cnnf_error *error)
@@ -55,6 +67,7 @@ static cnnf_status build(cnnf_graph **out, const cnnfi_graph_file *file, const c
         return status;
     }
     status = cnnfi_builder_publish(out, r.builder, error);
+    if (status == CNNF_OK) status = check_order(out, error);
     if (status == CNNF_OK || status == CNNF_E_NOMEM) return status;
     cnnfi_error_set_where(error, cnnfi_source_name(file->source));
     return cnnfi_error_prefix(error, status, "%s", cnnfi_source_name(file->source));

@@ -12,6 +12,7 @@
 #include "loader/proto_guard.h"
 
 #define HEAD_BYTES ((size_t)8192)
+#define TEXT_LOOKED_AT ((size_t)64)
 
 /* ---- words ---- */
 
@@ -36,8 +37,8 @@ static const struct format_words {
     [CNNF_FORMAT_SAVER_DEF_TEXT] = {"a SaverDef in text format", "give it as the saver (--input_saver)"},
     [CNNF_FORMAT_HDF5] = {"an HDF5 file that is no Keras model", ""},
     [CNNF_FORMAT_ZIP] = {"a zip archive that is no .keras model", ""},
-    [CNNF_FORMAT_GIT_LFS] = {"a Git LFS pointer, not the file itself", "run 'git lfs pull'"},
-    [CNNF_FORMAT_HTML] = {"a web page, not the file itself", "download the raw file"},
+    [CNNF_FORMAT_GIT_LFS] = {"a Git LFS pointer", "run 'git lfs pull' to get the file itself"},
+    [CNNF_FORMAT_HTML] = {"a web page", "download the file itself"},
     [CNNF_FORMAT_EMPTY] = {"an empty file", ""},
     [CNNF_FORMAT_JSON] = {"a JSON file", "give it as the architecture of a weights-only file"},
 };
@@ -135,17 +136,13 @@ static int32_t table_kind(const sniffer *s)
 
 /* ---- text ---- */
 
+/* The beginning decides: what comes later may be damaged, and the parser says where. */
 static bool is_text(const sniffer *s)
 {
-    size_t size = s->n_head;
+    size_t size = s->n_head < TEXT_LOOKED_AT ? s->n_head : TEXT_LOOKED_AT;
     for (size_t i = 0; i < size; i++)
-        if (s->head[i] < 0x20 && strchr("\t\n\r\f\v", s->head[i]) == NULL) return false;
-    for (size_t i = 0; i < size; i++)
-        if (s->head[i] == 0) return false;
-    /* A character may be cut at the end of the head. */
-    for (size_t cut = 0; cut < 4 && cut <= size; cut++)
-        if (cnnfi_utf8_valid(s->head, size - cut)) return true;
-    return false;
+        if (s->head[i] == 0 || (s->head[i] < 0x20 && strchr("\t\n\r\f\v", s->head[i]) == NULL)) return false;
+    return true;
 }
 
 static char lower(uint8_t c)
@@ -234,8 +231,12 @@ static uint32_t misfits(cnnfi_guard *guard, const cnnfi_message_type *type, uint
     uint32_t found = 0;
     for (uint32_t i = 0; i < FIELDS_LOOKED_AT && at < end; i++) {
         cnnfi_guard_field field;
-        if (cnnfi_guard_next(guard, at, end, &field, NULL) != CNNF_OK)
-            return found + (i == 0 || type == &cnnfi__saver_def__descriptor ? MISFITS_OF_A_STRANGER : 0);
+        if (cnnfi_guard_next(guard, at, end, &field, NULL) != CNNF_OK) {
+            bool cut = field.wire == CNNFI_WIRE_BYTES && field.payload > 0 && type != &cnnfi__saver_def__descriptor;
+            if (!cut) return found + (i == 0 ? MISFITS_OF_A_STRANGER : 0);
+            if (i > 0) return found; /* enough was seen before */
+            field.end = end;
+        }
         const cnnfi_message_field *known = cnnfi_message_field_at(type, field.number);
         bool packed = known != NULL && field.wire == CNNFI_WIRE_BYTES && cnnfi_message_packable(known);
         if (known == NULL || (field.wire != cnnfi_message_wire_type(known) && !packed))
