@@ -329,6 +329,8 @@ static void make_layer(run *r, size_t index)
         add_input(r, index);
     else if (layer->inner && !layer->identity)
         build_inner(r->b, layer);
+    else if (layer->wrapped && layer->wrapped->inner && !layer->identity)
+        build_inner(r->b, layer->wrapped);
 }
 
 /* Calls of one layer, as far as their inputs are there; returns how many were made. */
@@ -516,6 +518,7 @@ static void forget_states(cnnfi_keras_container *container)
         layer->state = NULL;
         if (layer->inner) forget_states(layer->inner);
         if (layer->wrapped) layer->wrapped->state = NULL;
+        if (layer->wrapped && layer->wrapped->inner) forget_states(layer->wrapped->inner);
     }
 }
 

@@ -262,6 +262,15 @@ static void concatenate(cnnfi_kc *kc, const char *op)
     if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_concat(kc->b, "concat", kc->n_inputs, kc->inputs, axis));
 }
 
+static void add_n(cnnfi_kc *kc, const char *op)
+{
+    cnnfi_kt y;
+    if (!uniform(kc)) return;
+    cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, op, op, kc->n_inputs, kc->inputs);
+    cnnfi_node_set_int(kc->b->graph, node, "N", (int64_t)kc->n_inputs);
+    cnnfi_kc_return(kc, y);
+}
+
 static void expand_dims(cnnfi_kc *kc, const char *op)
 {
     (void)op;
@@ -519,6 +528,7 @@ static void pool(cnnfi_kc *kc, const char *op)
 static const function functions[] = {
     {"Absolute|Abs|math.abs|abs", unary, "Abs"},
     {"Add|math.add|__operators__.add|__operators__.radd", binary, "AddV2"},
+    {"math.add_n|add_n", add_n, "AddN"},
     {"Amax|Max|math.reduce_max|reduce_max", reduce, "Max"},
     {"Amin|Min|math.reduce_min|reduce_min", reduce, "Min"},
     {"AveragePool|nn.avg_pool2d|nn.avg_pool", pool, "AvgPool"},

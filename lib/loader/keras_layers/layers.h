@@ -43,6 +43,8 @@ extern const cnnfi_keras_family cnnfi_keras_reshaping;
 extern const cnnfi_keras_family cnnfi_keras_preprocessing;
 extern const cnnfi_keras_family cnnfi_keras_operations;
 extern const cnnfi_keras_family cnnfi_keras_functions;
+extern const cnnfi_keras_family cnnfi_keras_recurrent;
+extern const cnnfi_keras_family cnnfi_keras_wrappers;
 
 /* NULL when the class is unknown. */
 const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name);

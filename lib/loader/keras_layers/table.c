@@ -19,6 +19,8 @@ static const cnnfi_keras_family *const families[] = {
     &cnnfi_keras_preprocessing,
     &cnnfi_keras_operations,
     &cnnfi_keras_functions,
+    &cnnfi_keras_recurrent,
+    &cnnfi_keras_wrappers,
 };
 /* clang-format on */
 
