@@ -42,9 +42,10 @@ static cnnfi_kt plain(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt kernel, const cnnfi_kcon
 }
 
 /* tf.nn.convolution() or one of its kin in scope `name` */
-static cnnfi_kt convolution(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kernel, const cnnfi_kconv *c,
+static cnnfi_kt convolution(cnnfi_kc *kc, const char *name, cnnfi_kt x, cnnfi_kt kernel, const cnnfi_kconv *c,
                             bool first)
 {
+    cnnfi_kb *b = kc->b;
     const char *saved = cnnfi_kb_push(b, name);
     cnnfi_kt y;
     if (c->dilated) {
@@ -53,8 +54,8 @@ static cnnfi_kt convolution(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt 
             space.kernel[i] = c->kernel[i];
             space.rate[i] = c->dilation[i];
         }
-        cnnfi_kt batched = cnnfi_keras_space_to_batch(b, &space, x);
-        y = cnnfi_keras_batch_to_space(b, &space, plain(b, batched, kernel, c, false, first), x);
+        cnnfi_kt batched = cnnfi_keras_space_to_batch(kc, &space, x);
+        y = cnnfi_keras_batch_to_space(kc, &space, plain(b, batched, kernel, c, false, first), x);
     } else {
         y = plain(b, x, kernel, c, c->same, first);
     }
@@ -68,7 +69,7 @@ static void conv_multi(cnnfi_kc *kc)
     cnnfi_kconv c = cnnfi_keras_conv_read(kc, rank_of(kc));
     cnnfi_kt x = cnnfi_keras_causal_pad(b, kc->inputs[0], &c);
     if (c.first) x = cnnfi_keras_to_last(b, x);
-    cnnfi_kt y = convolution(b, "convolution", x, cnnfi_kc_variable(kc, 0), &c, false);
+    cnnfi_kt y = convolution(kc, "convolution", x, cnnfi_kc_variable(kc, 0), &c, false);
     if (c.first) y = cnnfi_keras_to_first(b, y);
     y = cnnfi_keras_bias_multi(kc, y, 1, c.first);
     cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", y));
@@ -80,7 +81,7 @@ static void conv_tf(cnnfi_kc *kc)
     cnnfi_kb *b = kc->b;
     cnnfi_kconv c = cnnfi_keras_conv_read(kc, rank_of(kc));
     cnnfi_kt x = cnnfi_keras_causal_pad(b, kc->inputs[0], &c);
-    cnnfi_kt y = convolution(b, names[c.n - 1], x, cnnfi_kc_variable(kc, 0), &c, c.first);
+    cnnfi_kt y = convolution(kc, names[c.n - 1], x, cnnfi_kc_variable(kc, 0), &c, c.first);
     y = cnnfi_keras_bias_tf(kc, y, 1, c.first);
     cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", y));
 }

@@ -85,36 +85,40 @@ static cnnfi_kt native(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kerne
 }
 
 /* The depthwise op, dilated by moving space into the batch, in the current scope. */
-static cnnfi_kt depthwise_op(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kernel, const window *w)
+static cnnfi_kt depthwise_op(cnnfi_kc *kc, const char *name, cnnfi_kt x, cnnfi_kt kernel, const window *w)
 {
+    cnnfi_kb *b = kc->b;
     if (!w->dilated) return native(b, name, x, kernel, w, w->same);
+    cnnfi_kb_reserve(b, "Shape"); /* the kernel's, which folds away */
     cnnfi_kspace space = {.n = 2, .at = w->first ? 2 : 1, .same = w->same};
     for (int32_t i = 0; i < 2; i++) {
         space.kernel[i] = w->kernel[i];
         space.rate[i] = w->dilation[i];
     }
-    cnnfi_kt batched = cnnfi_keras_space_to_batch(b, &space, x);
-    return cnnfi_keras_batch_to_space(b, &space, native(b, name, batched, kernel, w, false), x);
+    cnnfi_kt batched = cnnfi_keras_space_to_batch(kc, &space, x);
+    return cnnfi_keras_batch_to_space(kc, &space, native(b, name, batched, kernel, w, false), x);
 }
 
 /* tf.nn.depthwise_conv2d() */
-static cnnfi_kt depthwise_conv(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt kernel, const window *w)
+static cnnfi_kt depthwise_conv(cnnfi_kc *kc, cnnfi_kt x, cnnfi_kt kernel, const window *w)
 {
+    cnnfi_kb *b = kc->b;
     const char *saved = cnnfi_kb_push(b, "depthwise");
     kernel = cnnfi_kb_read(b, kernel);
-    cnnfi_kt y = depthwise_op(b, "", x, kernel, w);
+    cnnfi_kt y = depthwise_op(kc, "", x, kernel, w);
     cnnfi_kb_pop(b, saved);
     return y;
 }
 
 /* tf.nn.separable_conv2d() */
-static cnnfi_kt separable_conv(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt depthwise, cnnfi_kt pointwise, const window *w)
+static cnnfi_kt separable_conv(cnnfi_kc *kc, cnnfi_kt x, cnnfi_kt depthwise, cnnfi_kt pointwise, const window *w)
 {
     static const int64_t ones[2] = {1, 1};
+    cnnfi_kb *b = kc->b;
     const char *saved = cnnfi_kb_push(b, "separable_conv2d");
     depthwise = cnnfi_kb_read(b, depthwise);
     pointwise = cnnfi_kb_read(b, pointwise);
-    cnnfi_kt y = depthwise_op(b, "depthwise", x, depthwise, w);
+    cnnfi_kt y = depthwise_op(kc, "depthwise", x, depthwise, w);
     y = cnnfi_keras_conv_op(b, "", y, pointwise, 2, ones, false, w->first);
     cnnfi_kb_pop(b, saved);
     return y;
@@ -128,7 +132,7 @@ static void depthwise_2d(cnnfi_kc *kc)
     window w = window_of(&c);
     w.first = false;
     cnnfi_kt x = c.first ? cnnfi_keras_to_last(b, kc->inputs[0]) : kc->inputs[0];
-    cnnfi_kt y = depthwise_conv(b, x, cnnfi_kc_variable(kc, 0), &w);
+    cnnfi_kt y = depthwise_conv(kc, x, cnnfi_kc_variable(kc, 0), &w);
     if (c.first) y = cnnfi_keras_to_first(b, y);
     y = b->tf ? cnnfi_keras_bias_tf(kc, y, 1, c.first) : cnnfi_keras_bias_multi(kc, y, 1, c.first);
     cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", y));
@@ -142,7 +146,7 @@ static void depthwise_1d(cnnfi_kc *kc)
     int32_t axis = c.first ? 2 : 1;
     cnnfi_kt x = cnnfi_kb_expand_dims(b, "ExpandDims", cnnfi_keras_causal_pad(b, kc->inputs[0], &c), axis);
     cnnfi_kt kernel = cnnfi_kb_expand_dims(b, "ExpandDims", cnnfi_kc_variable(kc, 0), 0);
-    cnnfi_kt y = cnnfi_keras_bias_tf(kc, depthwise_conv(b, x, kernel, &w), 1, c.first);
+    cnnfi_kt y = cnnfi_keras_bias_tf(kc, depthwise_conv(kc, x, kernel, &w), 1, c.first);
     y = cnnfi_kb_squeeze(b, "Squeeze", y, axis);
     cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", y));
 }
@@ -155,7 +159,7 @@ static void separable_2d(cnnfi_kc *kc)
     bool turn = c.first && !b->tf;
     if (turn) w.first = false;
     cnnfi_kt x = turn ? cnnfi_keras_to_last(b, kc->inputs[0]) : kc->inputs[0];
-    cnnfi_kt y = separable_conv(b, x, cnnfi_kc_variable(kc, 0), cnnfi_kc_variable(kc, 1), &w);
+    cnnfi_kt y = separable_conv(kc, x, cnnfi_kc_variable(kc, 0), cnnfi_kc_variable(kc, 1), &w);
     if (turn) y = cnnfi_keras_to_first(b, y);
     y = b->tf ? cnnfi_keras_bias_tf(kc, y, 2, c.first) : cnnfi_keras_bias_multi(kc, y, 2, c.first);
     cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", y));
@@ -174,7 +178,7 @@ static void separable_1d(cnnfi_kc *kc)
     x = cnnfi_kb_expand_dims(b, "ExpandDims", x, axis);
     cnnfi_kt depthwise = cnnfi_kb_expand_dims(b, "ExpandDims", cnnfi_kc_variable(kc, 0), 0);
     cnnfi_kt pointwise = cnnfi_kb_expand_dims(b, "ExpandDims", cnnfi_kc_variable(kc, 1), 0);
-    cnnfi_kt y = separable_conv(b, x, depthwise, pointwise, &w);
+    cnnfi_kt y = separable_conv(kc, x, depthwise, pointwise, &w);
     if (b->tf) y = cnnfi_keras_bias_tf(kc, y, 2, c.first);
     y = cnnfi_kb_squeeze(b, "Squeeze", y, axis);
     if (turn) y = cnnfi_keras_to_first(b, y);

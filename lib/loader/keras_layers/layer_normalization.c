@@ -30,7 +30,8 @@ static void layer_norm_build(cnnfi_kc *kc)
 {
     axes a = read_axes(kc);
     int64_t dims[CNNFI_KERAS_MAX_RANK];
-    for (int32_t i = 0; i < a.count; i++) dims[i] = kc->inputs[0].dims[a.at[i]];
+    for (int32_t i = 0; i < a.count; i++)
+        dims[i] = kc->inputs[0].dims[a.at[i]];
     if (!cnnfi_kb_ok(kc->b)) return;
     if (cnnfi_kc_bool(kc, "scale", true)) (void)cnnfi_kc_weight(kc, "gamma", a.count, dims, CNNFI_KINIT_ONES, true);
     if (cnnfi_kc_bool(kc, "center", true)) (void)cnnfi_kc_weight(kc, "beta", a.count, dims, CNNFI_KINIT_ZEROS, true);
@@ -52,7 +53,8 @@ static cnnfi_kt broadcast(cnnfi_kb *b, cnnfi_kt parameter, const cnnfi_kt *x, co
 {
     int64_t dims[CNNFI_KERAS_MAX_RANK] = {1, 1, 1, 1, 1, 1, 1, 1};
     if (a->count == 1 && a->at[0] == x->rank - 1) return parameter;
-    for (int32_t i = 0; i < a->count; i++) dims[a->at[i]] = x->dims[a->at[i]];
+    for (int32_t i = 0; i < a->count; i++)
+        dims[a->at[i]] = x->dims[a->at[i]];
     return cnnfi_kb_reshape(b, "Reshape", parameter, x->rank, dims);
 }
 
@@ -86,7 +88,8 @@ static cnnfi_kt fused_layer_norm(cnnfi_kb *b, const cnnfi_knorm *n, const axes *
     cnnfi_kt shape = cnnfi_kb_shape_of(b, "Shape", n->x);
     cnnfi_kt before = cnnfi_kb_product(b, cnnfi_kb_slice(b, "strided_slice", shape, 0, a->at[0], true, false, false));
     cnnfi_kt inside = cnnfi_kb_product(b, cnnfi_kb_slice(b, "strided_slice", shape, a->at[0], 0, false, true, false));
-    const cnnfi_kdim items[4] = {cnnfi_kdim_of(1), cnnfi_kdim_tensor(before), cnnfi_kdim_tensor(inside), cnnfi_kdim_of(1)};
+    const cnnfi_kdim items[4] = {cnnfi_kdim_of(1), cnnfi_kdim_tensor(before), cnnfi_kdim_tensor(inside),
+                                 cnnfi_kdim_of(1)};
     cnnfi_kt x = cnnfi_kb_reshape_to(b, "Reshape", n->x, 4, items, (const int64_t[]){1, -1, -1, 1}), y;
     cnnfi_kt ones = vector_of(b, "ones", before, 1), zeros = vector_of(b, "zeros", before, 0);
     cnnfi_kt inputs[5] = {x, ones, zeros, cnnfi_kb_floats(b, "Const", 0, NULL), cnnfi_kb_floats(b, "Const", 0, NULL)};
@@ -255,8 +258,8 @@ static void unit_norm(cnnfi_kc *kc)
 static const cnnfi_keras_row rows[] = {
     {"GroupNormalization", "groups axis epsilon center scale", "gamma beta", VERIFIED, 2, 7, 1, 1, group_norm_build,
      group_norm, NULL},
-    {"LayerNormalization", "axis epsilon center scale", "gamma beta", VERIFIED, 2, 8, 1, 1, layer_norm_build, layer_norm,
-     NULL},
+    {"LayerNormalization", "axis epsilon center scale", "gamma beta", VERIFIED, 2, 8, 1, 1, layer_norm_build,
+     layer_norm, NULL},
     {"UnitNormalization", "axis", "", VERIFIED, 1, 8, 1, 1, NULL, unit_norm, NULL},
 };
 

@@ -62,7 +62,7 @@ typedef struct cnnfi_knorm {
 } cnnfi_knorm;
 cnnfi_kt cnnfi_kb_batchnorm(cnnfi_kb *b, const cnnfi_knorm *n); /* tf.nn.batch_normalization() */
 cnnfi_kt cnnfi_kb_product(cnnfi_kb *b, cnnfi_kt dims);          /* reduce_prod() of a vector */
-bool cnnfi_keras_same_padding(cnnfi_kc *kc); /* "same" or "valid"; else fails */
+bool cnnfi_keras_same_padding(cnnfi_kc *kc);                    /* "same" or "valid"; else fails */
 /* "NHWC" and kin for n spatial dimensions. */
 const char *cnnfi_keras_tf_format(int32_t n, bool channels_first);
 /* Length of a window's output over one dimension; -1 stays unknown. */
@@ -94,10 +94,13 @@ typedef struct cnnfi_kspace {
     int32_t n, at; /* the first of them */
     bool same;
     int64_t kernel[3], rate[3];
+    bool dynamic;             /* the size is not known: */
+    cnnfi_kt paddings, crops; /* computed in the graph */
 } cnnfi_kspace;
-cnnfi_kt cnnfi_keras_space_to_batch(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt x);
+cnnfi_kt cnnfi_keras_space_to_batch(cnnfi_kc *kc, cnnfi_kspace *s, cnnfi_kt x);
 /* y: what the op made of the batched x; x: before batching. */
-cnnfi_kt cnnfi_keras_batch_to_space(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt y, cnnfi_kt x);
+cnnfi_kt cnnfi_keras_batch_to_space(cnnfi_kc *kc, const cnnfi_kspace *s, cnnfi_kt y, cnnfi_kt x);
+void cnnfi_keras_space_dynamic(cnnfi_kb *b, cnnfi_kspace *s, cnnfi_kt x); /* paddings and crops as nodes */
 /* K.bias_add(): the bias along the last axis, or along axis 1 for channels_first. */
 cnnfi_kt cnnfi_kb_keras_bias(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt bias, bool channels_first);
 
@@ -106,8 +109,8 @@ cnnfi_kt cnnfi_kb_l2_normalize(cnnfi_kb *b, cnnfi_kt x, int32_t axis, double eps
 /* tf.matmul() of two tensors of the same rank > 2 ("MatMul"). */
 cnnfi_kt cnnfi_kb_batch_matmul(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt y, bool adj_x, bool adj_y);
 
-/* A number or nested lists of numbers as tf.constant() takes them: int32 or bool when all are, else float32; `dtype` 0 or
-   what to make of them instead. Fails when the value is something else. */
+/* A number or nested lists of numbers as tf.constant() takes them: int32 or bool when all are, else float32; `dtype` 0
+   or what to make of them instead. Fails when the value is something else. */
 cnnfi_kt cnnfi_kc_constant(cnnfi_kc *kc, const char *name, const cnnfi_json *value, cnnf_dtype dtype);
 /* The same as integers in row order, for what shapes are computed from: how many; -1 when it is no such thing. */
 int32_t cnnfi_json_integers(const cnnfi_json *value, int64_t *out, int32_t capacity);

@@ -24,38 +24,57 @@ static pads pads_of(const cnnfi_kspace *s, const cnnfi_kt *x)
     return p;
 }
 
-static cnnfi_kt rearrange(cnnfi_kb *b, const pads *p, const char *op, const char *pad_name, const char *pad_type,
-                          cnnfi_kt x, const int32_t (*amounts)[2])
+static bool size_known(const cnnfi_kspace *s, const cnnfi_kt *x)
 {
+    for (int32_t i = 0; i < s->n; i++) {
+        if (x->dims[s->at + i] < 0) return false;
+    }
+    return true;
+}
+
+/* One of the two ops; `amounts` a constant where the size is known, else the tensor that computes it. */
+static cnnfi_kt rearrange(cnnfi_kb *b, const pads *p, const char *op, cnnfi_kt x, const int32_t (*amounts)[2],
+                          const cnnfi_kt *computed)
+{
+    bool in = op[0] == 'S';
     const char *saved = cnnfi_kb_push(b, op);
-    cnnfi_kt shape = cnnfi_kb_ints(b, "block_shape", (size_t)p->n, p->rate), y;
-    cnnfi_kt inputs[3] = {x, shape, cnnfi_kb_pairs(b, pad_name, (size_t)p->n, amounts)};
+    cnnfi_kt y, inputs[3] = {x, cnnfi_kb_ints(b, "block_shape", (size_t)p->n, p->rate)};
+    inputs[2] = computed ? *computed : cnnfi_kb_pairs(b, in ? "paddings" : "crops", (size_t)p->n, amounts);
     cnnf_node *node = cnnfi_kb_node_t(b, &y, op, "", 3, inputs);
     cnnfi_node_set_type(b->graph, node, "Tblock_shape", CNNF_INT32);
-    cnnfi_node_set_type(b->graph, node, pad_type, CNNF_INT32);
+    cnnfi_node_set_type(b->graph, node, in ? "Tpaddings" : "Tcrops", CNNF_INT32);
     cnnfi_kb_pop(b, saved);
     return y;
 }
 
-cnnfi_kt cnnfi_keras_space_to_batch(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt x)
+cnnfi_kt cnnfi_keras_space_to_batch(cnnfi_kc *kc, cnnfi_kspace *s, cnnfi_kt x)
 {
+    cnnfi_kb *b = kc->b;
+    int32_t skip = s->at - 1;
     pads p = pads_of(s, &x);
-    cnnfi_kt y = rearrange(b, &p, "SpaceToBatchND", "paddings", "Tpaddings", x, (const int32_t(*)[2])p.paddings);
+    s->dynamic = !size_known(s, &x);
+    if (s->dynamic && skip > 0) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "dilation with channels first needs an input of known size");
+    }
+    if (s->dynamic) cnnfi_keras_space_dynamic(b, s, x);
+    cnnfi_kt y =
+        rearrange(b, &p, "SpaceToBatchND", x, (const int32_t(*)[2])p.paddings, s->dynamic ? &s->paddings : NULL);
     for (int32_t i = 0; i < s->n; i++) {
-        if (x.dims[s->at + i] >= 0)
-            y.dims[s->at + i] =
-                (x.dims[s->at + i] + p.paddings[s->at - 1 + i][0] + p.paddings[s->at - 1 + i][1]) / s->rate[i];
+        int64_t padded = x.dims[s->at + i] + p.paddings[skip + i][0] + p.paddings[skip + i][1];
+        y.dims[s->at + i] = x.dims[s->at + i] < 0 ? -1 : padded / s->rate[i];
     }
     y.dims[0] = -1;
     return y;
 }
 
-cnnfi_kt cnnfi_keras_batch_to_space(cnnfi_kb *b, const cnnfi_kspace *s, cnnfi_kt y, cnnfi_kt x)
+cnnfi_kt cnnfi_keras_batch_to_space(cnnfi_kc *kc, const cnnfi_kspace *s, cnnfi_kt y, cnnfi_kt x)
 {
+    int32_t skip = s->at - 1;
     pads p = pads_of(s, &x);
-    cnnfi_kt out = rearrange(b, &p, "BatchToSpaceND", "crops", "Tcrops", y, (const int32_t(*)[2])p.crops);
+    cnnfi_kt out =
+        rearrange(kc->b, &p, "BatchToSpaceND", y, (const int32_t(*)[2])p.crops, s->dynamic ? &s->crops : NULL);
     for (int32_t i = 0; i < s->n; i++) {
-        if (y.dims[s->at + i] >= 0) out.dims[s->at + i] = y.dims[s->at + i] * s->rate[i] - p.crops[s->at - 1 + i][1];
+        if (y.dims[s->at + i] >= 0) out.dims[s->at + i] = y.dims[s->at + i] * s->rate[i] - p.crops[skip + i][1];
     }
     out.dims[0] = x.dims[0];
     return out;
