@@ -115,7 +115,7 @@ static void suspect(cnnfi_edit *edit, const cnnf_node *node)
     edit->suspects[edit->n_suspects++] = node->index;
 }
 
-static void sweep(cnnfi_edit *edit)
+void cnnfi_edit_sweep(cnnfi_edit *edit)
 {
     while (edit->n_suspects && !edit->b->status) {
         cnnf_node *node = edit->b->graph->nodes[edit->suspects[--edit->n_suspects]];
@@ -128,7 +128,7 @@ cnnf_status cnnfi_edit_end(cnnfi_edit *edit, cnnfi_pass_run *run, const cnnf_gra
 {
     cnnf_status status;
     *out = NULL;
-    sweep(edit);
+    cnnfi_edit_sweep(edit);
     if (edit->changes && !edit->b->status) {
         cnnfi_builder *spare = NULL; /* publishing takes the builder; freeing the edit wants one */
         status = cnnfi_builder_new(&spare, in->context, run->error);

@@ -69,6 +69,8 @@ void cnnfi_edit_bypass(cnnfi_edit *edit, cnnf_node *node, const char *input);
 /* Makes the node another op: inputs and attributes dropped, name and device stay. */
 void cnnfi_edit_reset(cnnfi_edit *edit, cnnf_node *node, const char *op);
 void cnnfi_edit_remove(cnnfi_edit *edit, cnnf_node *node);
+/* Removes nodes that lost their last user (not Placeholders), and theirs; ending the edit does it too. */
+void cnnfi_edit_sweep(cnnfi_edit *edit);
 /* A Const (new, unique name from `base`); returns its name. */
 const char *cnnfi_edit_const(cnnfi_edit *edit, const char *base, const cnnf_tensor *value);
 /* `name` of the node, or `name:port`. */

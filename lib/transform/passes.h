@@ -81,8 +81,10 @@ struct cnnfi_pass {
     X(prune)                                                                                                           \
     X(remove_control_dependencies)                                                                                     \
     X(remove_device)                                                                                                   \
+    X(remove_dropout)                                                                                                  \
     X(remove_identity)                                                                                                 \
     X(remove_nodes)                                                                                                    \
+    X(scale_dropout_weights)                                                                                           \
     X(set_device)                                                                                                      \
     X(set_learning_phase)                                                                                              \
     X(sort_by_execution_order)                                                                                         \
