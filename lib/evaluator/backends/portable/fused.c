@@ -175,6 +175,7 @@ static bool pack_post(cnnf_context *context, fused_conv *f, const cnnfi_fusion *
     const float *const from[3] = {n->has_bias ? n->bias : NULL, n->has_scale ? n->scale : NULL, n->has_scale ? n->shift : NULL};
     const float **const to[3] = {&post->bias, &post->scale, &post->shift};
     if (!alloc_floats(context, &f->extra, 1, 3 * stride + f->w.in_channels)) return false;
+    post->bias = f->extra;
     for (int i = 0; i < 3; i++) {
         if (!from[i]) continue;
         memcpy(f->extra + i * stride, from[i], (size_t)columns * sizeof(float));
@@ -215,6 +216,8 @@ static void cut_units(fused_conv *f, int32_t threads)
 {
     f->rows_per_unit = f->gemm.pool ? UNIT_ROWS / 4 : UNIT_ROWS;
     f->panels_per_unit = f->panel_count;
+    int64_t even = (f->rows + (f->rows + f->rows_per_unit - 1) / f->rows_per_unit - 1) / ((f->rows + f->rows_per_unit - 1) / f->rows_per_unit);
+    f->rows_per_unit = cnnfi_min_i64(f->rows_per_unit, (even + 11) / 12 * 12);
     int64_t wanted = threads > 1 ? 4 * (int64_t)threads : 1, row_units = (f->rows + f->rows_per_unit - 1) / f->rows_per_unit;
     if (row_units >= wanted) return;
     int64_t groups = cnnfi_min_i64(f->panel_count, (wanted + row_units - 1) / row_units);

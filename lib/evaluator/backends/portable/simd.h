@@ -13,7 +13,7 @@
 
 /* What follows a sum, in this order; pointers are padded to whole panels of zeros. */
 typedef struct cnnfi_post {
-    const float *bias; /* NULL: none, as below */
+    const float *bias; /* zeros when there is none */
     bool clamp_first;
     float low_first, high_first;
     const float *scale, *shift; /* both or none */

@@ -5,7 +5,7 @@
 /* Any window at any place: taps outside the image are left out. */
 static vec any_pixel(const cnnfi_depthwise *d, const float *image, int64_t row, int64_t column, int64_t c, int64_t n)
 {
-    vec sum = {0};
+    vec sum = load(d->post.bias + c);
     for (int64_t i = 0; i < d->filter_y; i++) {
         int64_t y = row * d->stride_y - d->before_y + i * d->dilation_y;
         if (y < 0 || y >= d->height) continue;
@@ -25,30 +25,54 @@ typedef struct row_job {
     int64_t row;
 } row_job;
 
-ALWAYS void put(const cnnfi_depthwise *d, const row_job *j, int64_t column, vec sum, int64_t c, int64_t n)
+ALWAYS void put(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t column, vec sum, int64_t c, int64_t n)
 {
     const int64_t at = column * d->channels + c;
-    store_n(j->y + at, finish(&d->post, sum, c, j->residual ? j->residual + at : NULL, n), n);
+    store_n(j->y + at, finish(post, sum, c, j->residual ? j->residual + at : NULL, n), n);
 }
 
-/* Columns [first, last) of a 3x3 window wholly inside, the nine weights in registers. The order of the sum is any_pixel's. */
-ALWAYS void inner_3x3(const cnnfi_depthwise *d, const row_job *j, int64_t first, int64_t last, int64_t c, int64_t n)
+/* `count` outputs side by side of a 3x3 window wholly inside: weights and inputs are loaded once for all of them.
+   The order of each sum is any_pixel's. */
+ALWAYS void block_3x3(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, const float *x, int64_t column,
+                      const int count, const int stride, int64_t c, int64_t n)
 {
-    const int64_t line = d->width * d->channels;
-    const float *x = j->image + ((j->row * d->stride_y - d->before_y) * d->width - d->before_x) * d->channels + c;
-    vec f[9];
+    const int64_t line = d->width * d->channels, step = d->channels;
+    const vec start = load(post->bias + c);
+    vec sums[4];
+#pragma GCC unroll 4
+    for (int o = 0; o < count; o++) sums[o] = start;
+#pragma GCC unroll 3
+    for (int i = 0; i < 3; i++) {
+        vec in[9], f[3];
 #pragma GCC unroll 9
-    for (int t = 0; t < 9; t++) f[t] = load(d->filter + t * d->channels + c);
-    for (int64_t column = first; column < last; column++) {
-        const float *p = x + column * d->stride_x * d->channels;
-        vec sum = {0};
+        for (int k = 0; k < (count - 1) * stride + 3; k++) in[k] = load_n(x + i * line + k * step + c, n);
 #pragma GCC unroll 3
-        for (int i = 0; i < 3; i++) {
+        for (int k = 0; k < 3; k++) f[k] = load(d->filter + (3 * i + k) * step + c);
+#pragma GCC unroll 4
+        for (int o = 0; o < count; o++) {
 #pragma GCC unroll 3
-            for (int k = 0; k < 3; k++) sum += load_n(p + i * line + k * d->channels, n) * f[3 * i + k];
+            for (int k = 0; k < 3; k++) sums[o] += in[o * stride + k] * f[k];
         }
-        put(d, j, column, sum, c, n);
     }
+#pragma GCC unroll 4
+    for (int o = 0; o < count; o++) put(d, post, j, column + o, sums[o], c, n);
+}
+
+ALWAYS void all_channels(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t column, const int count,
+                         const int stride)
+{
+    const float *x = j->image + ((j->row * d->stride_y - d->before_y) * d->width + column * d->stride_x - d->before_x) * d->channels;
+    int64_t c = 0;
+    for (; c + LANES <= d->channels; c += LANES) block_3x3(d, post, j, x, column, count, stride, c, LANES);
+    if (c < d->channels) block_3x3(d, post, j, x, column, count, stride, c, d->channels - c);
+}
+
+/* Columns [first, last), four at a time. */
+ALWAYS void inner_3x3(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t first, int64_t last, const int stride)
+{
+    int64_t column = first;
+    for (; column + 4 <= last; column += 4) all_channels(d, post, j, column, 4, stride);
+    for (; column < last; column++) all_channels(d, post, j, column, 1, stride);
 }
 
 /* Columns whose window needs no padding: [*first, *last). */
@@ -67,18 +91,27 @@ static bool inner_row(const cnnfi_depthwise *d, int64_t row)
     return y >= 0 && y + (d->filter_y - 1) * d->dilation_y < d->height;
 }
 
+static void outer_columns(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t first, int64_t last)
+{
+    for (int64_t k = first; k < last; k++) {
+        for (int64_t c = 0; c < d->channels; c += LANES) {
+            const int64_t n = d->channels - c;
+            put(d, post, j, k, any_pixel(d, j->image, j->row, k, c, n), c, n);
+        }
+    }
+}
+
 static void do_row(const cnnfi_depthwise *d, const row_job *j)
 {
-    bool fast = d->filter_y == 3 && d->filter_x == 3 && d->dilation_y == 1 && d->dilation_x == 1 && inner_row(d, j->row);
+    const cnnfi_post post = d->post;
+    bool fast = d->filter_y == 3 && d->filter_x == 3 && d->dilation_y == 1 && d->dilation_x == 1 && d->stride_x <= 2 &&
+                inner_row(d, j->row);
     int64_t first = 0, last = 0;
     if (fast) inner_columns(d, &first, &last);
-    for (int64_t c = 0; c < d->channels; c += LANES) {
-        const int64_t n = d->channels - c;
-        for (int64_t k = 0; k < first; k++) put(d, j, k, any_pixel(d, j->image, j->row, k, c, n), c, n);
-        if (n >= LANES) inner_3x3(d, j, first, last, c, LANES);
-        else inner_3x3(d, j, first, last, c, n);
-        for (int64_t k = last; k < d->out_width; k++) put(d, j, k, any_pixel(d, j->image, j->row, k, c, n), c, n);
-    }
+    outer_columns(d, &post, j, 0, first);
+    if (fast && d->stride_x == 1) inner_3x3(d, &post, j, first, last, 1);
+    else if (fast) inner_3x3(d, &post, j, first, last, 2);
+    outer_columns(d, &post, j, last, d->out_width);
 }
 
 void ISA(cnnfi_depthwise)(const cnnfi_depthwise *d, const float *x, float *y, int64_t begin, int64_t end);

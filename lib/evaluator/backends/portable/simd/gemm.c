@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
 #include "evaluator/backends/portable/simd/tile.h"
 
 /* Output pixels whose rows stay in the first-level caches while all panels pass by. */
@@ -12,15 +14,35 @@ typedef struct panel {
 
 typedef void (*tile_fn)(const cnnfi_gemm *g, const float *const *a, const panel *p, float *y, const float *residual);
 
+/* Only a clamp follows, as nearly always: no branch per vector. */
+ALWAYS bool is_simple(const cnnfi_post *post)
+{
+    return !post->scale && !post->residual && !post->clamp_last;
+}
+
+ALWAYS void store_simple(const int rows, const int width, const cnnfi_gemm *g, vec sums[MOST_ROWS][2], const panel *p, float *y)
+{
+    const float low = g->post.clamp_first ? g->post.low_first : -INFINITY;
+    const float high = g->post.clamp_first ? g->post.high_first : INFINITY;
+    const int64_t step = g->channels, columns = p->columns;
+#pragma GCC unroll 16
+    for (int m = 0; m < rows; m++) {
+#pragma GCC unroll 2
+        for (int v = 0; v < width; v++) store_n(y + m * step + v * LANES, clamp(sums[m][v], low, high), columns - v * LANES);
+    }
+}
+
 ALWAYS void store_plain(const int rows, const int width, const cnnfi_gemm *g, vec sums[MOST_ROWS][2], const panel *p,
                         float *y, const float *residual)
 {
+    const cnnfi_post post = g->post;
+    const int64_t step = g->channels, columns = p->columns, first = p->first;
 #pragma GCC unroll 16
     for (int m = 0; m < rows; m++) {
 #pragma GCC unroll 2
         for (int v = 0; v < width; v++) {
-            const int64_t at = m * g->channels + v * LANES, n = p->columns - v * LANES;
-            store_n(y + at, finish(&g->post, sums[m][v], p->first + v * LANES, residual ? residual + at : NULL, n), n);
+            const int64_t at = m * step + v * LANES, n = columns - v * LANES;
+            store_n(y + at, finish(&post, sums[m][v], first + v * LANES, residual ? residual + at : NULL, n), n);
         }
     }
 }
@@ -28,16 +50,16 @@ ALWAYS void store_plain(const int rows, const int width, const cnnfi_gemm *g, ve
 ALWAYS void store_pooled(const int rows, const int width, const cnnfi_gemm *g, vec sums[MOST_ROWS][2], const panel *p,
                          float *y)
 {
+    const cnnfi_post post = g->post;
+    const int64_t step = g->channels, columns = p->columns, first = p->first;
 #pragma GCC unroll 4
     for (int m = 0; m < rows / 4; m++) {
 #pragma GCC unroll 2
         for (int v = 0; v < width; v++) {
-            vec best = finish(&g->post, sums[4 * m][v], p->first + v * LANES, NULL, 0);
+            vec best = finish(&post, sums[4 * m][v], first + v * LANES, NULL, 0);
 #pragma GCC unroll 4
-            for (int i = 1; i < 4; i++) {
-                best = larger(best, finish(&g->post, sums[4 * m + i][v], p->first + v * LANES, NULL, 0));
-            }
-            store_n(y + m * g->channels + v * LANES, best, p->columns - v * LANES);
+            for (int i = 1; i < 4; i++) best = larger(best, finish(&post, sums[4 * m + i][v], first + v * LANES, NULL, 0));
+            store_n(y + m * step + v * LANES, best, columns - v * LANES);
         }
     }
 }
@@ -47,8 +69,9 @@ ALWAYS void store_pooled(const int rows, const int width, const cnnfi_gemm *g, v
                                       const float *residual)                                                           \
     {                                                                                                                  \
         vec sums[MOST_ROWS][2];                                                                                        \
-        tile_sums(rows, width, sums, a, g->runs, g->n_runs, g->run_length, p->b);                                      \
-        store_plain(rows, width, g, sums, p, y, residual);                                                             \
+        tile_sums(rows, width, sums, a, g->runs, g->n_runs, g->run_length, p->b, g->post.bias + p->first);                                      \
+        if (is_simple(&g->post)) store_simple(rows, width, g, sums, p, y);                                             \
+        else store_plain(rows, width, g, sums, p, y, residual);                                                        \
     }
 #define DEFINE_POOLED(rows, width)                                                                                     \
     static void pooled_##rows##_##width(const cnnfi_gemm *g, const float *const *a, const panel *p, float *y,          \
@@ -56,7 +79,7 @@ ALWAYS void store_pooled(const int rows, const int width, const cnnfi_gemm *g, v
     {                                                                                                                  \
         vec sums[MOST_ROWS][2];                                                                                        \
         (void)residual;                                                                                                \
-        tile_sums(rows, width, sums, a, g->runs, g->n_runs, g->run_length, p->b);                                      \
+        tile_sums(rows, width, sums, a, g->runs, g->n_runs, g->run_length, p->b, g->post.bias + p->first);                                      \
         store_pooled(rows, width, g, sums, p, y);                                                                      \
     }
 #define BOTH(define, rows) define(rows, 1) define(rows, 2)

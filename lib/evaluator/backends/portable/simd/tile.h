@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inner product: `rows` rows of A times a panel of 1 or 2 vectors, all sums in registers. */
+/* The inner product: `rows` rows of A times a panel of 1 or 2 vectors, all sums in registers; they begin with `start` or zero. */
 #ifndef CNNFI_SIMD_TILE_H
 #define CNNFI_SIMD_TILE_H
 
 #include "evaluator/backends/portable/simd/vec.h"
 
 ALWAYS void tile_sums(const int rows, const int width, vec sums[MOST_ROWS][2], const float *const *a, const int64_t *runs,
-                      int64_t n_runs, int64_t run_length, const float *b)
+                      int64_t n_runs, int64_t run_length, const float *b, const float *start)
 {
+    const vec first[2] = {start ? load(start) : (vec){0}, start && width > 1 ? load(start + LANES) : (vec){0}};
 #pragma GCC unroll 16
     for (int m = 0; m < rows; m++) {
 #pragma GCC unroll 2
-        for (int v = 0; v < width; v++) sums[m][v] = (vec){0};
+        for (int v = 0; v < width; v++) sums[m][v] = first[v];
     }
     for (int64_t r = 0; r < n_runs; r++) {
         const float *p[MOST_ROWS];

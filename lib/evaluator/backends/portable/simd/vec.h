@@ -112,10 +112,10 @@ ALWAYS vec clamp(vec v, float low, float high)
     return smaller(splat(high), larger(splat(low), v));
 }
 
-/* What follows the sums of channels [c, c + LANES), of which n exist; residual points to their place. */
+/* What follows the sums (begun with the bias) of channels [c, c + LANES), of which n exist; residual points to their place.
+   Callers hold the post in a local copy: through a pointer every store would make the compiler read it again. */
 ALWAYS vec finish(const cnnfi_post *post, vec v, int64_t c, const float *residual, int64_t n)
 {
-    if (post->bias) v += load(post->bias + c);
     if (post->clamp_first) v = clamp(v, post->low_first, post->high_first);
     if (post->scale) v = v * load(post->scale + c) + load(post->shift + c);
     if (residual) v += load_n(residual, n);

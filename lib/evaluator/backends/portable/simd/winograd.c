@@ -78,7 +78,7 @@ static void transform_input(const cnnfi_winograd *w, const float *const *pixels,
     {                                                                                                                  \
         vec sums[MOST_ROWS][2];                                                                                        \
         const int64_t run = 0;                                                                                         \
-        tile_sums(rows, width, sums, a, &run, 1, depth, b);                                                            \
+        tile_sums(rows, width, sums, a, &run, 1, depth, b, NULL);                                                         \
         for (int r = 0; r < rows; r++) {                                                                               \
             for (int v = 0; v < width; v++) store(m + r * stride + v * LANES, sums[r][v]);                             \
         }                                                                                                              \
@@ -125,11 +125,10 @@ static void multiply(const cnnfi_winograd *w, const float *v, int64_t v_stride, 
     }
 }
 
-/* The sixteen outputs of one tile for one vector of channels. */
-ALWAYS void output_tile(const cnnfi_winograd *w, const float *m, int64_t stride, vec out[4][4])
+/* The sixteen outputs of one tile for one vector of channels, with the bias. */
+ALWAYS void output_tile(const float *m, int64_t stride, vec bias, vec out[4][4])
 {
     vec line[4][6], column[4];
-    (void)w;
 #pragma GCC unroll 6
     for (int j = 0; j < 6; j++) {
         output_line(column, load(m + j * stride), load(m + (6 + j) * stride), load(m + (12 + j) * stride),
@@ -140,30 +139,34 @@ ALWAYS void output_tile(const cnnfi_winograd *w, const float *m, int64_t stride,
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         output_line(out[i], line[i][0], line[i][1], line[i][2], line[i][3], line[i][4], line[i][5]);
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; j++) out[i][j] += bias;
     }
 }
 
 static void store_plain(const cnnfi_winograd *w, const place *at, vec out[4][4], float *y, int64_t c)
 {
+    const cnnfi_post post = w->post;
     const int64_t n = w->out_channels - c;
     for (int64_t i = 0; i < 4 && at->row + i < w->out_height; i++) {
         for (int64_t j = 0; j < 4 && at->column + j < w->out_width; j++) {
             int64_t offset = ((at->image * w->out_height + at->row + i) * w->out_width + at->column + j) * w->out_channels + c;
-            const float *residual = w->post.residual ? w->post.residual + offset : NULL;
-            store_n(y + offset, finish(&w->post, out[i][j], c, residual, n), n);
+            const float *residual = post.residual ? post.residual + offset : NULL;
+            store_n(y + offset, finish(&post, out[i][j], c, residual, n), n);
         }
     }
 }
 
 static void store_pooled(const cnnfi_winograd *w, const place *at, vec out[4][4], float *y, int64_t c)
 {
+    const cnnfi_post post = w->post;
     const int64_t height = w->out_height / 2, width = w->out_width / 2, n = w->out_channels - c;
     for (int64_t i = 0; i < 2 && at->row / 2 + i < height; i++) {
         for (int64_t j = 0; j < 2 && at->column / 2 + j < width; j++) {
-            vec best = finish(&w->post, out[2 * i][2 * j], c, NULL, 0);
-            best = larger(best, finish(&w->post, out[2 * i][2 * j + 1], c, NULL, 0));
-            best = larger(best, finish(&w->post, out[2 * i + 1][2 * j], c, NULL, 0));
-            best = larger(best, finish(&w->post, out[2 * i + 1][2 * j + 1], c, NULL, 0));
+            vec best = finish(&post, out[2 * i][2 * j], c, NULL, 0);
+            best = larger(best, finish(&post, out[2 * i][2 * j + 1], c, NULL, 0));
+            best = larger(best, finish(&post, out[2 * i + 1][2 * j], c, NULL, 0));
+            best = larger(best, finish(&post, out[2 * i + 1][2 * j + 1], c, NULL, 0));
             int64_t pixel = (at->image * height + at->row / 2 + i) * width + at->column / 2 + j;
             store_n(y + pixel * w->out_channels + c, best, n);
         }
@@ -174,7 +177,7 @@ static void transform_output(const cnnfi_winograd *w, const place *at, const flo
 {
     for (int64_t c = 0; c < w->out_channels; c += LANES) {
         vec out[4][4];
-        output_tile(w, m + c, stride, out);
+        output_tile(m + c, stride, load(w->post.bias + c), out);
         if (w->pool) store_pooled(w, at, out, y, c);
         else store_plain(w, at, out, y, c);
     }
