@@ -64,7 +64,8 @@ static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cn
 /* What follows freezing, in order: folding, the caller's passes, the next tool's demands, the target's vocabulary. */
 static void pass_list(char *out, size_t size, const arguments *a)
 {
-    snprintf(out, size, "%s %s", a->fold ? "fold_batch_norms" : "", a->transforms ? a->transforms : "");
+    snprintf(out, size, "%s %s %s", a->inline_functions ? "prune" : "", a->fold ? "fold_batch_norms" : "",
+             a->transforms ? a->transforms : "");
     if (strspn(out, " ") == strlen(out)) out[0] = '\0';
 }
 

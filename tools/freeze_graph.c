@@ -47,6 +47,7 @@ static cnnf_status freeze_options(cnnf_freeze_options **out, const session *s, c
     if (!status) status = cli_each(a->deny, add_deny, *out);
     if (!status) status = cli_each(a->initializer_nodes, add_initializer, *out);
     if (!status) status = cnnf_freeze_options_set_clear_devices(*out, a->clear_devices);
+    if (!status) status = cnnf_freeze_options_set_default_attrs(*out, 1);
     return status;
 }
 

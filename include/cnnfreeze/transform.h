@@ -70,6 +70,11 @@ CNNF_API cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, cons
 CNNF_API cnnf_status cnnf_freeze_options_add_initializer(cnnf_freeze_options *options, const char *node);
 /** Whether `device` is cleared on the main graph's nodes; default 1. @since 0.1 */
 CNNF_API cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, int32_t clear);
+/**
+ * Whether nodes get the attributes they lack, at TensorFlow 2.15's defaults, as its freeze_graph does by
+ * importing the graph; graphs written for 1.15 or older never do. Default 0. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *options, int32_t add);
 
 /**
  * Freezes: keeps what the outputs need, turns every bound variable into a Const, byte for byte as

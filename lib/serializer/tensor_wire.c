@@ -24,10 +24,10 @@ static const struct dtype_rule {
     {CNNF_COMPLEX64, 9, FIXED, 4, false}, {CNNF_INT64, 10, SIGNED, 8, true},    {CNNF_BOOL, 11, VARINT, 1, false},
     {CNNF_QINT8, 7, SIGNED, 1, true},     {CNNF_QUINT8, 7, VARINT, 1, true},    {CNNF_QINT32, 7, SIGNED, 4, true},
     {CNNF_BFLOAT16, 13, VARINT, 2, true}, {CNNF_QINT16, 7, SIGNED, 2, true},    {CNNF_QUINT16, 7, VARINT, 2, true},
-    {CNNF_UINT16, 7, VARINT, 2, true},    {CNNF_COMPLEX128, 12, FIXED, 8, false}, {CNNF_HALF, 13, VARINT, 2, true},
+    {CNNF_UINT16, 7, VARINT, 2, false},   {CNNF_COMPLEX128, 12, FIXED, 8, false}, {CNNF_HALF, 13, VARINT, 2, true},
     {CNNF_UINT32, 16, VARINT, 4, true},   {CNNF_UINT64, 17, VARINT, 8, true},
     {CNNF_FLOAT8_E5M2, FLOAT8_VAL, BYTES, 1, true}, {CNNF_FLOAT8_E4M3FN, FLOAT8_VAL, BYTES, 1, true},
-    {CNNF_INT4, 7, SIGNED, 1, true},      {CNNF_UINT4, 7, VARINT, 1, true},
+    {CNNF_INT4, 7, SIGNED, 1, false},     {CNNF_UINT4, 7, VARINT, 1, false},
 };
 
 static const struct dtype_rule *rule_of(cnnf_dtype dtype)

@@ -12,6 +12,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "graph/op_table.h"
 #include "transform/freeze/convert.h"
 #include "transform/freeze/freeze_options.h"
 #include "transform/freeze/initializers.h"
@@ -232,6 +233,31 @@ static cnnf_status fail_refused(const freezer *f, const cnnfi_conversion *c)
 
 /* ---- editing ---- */
 
+#define IMPORTING_RELEASE 215
+
+static void set_defaults(cnnfi_builder *b, cnnf_node *copy, const cnnfi_op *op)
+{
+    for (size_t i = 0; i < op->n_attrs; i++) {
+        const cnnfi_op_attr *attr = cnnfi_op_attr_at(op, i);
+        const cnnfi_bytes value = cnnfi_op_default(op, attr, IMPORTING_RELEASE);
+        const cnnfi_attr *own = cnnfi_node_attr(copy, attr->name);
+        if (value.data && (!own || own->kind == CNNF_ATTR_NONE)) cnnfi_wire_set(b, copy, attr->name, value);
+    }
+}
+
+/*
+ * TensorFlow's freeze_graph imports the graph, and importing fills in the attributes a newer release knows. A
+ * graph written for 1.15 or older stays as it is: it was made for consumers that refuse attributes they do not know.
+ */
+static void add_default_attrs(freezer *f)
+{
+    if (!f->options->default_attrs || f->graph->versions.producer <= cnnfi_release_producer(115)) return;
+    for (size_t i = 0; i < f->graph->n_nodes; i++) {
+        const cnnfi_op *op = f->keep[i] ? cnnfi_op_find(f->graph->nodes[i]->op) : NULL;
+        if (op) set_defaults(f->builder, cnnfi_builder_node(f->builder, i), op);
+    }
+}
+
 static cnnf_status convert_all(freezer *f)
 {
     cnnfi_conversion c;
@@ -304,6 +330,7 @@ static cnnf_status freeze(freezer *f, cnnf_graph **out)
     CNNFI_TRY(check_size(f));
     if (f->converted == 0) log_nothing_to_do(f);
     CNNFI_TRY(cnnfi_builder_from(&f->builder, f->graph, f->error));
+    add_default_attrs(f);
     CNNFI_TRY(convert_all(f));
     extract(f);
     declare(f);

@@ -74,3 +74,10 @@ cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, 
     options->keep_devices = clear == 0;
     return CNNF_OK;
 }
+
+cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *options, int32_t add)
+{
+    if (!options) return CNNF_E_INVALID;
+    options->default_attrs = add != 0;
+    return CNNF_OK;
+}

@@ -16,7 +16,7 @@ typedef struct cnnfi_text_list {
 struct cnnf_freeze_options {
     cnnf_context *context; /* a reference */
     cnnfi_text_list outputs, allow, deny, initializers;
-    bool keep_devices;
+    bool keep_devices, default_attrs;
 };
 
 /* What NULL options mean; static. */

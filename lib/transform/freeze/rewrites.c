@@ -248,18 +248,26 @@ static cnnfi_function *body_copy(const cnnfi_conversion *c, const cnnf_node *loo
     return NULL;
 }
 
-/* A loop returns what it takes: the body's output and the loop's shape change with the argument. */
+static cnnfi_shape *shape_at(cnnf_node *copy, const char *key, size_t index)
+{
+    cnnfi_attr *attr = own_attr(copy, key);
+    const bool shapes = attr && attr->kind == CNNF_ATTR_LIST && attr->u.list.item_kind == CNNF_ATTR_SHAPE;
+    return shapes && index < attr->u.list.count ? &attr->u.list.u.shapes[index] : NULL;
+}
+
+/* A loop returns what it takes: the body's output and the loop's shape change with the argument. A scalar stands
+   in `_output_shapes` for a resource; TensorFlow leaves it, and then cannot load what it wrote. */
 static cnnf_status rewrite_while(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
 {
     CNNFI_TRY(rewrite_call(c, at, error));
     cnnf_node *copy = cnnfi_conversion_copy(c, at);
     const cnnf_tensor *value = at->variable->value;
     const size_t index = (size_t)at->input;
-    cnnfi_attr *shapes = own_attr(copy, "output_shapes");
-    if (!shapes) cnnfi_node_attr_slot(c->builder, copy, "output_shapes");
-    if (shapes && shapes->kind == CNNF_ATTR_LIST && shapes->u.list.item_kind == CNNF_ATTR_SHAPE &&
-        index < shapes->u.list.count)
-        shapes->u.list.u.shapes[index] = (cnnfi_shape){cnnf_tensor_rank(value), cnnfi_tensor_dims(value)};
+    const cnnfi_shape shape = {cnnf_tensor_rank(value), cnnfi_tensor_dims(value)};
+    if (!own_attr(copy, "output_shapes")) cnnfi_node_attr_slot(c->builder, copy, "output_shapes");
+    cnnfi_shape *declared = shape_at(copy, "output_shapes", index), *known = shape_at(copy, "_output_shapes", index);
+    if (declared) *declared = shape;
+    if (known && known->rank == 0) *known = shape;
     cnnfi_function *body = body_copy(c, cnnfi_conversion_original(c, at));
     if (body && index < body->n_outputs) body->outputs[index].type = cnnfi_arrival_dtype(at);
     return CNNF_OK;

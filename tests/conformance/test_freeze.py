@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""cnnfreeze freeze_graph against TensorFlow's, byte for byte, on graphs made here.
+
+    CNNFREEZE=build/tools/cnnfreeze python -m pytest tests/conformance/test_freeze.py
+"""
+import os
+import re
+import subprocess
+
+import pytest
+
+np = pytest.importorskip("numpy")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+tf2 = pytest.importorskip("tensorflow")
+from tensorflow.python.tools import freeze_graph as tf_freeze  # noqa: E402
+
+tf = tf2.compat.v1
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CNNFREEZE = os.environ.get("CNNFREEZE", os.path.join(ROOT, "build", "tools", "cnnfreeze"))
+SHARED = os.path.join(ROOT, "..", "shared")
+
+
+def cnnfreeze(*args, code=0):
+    done = subprocess.run([CNNFREEZE, *args], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def renumbered(data):
+    """The number in <function>_frozen_<n> is a process-wide counter in TensorFlow: in order of appearance here."""
+    graph = tf.GraphDef.FromString(data)
+    names = {}
+    for function in graph.library.function:
+        if "_frozen_" in function.signature.name:
+            names[function.signature.name] = len(names)
+    text = str(graph)
+    for name, number in sorted(names.items(), key=lambda item: -len(item[0])):
+        text = text.replace(f'"{name}"', '"' + re.sub(r"_frozen_\d+$", f"_frozen_#{number}", name) + '"')
+    return text
+
+
+class Case:
+    """A graph with its checkpoint and .meta in a folder."""
+
+    def __init__(self, folder, build, outputs, resource=False, v2_control_flow=False):
+        self.folder, self.outputs = str(folder), outputs
+        self.prefix = self.folder + "/model.ckpt"
+        control = tf.enable_control_flow_v2 if v2_control_flow else tf.disable_control_flow_v2
+        with tf.Graph().as_default() as graph, tf.Session() as session:
+            control()
+            tf.get_variable_scope().set_use_resource(resource)
+            build()
+            session.run(tf.global_variables_initializer())
+            tf.train.Saver().save(session, self.prefix)
+            tf.train.write_graph(graph, self.folder, "graph.pb", as_text=False)
+            tf.train.write_graph(graph, self.folder, "graph.pbtxt", as_text=True)
+
+    def theirs(self, meta, **flags):
+        out = self.folder + "/theirs.pb"
+        with tf.Graph().as_default():
+            tf_freeze.freeze_graph("" if meta else self.folder + "/graph.pb", "", True, self.prefix, self.outputs, "", "",
+                                   out, True, "", input_meta_graph=self.prefix + ".meta" if meta else None, **flags)
+        return open(out, "rb").read()
+
+    def ours(self, source, *flags):
+        out = self.folder + "/ours.pb"
+        name = {"meta": "--input_meta_graph=" + self.prefix + ".meta"}.get(source, f"--input_graph={self.folder}/{source}")
+        cnnfreeze("freeze_graph", name, "--input_checkpoint=" + self.prefix, "--output_graph=" + out,
+                  "--output_node_names=" + self.outputs, "--input_binary=true", *flags)
+        return open(out, "rb").read()
+
+    def computed(self, feeds):
+        with tf.Graph().as_default(), tf.Session() as session:
+            tf.train.import_meta_graph(self.prefix + ".meta").restore(session, self.prefix)
+            return session.run(self.outputs + ":0", feeds)
+
+    def run(self, data, feeds):
+        with tf.Graph().as_default(), tf.Session() as session:
+            tf.import_graph_def(tf.GraphDef.FromString(data), name="")
+            return session.run([o + ":0" for o in self.outputs.split(",")], feeds)
+
+
+def variable(name, shape, seed=0, dtype=np.float32):
+    value = np.random.RandomState(seed).standard_normal(shape).astype(dtype)
+    return tf.get_variable(name, initializer=value)
+
+
+def plain():
+    x = tf.placeholder(tf.float32, (None, 4), "x")
+    y = tf.nn.relu(tf.matmul(x, variable("a/kernel", (4, 3))) + variable("a/bias", (3,), 1))
+    tf.identity(y * variable("scale", (), 2), "out")
+
+
+def untouched_variable():
+    plain()
+    variable("unused", (5,), 3)
+
+
+def every_dtype():
+    x = tf.placeholder(tf.float32, (), "x")
+    total = x
+    for i, name in enumerate(["float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8",
+                              "uint16", "uint32", "uint64", "complex64", "complex128", "bool"]):
+        dtype = tf.as_dtype(name)
+        for shape in ((), (3,), (1, 1), (0, 2)):
+            value = (np.arange(int(np.prod(shape))).reshape(shape) % 2 + i % 2).astype(dtype.as_numpy_dtype)
+            v = tf.get_variable("_".join([name, *map(str, shape)]), initializer=tf.constant(value, dtype))
+            with tf.control_dependencies([tf.identity(v, name=v.op.name + "_copy")]):
+                total = tf.identity(total)
+    words = tf.get_variable("words", initializer=tf.constant([b"one", b"\x00\xff", b""]))
+    with tf.control_dependencies([tf.identity(words)]):
+        tf.identity(total, "out")
+
+
+def conditional():
+    x = tf.placeholder(tf.float32, (None, 4), "x")
+    p = tf.placeholder_with_default(True, (), "p")
+    w, b = variable("w", (4, 4)), variable("b", (4,), 1)
+    tf.identity(tf.cond(p, lambda: tf.matmul(x, w), lambda: x + b), "out")
+
+
+def nested_conditional():
+    x = tf.placeholder(tf.float32, (None, 4), "x")
+    p = tf.placeholder_with_default(True, (), "p")
+    w, b = variable("w", (4, 4)), variable("b", (4,), 1)
+    inner = lambda: tf.cond(p, lambda: tf.matmul(x, w), lambda: x - b)  # noqa: E731
+    tf.identity(tf.cond(p, inner, lambda: x + b), "out")
+
+
+def loop():
+    x = tf.placeholder(tf.float32, (2, 4), "x")
+    w = variable("w", (4, 4))
+    _, y = tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, tf.tanh(tf.matmul(y, w))), (0, x))
+    tf.identity(y, "out")
+
+
+def gather():
+    x = tf.placeholder(tf.int32, (None,), "x")
+    table = variable("table", (10, 3))
+    rows = tf.gather(table, x)
+    tf.identity(rows + tf.gather_nd(table, tf.expand_dims(x, 1)), "out")
+
+
+def colocated():
+    x = tf.placeholder(tf.float32, (4,), "x")
+    w = variable("w", (4,))
+    with tf.colocate_with(w):
+        tf.identity(x * 2.0, "out")
+
+
+def partitioned():
+    x = tf.placeholder(tf.float32, (None, 4), "x")
+    w = tf.get_variable("w", (4, 3), partitioner=tf.fixed_size_partitioner(2))
+    tf.identity(tf.matmul(x, tf.convert_to_tensor(w)), "out")
+
+
+X = {"x:0": np.random.RandomState(9).standard_normal((2, 4)).astype(np.float32)}
+
+
+@pytest.mark.parametrize("build", [plain, untouched_variable, every_dtype, conditional, nested_conditional, loop, colocated])
+@pytest.mark.parametrize("source", ["graph.pb", "graph.pbtxt", "meta"])
+def test_reference_variables(tmp_path, build, source):
+    case = Case(tmp_path, build, "out")
+    assert case.ours(source) == case.theirs(source == "meta")
+
+
+@pytest.mark.parametrize("build", [plain, untouched_variable, every_dtype, loop, gather, colocated, conditional])
+def test_resource_variables_by_meta(tmp_path, build):
+    case = Case(tmp_path, build, "out", resource=True)
+    assert case.ours("meta") == case.theirs(True)
+
+
+@pytest.mark.parametrize("resource", [False, True])
+@pytest.mark.parametrize("build", [conditional, nested_conditional, loop])
+def test_functional_control_flow(tmp_path, build, resource):
+    case = Case(tmp_path, build, "out", resource=resource, v2_control_flow=True)
+    ours, theirs = case.ours("meta"), case.theirs(True)
+    loads = not (resource and build is loop)  # TensorFlow's own has an _output_shapes that it then refuses
+    if loads:
+        assert renumbered(ours) == renumbered(theirs)
+    np.testing.assert_array_equal(case.run(ours, X)[0], case.computed(X))
+
+
+def test_partitioned_by_meta(tmp_path):
+    case = Case(tmp_path, partitioned, "out")
+    assert case.ours("meta") == case.theirs(True)
+
+
+@pytest.mark.parametrize("build, feeds", [(plain, X), (conditional, X), (loop, X), (gather, {"x:0": [1, 7]})])
+def test_resource_variables_with_a_bare_graph(tmp_path, build, feeds):
+    """TensorFlow cannot (IndexError): the numbers are those of its way by .meta."""
+    case = Case(tmp_path, build, "out", resource=True)
+    with pytest.raises(IndexError):
+        case.theirs(False)
+    np.testing.assert_array_equal(case.run(case.ours("graph.pb"), feeds)[0], case.run(case.theirs(True), feeds)[0])
+
+
+def test_allow_and_deny(tmp_path):
+    case = Case(tmp_path, plain, "out")
+    assert case.ours("graph.pb", "--variable_names_denylist=scale") == case.theirs(False, variable_names_denylist="scale")
+    assert (case.ours("graph.pb", "--variable_names_whitelist=a/kernel,a/bias")
+            == case.theirs(False, variable_names_whitelist="a/kernel,a/bias"))
+    assert case.ours("graph.pb", "--variable_names_whitelist=a/*") == case.ours("graph.pb", "--variable_names_denylist=scale")
+
+
+def test_assignment_in_the_cone_is_refused(tmp_path):
+    def build():
+        x = tf.placeholder(tf.float32, (3,), "x")
+        tf.identity(x + tf.assign_add(variable("v", (3,)), x, name="update"), "out")
+    case = Case(tmp_path, build, "out")
+    out = cnnfreeze("freeze_graph", f"--input_graph={case.folder}/graph.pb", "--input_checkpoint=" + case.prefix,
+                    f"--output_graph={case.folder}/no.pb", "--output_node_names=out", "--input_binary=true", code=6)
+    assert "'update'" in out and "out" in out
+    assert not os.path.exists(case.folder + "/no.pb")
+
+
+@pytest.mark.skipif(not os.path.isdir(SHARED), reason="the real SavedModels lie beside the project")
+@pytest.mark.parametrize("name, signature", [("half_plus_two_tf1", "serving_default"), ("half_plus_two_tf2", "serving_default"),
+                                             ("mlcommons_kws", "serving_default")])
+def test_saved_models(tmp_path, name, signature):
+    """Frozen and inlined, they compute what TensorFlow computes."""
+    folder, out = os.path.join(SHARED, "real", "saved-models", name), str(tmp_path / "frozen.pb")
+    with tf.Graph().as_default(), tf.Session() as session:
+        meta = tf.saved_model.load(session, ["serve"], folder)
+        info = meta.signature_def[signature]
+        random = np.random.RandomState(1)
+        feeds = {i.name: random.random_sample([d.size if d.size > 0 else 2 for d in i.tensor_shape.dim]).astype(np.float32)
+                 for i in info.inputs.values()}
+        fetches = [o.name for o in info.outputs.values()]
+        wanted = session.run(fetches, feeds)
+    cnnfreeze("freeze", folder, "-o", out)
+    graph = tf.GraphDef.FromString(open(out, "rb").read())
+    assert not graph.library.function
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graph, name="")
+        for a, b in zip(session.run(fetches, feeds), wanted):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
