@@ -235,12 +235,25 @@ static void fold_one(fold *f, cnnfi_norm *norm)
     cnnfi_fold_report(f->run, &entry);
 }
 
+static void settle_weights(fold *f)
+{
+    const size_t count = f->edit.count;
+    for (size_t i = 0; i < count && !f->edit.b->status; i++) {
+        cnnf_node *node = f->edit.b->graph->nodes[i];
+        const cnnfi_linear_op *op = node->removed ? NULL : cnnfi_linear_op_find(node->op);
+        if (!op) continue;
+        const cnnfi_hint shape = cnnfi_hint_input(&f->constants, node, (size_t)op->weights);
+        cnnfi_linear_settle_weights(&f->edit, node, &shape);
+    }
+}
+
 static cnnf_status run_fold(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     fold f = {.run = run, .plain_relu = cnnfi_run_bool(run, "plain_relu", false)};
     CNNFI_TRY(cnnfi_edit_begin(&f.edit, run, in));
     cnnfi_constants_init(&f.constants, &f.edit);
     cnnfi_norm *norms = cnnfi_find_batch_norms(&f.edit, &f.constants);
+    if (norms) settle_weights(&f);
     for (cnnfi_norm *norm = norms; norm && !f.edit.b->status; norm = norm->next) fold_one(&f, norm);
     return cnnfi_edit_end(&f.edit, run, in, out);
 }

@@ -7,6 +7,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "graph/tensor.h"
 
 /* A backprop-input convolution takes (input sizes, filter, data); all others (data, weights). */
 static const cnnfi_linear_op linear_ops[] = {
@@ -38,6 +39,38 @@ const cnnf_tensor *cnnfi_linear_weights(const cnnfi_edit *edit, const cnnf_node 
 {
     const cnnf_node *source = cnnfi_const_node(edit, node, (size_t)op->weights);
     return source ? cnnf_node_attr_tensor(source, "value") : NULL;
+}
+
+static cnnf_node *reshaped_const(const cnnfi_edit *edit, const cnnf_node *node, size_t input)
+{
+    static const char *const reshapes[] = {"ExpandDims", "Reshape", "Squeeze"};
+    cnnf_node *from = cnnfi_edit_producer(edit, node, input, NULL);
+    bool reshaped = false;
+    for (int depth = 0; from && depth < 8; depth++) {
+        if (strcmp(from->op, "Const") == 0) return reshaped ? from : NULL;
+        const bool reshape = cnnfi_op_in(from->op, reshapes, 3);
+        if (!reshape && !cnnfi_op_is_identity(from->op)) return NULL;
+        reshaped |= reshape;
+        from = cnnfi_edit_producer(edit, from, 0, NULL);
+    }
+    return NULL;
+}
+
+void cnnfi_linear_settle_weights(cnnfi_edit *edit, cnnf_node *node, const cnnfi_hint *shape)
+{
+    const cnnfi_linear_op *op = cnnfi_linear_op_find(node->op);
+    const cnnf_node *source = op ? reshaped_const(edit, node, (size_t)op->weights) : NULL;
+    const cnnf_tensor *old = source ? cnnf_node_attr_tensor(source, "value") : NULL;
+    int64_t count;
+    if (!old || shape->rank < 0 || !cnnfi_shape_elements(&count, shape->rank, shape->dims) || count != cnnf_tensor_element_count(old)) return;
+    cnnfi_builder *b = edit->b;
+    cnnf_tensor *value = NULL;
+    if (!b->status) b->status = cnnfi_tensor_reshape(&value, old, shape->rank, shape->dims, b->error);
+    const char *base = cnnfi_builder_printf(b, "%s/weights", node->name);
+    const char *name = value && base ? cnnfi_edit_const(edit, base, value) : NULL;
+    cnnf_tensor_unref(value);
+    if (name) cnnfi_edit_set_input(edit, node, (size_t)op->weights, name);
+    edit->changes++;
 }
 
 /* transpose_a, adj_x: channels of the data are then not its last axis. */

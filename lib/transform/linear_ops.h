@@ -8,6 +8,7 @@
 
 #include "transform/affine.h"
 #include "transform/constants.h"
+#include "transform/shape_hint.h"
 
 typedef enum cnnfi_linear_kind {
     CNNFI_CONVOLUTION, /* filter [spatial..., in, out] */
@@ -29,6 +30,9 @@ const cnnfi_linear_op *cnnfi_linear_op_find(const char *op);
 /* The node's line when weights are a Const of a float dtype that can be changed exactly; else NULL and why in *reason. */
 const cnnfi_linear_op *cnnfi_linear_of(const cnnfi_edit *edit, const cnnf_node *node, const char **reason);
 const cnnf_tensor *cnnfi_linear_weights(const cnnfi_edit *edit, const cnnf_node *node, const cnnfi_linear_op *op);
+/* Weights that reach their op through ExpandDims, Reshape or Squeeze (one-dimensional convolutions) become a Const of
+   that shape, which shares the bytes. */
+void cnnfi_linear_settle_weights(cnnfi_edit *edit, cnnf_node *node, const cnnfi_hint *shape);
 /* Counted from the last axis of the data: 0, or rank - 2 for NCHW. */
 int32_t cnnfi_linear_axis(const cnnf_node *node, const cnnfi_linear_op *op);
 int64_t cnnfi_linear_outputs(const cnnfi_edit *edit, const cnnf_node *node, const cnnfi_linear_op *op);
