@@ -8,7 +8,7 @@
 #include "load.h"
 
 /* What only training needs goes before freezing: moving statistics must still be in the graph. */
-#define INFERENCE_PASSES (has_pass("remove_training") ? "remove_training" : NULL)
+#define INFERENCE_PASSES (has_pass("remove_dropout") ? "set_learning_phase remove_dropout" : "set_learning_phase")
 
 typedef struct arguments {
     const char *input, *output, *checkpoint, *output_nodes, *transforms, *target_tf, *target, *report;
