@@ -51,7 +51,7 @@ static void drop_tensors(bindings *b)
 /* Rows [first, first + rows) of a tensor in memory. */
 static cnnf_status take_rows(cnnf_tensor **out, const session *s, const cnnf_tensor *from, int64_t first, int64_t rows)
 {
-    int64_t dims[32];
+    int64_t dims[32] = {0};
     const int32_t rank = cnnf_tensor_rank(from);
     for (int32_t i = 0; i < rank && i < 32; i++) dims[i] = cnnf_tensor_dim(from, i);
     dims[0] = rows;
@@ -81,7 +81,7 @@ static cnnf_status run_batch(bindings *results, cnnf_evaluator *evaluator, const
 static cnnf_status collect(bindings *whole, const session *s, const bindings *part, int64_t first, int64_t total)
 {
     for (size_t i = 0; i < whole->count; i++) {
-        int64_t dims[32];
+        int64_t dims[32] = {0};
         const int32_t rank = cnnf_tensor_rank(part->tensors[i]);
         for (int32_t axis = 0; axis < rank && axis < 32; axis++) dims[axis] = cnnf_tensor_dim(part->tensors[i], axis);
         const int64_t rows = rank ? dims[0] : 0;

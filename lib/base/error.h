@@ -16,8 +16,15 @@
 /* Records code and message (printf format; no %f/%g: they follow the locale) and returns the code. */
 cnnf_status cnnfi_fail(cnnf_error *error, cnnf_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+#ifdef __clang_analyzer__
+/* It does not see into other files: a recorded failure is a failure. */
+#define cnnfi_fail(error, code, ...) ((void)(cnnfi_fail)(error, code, __VA_ARGS__), (code))
+#endif
 /* "out of memory". */
 cnnf_status cnnfi_fail_nomem(cnnf_error *error);
+#ifdef __clang_analyzer__
+#define cnnfi_fail_nomem(error) ((void)(cnnfi_fail_nomem)(error), CNNF_E_NOMEM)
+#endif
 /* The limit's name, the value found and the allowed one. `what`: "tensor 'w'". */
 cnnf_status cnnfi_fail_limit(cnnf_error *error, const char *what, int32_t limit, uint64_t value, uint64_t allowed);
 

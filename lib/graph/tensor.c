@@ -98,7 +98,8 @@ static cnnf_status tensor_memory(cnnf_tensor **out, cnnf_context *context, cnnf_
 cnnf_status cnnf_tensor_new(cnnf_tensor **out, cnnf_context *context, cnnf_dtype dtype, int32_t rank,
                             const int64_t *dims, cnnf_error *error)
 {
-    if (out) *out = NULL;
+    if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "tensor: out is NULL");
+    *out = NULL;
     CNNFI_TRY(tensor_memory(out, context, dtype, rank, dims, error));
     memset((*out)->data, 0, (*out)->byte_size);
     return CNNF_OK;
