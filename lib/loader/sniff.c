@@ -224,28 +224,33 @@ static int32_t sniff_text(const sniffer *s)
 #define LEVELS_LOOKED_AT 3
 #define MISFITS_OF_A_STRANGER 4
 
-/* How badly the first fields fit a type: fields it does not have, or of other wire types. A field that runs out of the
-   file is where a truncated one ends; a SaverDef is too small to be cut. */
-static uint32_t misfits(cnnfi_guard *guard, const cnnfi_message_type *type, uint64_t at, uint64_t end, uint32_t level)
+/* How the first fields fit a type; misfits are fields it does not have, or of other wire types. */
+typedef struct fit {
+    uint32_t fits, misfits;
+} fit;
+
+/* A field that runs out of the file is where a truncated one ends; only a SaverDef is too small to be cut. */
+static void try_type(fit *f, cnnfi_guard *guard, const cnnfi_message_type *type, uint64_t at, uint64_t end,
+                     uint32_t level)
 {
-    uint32_t found = 0;
     for (uint32_t i = 0; i < FIELDS_LOOKED_AT && at < end; i++) {
         cnnfi_guard_field field;
         if (cnnfi_guard_next(guard, at, end, &field, NULL) != CNNF_OK) {
-            bool cut = field.wire == CNNFI_WIRE_BYTES && field.payload > 0 && type != &cnnfi__saver_def__descriptor;
-            if (!cut) return found + (i == 0 ? MISFITS_OF_A_STRANGER : 0);
-            if (i > 0) return found; /* enough was seen before */
+            bool whole = type == &cnnfi__saver_def__descriptor;
+            bool cut = field.wire == CNNFI_WIRE_BYTES && field.payload > 0 && !whole;
+            if (whole || (!cut && i == 0)) f->misfits += MISFITS_OF_A_STRANGER;
+            if (!cut || i > 0) return; /* enough was seen before */
             field.end = end;
         }
         const cnnfi_message_field *known = cnnfi_message_field_at(type, field.number);
         bool packed = known != NULL && field.wire == CNNFI_WIRE_BYTES && cnnfi_message_packable(known);
-        if (known == NULL || (field.wire != cnnfi_message_wire_type(known) && !packed))
-            found++;
-        else if (known->type == PROTOBUF_C_TYPE_MESSAGE && level + 1 < LEVELS_LOOKED_AT)
-            found += misfits(guard, (const cnnfi_message_type *)known->descriptor, field.payload, field.end, level + 1);
+        bool right = known != NULL && (packed || field.wire == cnnfi_message_wire_type(known));
+        f->fits += right;
+        f->misfits += !right;
+        if (right && known->type == PROTOBUF_C_TYPE_MESSAGE && level + 1 < LEVELS_LOOKED_AT)
+            try_type(f, guard, (const cnnfi_message_type *)known->descriptor, field.payload, field.end, level + 1);
         at = field.end;
     }
-    return found;
 }
 
 static const struct text_kind binary_kinds[] = {
@@ -264,13 +269,17 @@ static bool is_shard_name(const char *name)
 static cnnf_status sniff_binary(int32_t *out, const sniffer *s, cnnf_error *error)
 {
     cnnfi_guard guard;
-    uint32_t best = is_shard_name(cnnfi_source_name(s->source)) ? 1 : MISFITS_OF_A_STRANGER;
-    *out = best == 1 ? CNNF_FORMAT_CHECKPOINT_DATA : CNNF_FORMAT_UNKNOWN;
+    bool shard = is_shard_name(cnnfi_source_name(s->source));
+    int64_t best = INT64_MIN;
+    *out = shard ? CNNF_FORMAT_CHECKPOINT_DATA : CNNF_FORMAT_UNKNOWN;
     CNNFI_TRY(cnnfi_guard_init(&guard, s->source, error));
     for (size_t i = 0; i < sizeof binary_kinds / sizeof binary_kinds[0]; i++) {
-        uint32_t found = misfits(&guard, binary_kinds[i].type, 0, s->size, 0);
-        if (found >= best) continue;
-        best = found;
+        fit f = {0, 0};
+        try_type(&f, &guard, binary_kinds[i].type, 0, s->size, 0);
+        bool possible = shard ? f.misfits == 0 : f.misfits < MISFITS_OF_A_STRANGER || f.misfits < f.fits;
+        int64_t score = (int64_t)f.fits - (int64_t)f.misfits;
+        if (!possible || score <= best) continue;
+        best = score;
         *out = binary_kinds[i].format;
     }
     cnnfi_guard_free(&guard);

@@ -10,7 +10,8 @@ enum { FUNC_NAME = 1, FUNC_ATTR = 2 };
 enum { NODE_NAME = 1, NODE_OP, NODE_INPUT, NODE_DEVICE, NODE_ATTR };
 enum { ARG_NAME = 1, ARG_DESCRIPTION, ARG_TYPE, ARG_TYPE_ATTR, ARG_NUMBER_ATTR, ARG_TYPE_LIST_ATTR, ARG_IS_REF = 16 };
 enum { OP_NAME = 1, OP_INPUT_ARG, OP_OUTPUT_ARG };
-enum { FUNCTION_SIGNATURE = 1, FUNCTION_NODE = 3, FUNCTION_RET, FUNCTION_ATTR, FUNCTION_CONTROL_RET, FUNCTION_ARG_ATTR };
+enum { FUNCTION_SIGNATURE = 1, FUNCTION_NODE = 3, FUNCTION_RET, FUNCTION_ATTR, FUNCTION_CONTROL_RET, FUNCTION_ARG_ATTR,
+       FUNCTION_RESOURCE_ID };
 enum { ARG_ATTRS_ATTR = 1 };
 
 static void put_attrs(cnnfi_skeleton *s, uint32_t field, const cnnfi_attr *attrs, size_t count);
@@ -250,6 +251,29 @@ static void put_arg_attrs(cnnfi_skeleton *s, const cnnfi_function *function)
     }
 }
 
+static void put_reversed(cnnfi_skeleton *s, cnnfi_bytes fields)
+{
+    for (size_t end = fields.size; end > 0;) {
+        size_t last = 0;
+        cnnfi_wire_field field;
+        cnnfi_cursor cursor = cnnfi_cursor_of(fields.data, end);
+        while (cnnfi_cursor_left(&cursor) > 0) {
+            last = cursor.at;
+            if (cnnfi_wire_next(&cursor, &field) <= 0) return;
+        }
+        cnnfi_skeleton_raw(s, (cnnfi_bytes){fields.data + last, end - last});
+        end = last;
+    }
+}
+
+/* resource_arg_unique_id is kept in the order of the wire, from large to small. */
+static void put_function_extra(cnnfi_skeleton *s, cnnfi_bytes extra)
+{
+    size_t ids = s->text_order ? fields_before(extra, FUNCTION_RESOURCE_ID + 1) : 0;
+    put_reversed(s, (cnnfi_bytes){extra.data, ids});
+    if (extra.size > ids) cnnfi_skeleton_raw(s, (cnnfi_bytes){extra.data + ids, extra.size - ids});
+}
+
 void cnnfi_wire_function(cnnfi_skeleton *s, uint32_t field, const cnnfi_function *function)
 {
     size_t begin = cnnfi_skeleton_begin(s);
@@ -260,6 +284,6 @@ void cnnfi_wire_function(cnnfi_skeleton *s, uint32_t field, const cnnfi_function
     put_attrs(s, FUNCTION_ATTR, function->attrs, function->n_attrs);
     put_pairs(s, FUNCTION_CONTROL_RET, function->control_ret, function->n_control_ret);
     put_arg_attrs(s, function);
-    cnnfi_skeleton_raw(s, function->extra);
+    put_function_extra(s, function->extra);
     cnnfi_skeleton_end(s, field, begin);
 }

@@ -1,0 +1,7 @@
+
+"train
+
+xTraining
+"serve"gpu
+
+xServing
