@@ -242,6 +242,11 @@ static const activation activations[] = {
     {"tanh_shrink", tanh_shrink, NULL, NULL},
 };
 
+const char *cnnfi_keras_activation_name(size_t index)
+{
+    return index < sizeof activations / sizeof activations[0] ? activations[index].name : NULL;
+}
+
 static activation_fn function_of(const cnnfi_kb *b, const activation *a)
 {
     if (b->keras3 && a->keras3) return a->keras3;

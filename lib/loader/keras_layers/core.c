@@ -259,19 +259,19 @@ static void repeat_vector(cnnfi_kc *kc)
 static const cnnfi_keras_row rows[] = {
     {"Activation", "activation", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, activation, NULL},
     NOTHING("ActivityRegularization", ""),
-    NOTHING("AlphaDropout", "rate"),
+    NOTHING("AlphaDropout", ""),
     {"Dense", "units use_bias activation", "kernel bias", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, dense_build, dense,
      dense_tf},
-    DROPOUT("Dropout", "rate"),
+    DROPOUT("Dropout", ""),
     {"Flatten", "data_format", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, flatten, flatten_tf},
-    NOTHING("GaussianDropout", "rate"),
-    NOTHING("GaussianNoise", "stddev"),
+    NOTHING("GaussianDropout", ""),
+    NOTHING("GaussianNoise", ""),
     {"Permute", "dims", "", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, NULL, permute, NULL},
     {"RepeatVector", "n", "", CNNFI_KERAS_VERIFIED, 2, 2, 1, 1, NULL, repeat_vector, NULL},
     {"Reshape", "target_shape", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, reshape, NULL},
-    DROPOUT("SpatialDropout1D", "rate"),
-    DROPOUT("SpatialDropout2D", "rate data_format"),
-    DROPOUT("SpatialDropout3D", "rate data_format"),
+    DROPOUT("SpatialDropout1D", ""),
+    DROPOUT("SpatialDropout2D", ""),
+    DROPOUT("SpatialDropout3D", ""),
 };
 
 const cnnfi_keras_family cnnfi_keras_core = {"Core", rows, sizeof rows / sizeof rows[0]};

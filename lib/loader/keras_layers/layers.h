@@ -50,6 +50,9 @@ extern const cnnfi_keras_family cnnfi_keras_wrappers;
 const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name);
 const cnnfi_keras_family *cnnfi_keras_family_at(size_t index); /* NULL past the last */
 
+/* The activation functions by index; NULL past the last. */
+const char *cnnfi_keras_activation_name(size_t index);
+
 /* Pieces families share. */
 cnnfi_kt cnnfi_kb_softmax_by_hand(cnnfi_kb *b, cnnfi_kt x, int32_t axis); /* exp(x - max) / sum */
 cnnfi_kt cnnfi_kb_leaky_relu(cnnfi_kb *b, cnnfi_kt x, double alpha);

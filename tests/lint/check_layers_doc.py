@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/layers.md must be what print_layers says; --write makes it so."""
+import subprocess
+import sys
+
+command, document = sys.argv[1:3]
+current = subprocess.run([command], capture_output=True, text=True, check=True).stdout
+if "--write" in sys.argv:
+    open(document, "w", encoding="utf-8").write(current)
+try:
+    written = open(document, encoding="utf-8").read()
+except FileNotFoundError:
+    written = ""
+if written != current:
+    sys.exit(f"{document} is behind the table: run {sys.argv[0]} {command} {document} --write")
