@@ -157,7 +157,8 @@ cnnf_status cnnf_checkpoint_verify(const cnnf_checkpoint *checkpoint, int64_t in
     if (!item) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_checkpoint_verify: no tensor %" PRId64, index);
     CNNFI_TRY(cnnfi_checkpoint_use(&tensor, checkpoint, index, error));
     if (cnnfi_tensor_storage(tensor) != CNNFI_STORAGE_RANGE) return CNNF_OK; /* verified when it was decoded */
-    return name_failure(item, cnnfi_tensor_stream(tensor, add_crc, &crc, error), crc, error);
+    const cnnf_status status = cnnfi_tensor_stream(tensor, add_crc, &crc, error);
+    return name_failure(item, status, crc, error);
 }
 
 /* ---- names near a name ---- */
