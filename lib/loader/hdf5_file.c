@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "base/os.h"
 #include "loader/hdf5_driver.h"
+#include "loader/hdf5_guard.h"
 
 /* Decoded data beyond this much per file goes to a temporary file, in pieces of about PIECE_BYTES. */
 #define DECODED_IN_MEMORY ((size_t)16 * 1024 * 1024)
@@ -26,6 +27,7 @@ struct cnnfi_h5 {
     const char *name;
     cnnfi_h5_bytes bytes;
     cnnf_error io_error;
+    cnnfi_h5_guard *guard; /* libhdf5 touches nothing that it has not found good */
     hid_t driver, file;
     size_t decoded;        /* bytes of tensors decoded into memory */
     cnnfi_source *decoded_file; /* what did not fit; NULL before */
@@ -146,7 +148,10 @@ cnnf_status cnnfi_h5_open(cnnfi_h5 **out, cnnf_context *context, cnnfi_source *s
     h5->bytes = (cnnfi_h5_bytes){.source = source, .base = base, .size = size, .error = &h5->io_error};
     h5->driver = h5->file = NO_ID;
     cnnf_status status = check_superblock(&h5->bytes, name, error);
+    if (status == CNNF_OK) status = cnnfi_h5_guard_new(&h5->guard, context, source, base, size, name, error);
+    if (status == CNNF_OK) status = cnnfi_h5_guard_path(h5->guard, "/", error);
     if (status != CNNF_OK) {
+        cnnfi_h5_guard_free(h5->guard);
         cnnfi_free(context, h5);
         return status;
     }
@@ -166,6 +171,7 @@ void cnnfi_h5_close(cnnfi_h5 *h5)
     unsilence(h5);
     cnnfi_os_hdf5_unlock();
     cnnfi_source_unref(h5->decoded_file);
+    cnnfi_h5_guard_free(h5->guard);
     cnnfi_free(h5->context, h5);
 }
 
@@ -272,6 +278,7 @@ static cnnf_status walk(cnnfi_h5 *h5, hid_t *object, trail *t, const char *path,
 static cnnf_status open_object(cnnfi_h5 *h5, hid_t *object, const char *path, cnnf_error *error)
 {
     *object = NO_ID;
+    CNNFI_TRY(cnnfi_h5_guard_path(h5->guard, path, error));
     trail t = {.capacity = (size_t)cnnfi_limit(h5->context, CNNF_LIMIT_DEPTH) + 1};
     t.address = cnnfi_array(h5->context, t.capacity, sizeof *t.address);
     if (!t.address) return cnnfi_fail_nomem(error);

@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/strmap.h"
 #include "loader/hdf5_file.h"
+#include "loader/keras_convert.h"
 #include "loader/keras_read.h"
 #include "loader/keras_weights.h"
 
@@ -216,6 +217,8 @@ static cnnf_status read_file(reader *r, const cnnf_load_options *options)
     CNNFI_TRY(read_version(r, doc));
     CNNFI_TRY(cnnfi_keras_read_config(r->model, doc, options, r->error));
     CNNFI_TRY(read_weights(r));
+    cnnf_status status = cnnfi_keras_convert_weights(r->model, r->model->top, r->error);
+    if (status != CNNF_OK) return cnnfi_error_prefix(r->error, status, "%s", r->model->path);
     if (!whole) return CNNF_OK;
     CNNFI_TRY(read_training_config(r));
     return read_optimizer(r);
