@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "graph/op_table.h"
 #include "transform/prune.h"
 
 typedef struct cut {
@@ -40,12 +41,8 @@ static cnnfi_shape known_shape(const cnnf_node *node)
 
 static cnnf_dtype known_type(const cnnf_node *node)
 {
-    static const char *const keys[] = {"T", "dtype", "DstT", "out_type"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const cnnf_dtype dtype = cnnfi_node_type(node, keys[i]);
-        if (dtype) return dtype;
-    }
-    return CNNF_FLOAT;
+    const cnnf_dtype dtype = cnnfi_node_output_type(node, 0);
+    return dtype ? dtype : CNNF_FLOAT;
 }
 
 /* Name and place stay; everything else is the placeholder's. */
