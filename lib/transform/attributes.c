@@ -63,6 +63,7 @@ const cnnfi_pass cnnfi_pass_remove_attribute = {
     .description = "Removes an attribute from every node, or from those of one op.",
     .params = remove_params,
     .n_params = sizeof remove_params / sizeof *remove_params,
+    .may_break = true,
     .run = run_remove,
 };
 
@@ -100,6 +101,7 @@ const cnnfi_pass cnnfi_pass_rename_attribute = {
     .description = "Gives an attribute another name.",
     .params = rename_params,
     .n_params = sizeof rename_params / sizeof *rename_params,
+    .may_break = true,
     .run = run_rename,
 };
 

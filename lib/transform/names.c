@@ -52,6 +52,7 @@ static void rename_declared(cnnfi_builder *b, const cnnf_graph *in, const char *
         const int64_t at = cnnfi_strmap_get_n(&in->names, start, length);
         if (at < 0 || names[at] == in->nodes[at]->name) continue;
         const char *name = renamed_input(b, in, (cnnfi_edge){.node = (int32_t)at, .port = port}, names);
+        name = cnnfi_builder_strdup(b, name); /* it may be the pipeline's */
         if (name) list[i] = name;
     }
 }
@@ -143,6 +144,7 @@ const cnnfi_pass cnnfi_pass_rename_op = {
     .description = "Gives the nodes of an op another op, and nothing else.",
     .params = rename_op_params,
     .n_params = sizeof rename_op_params / sizeof *rename_op_params,
+    .may_break = true,
     .run = run_rename_op,
 };
 

@@ -68,27 +68,44 @@ struct cnnfi_pass {
     const char *name, *description; /* description: one sentence */
     const cnnfi_pass_param *params;
     size_t n_params;
+    bool may_break; /* does what it is told, and that may be an invalid graph */
     cnnf_status (*run)(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out);
 };
 
 /* Every pass, by name. */
 #define CNNFI_PASSES(X)                                                                                                \
+    X(add_default_attributes)                                                                                          \
+    X(backport_concatv2)                                                                                               \
+    X(flatten_atrous_conv)                                                                                             \
     X(fold_batch_norms)                                                                                                \
+    X(fold_constants)                                                                                                  \
     X(fold_old_batch_norms)                                                                                            \
     X(freeze_variables)                                                                                                \
+    X(fuse_pad_and_conv)                                                                                               \
     X(inline_functions)                                                                                                \
     X(inline_partitionedcall)                                                                                          \
+    X(insert_logging)                                                                                                  \
+    X(merge_duplicate_nodes)                                                                                           \
+    X(obfuscate_names)                                                                                                 \
     X(prune)                                                                                                           \
+    X(quantize_weights)                                                                                                \
+    X(remove_attribute)                                                                                                \
     X(remove_control_dependencies)                                                                                     \
     X(remove_device)                                                                                                   \
     X(remove_dropout)                                                                                                  \
     X(remove_identity)                                                                                                 \
     X(remove_nodes)                                                                                                    \
+    X(rename_attribute)                                                                                                \
+    X(rename_node)                                                                                                     \
+    X(rename_op)                                                                                                       \
+    X(round_weights)                                                                                                   \
     X(scale_dropout_weights)                                                                                           \
     X(set_device)                                                                                                      \
+    X(set_input_shape)                                                                                                 \
     X(set_learning_phase)                                                                                              \
     X(sort_by_execution_order)                                                                                         \
-    X(strip_unused_nodes)
+    X(strip_unused_nodes)                                                                                              \
+    X(target_tf)
 
 #define CNNFI_DECLARE_PASS(name) extern const cnnfi_pass cnnfi_pass_##name;
 CNNFI_PASSES(CNNFI_DECLARE_PASS)

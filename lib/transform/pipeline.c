@@ -160,7 +160,11 @@ static cnnf_status check_result(state *s, const cnnfi_step *step, const cnnf_gra
 static cnnf_status check_result(state *s, const cnnfi_step *step, const cnnf_graph *after)
 {
     if (!s->valid || after == s->graph) return CNNF_OK;
-    const cnnf_status status = cnnfi_graph_validate(after, s->error);
+    cnnf_error failure = {.offset = -1};
+    const cnnf_status status = cnnfi_graph_validate(after, &failure);
+    s->valid = status == CNNF_OK;
+    if (status == CNNF_OK || (status == CNNF_E_CORRUPT && step->pass->may_break)) return CNNF_OK;
+    cnnfi_error_copy(s->error, &failure);
     if (status != CNNF_E_CORRUPT) return status;
     return cnnfi_error_prefix(s->error, CNNF_E_INTERNAL, "%s left an invalid graph", step->pass->name);
 }
