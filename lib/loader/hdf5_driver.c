@@ -25,7 +25,10 @@ static H5FD_t *driver_open(const char *name, unsigned flags, hid_t fapl, haddr_t
     const driver_info *info = H5Pget_driver_info(fapl);
     if (!info || (flags & (H5F_ACC_RDWR | H5F_ACC_CREAT | H5F_ACC_TRUNC))) return NULL;
     driver_file *file = cnnfi_calloc(cnnfi_source_context(info->bytes->source), 1, sizeof *file);
-    if (!file) return NULL;
+    if (!file) {
+        cnnfi_fail_nomem(info->bytes->error);
+        return NULL;
+    }
     file->bytes = info->bytes;
     return &file->public;
 }
