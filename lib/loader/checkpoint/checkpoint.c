@@ -191,7 +191,7 @@ static size_t name_distance(const char *wanted, const char *name)
 {
     const char *a = strrchr(wanted, '/'), *b = strrchr(name, '/');
     const size_t edits = cnnfi_edit_distance(wanted, name, NEAR_CAP);
-    if (edits <= strlen(wanted) / 3 + 1) return edits;
+    if (edits <= strlen(wanted) / 4 + 1) return edits;
     return a && b && strcmp(a, b) == 0 ? NEAR_CAP + edits : SIZE_MAX;
 }
 
