@@ -78,7 +78,12 @@ cnnf_status cnnf_evaluator_options_set_threads(cnnf_evaluator_options *options, 
 
 cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, const char *backend)
 {
-    static const char *const known[] = {"auto", "portable"};
+    static const char *const known[] = {
+        "auto", "portable",
+#if CNNFI_ONEDNN
+        "onednn",
+#endif
+    };
     if (!options || !backend) return CNNF_E_INVALID;
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(known[i], backend) != 0) continue;
@@ -157,7 +162,7 @@ void cnnf_evaluator_cancel(cnnf_evaluator *e)
 
 const char *cnnf_evaluator_backend(const cnnf_evaluator *e)
 {
-    return e ? "portable" : NULL;
+    return !e ? NULL : strcmp(e->backend, "onednn") == 0 ? e->backend : "portable";
 }
 
 /* ---- plans ---- */

@@ -17,6 +17,7 @@ typedef enum stage { LINEAR, CLAMPED, SUMMED, DONE } stage;
 typedef struct chain {
     cnnfi_plan *plan;
     cnnf_error *error;
+    cnnfi_fusion_backend first, second; /* who is asked; NULL: nobody */
     const int32_t *reader; /* by slot: the step that reads it (any, when several) */
     cnnfi_fusion fusion;
     stage stage;
@@ -418,7 +419,8 @@ static cnnf_status ask_backend(chain *c, const cnnfi_step *root, const beginning
     f->has_bias = c->shifted;
     f->has_scale = c->late;
     bool ready = f->filter && f->bias && f->scale && f->shift;
-    cnnf_status status = ready ? cnnfi_fusion_portable(fused, context, f, c->error) : cnnfi_fail_nomem(c->error);
+    cnnf_status status = ready ? c->first(fused, context, f, c->error) : cnnfi_fail_nomem(c->error);
+    if (status == CNNF_OK && !*fused && c->second) status = c->second(fused, context, f, c->error);
     cnnfi_free(context, f->filter);
     cnnfi_free(context, f->bias);
     cnnfi_free(context, f->scale);
@@ -509,14 +511,28 @@ static void find_roots(cnnfi_plan *plan)
     }
 }
 
+/* "auto" is the portable vector code: Winograd, fused pools and threads inside an op put it ahead of oneDNN 2.6. */
+static void choose_backends(chain *c, const char *backend)
+{
+    c->first = cnnfi_fusion_portable;
+#if CNNFI_ONEDNN
+    if (strcmp(backend, "onednn") == 0) {
+        c->first = cnnfi_fusion_onednn;
+        c->second = cnnfi_fusion_portable;
+    }
+#else
+    (void)backend;
+#endif
+}
+
 cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const char *backend, int32_t threads, cnnf_error *error)
 {
     cnnf_context *context = plan->context;
     cnnf_status status = CNNF_OK;
-    (void)backend;
     int32_t *reader = cnnfi_array(context, (size_t)plan->n_slots + 1, sizeof(int32_t));
     chain c = {.plan = plan, .error = error, .reader = reader, .fusion = {.threads = threads},
                .absorbed = cnnfi_array(context, (size_t)plan->n_steps + 1, sizeof(int32_t))};
+    choose_backends(&c, backend);
     if (!reader || !c.absorbed) {
         status = cnnfi_fail_nomem(error);
         goto done;

@@ -26,6 +26,9 @@ typedef struct cnnfi_fusion {
 typedef cnnf_status (*cnnfi_fusion_backend)(cnnfi_fused **out, cnnf_context *context, cnnfi_fusion *fusion,
                                             cnnf_error *error);
 
+#if CNNFI_ONEDNN
+cnnf_status cnnfi_fusion_onednn(cnnfi_fused **out, cnnf_context *context, cnnfi_fusion *fusion, cnnf_error *error);
+#endif
 cnnf_status cnnfi_fusion_portable(cnnfi_fused **out, cnnf_context *context, cnnfi_fusion *fusion, cnnf_error *error);
 
 #endif

@@ -60,6 +60,12 @@ def array(t):
     return np.frombuffer(C.string_at(lib.cnnf_tensor_data(t), size) if size else b"", dtype).reshape(shape)
 
 
+def has_backend(name):
+    options = P()
+    check(lib.cnnf_evaluator_options_new(C.byref(options), context, error))
+    return lib.cnnf_evaluator_options_set_backend(options, name.encode()) == 0
+
+
 class Evaluator:
     """A graph (path or serialised GraphDef) ready to run."""
 

@@ -220,14 +220,17 @@ HALF = {bias_add, rectifier, softmax, pool, matmul}
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12, np.float16: 4e-3}
 
 
-def one(op, constant, dtype, threads):
+BACKENDS = [b for b in ("auto", "onednn") if cf.has_backend(b)]
+
+
+def one(op, constant, dtype, threads, backend):
     feeds = {}
     with tf.Graph().as_default() as graph:
         out = op(feeds, constant, dtype)
         out = out if isinstance(out, list) else [out]
         with tf.Session(graph=graph) as session:
             want = session.run(out, feeds)
-        got = cf.Evaluator(graph.as_graph_def().SerializeToString(), threads).run(
+        got = cf.Evaluator(graph.as_graph_def().SerializeToString(), threads, backend).run(
             {k.op.name: v for k, v in feeds.items()}, [t.name for t in out])
     for a, b in zip(got, want):
         assert a.shape == b.shape and a.dtype == b.dtype, (a.shape, b.shape, a.dtype, b.dtype)
@@ -243,13 +246,14 @@ def main():
         dtype = np.float32 if op in FIXED else r.choice([np.float32, np.float32, np.float64] + ([np.float16] if op in HALF else []))
         state = r.getstate()
         try:
-            one(op, constant, dtype, r.choice([1, 3]))
+            backend = r.choice(BACKENDS)
+            one(op, constant, dtype, r.choice([1, 3]), backend)
         except (tf2.errors.OpError, ValueError) as e:
             refused += 1
             if "-v" in sys.argv: print(op.__name__, "TensorFlow refuses:", str(e)[:100])
         except Exception as e:
             failed += 1
-            print(f"case {i} {op.__name__} {dtype.__name__} constant={constant}: {type(e).__name__} {str(e)[:200]}")
+            print(f"case {i} {op.__name__} {dtype.__name__} constant={constant} {backend}: {type(e).__name__} {str(e)[:200]}")
     print(f"{count - failed - refused} of {count - refused} agree with TensorFlow ({refused} drawn outside what it takes)")
     sys.exit(failed != 0)
 

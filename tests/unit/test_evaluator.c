@@ -273,6 +273,34 @@ START_TEST(fused_steps_equal_their_parts)
 }
 END_TEST
 
+START_TEST(backends_agree)
+{
+    fixture f = network();
+    cnnf_evaluator *e = evaluator(&f, 2), *other = NULL;
+    cnnf_evaluator_options *options = NULL;
+    ck_assert_int_eq(cnnf_evaluator_options_new(&options, f.context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_options_set_backend(options, "abacus"), CNNF_E_NOT_FOUND);
+    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, 2), CNNF_OK);
+    if (cnnf_evaluator_options_set_backend(options, "onednn") == CNNF_OK) {
+        cnnf_tensor *x = images(&f, 5), *a = NULL, *b = NULL;
+        ck_assert_int_eq(cnnf_evaluator_new(&other, f.graph, options, NULL), CNNF_OK);
+        ck_assert_str_eq(cnnf_evaluator_backend(other), "onednn");
+        ck_assert_int_eq(run(&f, e, "x", x, "y", &a), CNNF_OK);
+        ck_assert_int_eq(run(&f, other, "x", x, "y", &b), CNNF_OK);
+        const float *p = cnnf_tensor_data(a), *q = cnnf_tensor_data(b);
+        for (int64_t i = 0; i < cnnf_tensor_element_count(a); i++) ck_assert(fabsf(p[i] - q[i]) < 1e-5f);
+        cnnf_tensor_unref(x);
+        cnnf_tensor_unref(a);
+        cnnf_tensor_unref(b);
+    }
+    ck_assert_str_eq(cnnf_evaluator_backend(e), "portable");
+    cnnf_evaluator_options_free(options);
+    cnnf_evaluator_free(other);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
 typedef struct visitor {
     fixture *f;
     cnnf_evaluator *e;
@@ -414,6 +442,7 @@ static Suite *suite(void)
     tcase_add_test(t, refusals_name_the_node);
     tcase_add_test(t, dead_branches_are_not_run);
     tcase_add_test(t, fused_steps_equal_their_parts);
+    tcase_add_test(t, backends_agree);
     tcase_add_test(t, many_threads_get_the_same_bits);
     tcase_add_test(t, more_plans_than_are_kept);
     tcase_add_test(t, children_need_their_own);

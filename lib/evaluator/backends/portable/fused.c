@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fused convolutions by the vector code: the algorithm is chosen, the filter packed, once per plan. */
-#include <stdatomic.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "evaluator/backends/portable/simd.h"
 #include "evaluator/fuse.h"
+#include "evaluator/slots.h"
 
-/* Workers that may use scratch memory of their own at once. */
-#define MOST_SLOTS 64
 /* Rows of one unit of work of a matrix product; pooled: a quarter. */
 #define UNIT_ROWS 96
 
@@ -47,7 +45,7 @@ typedef struct job {
     cnnfi_depthwise depthwise;
     const float *x;
     float *y, *scratch;
-    _Atomic uint64_t free_slots;
+    cnnfi_slots slots;
 } job;
 
 static void copy_rows(int64_t begin, int64_t end, void *user)
@@ -95,28 +93,17 @@ static cnnf_status run_gemm(const cnnfi_fused *base, cnnfi_call *call)
     return CNNF_OK;
 }
 
-/* A piece of scratch nobody else uses now; there are as many as threads. */
-static int take_slot(job *j)
-{
-    for (;;) {
-        uint64_t mask = atomic_load(&j->free_slots);
-        if (mask == 0) continue;
-        int slot = __builtin_ctzll(mask);
-        if (atomic_compare_exchange_weak(&j->free_slots, &mask, mask & (mask - 1))) return slot;
-    }
-}
-
 static void winograd_units(int64_t begin, int64_t end, void *user)
 {
     job *j = user;
     const fused_conv *f = j->f;
-    int slot = take_slot(j);
+    int slot = cnnfi_slot_take(&j->slots);
     for (int64_t i = begin; i < end; i++) {
         int64_t tile = i * f->tiles_per_unit;
         f->simd->winograd(&j->winograd, j->x, j->y, tile, cnnfi_min_i64(tile + f->tiles_per_unit, f->tiles),
                           j->scratch + (size_t)slot * f->slot_floats);
     }
-    atomic_fetch_or(&j->free_slots, UINT64_C(1) << slot);
+    cnnfi_slot_give(&j->slots, slot);
 }
 
 static cnnf_status run_winograd(const cnnfi_fused *base, cnnfi_call *call)
@@ -124,7 +111,7 @@ static cnnf_status run_winograd(const cnnfi_fused *base, cnnfi_call *call)
     const fused_conv *f = (const fused_conv *)base;
     job j = {.f = f, .winograd = f->winograd, .x = call->inputs[0].data, .y = call->outputs[0].data, .scratch = call->scratch};
     if (call->n_inputs > 1) j.winograd.post.residual = call->inputs[1].data;
-    atomic_init(&j.free_slots, f->slots == 64 ? UINT64_MAX : (UINT64_C(1) << f->slots) - 1);
+    cnnfi_slots_init(&j.slots, f->slots);
     cnnfi_parallel_for(call->pool, (f->tiles + f->tiles_per_unit - 1) / f->tiles_per_unit, 1, winograd_units, &j);
     return CNNF_OK;
 }
@@ -323,7 +310,7 @@ static bool setup_winograd(cnnf_context *context, fused_conv *f, cnnfi_fusion *n
     pack_winograd(f, n->filter);
     f->tiles = w->batch * g->tiles_y * g->tiles_x;
     f->tiles_per_unit = cnnfi_max_i64(1, cnnfi_min_i64(CNNFI_WINOGRAD_BLOCK, (f->tiles + n->threads - 1) / n->threads));
-    f->slots = n->threads > MOST_SLOTS ? MOST_SLOTS : n->threads;
+    f->slots = cnnfi_slot_count(n->threads);
     f->slot_floats = (size_t)cnnfi_winograd_scratch(f->simd, w->in_channels, w->out_channels);
     n->scratch_size = f->slot_floats * sizeof(float) * (size_t)f->slots;
     f->base.run = run_winograd;
