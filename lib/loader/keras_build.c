@@ -131,6 +131,23 @@ static void read_input_shape(cnnfi_kc *kc, cnnfi_kt *t)
     }
 }
 
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* TensorFlow's names are of fewer characters than Keras 3's: spaces and the like become "_", a first "_" gets an "l".
+ */
+static const char *scope_name(cnnfi_kb *b, const char *name)
+{
+    char *clean = cnnfi_builder_array(b->graph, strlen(name) + 2, 1), *at = clean;
+    if (!clean) return "";
+    if (!is_word(*name) && *name != '.') *at++ = 'l';
+    for (; *name; name++)
+        *at++ = is_word(*name) || strchr("._-/>", *name) ? *name : '_';
+    return clean;
+}
+
 static void add_input(run *r, size_t index)
 {
     cnnfi_keras_layer *layer = &r->container->layers[index];
@@ -143,7 +160,7 @@ static void add_input(run *r, size_t index)
     }
     read_input_shape(&kc, &shape);
     if (!t || !cnnfi_kb_ok(b)) return;
-    cnnf_node *node = cnnfi_kb_node(b, t, "Placeholder", layer->name, 0, NULL);
+    cnnf_node *node = cnnfi_kb_node(b, t, "Placeholder", scope_name(b, layer->name), 0, NULL);
     t->dtype = shape.dtype;
     *t = cnnfi_kt_shaped(*t, shape.rank, shape.dims);
     cnnfi_node_set_type(b->graph, node, "dtype", t->dtype);
@@ -277,7 +294,7 @@ static void copy_unmodified(cnnfi_kb *b, const cnnfi_keras_layer *layer, size_t 
         if (!same) continue;
         const char *saved = b->scope;
         const char *mask = tensors[i].mask;
-        if (b->tf) (void)cnnfi_kb_push(b, layer->name);
+        if (b->tf) (void)cnnfi_kb_push(b, scope_name(b, layer->name));
         tensors[i] = cnnfi_kb_unary(b, "Identity", "Identity", tensors[i]);
         tensors[i].mask = mask;
         cnnfi_kb_pop(b, saved);
@@ -290,7 +307,7 @@ static void run_call(run *r, size_t index, size_t call_index)
     const cnnfi_keras_call *call = &layer->calls[call_index];
     size_t n = call->n_inputs, n_outputs;
     cnnfi_kt *inputs = gather(r, call->inputs, n), *named = gather(r, call->named, call->n_named), *tensors;
-    const char *saved = cnnfi_kb_push(r->b, layer->name);
+    const char *saved = cnnfi_kb_push(r->b, scope_name(r->b, layer->name));
     cnnfi_kb_run(r->b, layer, call, n, inputs, named, &n_outputs, &tensors);
     if (cnnfi_kb_ok(r->b) && (r->b->tf || !r->replay)) copy_unmodified(r->b, layer, n, inputs, n_outputs, tensors);
     cnnfi_kb_pop(r->b, saved);
@@ -310,7 +327,7 @@ static void build_inner(cnnfi_kb *b, cnnfi_keras_layer *layer)
     b->ghost++;
     b->depth++;
     if ((uint64_t)b->depth > cnnfi_limit(b->context, CNNF_LIMIT_DEPTH)) {
-        cnnfi_builder_fail(b->graph, CNNF_E_LIMIT, "%s: Keras model: models are nested deeper than %llu",
+        cnnfi_builder_fail(b->graph, CNNF_E_LIMIT, "%s: Keras: models are nested deeper than %llu",
                            b->model->path, (unsigned long long)cnnfi_limit(b->context, CNNF_LIMIT_DEPTH));
     }
     if (cnnfi_kb_ok(b)) build_container(b, layer->inner, &r);
@@ -361,8 +378,14 @@ static void make_calls(run *r)
 {
     size_t *next = cnnfi_builder_array(r->b->graph, r->container->n_layers + 1, sizeof *next);
     if (!next) return;
+    uint64_t steps = 0, most = 64 * cnnfi_limit(r->b->context, CNNF_LIMIT_NODES);
     for (size_t made = 1; made && cnnfi_kb_ok(r->b);) {
         made = 0;
+        steps += r->container->n_layers;
+        if (steps > most) { /* a chain written backwards needs a round for each layer */
+            cnnfi_builder_fail(r->b->graph, CNNF_E_LIMIT, "%s: Keras: model '%s': its layers are in too bad an order",
+                               r->b->model->path, r->container->name);
+        }
         for (size_t i = 0; i < r->container->n_layers; i++)
             made += advance(r, i, &next[i]);
     }
@@ -430,7 +453,7 @@ static void build_container(cnnfi_kb *b, const cnnfi_keras_container *container,
     if (!cnnfi_kb_ok(b)) return;
     if (r->n_order != r->n_calls) {
         cnnfi_builder_fail(b->graph, CNNF_E_CORRUPT,
-                           "%s: Keras model: model '%s': a layer is called without its inputs", b->model->path,
+                           "%s: Keras: model '%s': a layer is called without its inputs", b->model->path,
                            container->name);
         return;
     }
@@ -465,7 +488,7 @@ static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const
         struct cnnfi_korder at = layer->state->order[k];
         /* multi-backend Keras calls input layers too, which gives back what it gets but takes a scope */
         if (is_input(&layer->inner->layers[at.layer])) {
-            if (!b->tf) cnnfi_kb_reserve(b, layer->inner->layers[at.layer].name);
+            if (!b->tf) cnnfi_kb_reserve(b, scope_name(b, layer->inner->layers[at.layer].name));
         } else {
             run_call(&r, (size_t)at.layer, (size_t)at.call);
         }
@@ -487,7 +510,7 @@ static const char **io_names(run *r, const cnnfi_keras_ref *refs, size_t n, cons
     for (size_t i = 0; names && i < n; i++) {
         const cnnfi_kt *t = tensor_at(r, &refs[i]);
         if (!t) {
-            cnnfi_builder_fail(r->b->graph, CNNF_E_CORRUPT, "%s: Keras model: %s %zu of the model does not exist",
+            cnnfi_builder_fail(r->b->graph, CNNF_E_CORRUPT, "%s: Keras: %s %zu of the model does not exist",
                                r->b->model->path, what, i);
             return NULL;
         }

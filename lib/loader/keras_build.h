@@ -91,7 +91,7 @@ void cnnfi_kb_reserve(cnnfi_kb *b, const char *name);
 /* ---- failing ---- */
 
 bool cnnfi_kb_ok(const cnnfi_kb *b);
-/* "<file>: Keras model: layer 'x' (Class): ..."; sticky. */
+/* "<file>: Keras: layer 'x' (Class): ..."; sticky. */
 void cnnfi_kc_fail(const cnnfi_kc *kc, cnnf_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* ---- nodes (keras_ops.c) ---- */

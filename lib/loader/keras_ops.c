@@ -75,7 +75,7 @@ cnnf_node *cnnfi_kb_node(cnnfi_kb *b, cnnfi_kt *out, const char *op, const char 
     result.variable = false;
     result.mask = NULL;
     if (++b->n_ops > cnnfi_limit(b->context, CNNF_LIMIT_NODES)) {
-        cnnfi_builder_fail(b->graph, CNNF_E_LIMIT, "%s: Keras model: it makes more than %llu nodes", b->model->path,
+        cnnfi_builder_fail(b->graph, CNNF_E_LIMIT, "%s: Keras: it makes more than %llu nodes", b->model->path,
                            (unsigned long long)cnnfi_limit(b->context, CNNF_LIMIT_NODES));
     }
     if (cnnfi_kb_ok(b)) result.name = cnnfi_kb_unique(b, name);
