@@ -301,6 +301,19 @@ static void copy_unmodified(cnnfi_kb *b, const cnnfi_keras_layer *layer, size_t 
     }
 }
 
+/* Sizes stay below 2^31, so that a layer's arithmetic on two of them cannot overflow. */
+static void check_sizes(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *tensors)
+{
+    cnnfi_kc kc = {.b = b, .layer = layer};
+    for (size_t i = 0; i < n; i++) {
+        for (int32_t k = 0; k < tensors[i].rank; k++) {
+            if (tensors[i].dims[k] <= INT32_MAX) continue;
+            cnnfi_kc_fail(&kc, CNNF_E_LIMIT, "dimension %d of its output would be %lld", k,
+                          (long long)tensors[i].dims[k]);
+        }
+    }
+}
+
 static void run_call(run *r, size_t index, size_t call_index)
 {
     cnnfi_keras_layer *layer = &r->container->layers[index];
@@ -309,6 +322,7 @@ static void run_call(run *r, size_t index, size_t call_index)
     cnnfi_kt *inputs = gather(r, call->inputs, n), *named = gather(r, call->named, call->n_named), *tensors;
     const char *saved = cnnfi_kb_push(r->b, scope_name(r->b, layer->name));
     cnnfi_kb_run(r->b, layer, call, n, inputs, named, &n_outputs, &tensors);
+    if (cnnfi_kb_ok(r->b)) check_sizes(r->b, layer, n_outputs, tensors);
     if (cnnfi_kb_ok(r->b) && (r->b->tf || !r->replay)) copy_unmodified(r->b, layer, n, inputs, n_outputs, tensors);
     cnnfi_kb_pop(r->b, saved);
     if (cnnfi_kb_ok(r->b)) set_outputs(r, index, call_index, n_outputs, tensors);
@@ -327,8 +341,8 @@ static void build_inner(cnnfi_kb *b, cnnfi_keras_layer *layer)
     b->ghost++;
     b->depth++;
     if ((uint64_t)b->depth > cnnfi_limit(b->context, CNNF_LIMIT_DEPTH)) {
-        cnnfi_builder_fail(b->graph, CNNF_E_LIMIT, "%s: Keras: models are nested deeper than %llu",
-                           b->model->path, (unsigned long long)cnnfi_limit(b->context, CNNF_LIMIT_DEPTH));
+        cnnfi_builder_fail(b->graph, CNNF_E_LIMIT, "%s: Keras: models are nested deeper than %llu", b->model->path,
+                           (unsigned long long)cnnfi_limit(b->context, CNNF_LIMIT_DEPTH));
     }
     if (cnnfi_kb_ok(b)) build_container(b, layer->inner, &r);
     b->depth--;
@@ -452,9 +466,8 @@ static void build_container(cnnfi_kb *b, const cnnfi_keras_container *container,
     if (!container->sequential) make_calls(r);
     if (!cnnfi_kb_ok(b)) return;
     if (r->n_order != r->n_calls) {
-        cnnfi_builder_fail(b->graph, CNNF_E_CORRUPT,
-                           "%s: Keras: model '%s': a layer is called without its inputs", b->model->path,
-                           container->name);
+        cnnfi_builder_fail(b->graph, CNNF_E_CORRUPT, "%s: Keras: model '%s': a layer is called without its inputs",
+                           b->model->path, container->name);
         return;
     }
     sort_by_depth(r);
