@@ -44,7 +44,8 @@ static int64_t port_of(const cnnf_node *node, const char *output, size_t length,
 {
     const cnnfi_op *op = cnnfi_op_find(node->op);
     int64_t port = index;
-    if (!op) return index; /* an op with one output argument, or one we do not know: then one list */
+    /* One output has one name; freezers that turn ReadVariableOp into Identity leave the old one (`value`) behind. */
+    if (!op || op->n_outputs == 1) return index;
     for (size_t i = 0; i < op->n_outputs; i++) {
         const cnnfi_op_arg *arg = cnnfi_op_output(op, i);
         if (strlen(arg->name) == length && memcmp(arg->name, output, length) == 0) return port;
