@@ -87,6 +87,7 @@ cnnf_status cnnfi_edit_begin(cnnfi_edit *edit, cnnfi_pass_run *run, const cnnf_g
     CNNFI_TRY(cnnfi_builder_from(&edit->b, in, run->error));
     cnnfi_arena_init(&edit->arena, context_of(edit));
     connect(edit);
+    edit->originals = edit->count;
     bool *flags = edit->b->status ? NULL : cnnfi_run_protection(run, in);
     for (size_t i = 0; flags && i < edit->count; i++) edit->entries[i].protected = flags[i];
     if (!flags) no_memory(edit);
@@ -124,11 +125,48 @@ void cnnfi_edit_sweep(cnnfi_edit *edit)
     }
 }
 
+/* ---- the order of nodes ---- */
+
+typedef struct ordering {
+    cnnfi_edit *edit;
+    cnnf_node **out;
+    size_t n;
+    bool *placed;
+} ordering;
+
+/* New nodes are few and shallow: an addition, its constant, an inlined body. */
+#define MAX_NEW_DEPTH 1000
+
+static void place(ordering *o, cnnf_node *node, int depth)
+{
+    const size_t at = (size_t)node->index;
+    if (o->placed[at]) return;
+    o->placed[at] = true;
+    for (size_t k = 0; k < node->n_inputs && depth < MAX_NEW_DEPTH; k++) {
+        cnnf_node *from = cnnfi_edit_producer(o->edit, node, k, NULL);
+        if (from && (size_t)from->index >= o->edit->originals) place(o, from, depth + 1);
+    }
+    o->out[o->n++] = node;
+}
+
+/* Graphs that are in execution order stay so: a new node goes before the first one that reads it. */
+static void put_in_order(cnnfi_edit *edit)
+{
+    cnnf_graph *g = edit->b->graph;
+    ordering o = {.edit = edit,
+                  .out = cnnfi_edit_array(edit, edit->count, sizeof *o.out),
+                  .placed = cnnfi_edit_array(edit, edit->count, sizeof *o.placed)};
+    if (!o.out || !o.placed || edit->count == edit->originals) return;
+    for (size_t i = 0; i < edit->count; i++) place(&o, g->nodes[i], 0);
+    memcpy(g->nodes, o.out, edit->count * sizeof *o.out);
+}
+
 cnnf_status cnnfi_edit_end(cnnfi_edit *edit, cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     cnnf_status status;
     *out = NULL;
     cnnfi_edit_sweep(edit);
+    put_in_order(edit);
     if (edit->changes && !edit->b->status) {
         cnnfi_builder *spare = NULL; /* publishing takes the builder; freeing the edit wants one */
         status = cnnfi_builder_new(&spare, in->context, run->error);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A graph being edited by a pass that walks both ways: a builder whose nodes know who uses them.
- * Nodes are only appended, so a node's index never changes. Failures are the builder's: sticky.
+ * While editing, nodes are only appended, so that a node's index never changes; at the end new nodes move before
+ * their first reader. Failures are the builder's: sticky.
  */
 #ifndef CNNFI_TRANSFORM_EDIT_H
 #define CNNFI_TRANSFORM_EDIT_H
@@ -35,6 +36,7 @@ typedef struct cnnfi_edit {
     int32_t *suspects; /* nodes that lost a user */
     size_t n_suspects, suspect_capacity;
     uint32_t stamp;
+    size_t originals; /* nodes there were at the beginning */
     size_t changes; /* edits that mattered, counted by the pass */
 } cnnfi_edit;
 

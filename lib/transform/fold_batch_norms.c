@@ -235,6 +235,21 @@ static void fold_one(fold *f, cnnfi_norm *norm)
     cnnfi_fold_report(f->run, &entry);
 }
 
+/* At inference the statistics that a fused batch norm puts out (ports 1 and 2) are those it was given. */
+static void settle_statistics(fold *f)
+{
+    cnnfi_edit *edit = &f->edit;
+    for (size_t i = 0; i < edit->count && !edit->b->status; i++) {
+        const cnnf_node *node = edit->b->graph->nodes[i];
+        if (node->removed || !cnnfi_op_is_fused_batch_norm(node->op) || cnnf_node_attr_bool(node, "is_training", 1)) continue;
+        for (int32_t port = 1; port <= 2 && node->n_inputs >= 5; port++) {
+            if (cnnfi_edit_uses(edit, node, port).count == 0) continue;
+            cnnfi_edit_redirect(edit, node, port, node->inputs[2 + port], NULL);
+            edit->changes++;
+        }
+    }
+}
+
 static void settle_weights(fold *f)
 {
     const size_t count = f->edit.count;
@@ -252,6 +267,7 @@ static cnnf_status run_fold(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
     fold f = {.run = run, .plain_relu = cnnfi_run_bool(run, "plain_relu", false)};
     CNNFI_TRY(cnnfi_edit_begin(&f.edit, run, in));
     cnnfi_constants_init(&f.constants, &f.edit);
+    settle_statistics(&f);
     cnnfi_norm *norms = cnnfi_find_batch_norms(&f.edit, &f.constants);
     if (norms) settle_weights(&f);
     for (cnnfi_norm *norm = norms; norm && !f.edit.b->status; norm = norm->next) fold_one(&f, norm);

@@ -535,3 +535,142 @@ def test_order_of_nodes_does_not_matter():
         shuffled.node.extend(nodes[i] for i in np.random.RandomState(seed).permutation(len(nodes)))
         out, _ = held(shuffled, "fold_batch_norms", ["out"], tolerance=2e-5)
         assert not ops(out) & NORMS
+
+
+def test_other_outputs_are_read():
+    """At inference the statistics put out are those put in."""
+    def make():
+        gamma, beta, mean, variance = map(tf.constant, statistics(4))
+        y = tf.raw_ops.FusedBatchNormV3(x=conv(image(), 4), scale=gamma, offset=beta, mean=mean, variance=variance, is_training=False)
+        return tf.concat([tf.reshape(v, [-1]) for v in y[:3]], 0)
+    check(make)
+
+
+def test_whole_positions_after_a_reshape_that_splits_channels():
+    """Six channels seen as two by three: what does not repeat with the channels cannot go into the convolution."""
+    def make():
+        x = tf.reshape(conv(image(2, 4, 4, 3), 6), [2, 4, 4, 2, 3])
+        return keras_chain(x)
+    check(make)
+
+
+def test_batch_norm_over_a_flattened_image():
+    """One scale per position: only the next product can take it."""
+    def make():
+        x = tf.reshape(tf.nn.sigmoid(image(2, 4, 4, 3)), [-1, 48])
+        return bias(tf.matmul(keras_chain(x), weights(48, 5)))
+    _, items = check(make)
+    assert items[0]["outcome"] == "forward"
+    _, items = check(lambda: keras_chain(tf.reshape(conv(image(2, 4, 4, 3), 6), [-1, 96])), absorbed=False)
+    assert items[0]["outcome"] == "lowered"
+
+
+# ---- channels first ----------------------------------------------------------------------------
+
+def runnable(gd):
+    """Processors have no NCHW kernels: every such op between two transposes."""
+    out = graph_pb2.GraphDef()
+    out.versions.CopyFrom(gd.versions)
+    for name, perm in (("to_nhwc", [0, 2, 3, 1]), ("to_nchw", [0, 3, 1, 2])):
+        node = out.node.add(name=name, op="Const")
+        node.attr["dtype"].type = 3
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(perm, tf.int32))
+
+    def transposed(name, source, perm):
+        node = out.node.add(name=name, op="Transpose", input=[source, perm])
+        node.attr["T"].type, node.attr["Tperm"].type = 1, 3
+        return name
+
+    for n in gd.node:
+        if n.attr["data_format"].s != b"NCHW":
+            out.node.add().CopyFrom(n)
+            continue
+        node = out.node.add()
+        node.CopyFrom(n)
+        node.name += "/nhwc"
+        node.input[0] = transposed(n.name + "/in", n.input[0], "to_nhwc")
+        node.attr["data_format"].s = b"NHWC"
+        for key in ("strides", "ksize", "dilations"):
+            if key in node.attr:
+                i = list(node.attr[key].list.i)
+                node.attr[key].list.i[:] = [i[0], i[2], i[3], i[1]]
+        transposed(n.name, node.name, "to_nchw")
+    return out
+
+
+def check_nchw(make, absorbed=True):
+    gd = built(make)
+    out, report = transform(gd, "fold_batch_norms", ["out"])
+    feeds = {n.name: RNG.randn(*[d.size for d in n.attr["shape"].shape.dim]).astype(np.float32) for n in gd.node if n.op == "Placeholder"}
+    assert worst(run(runnable(out), feeds, ["out"])[0], run(runnable(gd), feeds, ["out"])[0]) < 2e-5
+    assert not ops(out) & NORMS and bool(ops(out) & ARITHMETIC) != absorbed, report[-1]["notes"]
+    assert transform(out, "fold_batch_norms", ["out"])[0] == out
+    return out, report[-1]["items"]
+
+
+def conv_first(x, filters, padding="SAME", name=None):
+    return tf.nn.conv2d(x, weights(3, 3, int(x.shape[1]), filters), padding=padding, data_format="NCHW", name=name)
+
+
+def bias_nchw(x):
+    return tf.nn.bias_add(x, weights(int(x.shape[1])), data_format="NCHW")
+
+
+def image_first():
+    return tf.placeholder(tf.float32, [2, 3, 9, 9], name="x")
+
+
+def unfused_first(x):
+    gamma, beta, mean, variance = (tf.reshape(tf.constant(v), [1, -1, 1, 1]) for v in statistics(int(x.shape[1])))
+    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, 1e-3)
+
+
+def fused_first(x, signs="mixed"):
+    return fused(x, signs, data_format="NCHW")
+
+
+def first_pool():
+    y = tf.nn.relu(bias_nchw(conv_first(image_first(), 5)))
+    return conv_first(tf.nn.max_pool2d(fused_first(y), 2, 2, "SAME", data_format="NCHW"), 4)
+
+
+def first_average():
+    return tf.matmul(tf.reduce_mean(fused_first(tf.nn.sigmoid(image_first())), [2, 3]), weights(3, 4))
+
+
+def first_flatten():
+    x = fused_first(tf.nn.sigmoid(image_first()))
+    shape = tf.stack([-1, tf.reduce_prod(tf.shape(x)[1:])])
+    return tf.matmul(tf.reshape(x, shape), weights(3 * 81, 4))
+
+
+def first_transposed_flatten():
+    x = tf.transpose(fused_first(tf.nn.sigmoid(image_first())), [0, 2, 3, 1])
+    return tf.matmul(tf.reshape(x, [-1, 243]), weights(243, 4))
+
+
+def first_from_dense():
+    x = tf.placeholder(tf.float32, [3, 7], name="x")
+    return fused_first(tf.reshape(tf.nn.bias_add(tf.matmul(x, weights(7, 45)), weights(45)), [-1, 5, 3, 3]))
+
+
+def first_concat():
+    x = image_first()
+    return fused_first(tf.concat([conv_first(x, 4), tf.nn.relu(bias_nchw(conv_first(x, 3)))], 1))
+
+
+@pytest.mark.parametrize("make", [
+    lambda: fused_first(conv_first(image_first(), 5)),
+    lambda: unfused_first(conv_first(image_first(), 5)),
+    lambda: fused_first(bias_nchw(conv_first(image_first(), 5))),
+    lambda: fused_first(tf.nn.relu6(bias_nchw(conv_first(image_first(), 5))), "dead"),
+    lambda: conv_first(fused_first(image_first()), 4, "VALID"),
+    first_pool, first_average, first_flatten, first_transposed_flatten, first_from_dense, first_concat])
+def test_channels_first(make):
+    check_nchw(make)
+
+
+def test_channels_first_left_over():
+    out, _ = check_nchw(lambda: conv_first(fused_first(image_first()), 4), absorbed=False)
+    shapes = [[d.size for d in n.attr["value"].tensor.tensor_shape.dim] for n in out.node if n.op == "Const"]
+    assert shapes.count([3, 1, 1]) == 2
