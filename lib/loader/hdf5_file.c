@@ -17,10 +17,10 @@
 
 /* Decoded data beyond this much per file goes to a temporary file, in pieces of about PIECE_BYTES. */
 #define DECODED_IN_MEMORY ((size_t)16 * 1024 * 1024)
-#define PIECE_BYTES ((size_t)4 * 1024 * 1024)
+#define PIECE_BYTES       ((size_t)4 * 1024 * 1024)
 /* deflate cannot do better than 1032:1. */
 #define MAX_EXPANSION 1100u
-#define NO_ID H5I_INVALID_HID
+#define NO_ID         H5I_INVALID_HID
 
 struct cnnfi_h5 {
     cnnf_context *context;
@@ -29,9 +29,9 @@ struct cnnfi_h5 {
     cnnf_error io_error;
     cnnfi_h5_guard *guard; /* libhdf5 touches nothing that it has not found good */
     hid_t driver, file;
-    size_t decoded;        /* bytes of tensors decoded into memory */
+    size_t decoded;             /* bytes of tensors decoded into memory */
     cnnfi_source *decoded_file; /* what did not fit; NULL before */
-    bool host_is_v2;       /* which of the two error callbacks the host had set */
+    bool host_is_v2;            /* which of the two error callbacks the host had set */
     H5E_auto2_t host_auto2;
     H5E_auto1_t host_auto1;
     void *host_data;
@@ -45,16 +45,20 @@ static void silence(cnnfi_h5 *h5)
     unsigned is_v2 = 1;
     H5Eauto_is_v2(H5E_DEFAULT, &is_v2);
     h5->host_is_v2 = is_v2 != 0;
-    if (h5->host_is_v2) H5Eget_auto2(H5E_DEFAULT, &h5->host_auto2, &h5->host_data);
-    else H5Eget_auto1(&h5->host_auto1, &h5->host_data);
+    if (h5->host_is_v2)
+        H5Eget_auto2(H5E_DEFAULT, &h5->host_auto2, &h5->host_data);
+    else
+        H5Eget_auto1(&h5->host_auto1, &h5->host_data);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 }
 
 static void unsilence(cnnfi_h5 *h5)
 {
     H5Eclear2(H5E_DEFAULT);
-    if (h5->host_is_v2) H5Eset_auto2(H5E_DEFAULT, h5->host_auto2, h5->host_data);
-    else H5Eset_auto1(h5->host_auto1, h5->host_data);
+    if (h5->host_is_v2)
+        H5Eset_auto2(H5E_DEFAULT, h5->host_auto2, h5->host_data);
+    else
+        H5Eset_auto1(h5->host_auto1, h5->host_data);
 }
 
 static herr_t keep_deepest(unsigned n, const H5E_error2_t *entry, void *user)
@@ -112,16 +116,18 @@ static cnnf_status check_superblock(const cnnfi_h5_bytes *b, const char *name, c
     CNNFI_TRY(cnnfi_source_read(b->source, b->base + s.at, head, there, error));
     s.version = head[8];
     if (s.version >= sizeof eof_offset)
-        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: HDF5: superblock version %d is not supported", name, s.version);
+        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: HDF5: superblock version %d is not supported", name,
+                          s.version);
     const uint8_t *sizes = head + (s.version < 2 ? 13 : 9);
     if (there == sizeof head && (sizes[0] != 8 || sizes[1] != 8))
-        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: HDF5: offsets of %d and lengths of %d bytes are not supported", name,
-                          sizes[0], sizes[1]);
+        return cnnfi_fail(error, CNNF_E_UNSUPPORTED,
+                          "%s: HDF5: offsets of %d and lengths of %d bytes are not supported", name, sizes[0],
+                          sizes[1]);
     memcpy(&s.end_of_file, head + eof_offset[s.version], sizeof s.end_of_file);
     if (there < sizeof head || s.end_of_file > b->size)
         return cnnfi_fail(error, CNNF_E_CORRUPT,
-                          "%s: HDF5: file is %" PRIu64 " bytes but superblock says end of file is %" PRIu64, name, b->size,
-                          s.end_of_file);
+                          "%s: HDF5: file is %" PRIu64 " bytes but superblock says end of file is %" PRIu64, name,
+                          b->size, s.end_of_file);
     return CNNF_OK;
 }
 
@@ -158,8 +164,10 @@ cnnf_status cnnfi_h5_open(cnnfi_h5 **out, cnnf_context *context, cnnfi_source *s
     cnnfi_os_hdf5_lock();
     silence(h5);
     status = open_file(h5, error);
-    if (status == CNNF_OK) *out = h5;
-    else cnnfi_h5_close(h5);
+    if (status == CNNF_OK)
+        *out = h5;
+    else
+        cnnfi_h5_close(h5);
     return status;
 }
 
@@ -195,7 +203,8 @@ static void link_target(hid_t group, const char *component, const H5L_info_t *in
     unsigned flags = 0;
     out[0] = '\0';
     if (info->u.val_size >= sizeof value || H5Lget_val(group, component, value, sizeof value, H5P_DEFAULT) < 0) return;
-    if (info->type == H5L_TYPE_SOFT) snprintf(out, size, "%s", value);
+    if (info->type == H5L_TYPE_SOFT)
+        snprintf(out, size, "%s", value);
     else if (H5Lunpack_elink_val(value, info->u.val_size, &flags, &file, &object) >= 0)
         snprintf(out, size, "%s:%s", file, object);
 }
@@ -207,10 +216,12 @@ static cnnf_status check_link(cnnfi_h5 *h5, hid_t group, const char *component, 
     char target[512];
     if (H5Lget_info(group, component, &info, H5P_DEFAULT) < 0) return fail_hdf5(h5, error, path);
     if (info.type == H5L_TYPE_HARD) return CNNF_OK;
-    const char *kind = info.type == H5L_TYPE_SOFT ? "a soft" : info.type == H5L_TYPE_EXTERNAL ? "an external" : "a user-defined";
+    const char *kind = info.type == H5L_TYPE_SOFT       ? "a soft"
+                       : info.type == H5L_TYPE_EXTERNAL ? "an external"
+                                                        : "a user-defined";
     link_target(group, component, &info, target, sizeof target);
-    return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: '%.*s' is %s link (to '%s'); refused", h5->name, length, path, kind,
-                      target);
+    return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: '%.*s' is %s link (to '%s'); refused", h5->name, length, path,
+                      kind, target);
 }
 
 /* The objects from the root to here, to see a hard link that leads back up. */
@@ -226,8 +237,7 @@ static cnnf_status note_address(cnnfi_h5 *h5, trail *t, hid_t object, const char
     for (size_t i = 0; i < t->count; i++)
         if (t->address[i] == info.addr)
             return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: group '%.*s' links back to itself", h5->name, length, path);
-    if (t->count == t->capacity)
-        return cnnfi_fail_limit(error, path, CNNF_LIMIT_DEPTH, t->capacity + 1, t->capacity);
+    if (t->count == t->capacity) return cnnfi_fail_limit(error, path, CNNF_LIMIT_DEPTH, t->capacity + 1, t->capacity);
     t->address[t->count++] = info.addr;
     return CNNF_OK;
 }
@@ -300,9 +310,9 @@ cnnf_status cnnfi_h5_has(bool *out, cnnfi_h5 *h5, const char *path, cnnf_error *
 
 static const char *class_name(H5T_class_t class)
 {
-    static const char *const names[] = {"integer", "float",     "time", "string",        "bitfield", "opaque",
+    static const char *const names[] = {"integer",  "float",     "time", "string",        "bitfield", "opaque",
                                         "compound", "reference", "enum", "vlen sequence", "array"};
-    return class >= 0 && (size_t)class < sizeof names / sizeof names[0] ? names[class] : "unknown";
+    return class >= 0 && (size_t) class < sizeof names / sizeof names[0] ? names[class] : "unknown";
 }
 
 /* ---- attributes ---- */
@@ -330,8 +340,8 @@ static cnnf_status attribute_extent(attribute *a, cnnf_error *error)
     int rank = kind == H5S_SIMPLE ? H5Sget_simple_extent_ndims(a->space) : 0;
     if (points < 0 || rank < 0 || kind == H5S_NO_CLASS) return fail_hdf5(h5, error, a->name);
     if (rank > 1)
-        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: Keras: attribute '%s' has %d dimensions, want at most 1", h5->name,
-                          a->name, rank);
+        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: Keras: attribute '%s' has %d dimensions, want at most 1",
+                          h5->name, a->name, rank);
     a->count = (size_t)points;
     a->scalar = kind == H5S_SCALAR;
     return cnnfi_check_limit(h5->context, CNNF_LIMIT_ENTRIES, a->count, a->name, error);
@@ -352,8 +362,8 @@ static cnnf_status attribute_open(attribute *a, hid_t object, cnnf_error *error)
     CNNFI_TRY(attribute_extent(a, error));
     /* numpy makes an empty list an array of floats. */
     if (a->count > 0 && H5Tget_class(a->type) != H5T_STRING)
-        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: Keras: attribute '%s' has type %s, want string", h5->name, a->name,
-                          class_name(H5Tget_class(a->type)));
+        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: Keras: attribute '%s' has type %s, want string", h5->name,
+                          a->name, class_name(H5Tget_class(a->type)));
     return cnnfi_check_limit(h5->context, CNNF_LIMIT_ATTR_BYTES, H5Aget_storage_size(a->id), a->name, error);
 }
 
@@ -404,9 +414,12 @@ static cnnf_status read_variable(attribute *a, cnnfi_arena *arena, const char **
     char **strings = cnnfi_calloc(h5->context, a->count, sizeof *strings);
     hid_t memory_type = H5Tcopy(a->type);
     cnnf_status status = CNNF_OK;
-    if (!strings) status = cnnfi_fail_nomem(error);
-    else if (memory_type < 0 || H5Aread(a->id, memory_type, strings) < 0) status = fail_hdf5(h5, error, a->name);
-    else status = copy_strings(a, arena, strings, out, error);
+    if (!strings)
+        status = cnnfi_fail_nomem(error);
+    else if (memory_type < 0 || H5Aread(a->id, memory_type, strings) < 0)
+        status = fail_hdf5(h5, error, a->name);
+    else
+        status = copy_strings(a, arena, strings, out, error);
     if (strings && memory_type >= 0) H5Dvlen_reclaim(memory_type, a->space, H5P_DEFAULT, strings);
     if (memory_type >= 0) H5Tclose(memory_type);
     cnnfi_free(h5->context, strings);
@@ -455,8 +468,8 @@ static cnnf_status append_strings(const char ***list, size_t *count, bool *found
 }
 
 /* Keras splits an attribute over HDF5's 64 KiB into name0, name1, ... */
-static cnnf_status read_list(const char ***out, size_t *count, bool *found, cnnfi_h5 *h5, cnnfi_arena *arena, hid_t object,
-                             const char *name, cnnf_error *error)
+static cnnf_status read_list(const char ***out, size_t *count, bool *found, cnnfi_h5 *h5, cnnfi_arena *arena,
+                             hid_t object, const char *name, cnnf_error *error)
 {
     CNNFI_TRY(append_strings(out, count, found, h5, arena, object, name, error));
     bool more = !*found;
@@ -491,20 +504,19 @@ typedef struct dataset {
     char where[600]; /* "m.h5: dataset '/a/b'" */
     hid_t id, type, space, properties;
     H5D_layout_t layout;
-    cnnf_dtype dtype;      /* of the tensor */
-    hid_t memory_type;     /* what H5Dread converts to; borrowed */
-    bool as_stored;        /* the stored bytes are the tensor's */
+    cnnf_dtype dtype;  /* of the tensor */
+    hid_t memory_type; /* what H5Dread converts to; borrowed */
+    bool as_stored;    /* the stored bytes are the tensor's */
     int32_t rank;
     hsize_t extent[CNNFI_MAX_RANK];
     int64_t dims[CNNFI_MAX_RANK];
-    size_t size;           /* bytes of the tensor */
-    uint64_t stored_size;  /* bytes the elements take in the file before filters */
+    size_t size;          /* bytes of the tensor */
+    uint64_t stored_size; /* bytes the elements take in the file before filters */
 } dataset;
 
 static cnnf_status dataset_open(dataset *d, hid_t object, cnnf_error *error)
 {
-    if (H5Iget_type(object) != H5I_DATASET)
-        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: is no dataset", d->where);
+    if (H5Iget_type(object) != H5I_DATASET) return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: is no dataset", d->where);
     d->type = H5Dget_type(d->id);
     if (d->type >= 0) d->space = H5Dget_space(d->id);
     if (d->space >= 0) d->properties = H5Dget_create_plist(d->id);
@@ -529,7 +541,8 @@ static cnnf_status check_inside(const dataset *d, cnnf_error *error)
     if (d->layout == H5D_VIRTUAL)
         return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s is a virtual dataset over other files; refused", d->where);
     if (d->layout != H5D_COMPACT && d->layout != H5D_CONTIGUOUS && d->layout != H5D_CHUNKED)
-        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: storage layout %d is not supported", d->where, (int)d->layout);
+        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: storage layout %d is not supported", d->where,
+                          (int)d->layout);
     int external = H5Pget_external_count(d->properties);
     if (external < 0) return fail_hdf5(d->h5, error, d->where);
     if (external == 0) return CNNF_OK;
@@ -549,8 +562,9 @@ static cnnf_status check_filters(const dataset *d, cnnf_error *error)
         H5Z_filter_t filter = H5Pget_filter2(d->properties, i, &flags, &n_values, values, sizeof name, name, &config);
         if (filter < 0) return fail_hdf5(d->h5, error, d->where);
         if (filter != H5Z_FILTER_DEFLATE && filter != H5Z_FILTER_SHUFFLE && filter != H5Z_FILTER_FLETCHER32)
-            return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: filter %d is not supported (deflate, shuffle, fletcher32 are)",
-                              d->where, (int)filter);
+            return cnnfi_fail(error, CNNF_E_UNSUPPORTED,
+                              "%s: filter %d is not supported (deflate, shuffle, fletcher32 are)", d->where,
+                              (int)filter);
     }
     return CNNF_OK;
 }
@@ -558,17 +572,20 @@ static cnnf_status check_filters(const dataset *d, cnnf_error *error)
 static bool is_half(hid_t type)
 {
     size_t sign, exponent, exponent_size, mantissa, mantissa_size;
-    return H5Tget_size(type) == 2 && H5Tget_fields(type, &sign, &exponent, &exponent_size, &mantissa, &mantissa_size) >= 0 &&
-           sign == 15 && exponent == 10 && exponent_size == 5 && mantissa == 0 && mantissa_size == 10 &&
-           H5Tget_ebias(type) == 15;
+    return H5Tget_size(type) == 2 &&
+           H5Tget_fields(type, &sign, &exponent, &exponent_size, &mantissa, &mantissa_size) >= 0 && sign == 15 &&
+           exponent == 10 && exponent_size == 5 && mantissa == 0 && mantissa_size == 10 && H5Tget_ebias(type) == 15;
 }
 
 static cnnf_status float_type(dataset *d, cnnf_dtype floats, cnnf_error *error)
 {
     hid_t type = d->type;
     bool single = H5Tequal(type, H5T_IEEE_F32LE) > 0, twice = H5Tequal(type, H5T_IEEE_F64LE) > 0;
-    bool known = single || twice || H5Tequal(type, H5T_IEEE_F32BE) > 0 || H5Tequal(type, H5T_IEEE_F64BE) > 0 || is_half(type);
-    if (!known) return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: float type that is not IEEE half, single or double", d->where);
+    bool known =
+        single || twice || H5Tequal(type, H5T_IEEE_F32BE) > 0 || H5Tequal(type, H5T_IEEE_F64BE) > 0 || is_half(type);
+    if (!known)
+        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: float type that is not IEEE half, single or double",
+                          d->where);
     /* Halves are widened here and rounded below: libhdf5 has no native type for them. */
     d->dtype = floats == CNNF_DOUBLE ? CNNF_DOUBLE : CNNF_FLOAT;
     d->memory_type = d->dtype == CNNF_DOUBLE ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT;
@@ -582,10 +599,10 @@ static cnnf_status integer_type(dataset *d, cnnf_error *error)
         hid_t little, big;
         cnnf_dtype dtype;
     } types[] = {
-        {H5T_STD_I8LE, H5T_STD_I8BE, CNNF_INT8},     {H5T_STD_U8LE, H5T_STD_U8BE, CNNF_UINT8},
-        {H5T_STD_I16LE, H5T_STD_I16BE, CNNF_INT16},  {H5T_STD_U16LE, H5T_STD_U16BE, CNNF_UINT16},
-        {H5T_STD_I32LE, H5T_STD_I32BE, CNNF_INT32},  {H5T_STD_U32LE, H5T_STD_U32BE, CNNF_UINT32},
-        {H5T_STD_I64LE, H5T_STD_I64BE, CNNF_INT64},  {H5T_STD_U64LE, H5T_STD_U64BE, CNNF_UINT64},
+        {H5T_STD_I8LE, H5T_STD_I8BE, CNNF_INT8},    {H5T_STD_U8LE, H5T_STD_U8BE, CNNF_UINT8},
+        {H5T_STD_I16LE, H5T_STD_I16BE, CNNF_INT16}, {H5T_STD_U16LE, H5T_STD_U16BE, CNNF_UINT16},
+        {H5T_STD_I32LE, H5T_STD_I32BE, CNNF_INT32}, {H5T_STD_U32LE, H5T_STD_U32BE, CNNF_UINT32},
+        {H5T_STD_I64LE, H5T_STD_I64BE, CNNF_INT64}, {H5T_STD_U64LE, H5T_STD_U64BE, CNNF_UINT64},
     };
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         bool little = H5Tequal(d->type, types[i].little) > 0;
@@ -629,7 +646,8 @@ static cnnf_status check_storage(dataset *d, cnnf_error *error)
 {
     uint64_t stored = H5Dget_storage_size(d->id);
     bool chunked = d->layout == H5D_CHUNKED;
-    if (chunked ? d->stored_size / MAX_EXPANSION > stored || (stored == 0 && d->stored_size > 0) : stored != d->stored_size)
+    if (chunked ? d->stored_size / MAX_EXPANSION > stored || (stored == 0 && d->stored_size > 0)
+                : stored != d->stored_size)
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: declares %" PRIu64 " bytes but stores %" PRIu64, d->where,
                           d->stored_size, stored);
     return cnnfi_shape_bytes(&d->size, d->h5->context, d->dtype, d->rank, d->dims, d->where, error);
@@ -655,14 +673,15 @@ static cnnf_status range_tensor(cnnf_tensor **out, const dataset *d, cnnf_error 
     haddr_t offset = H5Dget_offset(d->id);
     if (offset == HADDR_UNDEF || !cnnfi_range_fits(offset, d->size, bytes->size))
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: its data lie outside the file", d->where);
-    return cnnfi_tensor_range(out, d->h5->context, d->dtype, d->rank, d->dims, bytes->source, bytes->base + offset, d->size,
-                              false, 0, error);
+    return cnnfi_tensor_range(out, d->h5->context, d->dtype, d->rank, d->dims, bytes->source, bytes->base + offset,
+                              d->size, false, 0, error);
 }
 
 static cnnf_status decode_in_memory(cnnf_tensor **out, const dataset *d, cnnf_error *error)
 {
     CNNFI_TRY(cnnf_tensor_new(out, d->h5->context, d->dtype, d->rank, d->dims, error));
-    if (d->size == 0 || H5Dread(d->id, d->memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, cnnf_tensor_data_mut(*out)) >= 0) {
+    if (d->size == 0 ||
+        H5Dread(d->id, d->memory_type, H5S_ALL, H5S_ALL, H5P_DEFAULT, cnnf_tensor_data_mut(*out)) >= 0) {
         d->h5->decoded += d->size;
         return CNNF_OK;
     }
@@ -694,7 +713,8 @@ static cnnf_status append_rows(dataset *d, hsize_t rows, cnnf_error *error)
     for (hsize_t at = 0; status == CNNF_OK && at < d->extent[0]; at += rows) {
         hsize_t now = d->extent[0] - at < rows ? d->extent[0] - at : rows;
         status = read_rows(d, at, now, buffer, error);
-        if (status == CNNF_OK) status = cnnfi_source_append(d->h5->decoded_file, buffer, (size_t)now * row_bytes, error);
+        if (status == CNNF_OK)
+            status = cnnfi_source_append(d->h5->decoded_file, buffer, (size_t)now * row_bytes, error);
     }
     cnnfi_free(d->h5->context, buffer);
     return status;
@@ -744,9 +764,12 @@ static cnnf_status dataset_tensor(cnnf_tensor **out, dataset *d, hid_t object, c
     CNNFI_TRY(dataset_shape(d, error));
     CNNFI_TRY(check_storage(d, error));
     CNNFI_TRY(check_chunk(d, &chunk_rows, error));
-    if (d->layout == H5D_CONTIGUOUS && d->as_stored && d->size > 0) CNNFI_TRY(range_tensor(out, d, error));
-    else if (d->rank == 0 || (d->size <= DECODED_IN_MEMORY && d->h5->decoded <= DECODED_IN_MEMORY - d->size)) CNNFI_TRY(decode_in_memory(out, d, error));
-    else CNNFI_TRY(decode_to_file(out, d, chunk_rows, error));
+    if (d->layout == H5D_CONTIGUOUS && d->as_stored && d->size > 0)
+        CNNFI_TRY(range_tensor(out, d, error));
+    else if (d->rank == 0 || (d->size <= DECODED_IN_MEMORY && d->h5->decoded <= DECODED_IN_MEMORY - d->size))
+        CNNFI_TRY(decode_in_memory(out, d, error));
+    else
+        CNNFI_TRY(decode_to_file(out, d, chunk_rows, error));
     if (floats == CNNF_HALF && d->dtype == CNNF_FLOAT) return to_half(out, d->h5->context, error);
     return CNNF_OK;
 }

@@ -20,7 +20,8 @@
 
 typedef struct cnnfi_h5 cnnfi_h5;
 
-/* Opens the HDF5 file in [base, base + size) of `source`. `name` stands before every message and must outlive the file. */
+/* Opens the HDF5 file in [base, base + size) of `source`. `name` stands before every message and must outlive the file.
+ */
 cnnf_status cnnfi_h5_open(cnnfi_h5 **out, cnnf_context *context, cnnfi_source *source, uint64_t base, uint64_t size,
                           const char *name, cnnf_error *error);
 void cnnfi_h5_close(cnnfi_h5 *h5); /* NULL is allowed */

@@ -14,15 +14,28 @@
 #include "base/strmap.h"
 
 /* "HDF5 File Format Specification Version 3.0"; the names below are its names. */
-#define UNDEFINED UINT64_MAX
-#define MAX_CHUNKS 64u      /* continuation blocks of one object header */
+#define UNDEFINED      UINT64_MAX
+#define MAX_CHUNKS     64u /* continuation blocks of one object header */
 #define MAX_TREE_DEPTH 8u
-#define MAX_RANK 32u
+#define MAX_RANK       32u
 
 enum {
-    MSG_NIL = 0x00, MSG_DATASPACE = 0x01, MSG_LINK_INFO = 0x02, MSG_DATATYPE = 0x03, MSG_OLD_FILL = 0x04, MSG_FILL = 0x05,
-    MSG_LINK = 0x06, MSG_EXTERNAL = 0x07, MSG_LAYOUT = 0x08, MSG_GROUP_INFO = 0x0a, MSG_FILTERS = 0x0b, MSG_ATTRIBUTE = 0x0c,
-    MSG_CONTINUATION = 0x10, MSG_SYMBOL_TABLE = 0x11, MSG_TIME = 0x12, MSG_REFCOUNT = 0x16,
+    MSG_NIL = 0x00,
+    MSG_DATASPACE = 0x01,
+    MSG_LINK_INFO = 0x02,
+    MSG_DATATYPE = 0x03,
+    MSG_OLD_FILL = 0x04,
+    MSG_FILL = 0x05,
+    MSG_LINK = 0x06,
+    MSG_EXTERNAL = 0x07,
+    MSG_LAYOUT = 0x08,
+    MSG_GROUP_INFO = 0x0a,
+    MSG_FILTERS = 0x0b,
+    MSG_ATTRIBUTE = 0x0c,
+    MSG_CONTINUATION = 0x10,
+    MSG_SYMBOL_TABLE = 0x11,
+    MSG_TIME = 0x12,
+    MSG_REFCOUNT = 0x16,
 };
 
 /* An object whose header was found good; a group's links by name: the address of a hard link, or LINK_OTHER. */
@@ -42,10 +55,10 @@ struct cnnfi_h5_guard {
     const char *name;
     object **objects;
     size_t n_objects, object_capacity;
-    cnnfi_strmap seen; /* structures read: "kind:address"; of "object:address" the value is its index */
+    cnnfi_strmap seen;           /* structures read: "kind:address"; of "object:address" the value is its index */
     uint64_t heap_at, heap_size; /* the global heap met last, found good */
     const uint8_t *heap;
-    const char *path;  /* what is being looked at, for messages */
+    const char *path; /* what is being looked at, for messages */
     cnnf_error *error;
 };
 
@@ -86,10 +99,12 @@ static uint64_t u64(const uint8_t *p)
     return value;
 }
 
-/* [at, at + size) of the file, in the guard's arena. Structures that overlap cannot make it read much more than there is. */
+/* [at, at + size) of the file, in the guard's arena. Structures that overlap cannot make it read much more than there
+ * is. */
 static cnnf_status fetch(cnnfi_h5_guard *g, uint64_t at, uint64_t size, const uint8_t **out, const char *what)
 {
-    if (!cnnfi_range_fits(at, size, g->size)) return FAIL(g, at, "%s of %" PRIu64 " bytes lies outside the file", what, size);
+    if (!cnnfi_range_fits(at, size, g->size))
+        return FAIL(g, at, "%s of %" PRIu64 " bytes lies outside the file", what, size);
     g->fetched += size;
     if (g->fetched > 4 * g->size + 65536) return FAIL(g, at, "its structures overlap");
     uint8_t *bytes = cnnfi_arena_alloc(&g->arena, (size_t)size + 1);
@@ -124,8 +139,8 @@ static cnnf_status float_type(cnnfi_h5_guard *g, uint64_t at, const uint8_t *p, 
     } known[] = {{2, 15, 10, 5, 10, 15}, {4, 31, 23, 8, 23, 127}, {8, 63, 52, 11, 52, 1023}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (known[i].size == size && p[2] == known[i].sign && u16(p + 8) == 0 && u16(p + 10) == 8 * size &&
-            p[12] == known[i].exponent && p[13] == known[i].exponent_size && p[14] == 0 && p[15] == known[i].mantissa_size &&
-            u32(p + 16) == known[i].bias && (p[1] & ~0x21) == 0)
+            p[12] == known[i].exponent && p[13] == known[i].exponent_size && p[14] == 0 &&
+            p[15] == known[i].mantissa_size && u32(p + 16) == known[i].bias && (p[1] & ~0x21) == 0)
             return CNNF_OK;
     return fail(g, CNNF_E_UNSUPPORTED, at, "a float type that is not IEEE half, single or double");
 }
@@ -166,7 +181,7 @@ static bool plain(const type *t)
 
 static const char *class_name(unsigned class)
 {
-    static const char *const names[] = {"integer",   "float",     "time", "string",        "bitfield", "opaque",
+    static const char *const names[] = {"integer",  "float",     "time", "string",        "bitfield", "opaque",
                                         "compound", "reference", "enum", "vlen sequence", "array"};
     return class < sizeof names / sizeof names[0] ? names[class] : "unknown";
 }
@@ -209,7 +224,8 @@ static cnnf_status local_heap(cnnfi_h5_guard *g, uint64_t at, const uint8_t **da
         if (free_block % 8 != 0 || !cnnfi_range_fits(free_block, 16, *size) || n > *size / 16)
             return FAIL(g, at, "the free list of a local heap is damaged");
         uint64_t length = u64(*data + free_block + 8);
-        if (length < 16 || !cnnfi_range_fits(free_block, length, *size)) return FAIL(g, at, "a free block of a local heap is damaged");
+        if (length < 16 || !cnnfi_range_fits(free_block, length, *size))
+            return FAIL(g, at, "a free block of a local heap is damaged");
         free_block = u64(*data + free_block);
     }
     return CNNF_OK;
@@ -246,7 +262,8 @@ static cnnf_status open_global_heap(cnnfi_h5_guard *g, uint64_t at)
     if (memcmp(head, "GCOL", 4) != 0 || head[4] != 1 || g->heap_size < 4096) return FAIL(g, at, "no global heap");
     CNNFI_TRY(fetch(g, at, g->heap_size, &g->heap, "a global heap"));
     for (uint64_t pos = 16; g->heap_size - pos >= 16;)
-        if (!heap_object(g, pos, &id, &bytes, &pos)) return FAIL(g, at + pos, "an object of a global heap runs past its end");
+        if (!heap_object(g, pos, &id, &bytes, &pos))
+            return FAIL(g, at + pos, "an object of a global heap runs past its end");
     return CNNF_OK;
 }
 
@@ -257,7 +274,8 @@ static cnnf_status global_heap(cnnfi_h5_guard *g, uint64_t at, uint32_t index, u
     uint16_t id = 0;
     CNNFI_TRY(open_global_heap(g, at));
     for (uint64_t pos = 16; g->heap_size - pos >= 16 && heap_object(g, pos, &id, &bytes, &pos);)
-        if (id != 0 && id == index) return bytes >= length ? CNNF_OK : FAIL(g, at, "global heap object %u is too short", index);
+        if (id != 0 && id == index)
+            return bytes >= length ? CNNF_OK : FAIL(g, at, "global heap object %u is too short", index);
     return FAIL(g, at, "global heap object %u is not there", index);
 }
 
@@ -290,17 +308,21 @@ static cnnf_status attribute(cnnfi_h5_guard *g, uint64_t at, const uint8_t *p, s
     type t;
     extent e;
     uint64_t bytes;
-    if (left < 9 || p[0] < 1 || p[0] > 3 || (p[0] > 1 && p[1] != 0)) return FAIL(g, at, "an attribute message that is damaged");
+    if (left < 9 || p[0] < 1 || p[0] > 3 || (p[0] > 1 && p[1] != 0))
+        return FAIL(g, at, "an attribute message that is damaged");
     size_t head = p[0] == 3 ? 9 : 8, name = u16(p + 2), type_size = u16(p + 4), space_size = u16(p + 6);
-    size_t type_at = head + padded(name, p[0]), space_at = type_at + padded(type_size, p[0]), data_at = space_at + padded(space_size, p[0]);
+    size_t type_at = head + padded(name, p[0]), space_at = type_at + padded(type_size, p[0]),
+           data_at = space_at + padded(space_size, p[0]);
     if (name == 0 || data_at > left || strnlen((const char *)p + head, name) != name - 1)
         return FAIL(g, at, "an attribute's name, type or shape runs past its end");
     CNNFI_TRY(datatype(g, at + type_at, p + type_at, type_size, &t));
     CNNFI_TRY(dataspace(g, at + space_at, p + space_at, space_size, &e));
     if (!plain(&t))
-        return fail(g, CNNF_E_UNSUPPORTED, at, "attribute '%.100s' has type %s, want string", (const char *)p + head, class_name(t.class));
+        return fail(g, CNNF_E_UNSUPPORTED, at, "attribute '%.100s' has type %s, want string", (const char *)p + head,
+                    class_name(t.class));
     if (__builtin_mul_overflow(e.points, (uint64_t)t.size, &bytes) || bytes > left - data_at)
-        return FAIL(g, at, "attribute '%.100s' needs %" PRIu64 " bytes and has %zu", (const char *)p + head, bytes, left - data_at);
+        return FAIL(g, at, "attribute '%.100s' needs %" PRIu64 " bytes and has %zu", (const char *)p + head, bytes,
+                    left - data_at);
     return t.variable ? variable_strings(g, at, p + data_at, e.points) : CNNF_OK;
 }
 
@@ -326,7 +348,8 @@ static cnnf_status tree_node(cnnfi_h5_guard *g, const tree *t, uint64_t at, int 
     if (!first) return FAIL(g, at, "a B-tree node is met twice");
     CNNFI_TRY(fetch(g, at, size, &p, "a B-tree node"));
     unsigned used = u16(p + 6);
-    if (memcmp(p, "TREE", 4) != 0 || p[4] != t->type || used > 2 * t->k) return FAIL(g, at, "no B-tree node of its kind");
+    if (memcmp(p, "TREE", 4) != 0 || p[4] != t->type || used > 2 * t->k)
+        return FAIL(g, at, "no B-tree node of its kind");
     if (p[5] > MAX_TREE_DEPTH || (level >= 0 && p[5] != level)) return FAIL(g, at, "a B-tree node of level %u", p[5]);
     for (unsigned i = 0; i < used; i++) {
         const uint8_t *key = p + 24 + i * step;
@@ -360,7 +383,8 @@ static cnnf_status cached_table(cnnfi_h5_guard *g, uint64_t at, const uint8_t *e
     const char *path = g->path;
     CNNFI_TRY(check_object(g, header, &child));
     g->path = path;
-    if (child->tree != u64(entry + 24) || child->heap != u64(entry + 32)) return FAIL(g, at, "a symbol table entry caches another table");
+    if (child->tree != u64(entry + 24) || child->heap != u64(entry + 32))
+        return FAIL(g, at, "a symbol table entry caches another table");
     return CNNF_OK;
 }
 
@@ -374,7 +398,8 @@ static cnnf_status symbol_node(cnnfi_h5_guard *g, uint64_t at, const uint8_t *ke
     CNNFI_TRY(fetch(g, at, 8 + 2u * g->leaf_k * 40, &p, "a symbol table node"));
     unsigned used = u16(p + 6);
     if (memcmp(p, "SNOD", 4) != 0 || p[4] != 1 || used > 2 * g->leaf_k) return FAIL(g, at, "no symbol table node");
-    if (!heap_string(s->heap, s->heap_size, u64(key))) return FAIL(g, at, "a key of a symbol table lies outside its heap");
+    if (!heap_string(s->heap, s->heap_size, u64(key)))
+        return FAIL(g, at, "a key of a symbol table lies outside its heap");
     for (unsigned i = 0; i < used; i++) {
         const uint8_t *entry = p + 8 + 40u * i;
         const char *name = heap_string(s->heap, s->heap_size, u64(entry));
@@ -382,7 +407,8 @@ static cnnf_status symbol_node(cnnfi_h5_guard *g, uint64_t at, const uint8_t *ke
         uint64_t header = u64(entry + 8);
         bool soft = cache == 2;
         if (!name || cache > 2) return FAIL(g, at, "entry %u of a symbol table is damaged", i);
-        if (soft && !heap_string(s->heap, s->heap_size, u32(entry + 24))) return FAIL(g, at, "a soft link's path lies outside its heap");
+        if (soft && !heap_string(s->heap, s->heap_size, u32(entry + 24)))
+            return FAIL(g, at, "a soft link's path lies outside its heap");
         if (!soft && header > INT64_MAX) return FAIL(g, at, "entry %u of a symbol table is damaged", i);
         CNNFI_TRY(add_link(g, s->group, name, soft ? LINK_OTHER : (int64_t)header, at));
     }
@@ -405,7 +431,8 @@ static cnnf_status link_info(cnnfi_h5_guard *g, uint64_t at, const uint8_t *p, s
     size_t heap = 2 + (p[1] & 1 ? 8 : 0);
     if (left < heap + 16 + (p[1] & 2 ? 8 : 0)) return FAIL(g, at, "a link info message that is damaged");
     if (u64(p + heap) == UNDEFINED && u64(p + heap + 8) == UNDEFINED) return CNNF_OK;
-    return fail(g, CNNF_E_UNSUPPORTED, at, "a group in dense storage is not supported (h5repack --low=0 --high=0 rewrites it)");
+    return fail(g, CNNF_E_UNSUPPORTED, at,
+                "a group in dense storage is not supported (h5repack --low=0 --high=0 rewrites it)");
 }
 
 static cnnf_status link_message(cnnfi_h5_guard *g, object *group, uint64_t at, const uint8_t *p, size_t left)
@@ -420,7 +447,8 @@ static cnnf_status link_message(cnnfi_h5_guard *g, object *group, uint64_t at, c
     uint64_t length = 0;
     memcpy(&length, p + pos, width);
     pos += width;
-    if (length == 0 || length > left - pos || memchr(p + pos, '\0', (size_t)length)) return FAIL(g, at, "a link's name runs past its end");
+    if (length == 0 || length > left - pos || memchr(p + pos, '\0', (size_t)length))
+        return FAIL(g, at, "a link's name runs past its end");
     const char *name = cnnfi_arena_strndup(&g->arena, p + pos, (size_t)length);
     pos += (size_t)length;
     if (!name) return cnnfi_fail_nomem(g->error);
@@ -444,7 +472,8 @@ static cnnf_status link_message(cnnfi_h5_guard *g, object *group, uint64_t at, c
 static cnnf_status chunk_leaf(cnnfi_h5_guard *g, uint64_t child, const uint8_t *key, void *user)
 {
     (void)user;
-    if (!cnnfi_range_fits(child, u32(key), g->size)) return FAIL(g, child, "a chunk of %u bytes lies outside the file", u32(key));
+    if (!cnnfi_range_fits(child, u32(key), g->size))
+        return FAIL(g, child, "a chunk of %u bytes lies outside the file", u32(key));
     return CNNF_OK;
 }
 
@@ -471,14 +500,18 @@ static cnnf_status layout(cnnfi_h5_guard *g, const layout_use *use, const type *
 {
     const uint8_t *p = use->p;
     if (use->left >= 2 && p[0] == 4 && p[1] == 3)
-        return cnnfi_fail(g->error, CNNF_E_UNSUPPORTED, "%s: dataset '%s' is a virtual dataset over other files; refused", g->name, g->path);
+        return cnnfi_fail(g->error, CNNF_E_UNSUPPORTED,
+                          "%s: dataset '%s' is a virtual dataset over other files; refused", g->name, g->path);
     if (use->left < 4 || p[0] != 3 || p[1] > 2)
-        return fail(g, CNNF_E_UNSUPPORTED, use->at, "data layout version %u is not supported (h5repack rewrites it)", use->left ? p[0] : 0);
+        return fail(g, CNNF_E_UNSUPPORTED, use->at, "data layout version %u is not supported (h5repack rewrites it)",
+                    use->left ? p[0] : 0);
     if (p[1] == 0) return u16(p + 2) <= use->left - 4 ? CNNF_OK : FAIL(g, use->at, "compact data run past their end");
-    if (p[1] == 2) return use->left >= 11 ? chunked(g, use, t, e) : FAIL(g, use->at, "a layout message that is damaged");
+    if (p[1] == 2)
+        return use->left >= 11 ? chunked(g, use, t, e) : FAIL(g, use->at, "a layout message that is damaged");
     if (use->left < 18) return FAIL(g, use->at, "a layout message that is damaged");
     if (u64(p + 2) != UNDEFINED && !cnnfi_range_fits(u64(p + 2), u64(p + 10), g->size))
-        return FAIL(g, use->at, "%" PRIu64 " bytes of data at %" PRIu64 " lie outside the file", u64(p + 10), u64(p + 2));
+        return FAIL(g, use->at, "%" PRIu64 " bytes of data at %" PRIu64 " lie outside the file", u64(p + 10),
+                    u64(p + 2));
     return CNNF_OK;
 }
 
@@ -520,10 +553,12 @@ static cnnf_status external_files(cnnfi_h5_guard *g, uint64_t at, const uint8_t 
 {
     const uint8_t *heap = NULL;
     uint64_t heap_size = 0;
-    if (left < 16 || p[0] != 1 || u16(p + 6) > u16(p + 4) || left < 16 + 24u * u16(p + 4)) return FAIL(g, at, "an external files message that is damaged");
+    if (left < 16 || p[0] != 1 || u16(p + 6) > u16(p + 4) || left < 16 + 24u * u16(p + 4))
+        return FAIL(g, at, "an external files message that is damaged");
     CNNFI_TRY(local_heap(g, u64(p + 8), &heap, &heap_size));
     for (unsigned i = 0; i < u16(p + 6); i++)
-        if (!heap_string(heap, heap_size, u64(p + 16 + 24u * i))) return FAIL(g, at, "an external file's name lies outside its heap");
+        if (!heap_string(heap, heap_size, u64(p + 16 + 24u * i)))
+            return FAIL(g, at, "an external file's name lies outside its heap");
     return CNNF_OK;
 }
 
@@ -534,7 +569,7 @@ typedef struct header {
     type type;
     extent extent;
     layout_use layout;
-    unsigned seen;      /* bit per message that may occur once */
+    unsigned seen;                 /* bit per message that may occur once */
     uint64_t chunk[MAX_CHUNKS][2]; /* offset, length */
     unsigned n_chunks, messages;
 } header;
@@ -557,10 +592,13 @@ static cnnf_status symbol_table(cnnfi_h5_guard *g, header *h, uint64_t at, const
 
 static cnnf_status add_chunk(cnnfi_h5_guard *g, header *h, uint64_t at, uint64_t offset, uint64_t length)
 {
-    if (h->n_chunks == MAX_CHUNKS || length < 8) return FAIL(g, at, "an object header of more than %u blocks", MAX_CHUNKS);
-    if (!cnnfi_range_fits(offset, length, g->size)) return FAIL(g, at, "an object header's block lies outside the file");
+    if (h->n_chunks == MAX_CHUNKS || length < 8)
+        return FAIL(g, at, "an object header of more than %u blocks", MAX_CHUNKS);
+    if (!cnnfi_range_fits(offset, length, g->size))
+        return FAIL(g, at, "an object header's block lies outside the file");
     for (unsigned i = 0; i < h->n_chunks; i++)
-        if (offset < h->chunk[i][0] + h->chunk[i][1] && h->chunk[i][0] < offset + length) return FAIL(g, at, "an object header's blocks overlap");
+        if (offset < h->chunk[i][0] + h->chunk[i][1] && h->chunk[i][0] < offset + length)
+            return FAIL(g, at, "an object header's blocks overlap");
     h->chunk[h->n_chunks][0] = offset;
     h->chunk[h->n_chunks++][1] = length;
     return CNNF_OK;
@@ -568,7 +606,8 @@ static cnnf_status add_chunk(cnnfi_h5_guard *g, header *h, uint64_t at, uint64_t
 
 static cnnf_status message(cnnfi_h5_guard *g, header *h, unsigned kind, uint64_t at, const uint8_t *p, size_t left)
 {
-    if (kind != MSG_NIL && kind != MSG_ATTRIBUTE && kind != MSG_LINK && kind != MSG_CONTINUATION && kind < 32) CNNFI_TRY(once(g, h, kind, at));
+    if (kind != MSG_NIL && kind != MSG_ATTRIBUTE && kind != MSG_LINK && kind != MSG_CONTINUATION && kind < 32)
+        CNNFI_TRY(once(g, h, kind, at));
     switch (kind) {
     case MSG_NIL:
         return CNNF_OK;
@@ -585,7 +624,9 @@ static cnnf_status message(cnnfi_h5_guard *g, header *h, unsigned kind, uint64_t
     case MSG_LINK:
         return link_message(g, h->object, at, p, left);
     case MSG_GROUP_INFO:
-        return left >= 2 && p[0] == 0 && p[1] <= 3 && left >= 2u + (p[1] & 1 ? 4 : 0) + (p[1] & 2 ? 4 : 0) ? CNNF_OK : FAIL(g, at, "a group info message that is damaged");
+        return left >= 2 && p[0] == 0 && p[1] <= 3 && left >= 2u + (p[1] & 1 ? 4 : 0) + (p[1] & 2 ? 4 : 0)
+                   ? CNNF_OK
+                   : FAIL(g, at, "a group info message that is damaged");
     case MSG_EXTERNAL:
         return external_files(g, at, p, left);
     case MSG_LAYOUT:
@@ -596,7 +637,8 @@ static cnnf_status message(cnnfi_h5_guard *g, header *h, unsigned kind, uint64_t
     case MSG_ATTRIBUTE:
         return attribute(g, at, p, left);
     case MSG_CONTINUATION:
-        return left >= 16 ? add_chunk(g, h, at, u64(p), u64(p + 8)) : FAIL(g, at, "a continuation message of %zu bytes", left);
+        return left >= 16 ? add_chunk(g, h, at, u64(p), u64(p + 8))
+                          : FAIL(g, at, "a continuation message of %zu bytes", left);
     case MSG_SYMBOL_TABLE:
         return symbol_table(g, h, at, p, left);
     case MSG_TIME:
@@ -616,9 +658,11 @@ static cnnf_status messages(cnnfi_h5_guard *g, header *h, uint64_t offset, uint6
         if (length - pos < 8) return FAIL(g, offset + pos, "an object header ends within a message");
         unsigned kind = u16(p + pos), size = u16(p + pos + 2), flags = p[pos + 4];
         if (size > length - pos - 8 || size % 8 != 0)
-            return FAIL(g, offset + pos, "message %u runs %" PRIu64 " bytes past its end", kind, size - (length - pos - 8));
+            return FAIL(g, offset + pos, "message %u runs %" PRIu64 " bytes past its end", kind,
+                        size - (length - pos - 8));
         /* 2: the message is elsewhere in the file ("shared"); above 8: for programs that do not know it */
-        if (kind != MSG_NIL && (flags & ~0x05u)) return fail(g, CNNF_E_UNSUPPORTED, offset + pos, "message %u has flags %u", kind, flags);
+        if (kind != MSG_NIL && (flags & ~0x05u))
+            return fail(g, CNNF_E_UNSUPPORTED, offset + pos, "message %u has flags %u", kind, flags);
         CNNFI_TRY(message(g, h, kind, offset + pos + 8, p + pos + 8, size));
         h->messages++;
         pos += 8 + size;
@@ -629,10 +673,12 @@ static cnnf_status messages(cnnfi_h5_guard *g, header *h, uint64_t offset, uint6
 /* What only the whole header tells. */
 static cnnf_status finish(cnnfi_h5_guard *g, header *h, uint64_t at)
 {
-    bool table = h->seen & (1u << MSG_SYMBOL_TABLE), links = h->seen & (1u << MSG_LINK_INFO), data = h->seen & (1u << MSG_LAYOUT);
+    bool table = h->seen & (1u << MSG_SYMBOL_TABLE), links = h->seen & (1u << MSG_LINK_INFO),
+         data = h->seen & (1u << MSG_LAYOUT);
     if (table + links + data > 1) return FAIL(g, at, "an object that is a group and a dataset");
     if (!data) return CNNF_OK;
-    if (!(h->seen & (1u << MSG_DATATYPE)) || !(h->seen & (1u << MSG_DATASPACE))) return FAIL(g, at, "a dataset without type or shape");
+    if (!(h->seen & (1u << MSG_DATATYPE)) || !(h->seen & (1u << MSG_DATASPACE)))
+        return FAIL(g, at, "a dataset without type or shape");
     if (!plain(&h->type) || h->type.class > 1)
         return cnnfi_fail(g->error, CNNF_E_UNSUPPORTED, "%s: dataset '%s': type %s, want float", g->name, g->path,
                           h->type.class == 9 ? "vlen string" : class_name(h->type.class));
@@ -644,12 +690,14 @@ static cnnf_status read_header(cnnfi_h5_guard *g, header *h, uint64_t at)
     const uint8_t *p = NULL;
     CNNFI_TRY(fetch(g, at, 16, &p, "an object header"));
     if (memcmp(p, "OHDR", 4) == 0)
-        return fail(g, CNNF_E_UNSUPPORTED, at, "object headers of version 2 are not supported (h5repack --low=0 --high=0 rewrites the file)");
+        return fail(g, CNNF_E_UNSUPPORTED, at,
+                    "object headers of version 2 are not supported (h5repack --low=0 --high=0 rewrites the file)");
     if (p[0] != 1) return FAIL(g, at, "object header version %u", p[0]);
     unsigned count = u16(p + 2);
     if (count == 0 && u32(p + 8) == 0) return FAIL(g, at, "an object header without messages");
     CNNFI_TRY(add_chunk(g, h, at, at + 16, u32(p + 8)));
-    for (unsigned i = 0; i < h->n_chunks; i++) CNNFI_TRY(messages(g, h, h->chunk[i][0], h->chunk[i][1]));
+    for (unsigned i = 0; i < h->n_chunks; i++)
+        CNNFI_TRY(messages(g, h, h->chunk[i][0], h->chunk[i][1]));
     if (h->messages != count) return FAIL(g, at, "an object header of %u messages has %u", count, h->messages);
     return finish(g, h, at);
 }
@@ -658,7 +706,8 @@ static cnnf_status add_object(cnnfi_h5_guard *g, const char *key, uint64_t at, o
 {
     void *grown = g->objects;
     object *o = cnnfi_arena_alloc(&g->arena, sizeof *o);
-    if (!o || !cnnfi_grow(g->context, &grown, &g->object_capacity, g->n_objects, sizeof(object *))) return cnnfi_fail_nomem(g->error);
+    if (!o || !cnnfi_grow(g->context, &grown, &g->object_capacity, g->n_objects, sizeof(object *)))
+        return cnnfi_fail_nomem(g->error);
     g->objects = grown;
     *o = (object){.address = at, .tree = UNDEFINED, .heap = UNDEFINED};
     cnnfi_strmap_init(&o->links, g->context);
@@ -692,13 +741,15 @@ static cnnf_status superblock(cnnfi_h5_guard *g)
     CNNFI_TRY(fetch(g, 0, 100 <= g->size ? 100 : g->size, &p, "the superblock"));
     if (g->size < 100 || memcmp(p, "\x89HDF\r\n\x1a\n", 8) != 0)
         return fail(g, CNNF_E_UNSUPPORTED, 0, "a file whose superblock is not at its beginning is not supported");
-    if (p[8] > 1) return fail(g, CNNF_E_UNSUPPORTED, 8, "superblock version %u is not supported (h5repack --low=0 --high=0 rewrites the file)", p[8]);
+    if (p[8] > 1)
+        return fail(g, CNNF_E_UNSUPPORTED, 8,
+                    "superblock version %u is not supported (h5repack --low=0 --high=0 rewrites the file)", p[8]);
     const uint8_t *tail = p + (p[8] == 1 ? 28 : 24), *root = tail + 32;
     g->leaf_k = u16(p + 16);
     g->internal_k = u16(p + 18);
     g->chunk_k = p[8] == 1 ? u16(p + 24) : 32;
-    if (p[9] != 0 || p[10] != 0 || p[12] != 0 || u32(p + 20) > 3 || g->leaf_k == 0 || g->internal_k == 0 || g->chunk_k == 0 || g->leaf_k > 4096 || g->internal_k > 4096 ||
-        g->chunk_k > 4096)
+    if (p[9] != 0 || p[10] != 0 || p[12] != 0 || u32(p + 20) > 3 || g->leaf_k == 0 || g->internal_k == 0 ||
+        g->chunk_k == 0 || g->leaf_k > 4096 || g->internal_k > 4096 || g->chunk_k > 4096)
         return FAIL(g, 9, "the superblock is damaged");
     if (u64(tail) != 0 || u64(tail + 8) != UNDEFINED || u64(tail + 24) != UNDEFINED)
         return fail(g, CNNF_E_UNSUPPORTED, 24, "a base address, free-space or driver information is not supported");
@@ -714,19 +765,23 @@ cnnf_status cnnfi_h5_guard_new(cnnfi_h5_guard **out, cnnf_context *context, cnnf
     *out = NULL;
     cnnfi_h5_guard *g = cnnfi_calloc(context, 1, sizeof *g);
     if (!g) return cnnfi_fail_nomem(error);
-    *g = (cnnfi_h5_guard){.context = context, .source = source, .base = base, .size = size, .name = name, .path = "/", .error = error};
+    *g = (cnnfi_h5_guard){
+        .context = context, .source = source, .base = base, .size = size, .name = name, .path = "/", .error = error};
     cnnfi_arena_init(&g->arena, context);
     cnnfi_strmap_init(&g->seen, context);
     cnnf_status status = superblock(g);
-    if (status == CNNF_OK) *out = g;
-    else cnnfi_h5_guard_free(g);
+    if (status == CNNF_OK)
+        *out = g;
+    else
+        cnnfi_h5_guard_free(g);
     return status;
 }
 
 void cnnfi_h5_guard_free(cnnfi_h5_guard *g)
 {
     if (!g) return;
-    for (size_t i = 0; i < g->n_objects; i++) cnnfi_strmap_free(&g->objects[i]->links);
+    for (size_t i = 0; i < g->n_objects; i++)
+        cnnfi_strmap_free(&g->objects[i]->links);
     cnnfi_free(g->context, g->objects);
     cnnfi_strmap_free(&g->seen);
     cnnfi_arena_free(&g->arena);

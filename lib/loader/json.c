@@ -137,8 +137,10 @@ static void rewrite_specials(cnnfi_strbuf *buf, const scan *s)
         }
         cnnfi_strbuf_add(buf, s->text + from, at - from);
         from = at;
-        if (put_special(buf, s, &at)) from = at;
-        else at++;
+        if (put_special(buf, s, &at))
+            from = at;
+        else
+            at++;
     }
     cnnfi_strbuf_add(buf, s->text + from, s->size - from);
 }
@@ -169,8 +171,7 @@ static cnnf_status parse_rewritten(cnnfi_json_doc *doc, const scan *s, const cha
     cnnfi_strbuf buf;
     cnnfi_strbuf_init(&buf, doc->context);
     rewrite_specials(&buf, s);
-    cnnf_status status =
-        buf.failed ? cnnfi_fail_nomem(error) : parse_into(doc, buf.data, buf.size, what, error);
+    cnnf_status status = buf.failed ? cnnfi_fail_nomem(error) : parse_into(doc, buf.data, buf.size, what, error);
     cnnfi_strbuf_free(&buf);
     return status;
 }
@@ -185,9 +186,12 @@ cnnf_status cnnfi_json_parse(cnnfi_json_doc **out, cnnf_context *context, const 
     cnnfi_json_doc *doc = cnnfi_calloc(context, 1, sizeof *doc);
     if (!doc) return cnnfi_fail_nomem(error);
     doc->context = cnnf_context_ref(context);
-    cnnf_status status = s.n_specials ? parse_rewritten(doc, &s, what, error) : parse_into(doc, text, size, what, error);
-    if (status == CNNF_OK) *out = doc;
-    else cnnfi_json_doc_free(doc);
+    cnnf_status status =
+        s.n_specials ? parse_rewritten(doc, &s, what, error) : parse_into(doc, text, size, what, error);
+    if (status == CNNF_OK)
+        *out = doc;
+    else
+        cnnfi_json_doc_free(doc);
     return status;
 }
 

@@ -42,7 +42,8 @@ bool cnnfi_json_bool(const cnnfi_json *v, bool fallback);      /* numbers count:
 
 /* Building (the readers rename old fields): an object or value owned by the document. */
 cnnfi_json *cnnfi_json_mut(cnnfi_json_doc *doc, const cnnfi_json *v); /* the same value, to change */
-bool cnnfi_json_set(cnnfi_json_doc *doc, cnnfi_json *object, const char *key, const cnnfi_json *value); /* adds a reference */
+bool cnnfi_json_set(cnnfi_json_doc *doc, cnnfi_json *object, const char *key,
+                    const cnnfi_json *value); /* adds a reference */
 bool cnnfi_json_rename(cnnfi_json_doc *doc, cnnfi_json *object, const char *from, const char *to);
 const cnnfi_json *cnnfi_json_from_text(cnnfi_json_doc *doc, const char *text); /* small literals: "true", "[1,2]" */
 

@@ -189,10 +189,10 @@ static const cnnfi_keras_row *row_of(const cnnfi_kc *kc)
 {
     const cnnfi_keras_row *row = cnnfi_keras_row_find(kc->layer->class_name);
     if (!row) {
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED,
-                      "the class is not known; --map_layer %s=KNOWN_CLASS loads it as another class, --drop_layer %s "
-                      "where it changes nothing at inference",
-                      kc->layer->class_name, kc->layer->name);
+        cnnfi_kc_fail_config(kc, CNNF_E_UNSUPPORTED,
+                             "class '%s' is not supported; --map_layer %s=KNOWN_CLASS loads it as another class, "
+                             "--drop_layer %s where it changes nothing at inference",
+                             kc->layer->class_name, kc->layer->class_name, kc->layer->name);
     }
     return row;
 }

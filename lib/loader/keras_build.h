@@ -93,6 +93,9 @@ void cnnfi_kb_reserve(cnnfi_kb *b, const char *name);
 bool cnnfi_kb_ok(const cnnfi_kb *b);
 /* "<file>: Keras: layer 'x' (Class): ..."; sticky. */
 void cnnfi_kc_fail(const cnnfi_kc *kc, cnnf_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* "<file>: Keras config: layer 'x': ..."; for what is wrong with the class itself. */
+void cnnfi_kc_fail_config(const cnnfi_kc *kc, cnnf_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /* ---- nodes (keras_ops.c) ---- */
 

@@ -17,10 +17,12 @@ typedef struct reader {
     size_t n_layers; /* of all containers, against the limit */
 } reader;
 
-static cnnf_status read_container(reader *r, cnnfi_keras_container *container, const char *name, const cnnfi_json *config);
+static cnnf_status read_container(reader *r, cnnfi_keras_container *container, const char *name,
+                                  const cnnfi_json *config);
 
 #define FAIL(r, code, ...) fail_config((r), (code), __VA_ARGS__)
-static cnnf_status fail_config(reader *r, cnnf_status code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+static cnnf_status fail_config(reader *r, cnnf_status code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 static cnnf_status fail_config(reader *r, cnnf_status code, const char *format, ...)
 {
     char what[800];
@@ -72,13 +74,15 @@ static bool dropped(const reader *r, const char *name)
     return false;
 }
 
-/* .keras files name the module ("keras.src.ops.numpy"); in an H5 only a layer's config has a dtype or says whether it is trainable. */
+/* .keras files name the module ("keras.src.ops.numpy"); in an H5 only a layer's config has a dtype or says whether it
+ * is trainable. */
 static bool is_operation(const reader *r, const cnnfi_json *object, const cnnfi_json *config)
 {
     const char *module = cnnfi_json_string(cnnfi_json_get(object, "module"), NULL);
     if (module) return strstr(module, ".ops.") != NULL;
-    return r->model->world == CNNFI_KERAS_3 && cnnfi_json_is_object(config) && !cnnfi_json_get(config, "trainable") && !cnnfi_json_get(config, "dtype") &&
-           !cnnfi_json_get(config, "batch_shape") && !cnnfi_json_get(config, "batch_input_shape") && !cnnfi_json_get(config, "layers");
+    return r->model->world == CNNFI_KERAS_3 && cnnfi_json_is_object(config) && !cnnfi_json_get(config, "trainable") &&
+           !cnnfi_json_get(config, "dtype") && !cnnfi_json_get(config, "batch_shape") &&
+           !cnnfi_json_get(config, "batch_input_shape") && !cnnfi_json_get(config, "layers");
 }
 
 /* ---- one layer, without its calls ---- */
@@ -101,14 +105,16 @@ static cnnf_status read_parts(reader *r, cnnfi_keras_layer *layer, const cnnfi_j
 /* Members are read by position, which is slow in objects as large as nobody writes them. */
 static cnnf_status check_fields(reader *r, const cnnfi_json *object)
 {
-    return cnnfi_check_limit(r->model->context, CNNF_LIMIT_ATTRS, cnnfi_json_size(object), "fields of a config", r->error);
+    return cnnfi_check_limit(r->model->context, CNNF_LIMIT_ATTRS, cnnfi_json_size(object), "fields of a config",
+                             r->error);
 }
 
 static cnnf_status name_layer(reader *r, cnnfi_keras_layer *layer, const cnnfi_json *object, const cnnfi_json *config)
 {
     const char *name = cnnfi_json_string(cnnfi_json_get(object, "name"), NULL);
     if (!name) name = cnnfi_json_string(cnnfi_json_get(config, "name"), NULL);
-    if (!name && cnnfi_json_is_array(config)) /* a nested Sequential of Keras 1 is named after its first layer's config */
+    if (!name &&
+        cnnfi_json_is_array(config)) /* a nested Sequential of Keras 1 is named after its first layer's config */
         name = cnnfi_json_string(cnnfi_json_get(cnnfi_json_at(config, 0), "name"), "sequential");
     if (!name || !name[0]) return FAIL(r, CNNF_E_CORRUPT, "a layer of class '%s' has no name", layer->stored_class);
     layer->name = name;
@@ -131,7 +137,8 @@ static cnnf_status read_layer(reader *r, cnnfi_keras_layer *layer, const cnnfi_j
     CNNFI_TRY(name_layer(r, layer, object, config));
     layer->identity = dropped(r, layer->name);
     if (cnnfi_json_is_object(config)) CNNFI_TRY(check_fields(r, config));
-    if (cnnfi_json_is_object(config) && !cnnfi_keras_normalise_config(r->doc, layer->class_name, cnnfi_json_mut(r->doc, config)))
+    if (cnnfi_json_is_object(config) &&
+        !cnnfi_keras_normalise_config(r->doc, layer->class_name, cnnfi_json_mut(r->doc, config)))
         return cnnfi_fail_nomem(r->error);
     if (r->model->keras_major == 0 && cnnfi_keras_is_keras1_config(config)) r->model->keras_major = 1;
     return layer->identity ? CNNF_OK : read_parts(r, layer, config);
@@ -154,7 +161,8 @@ static bool counts_from_one(const reader *r, const cnnfi_keras_layer *layer)
     return layer->inner && r->model->world != CNNFI_KERAS_3;
 }
 
-static cnnf_status make_ref(reader *r, const scope *s, cnnfi_keras_ref *ref, const char *name, int64_t node, int64_t tensor)
+static cnnf_status make_ref(reader *r, const scope *s, cnnfi_keras_ref *ref, const char *name, int64_t node,
+                            int64_t tensor)
 {
     const char *user = s->layer ? s->layer : "(outputs)";
     int64_t index = cnnfi_strmap_get(&s->names, name);
@@ -183,7 +191,8 @@ static cnnf_status read_history(reader *r, const scope *s, cnnfi_keras_ref *ref,
     return make_ref(r, s, ref, name, cnnfi_json_int(cnnfi_json_at(v, 1), 0), cnnfi_json_int(cnnfi_json_at(v, 2), 0));
 }
 
-/* Keras 3: {"class_name": "__keras_tensor__", "config": {"keras_history": [name, node, tensor]}}; NULL when it is none. */
+/* Keras 3: {"class_name": "__keras_tensor__", "config": {"keras_history": [name, node, tensor]}}; NULL when it is none.
+ */
 static const cnnfi_json *keras_tensor(const cnnfi_json *v)
 {
     if (strcmp(cnnfi_json_string(cnnfi_json_get(v, "class_name"), ""), "__keras_tensor__") != 0) return NULL;
@@ -235,8 +244,10 @@ static cnnf_status read_args(reader *r, const scope *s, cnnfi_keras_call *call, 
         }
         call->input_is_list = call->input_is_list || list;
         if (list) continue;
-        if (history) CNNFI_TRY(read_history(r, s, &call->inputs[call->n_inputs++], history));
-        else call->inputs[call->n_inputs++] = (cnnfi_keras_ref){.layer = -1, .value = arg};
+        if (history)
+            CNNFI_TRY(read_history(r, s, &call->inputs[call->n_inputs++], history));
+        else
+            call->inputs[call->n_inputs++] = (cnnfi_keras_ref){.layer = -1, .value = arg};
     }
     return CNNF_OK;
 }
@@ -297,7 +308,8 @@ static cnnf_status settle_ref(reader *r, const cnnfi_keras_container *c, const c
     const cnnfi_keras_layer *layer = &c->layers[ref->layer];
     if (counts_from_one(r, layer) && ref->node > 0) ref->node--;
     if ((size_t)ref->node < layer->n_calls) return CNNF_OK;
-    return FAIL(r, CNNF_E_CORRUPT, "layer '%s': inbound node %d of layer '%s' does not exist", user, ref->node, layer->name);
+    return FAIL(r, CNNF_E_CORRUPT, "layer '%s': inbound node %d of layer '%s' does not exist", user, ref->node,
+                layer->name);
 }
 
 static cnnf_status settle_refs(reader *r, cnnfi_keras_container *c)
@@ -441,7 +453,8 @@ static cnnf_status read_functional(reader *r, cnnfi_keras_container *c, const cn
     return status;
 }
 
-/* The shape a Sequential without InputLayer begins with: its first layer's, or the first layer's of a nested model there. */
+/* The shape a Sequential without InputLayer begins with: its first layer's, or the first layer's of a nested model
+ * there. */
 static const cnnfi_json *first_shape(const cnnfi_keras_layer *layer, const char **dtype)
 {
     while (layer->inner && layer->inner->n_layers > 0)
@@ -460,8 +473,10 @@ static const cnnfi_json *dim_shape(reader *r, const cnnfi_keras_layer *layer)
     char text[64];
     if (dim < 0) return NULL;
     if (strcmp(layer->class_name, "Embedding") == 0) {
-        if (!cnnfi_json_is_int(length)) snprintf(text, sizeof text, "[null,null]");
-        else snprintf(text, sizeof text, "[null,%lld]", (long long)cnnfi_json_int(length, 0));
+        if (!cnnfi_json_is_int(length))
+            snprintf(text, sizeof text, "[null,null]");
+        else
+            snprintf(text, sizeof text, "[null,%lld]", (long long)cnnfi_json_int(length, 0));
     } else {
         snprintf(text, sizeof text, "[null,%lld]", (long long)dim);
     }
@@ -469,7 +484,8 @@ static const cnnfi_json *dim_shape(reader *r, const cnnfi_keras_layer *layer)
 }
 
 /* config of the InputLayer that Keras puts before `first`. */
-static cnnf_status make_input(reader *r, cnnfi_keras_layer *input, const cnnfi_keras_layer *first, const cnnfi_json *build_shape)
+static cnnf_status make_input(reader *r, cnnfi_keras_layer *input, const cnnfi_keras_layer *first,
+                              const cnnfi_json *build_shape)
 {
     const char *dtype = "float32";
     const cnnfi_json *shape = first_shape(first, &dtype);
@@ -482,7 +498,8 @@ static cnnf_status make_input(reader *r, cnnfi_keras_layer *input, const cnnfi_k
     input->class_name = input->stored_class = "InputLayer";
     input->name = cnnfi_arena_printf(&r->model->arena, "%s_input", first->name);
     input->config = config;
-    if (!config || !input->name || !cnnfi_json_set(r->doc, config, "batch_input_shape", shape)) return cnnfi_fail_nomem(r->error);
+    if (!config || !input->name || !cnnfi_json_set(r->doc, config, "batch_input_shape", shape))
+        return cnnfi_fail_nomem(r->error);
     return CNNF_OK;
 }
 
@@ -518,15 +535,18 @@ static cnnf_status read_sequential(reader *r, cnnfi_keras_container *c, const cn
     if (!c->layers) return cnnfi_fail_nomem(r->error);
     CNNFI_TRY(read_layer(r, &c->layers[1], cnnfi_json_at(layers, 0)));
     size_t skip = strcmp(c->layers[1].class_name, "InputLayer") == 0 ? 1 : 0;
-    if (skip) c->layers[0] = c->layers[1];
-    else CNNFI_TRY(make_input(r, &c->layers[0], &c->layers[1], cnnfi_json_get(config, "build_input_shape")));
+    if (skip)
+        c->layers[0] = c->layers[1];
+    else
+        CNNFI_TRY(make_input(r, &c->layers[0], &c->layers[1], cnnfi_json_get(config, "build_input_shape")));
     for (size_t i = 1; i < n; i++)
         CNNFI_TRY(read_layer(r, &c->layers[i + 1 - skip], cnnfi_json_at(layers, i)));
     c->n_layers = n + 1 - skip;
     return chain(r, c);
 }
 
-static cnnf_status read_container(reader *r, cnnfi_keras_container *container, const char *name, const cnnfi_json *config)
+static cnnf_status read_container(reader *r, cnnfi_keras_container *container, const char *name,
+                                  const cnnfi_json *config)
 {
     container->name = name;
     return is_functional_config(config) ? read_functional(r, container, config) : read_sequential(r, container, config);
@@ -540,8 +560,10 @@ cnnf_status cnnfi_keras_read_config(cnnfi_keras_model *model, cnnfi_json_doc *do
     const char *class_name = cnnfi_json_string(cnnfi_json_get(root, "class_name"), NULL);
     if (!class_name || !config) return FAIL(&r, CNNF_E_CORRUPT, "no class_name or no config");
     if (!is_model_class(mapped_class(&r, class_name)) && !is_functional_config(config))
-        return FAIL(&r, CNNF_E_UNSUPPORTED, "a model of class '%s' is built by Python code; only Sequential and functional models hold their layers",
-                    class_name);
+        return FAIL(
+            &r, CNNF_E_UNSUPPORTED,
+            "a model of class '%s' is built by Python code; only Sequential and functional models hold their layers",
+            class_name);
     model->top = array(&r, 1, sizeof *model->top);
     if (!model->top) return cnnfi_fail_nomem(error);
     const char *name = cnnfi_json_string(cnnfi_json_get(config, "name"), "model");

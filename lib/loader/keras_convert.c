@@ -29,7 +29,8 @@ static void reorder(const float *from, float *to, int32_t rank, const int64_t *d
             offset += (o->flip[i] ? length - 1 - at[i] : at[i]) * stride[o->perm[i]];
         }
         to[n] = from[offset];
-        for (int32_t i = rank; i-- > 0 && ++at[i] == dims[o->perm[i]];) at[i] = 0;
+        for (int32_t i = rank; i-- > 0 && ++at[i] == dims[o->perm[i]];)
+            at[i] = 0;
     }
 }
 
@@ -46,7 +47,8 @@ static cnnf_status apply(cnnfi_keras_model *model, cnnfi_keras_weight *weight, c
     int64_t dims[MAX_RANK];
     int32_t rank = cnnf_tensor_rank(weight->value);
     CNNFI_TRY(cnnf_tensor_load(&loaded, weight->value, error));
-    for (int32_t i = 0; i < rank; i++) dims[i] = cnnf_tensor_dim(loaded, o->perm[i]);
+    for (int32_t i = 0; i < rank; i++)
+        dims[i] = cnnf_tensor_dim(loaded, o->perm[i]);
     cnnf_status status = cnnf_tensor_new(&made, model->context, CNNF_FLOAT, rank, dims, error);
     if (status == CNNF_OK && cnnf_tensor_element_count(made) > 0)
         reorder(cnnf_tensor_data(loaded), cnnf_tensor_data_mut(made), rank, cnnfi_tensor_dims(loaded), o);
@@ -57,7 +59,8 @@ static cnnf_status apply(cnnfi_keras_model *model, cnnfi_keras_weight *weight, c
 static order identity(int32_t rank)
 {
     order o = {{0}, {false}};
-    for (int32_t i = 0; i < rank; i++) o.perm[i] = i;
+    for (int32_t i = 0; i < rank; i++)
+        o.perm[i] = i;
     return o;
 }
 
@@ -83,22 +86,27 @@ static bool keras1_order(const cnnfi_keras_layer *layer, int32_t rank, order *o)
         {"Conv3D", 5, true, {2, 3, 4, 1, 0}},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(known[i].class_name, layer->class_name) != 0 || known[i].rank != rank || known[i].first != first_format(layer)) continue;
+        if (strcmp(known[i].class_name, layer->class_name) != 0 || known[i].rank != rank ||
+            known[i].first != first_format(layer))
+            continue;
         memcpy(o->perm, known[i].perm, sizeof o->perm);
         return true;
     }
     return false;
 }
 
-/* Keras 1's one-dimensional kernels have a dimension of 1 more: (length, 1, channels, filters), before 1.1 (filters, channels, length, 1). */
+/* Keras 1's one-dimensional kernels have a dimension of 1 more: (length, 1, channels, filters), before 1.1 (filters,
+ * channels, length, 1). */
 static cnnf_status convert_conv1d(cnnfi_keras_model *model, const cnnfi_keras_layer *layer, cnnf_error *error)
 {
     cnnfi_keras_weight *weight = &layer->weights[0];
     const cnnfi_json *size = cnnfi_json_get(layer->config, "kernel_size");
-    int64_t length = cnnfi_json_int(cnnfi_json_is_array(size) ? cnnfi_json_at(size, 0) : size, 0), filters = cnnfi_json_int(cnnfi_json_get(layer->config, "filters"), 0);
+    int64_t length = cnnfi_json_int(cnnfi_json_is_array(size) ? cnnfi_json_at(size, 0) : size, 0),
+            filters = cnnfi_json_int(cnnfi_json_get(layer->config, "filters"), 0);
     cnnf_tensor *flat = NULL;
     if (cnnf_tensor_rank(weight->value) != 4) return CNNF_OK;
-    if (cnnf_tensor_dim(weight->value, 0) != length || cnnf_tensor_dim(weight->value, 1) != 1 || cnnf_tensor_dim(weight->value, 3) != filters) {
+    if (cnnf_tensor_dim(weight->value, 0) != length || cnnf_tensor_dim(weight->value, 1) != 1 ||
+        cnnf_tensor_dim(weight->value, 3) != filters) {
         const order o = {.perm = {2, 3, 1, 0}};
         CNNFI_TRY(apply(model, weight, &o, error));
     }
@@ -123,7 +131,8 @@ static cnnf_status flip_kernel(cnnfi_keras_model *model, cnnfi_keras_weight *wei
     int32_t rank = cnnf_tensor_rank(weight->value);
     if (rank < 3 || rank > 5) return CNNF_OK;
     order o = identity(rank);
-    for (int32_t i = 0; i < rank - 2; i++) o.flip[i] = true;
+    for (int32_t i = 0; i < rank - 2; i++)
+        o.flip[i] = true;
     return apply(model, weight, &o, error);
 }
 
@@ -132,8 +141,10 @@ static cnnf_status convert_convolution(cnnfi_keras_model *model, const cnnfi_ker
     order o = identity(MAX_RANK);
     cnnfi_keras_weight *kernel = &layer->weights[0];
     if (cnnf_tensor_dtype(kernel->value) != CNNF_FLOAT) return CNNF_OK;
-    if (model->keras_major == 1 && strcmp(layer->class_name, "Conv1D") == 0) CNNFI_TRY(convert_conv1d(model, layer, error));
-    else if (model->keras_major == 1 && keras1_order(layer, cnnf_tensor_rank(kernel->value), &o)) CNNFI_TRY(apply(model, kernel, &o, error));
+    if (model->keras_major == 1 && strcmp(layer->class_name, "Conv1D") == 0)
+        CNNFI_TRY(convert_conv1d(model, layer, error));
+    else if (model->keras_major == 1 && keras1_order(layer, cnnf_tensor_rank(kernel->value), &o))
+        CNNFI_TRY(apply(model, kernel, &o, error));
     return model->theano_kernels ? flip_kernel(model, kernel, error) : CNNF_OK;
 }
 
@@ -147,11 +158,12 @@ static cnnf_status join(cnnfi_keras_model *model, const cnnfi_keras_layer *layer
     int32_t rank = cnnf_tensor_rank(first);
     int64_t rows = rank == 2 ? cnnf_tensor_dim(first, 0) : 1, columns = cnnf_tensor_dim(first, rank - 1);
     cnnf_tensor *made = NULL, *part = NULL;
-    if (rank < 1 || rank > 2 || columns > INT32_MAX) return cnnfi_keras_fail(error, CNNF_E_MISMATCH, layer, "its weights are no matrices");
+    if (rank < 1 || rank > 2 || columns > INT32_MAX)
+        return cnnfi_keras_fail(error, CNNF_E_MISMATCH, layer, "its weights are no matrices");
     for (size_t k = 0; k < n; k++) {
         const cnnf_tensor *t = layer->weights[indices[k]].value;
-        if (cnnf_tensor_rank(t) != rank || cnnf_tensor_dim(t, 0) != cnnf_tensor_dim(first, 0) || cnnf_tensor_dim(t, rank - 1) != columns ||
-            cnnf_tensor_dtype(t) != CNNF_FLOAT)
+        if (cnnf_tensor_rank(t) != rank || cnnf_tensor_dim(t, 0) != cnnf_tensor_dim(first, 0) ||
+            cnnf_tensor_dim(t, rank - 1) != columns || cnnf_tensor_dtype(t) != CNNF_FLOAT)
             return cnnfi_keras_fail(error, CNNF_E_MISMATCH, layer, "the weights of its gates have different shapes");
     }
     const int64_t dims[2] = {rank == 2 ? rows : columns * (int64_t)n, columns * (int64_t)n};
@@ -160,8 +172,8 @@ static cnnf_status join(cnnfi_keras_model *model, const cnnfi_keras_layer *layer
     for (size_t k = 0; k < n && status == CNNF_OK; k++) {
         status = cnnf_tensor_load(&part, layer->weights[indices[k]].value, error);
         for (int64_t r = 0; status == CNNF_OK && r < rows; r++)
-            memcpy((float *)cnnf_tensor_data_mut(made) + (r * (int64_t)n + (int64_t)k) * columns, (const float *)cnnf_tensor_data(part) + r * columns,
-                   (size_t)columns * sizeof(float));
+            memcpy((float *)cnnf_tensor_data_mut(made) + (r * (int64_t)n + (int64_t)k) * columns,
+                   (const float *)cnnf_tensor_data(part) + r * columns, (size_t)columns * sizeof(float));
         cnnf_tensor_unref(part);
         part = NULL;
     }
@@ -181,7 +193,8 @@ static cnnf_status convert_recurrent(cnnfi_keras_model *model, cnnfi_keras_layer
     if (!joined) return cnnfi_fail_nomem(error);
     for (size_t part = 0; part < 3; part++) {
         size_t indices[4], n = is_gru ? 3 : 4;
-        for (size_t k = 0; k < n; k++) indices[k] = (is_gru ? gru[k] : lstm[k]) + part;
+        for (size_t k = 0; k < n; k++)
+            indices[k] = (is_gru ? gru[k] : lstm[k]) + part;
         CNNFI_TRY(join(model, layer, indices, n, &joined[part], error));
     }
     layer->weights = joined;

@@ -31,7 +31,8 @@ static cnnf_status read_architecture(reader *r, const char *path, cnnfi_json_doc
     uint8_t *text = NULL;
     size_t size = 0;
     CNNFI_TRY(cnnfi_source_open(&source, r->model->context, path, r->error));
-    cnnf_status status = cnnfi_check_limit(r->model->context, CNNF_LIMIT_ATTR_BYTES, cnnfi_source_size(source), path, r->error);
+    cnnf_status status =
+        cnnfi_check_limit(r->model->context, CNNF_LIMIT_ATTR_BYTES, cnnfi_source_size(source), path, r->error);
     if (status == CNNF_OK) status = cnnfi_source_read_all(source, &text, &size, r->error);
     if (status == CNNF_OK) status = parse_config(r, (const char *)text, size, path, doc);
     cnnfi_free(r->model->context, text);
@@ -46,7 +47,8 @@ static cnnf_status read_model_config(reader *r, const cnnf_load_options *options
     CNNFI_TRY(cnnfi_h5_attr_string(&text, r->h5, &r->model->arena, "/", "model_config", r->error));
     if (!text)
         return cnnfi_fail(r->error, CNNF_E_UNSUPPORTED,
-                          "%s: Keras: attribute 'model_config' not found at '/' (weights-only file? give the architecture with --architecture)",
+                          "%s: Keras: attribute 'model_config' not found at '/' (weights-only file? give the "
+                          "architecture with --architecture)",
                           r->model->path);
     return parse_config(r, text, strlen(text), r->model->path, doc);
 }
@@ -80,8 +82,8 @@ static cnnf_status read_weight(reader *r, const char *group, const char *name, c
     out->name = name;
     cnnf_status status = cnnfi_h5_tensor(&out->value, r->h5, path, cnnfi_keras_weight_dtype(layer), r->error);
     if (status == CNNF_E_NOT_FOUND)
-        return cnnfi_fail(r->error, CNNF_E_CORRUPT, "%s: layer '%s': weight '%s' listed but not in file", r->model->path,
-                          layer->name, name);
+        return cnnfi_fail(r->error, CNNF_E_CORRUPT, "%s: layer '%s': weight '%s' listed but not in file",
+                          r->model->path, layer->name, name);
     CNNFI_TRY(status);
     return cnnfi_keras_model_hold(r->model, out->value, r->error);
 }
@@ -136,7 +138,8 @@ static cnnf_status read_layers(reader *r, cnnfi_strmap *index)
     const char *root = r->root[0] ? r->root : "/";
     CNNFI_TRY(cnnfi_h5_attr_strings(&names, &count, &found, r->h5, &r->model->arena, root, "layer_names", r->error));
     if (!found)
-        return cnnfi_fail(r->error, CNNF_E_CORRUPT, "%s: Keras: attribute 'layer_names' not found at '%s'", r->model->path, root);
+        return cnnfi_fail(r->error, CNNF_E_CORRUPT, "%s: Keras: attribute 'layer_names' not found at '%s'",
+                          r->model->path, root);
     cnnfi_keras_container *top = r->model->top;
     for (size_t i = 0; i < top->n_layers; i++)
         if (!cnnfi_strmap_set(index, top->layers[i].name, (int64_t)i)) return cnnfi_fail_nomem(r->error);
@@ -190,7 +193,8 @@ static cnnf_status read_optimizer(reader *r)
     const char **names = NULL;
     size_t count = 0;
     bool found = false;
-    CNNFI_TRY(cnnfi_h5_attr_strings(&names, &count, &found, r->h5, &model->arena, "/optimizer_weights", "weight_names", r->error));
+    CNNFI_TRY(cnnfi_h5_attr_strings(&names, &count, &found, r->h5, &model->arena, "/optimizer_weights", "weight_names",
+                                    r->error));
     if (count == 0) return CNNF_OK;
     model->optimizer_weights = cnnfi_arena_array(&model->arena, count, sizeof *model->optimizer_weights);
     if (!model->optimizer_weights) return cnnfi_fail_nomem(r->error);
@@ -234,8 +238,10 @@ cnnf_status cnnfi_keras_read_h5(cnnfi_keras_model **out, cnnf_context *context, 
         cnnfi_h5_open(&r.h5, context, source, 0, cnnfi_source_size(source), cnnfi_source_name(source), error);
     if (status == CNNF_OK) status = read_file(&r, options);
     cnnfi_h5_close(r.h5);
-    if (status == CNNF_OK) *out = r.model;
-    else cnnfi_keras_model_free(r.model);
+    if (status == CNNF_OK)
+        *out = r.model;
+    else
+        cnnfi_keras_model_free(r.model);
     if (status != CNNF_OK) cnnfi_error_set_where(error, cnnfi_source_name(source));
     return status;
 }

@@ -108,8 +108,10 @@ static bool join_kernel_size(cnnfi_json_doc *doc, cnnfi_json *config)
         for (size_t k = 0; k < 3 && parts[i][k]; k++)
             size[k] = cnnfi_json_int(cnnfi_json_get(config, parts[i][k]), 0);
         char text[80];
-        if (parts[i][2]) snprintf(text, sizeof text, "[%lld,%lld,%lld]", (long long)size[0], (long long)size[1], (long long)size[2]);
-        else snprintf(text, sizeof text, "[%lld,%lld]", (long long)size[0], (long long)size[1]);
+        if (parts[i][2])
+            snprintf(text, sizeof text, "[%lld,%lld,%lld]", (long long)size[0], (long long)size[1], (long long)size[2]);
+        else
+            snprintf(text, sizeof text, "[%lld,%lld]", (long long)size[0], (long long)size[1]);
         return set_text(doc, config, "kernel_size", text);
     }
     return true;
@@ -141,7 +143,8 @@ static bool unmix_dtype(cnnfi_json_doc *doc, cnnfi_json *config)
     return strncmp(name, "mixed_", 6) != 0 || set_text(doc, config, "dtype", "\"float32\"");
 }
 
-/* Keras 3: {"class_name": "function", "config": "relu"} -> "relu"; {"class_name": "__tuple__", "items": [...]} -> the items. */
+/* Keras 3: {"class_name": "function", "config": "relu"} -> "relu"; {"class_name": "__tuple__", "items": [...]} -> the
+ * items. */
 static const cnnfi_json *unwrapped(const cnnfi_json *value)
 {
     const char *class_name = cnnfi_json_string(cnnfi_json_get(value, "class_name"), "");
@@ -168,8 +171,8 @@ bool cnnfi_keras_normalise_config(cnnfi_json_doc *doc, const char *class_name, c
 
 bool cnnfi_keras_is_keras1_config(const cnnfi_json *config)
 {
-    static const char *const words[] = {"nb_filter", "border_mode", "dim_ordering", "inner_activation", "W_regularizer",
-                                        "b_regularizer"};
+    static const char *const words[] = {"nb_filter",        "border_mode",   "dim_ordering",
+                                        "inner_activation", "W_regularizer", "b_regularizer"};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (cnnfi_json_get(config, words[i])) return true;
     return false;

@@ -60,7 +60,8 @@ cnnf_status cnnfi_keras_model_json(cnnfi_json_doc **out, cnnfi_keras_model *mode
     return CNNF_OK;
 }
 
-cnnf_status cnnfi_keras_fail(cnnf_error *error, cnnf_status code, const cnnfi_keras_layer *layer, const char *format, ...)
+cnnf_status cnnfi_keras_fail(cnnf_error *error, cnnf_status code, const cnnfi_keras_layer *layer, const char *format,
+                             ...)
 {
     char what[768];
     va_list args;

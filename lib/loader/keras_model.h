@@ -54,19 +54,19 @@ typedef struct cnnfi_keras_call {
 } cnnfi_keras_call;
 
 struct cnnfi_keras_layer {
-    const char *class_name; /* normalised: aliases and --map_layer applied (Convolution2D -> Conv2D) */
+    const char *class_name;   /* normalised: aliases and --map_layer applied (Convolution2D -> Conv2D) */
     const char *stored_class; /* as in the file, for messages */
     bool operation;           /* Keras 3: a function of keras.ops; class_name is then "ops.Add" */
     const char *name;
     const cnnfi_json *config; /* the layer's config object, Keras 2 field names (older ones renamed on reading) */
     size_t n_calls;
     cnnfi_keras_call *calls;
-    size_t n_weights;         /* in weight_names order; a nested model has none, the layers inside have them */
+    size_t n_weights; /* in weight_names order; a nested model has none, the layers inside have them */
     cnnfi_keras_weight *weights;
     cnnfi_keras_container *inner; /* nested Sequential or functional model; NULL */
-    cnnfi_keras_layer *wrapped;   /* TimeDistributed, Bidirectional: the layer inside (weights stay with the wrapper; when
-                                  it is a model, its layers have them too); NULL */
-    bool identity;            /* --drop_layer */
+    cnnfi_keras_layer *wrapped; /* TimeDistributed, Bidirectional: the layer inside (weights stay with the wrapper; when
+                                it is a model, its layers have them too); NULL */
+    bool identity;              /* --drop_layer */
     struct cnnfi_kstate *state; /* the builder's: variables and outputs; NULL when read */
 };
 
@@ -85,7 +85,7 @@ struct cnnfi_keras_container {
 typedef struct cnnfi_keras_model {
     cnnf_context *context;
     cnnfi_arena arena;
-    const char *path;          /* for messages */
+    const char *path; /* for messages */
     cnnfi_keras_world world;
     const char *keras_version; /* "2.2.4"; "" when the file does not say */
     int32_t keras_major;       /* 1, 2, 3; 0 unknown */
@@ -94,9 +94,9 @@ typedef struct cnnfi_keras_model {
     const cnnfi_json *training_config; /* NULL when not compiled */
     size_t n_optimizer_weights;
     cnnfi_keras_weight *optimizer_weights; /* names from optimizer_weights' weight_names, in order */
-    cnnfi_json_doc *documents[4]; /* owned JSON */
+    cnnfi_json_doc *documents[4];          /* owned JSON */
     size_t n_documents;
-    cnnf_tensor **tensors;        /* references held */
+    cnnf_tensor **tensors; /* references held */
     size_t n_tensors, tensor_capacity;
 } cnnfi_keras_model;
 
@@ -110,7 +110,7 @@ cnnf_status cnnfi_keras_model_json(cnnfi_json_doc **out, cnnfi_keras_model *mode
                                    const char *what, cnnf_error *error);
 
 /* "layer 'conv2d' (Conv2D): ..." */
-cnnf_status cnnfi_keras_fail(cnnf_error *error, cnnf_status code, const cnnfi_keras_layer *layer, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+cnnf_status cnnfi_keras_fail(cnnf_error *error, cnnf_status code, const cnnfi_keras_layer *layer, const char *format,
+                             ...) __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -25,6 +25,16 @@ void cnnfi_kc_fail(const cnnfi_kc *kc, cnnf_status code, const char *format, ...
                        class_name, what);
 }
 
+void cnnfi_kc_fail_config(const cnnfi_kc *kc, cnnf_status code, const char *format, ...)
+{
+    char what[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    cnnfi_builder_fail(kc->b->graph, code, "%s: Keras config: layer '%s': %s", kc->b->model->path, kc->layer->name, what);
+}
+
 /* ---- nodes ---- */
 
 static cnnfi_kt read_at(cnnfi_kb *b, cnnfi_kt t)

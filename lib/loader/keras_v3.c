@@ -60,10 +60,10 @@ static bool lower(char c)
 }
 
 /*
- * keras.src.utils.naming.to_snake_case: re.sub("(.)([A-Z][a-z]+)", r"\1_\2"), re.sub("([a-z])([A-Z])", r"\1_\2"), lower().
- * "PReLU" -> "p_re_lu", "Conv2D" -> "conv2d". Both passes put '_' before a capital; a capital that begins a word takes
- * one only when the character before it was not used up by the word before, which the second pass then makes good
- * unless it is no small letter.
+ * keras.src.utils.naming.to_snake_case: re.sub("(.)([A-Z][a-z]+)", r"\1_\2"), re.sub("([a-z])([A-Z])", r"\1_\2"),
+ * lower(). "PReLU" -> "p_re_lu", "Conv2D" -> "conv2d". Both passes put '_' before a capital; a capital that begins a
+ * word takes one only when the character before it was not used up by the word before, which the second pass then makes
+ * good unless it is no small letter.
  */
 static char *snake_case(cnnfi_arena *arena, const char *name)
 {
@@ -160,7 +160,8 @@ static cnnf_status read_layer_weights(reader *r, cnnfi_keras_layer *layer, const
 
 /* Folders are called after classes, numbered in the order of the container's layers; a Sequential's list has no
    InputLayer, and Keras' operations are no layers. */
-static cnnf_status read_named_layers(reader *r, cnnfi_keras_container *container, const char *folder, cnnfi_strmap *used)
+static cnnf_status read_named_layers(reader *r, cnnfi_keras_container *container, const char *folder,
+                                     cnnfi_strmap *used)
 {
     for (size_t i = 0; i < container->n_layers; i++) {
         cnnfi_keras_layer *layer = &container->layers[i];
@@ -232,8 +233,10 @@ cnnf_status cnnfi_keras_read_v3(cnnfi_keras_model **out, cnnf_context *context, 
     *out = NULL;
     CNNFI_TRY(cnnfi_keras_model_new(&r.model, context, cnnfi_source_name(source), error));
     cnnf_status status = read_file(&r, source, options);
-    if (status == CNNF_OK) *out = r.model;
-    else cnnfi_keras_model_free(r.model);
+    if (status == CNNF_OK)
+        *out = r.model;
+    else
+        cnnfi_keras_model_free(r.model);
     if (status != CNNF_OK) cnnfi_error_set_where(error, cnnfi_source_name(source));
     return status;
 }

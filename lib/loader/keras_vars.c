@@ -149,8 +149,9 @@ static const cnnf_tensor *stored(cnnfi_kc *kc, const char *name, int32_t rank, c
     cnnfi_shape want = {rank, dims}, have = {cnnf_tensor_rank(value), cnnfi_tensor_dims(value)};
     if (!cnnfi_shape_equal(&want, &have)) {
         char a[128], c[128];
-        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "weight '%s' is %s in the file, the configuration makes it %s", name,
-                      cnnfi_shape_print(a, sizeof a, have.rank, have.dims), cnnfi_shape_print(c, sizeof c, rank, dims));
+        cnnfi_builder_fail(kc->b->graph, CNNF_E_MISMATCH, "%s: layer '%s': %s is %s, config needs %s", kc->b->model->path,
+                           kc->layer->name, name, cnnfi_shape_print(a, sizeof a, have.rank, have.dims),
+                           cnnfi_shape_print(c, sizeof c, rank, dims));
         return NULL;
     }
     return value;

@@ -103,14 +103,17 @@ static cnnf_status find_owners(leaves *l, const char *where, const char *const *
 }
 
 cnnf_status cnnfi_keras_weight_owners(cnnfi_keras_model *model, cnnfi_keras_container *container, const char *where,
-                                      const char *const *names, size_t count, cnnfi_keras_layer **owner, cnnf_error *error)
+                                      const char *const *names, size_t count, cnnfi_keras_layer **owner,
+                                      cnnf_error *error)
 {
     leaves l = {.model = model};
     cnnfi_strmap_init(&l.names, model->context);
     l.items = cnnfi_calloc(model->context, count_leaves(container), sizeof *l.items);
     cnnf_status status = CNNF_OK;
-    if (!l.items || !add_leaves(&l, container)) status = cnnfi_fail_nomem(error);
-    else status = find_owners(&l, where, names, count, owner, error);
+    if (!l.items || !add_leaves(&l, container))
+        status = cnnfi_fail_nomem(error);
+    else
+        status = find_owners(&l, where, names, count, owner, error);
     cnnfi_free(model->context, l.items);
     cnnfi_strmap_free(&l.names);
     return status;

@@ -11,7 +11,8 @@
  * Sets owner[i] for each of `count` names to a layer in `container`, at any depth.
  */
 cnnf_status cnnfi_keras_weight_owners(cnnfi_keras_model *model, cnnfi_keras_container *container, const char *where,
-                                      const char *const *names, size_t count, cnnfi_keras_layer **owner, cnnf_error *error);
+                                      const char *const *names, size_t count, cnnfi_keras_layer **owner,
+                                      cnnf_error *error);
 /* Gives each weight to its owner, in order. */
 cnnf_status cnnfi_keras_weights_give(cnnfi_keras_model *model, cnnfi_keras_layer *const *owner,
                                      const cnnfi_keras_weight *weights, size_t count, cnnf_error *error);

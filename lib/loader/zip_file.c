@@ -16,11 +16,11 @@
 #define MAX_EXPANSION 1100u
 
 enum { END_SIZE = 22, END64_SIZE = 56, LOCATOR_SIZE = 20, CENTRAL_SIZE = 46, LOCAL_SIZE = 30 };
-#define END_MAGIC 0x06054b50u
-#define END64_MAGIC 0x06064b50u
+#define END_MAGIC     0x06054b50u
+#define END64_MAGIC   0x06064b50u
 #define LOCATOR_MAGIC 0x07064b50u
 #define CENTRAL_MAGIC 0x02014b50u
-#define LOCAL_MAGIC 0x04034b50u
+#define LOCAL_MAGIC   0x04034b50u
 
 static uint16_t u16(const uint8_t *p)
 {
@@ -89,13 +89,15 @@ cnnf_status cnnfi_zip_open(cnnfi_zip *out, cnnfi_source *source, cnnf_error *err
     uint64_t at = 0;
     const char *name = cnnfi_source_name(source);
     CNNFI_TRY(find_end(&at, source, end, error));
-    *out = (cnnfi_zip){.source = source, .entries = u16(end + 10), .directory_size = u32(end + 12), .directory = u32(end + 16)};
+    *out = (cnnfi_zip){
+        .source = source, .entries = u16(end + 10), .directory_size = u32(end + 12), .directory = u32(end + 16)};
     if (u16(end + 4) != 0 || u16(end + 6) != 0)
         return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: zip: archives of several parts are not supported", name);
     CNNFI_TRY(read_end64(out, at, error));
     if (!cnnfi_range_fits(out->directory, out->directory_size, at) || out->entries > out->directory_size / CENTRAL_SIZE)
-        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: zip: directory of %" PRIu64 " entries at %" PRIu64 " does not fit the file",
-                          name, out->entries, out->directory);
+        return cnnfi_fail(error, CNNF_E_CORRUPT,
+                          "%s: zip: directory of %" PRIu64 " entries at %" PRIu64 " does not fit the file", name,
+                          out->entries, out->directory);
     CNNFI_TRY(cnnfi_check_limit(cnnfi_source_context(source), CNNF_LIMIT_ENTRIES, out->entries, name, error));
     return cnnfi_check_limit(cnnfi_source_context(source), CNNF_LIMIT_ATTR_BYTES, out->directory_size, name, error);
 }
@@ -138,7 +140,12 @@ static bool next_record(cnnfi_cursor *c, entry *e, cnnfi_bytes *name)
     cnnfi_bytes head, extra, comment;
     if (!cnnfi_read_bytes(c, CENTRAL_SIZE, &head) || u32(head.data) != CENTRAL_MAGIC) return false;
     const uint8_t *p = head.data;
-    *e = (entry){.flags = u16(p + 8), .method = u16(p + 10), .crc = u32(p + 16), .packed = u32(p + 20), .size = u32(p + 24), .local = u32(p + 42)};
+    *e = (entry){.flags = u16(p + 8),
+                 .method = u16(p + 10),
+                 .crc = u32(p + 16),
+                 .packed = u32(p + 20),
+                 .size = u32(p + 24),
+                 .local = u32(p + 42)};
     return cnnfi_read_bytes(c, u16(p + 28), name) && cnnfi_read_bytes(c, u16(p + 30), &extra) &&
            cnnfi_read_bytes(c, u16(p + 32), &comment) && read_extra64(e, extra.data, extra.size);
 }
@@ -149,8 +156,8 @@ static bool same_name(const cnnfi_bytes *name, const char *wanted)
 }
 
 /* Finds the one entry of that name; count 0: none. `next`: the nearest local header behind its own. */
-static cnnf_status scan_directory(const cnnfi_zip *zip, const uint8_t *bytes, const char *wanted, entry *out, size_t *count,
-                                  cnnf_error *error)
+static cnnf_status scan_directory(const cnnfi_zip *zip, const uint8_t *bytes, const char *wanted, entry *out,
+                                  size_t *count, cnnf_error *error)
 {
     cnnfi_cursor c = cnnfi_cursor_of(bytes, (size_t)zip->directory_size);
     cnnfi_bytes name;
@@ -166,8 +173,8 @@ static cnnf_status scan_directory(const cnnfi_zip *zip, const uint8_t *bytes, co
         ++*count;
     }
     if (*count < 2) return CNNF_OK;
-    return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: zip: entry '%s' occurs %zu times", cnnfi_source_name(zip->source), wanted,
-                      *count);
+    return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: zip: entry '%s' occurs %zu times", cnnfi_source_name(zip->source),
+                      wanted, *count);
 }
 
 /* Whether another entry begins within [from, to). */
@@ -190,29 +197,32 @@ static cnnf_status check_entry(const cnnfi_zip *zip, const entry *e, cnnf_error 
     if (e->flags & 1) return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: zip: entry '%s': is encrypted", path, e->name);
     if (e->method != 0 && e->method != 8)
         return cnnfi_fail(error, CNNF_E_UNSUPPORTED,
-                          "%s: zip: entry '%s': compression method %d not supported (0 stored, 8 deflate)", path, e->name,
-                          e->method);
+                          "%s: zip: entry '%s': compression method %d not supported (0 stored, 8 deflate)", path,
+                          e->name, e->method);
     if (e->size > limit)
-        return cnnfi_fail(error, CNNF_E_LIMIT, "%s: zip: entry '%s' expands %" PRIu64 "x to %" PRIu64 " bytes (limit %s %" PRIu64 ")",
-                          path, e->name, e->packed ? e->size / e->packed : 0, e->size, cnnf_limit_name(CNNF_LIMIT_FILE_BYTES),
-                          limit);
+        return cnnfi_fail(
+            error, CNNF_E_LIMIT, "%s: zip: entry '%s' expands %" PRIu64 "x to %" PRIu64 " bytes (limit %s %" PRIu64 ")",
+            path, e->name, e->packed ? e->size / e->packed : 0, e->size, cnnf_limit_name(CNNF_LIMIT_FILE_BYTES), limit);
     if (e->method == 0 ? e->packed != e->size : e->size / MAX_EXPANSION > e->packed)
-        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: zip: entry '%s': %" PRIu64 " bytes cannot hold %" PRIu64, path, e->name,
-                          e->packed, e->size);
+        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: zip: entry '%s': %" PRIu64 " bytes cannot hold %" PRIu64, path,
+                          e->name, e->packed, e->size);
     return CNNF_OK;
 }
 
 /* The local header repeats the record; readers that trust one and readers that trust the other must see one file. */
-static cnnf_status check_local(const cnnfi_zip *zip, const uint8_t *directory, const entry *e, uint64_t *data, cnnf_error *error)
+static cnnf_status check_local(const cnnfi_zip *zip, const uint8_t *directory, const entry *e, uint64_t *data,
+                               cnnf_error *error)
 {
     uint8_t head[LOCAL_SIZE], name[256];
     size_t length = strlen(e->name);
-    if (!cnnfi_range_fits(e->local, LOCAL_SIZE + length, zip->directory)) return fail_entry(zip, e->name, "lies outside the file", error);
+    if (!cnnfi_range_fits(e->local, LOCAL_SIZE + length, zip->directory))
+        return fail_entry(zip, e->name, "lies outside the file", error);
     CNNFI_TRY(cnnfi_source_read(zip->source, e->local, head, sizeof head, error));
     if (u32(head) != LOCAL_MAGIC || u16(head + 26) != length || length > sizeof name)
         return fail_entry(zip, e->name, "local header disagrees with directory (name)", error);
     CNNFI_TRY(cnnfi_source_read(zip->source, e->local + LOCAL_SIZE, name, length, error));
-    if (memcmp(name, e->name, length) != 0) return fail_entry(zip, e->name, "local header disagrees with directory (name)", error);
+    if (memcmp(name, e->name, length) != 0)
+        return fail_entry(zip, e->name, "local header disagrees with directory (name)", error);
     if (u16(head + 8) != e->method || ((u16(head + 6) ^ e->flags) & 1))
         return fail_entry(zip, e->name, "local header disagrees with directory (method)", error);
     bool follows = (u16(head + 6) & 8) != 0; /* sizes come behind the data */
@@ -222,8 +232,10 @@ static cnnf_status check_local(const cnnfi_zip *zip, const uint8_t *directory, c
                           "%s: zip: entry '%s': local header disagrees with directory (size %u / %" PRIu64 ")",
                           cnnfi_source_name(zip->source), e->name, size, e->size);
     *data = e->local + LOCAL_SIZE + length + u16(head + 28);
-    if (!cnnfi_range_fits(*data, e->packed, zip->directory)) return fail_entry(zip, e->name, "lies outside the file", error);
-    if (overlapped(zip, directory, e->local, *data + e->packed)) return fail_entry(zip, e->name, "overlaps another entry", error);
+    if (!cnnfi_range_fits(*data, e->packed, zip->directory))
+        return fail_entry(zip, e->name, "lies outside the file", error);
+    if (overlapped(zip, directory, e->local, *data + e->packed))
+        return fail_entry(zip, e->name, "overlaps another entry", error);
     return CNNF_OK;
 }
 
@@ -252,9 +264,9 @@ typedef struct decoder {
     const cnnfi_zip *zip;
     const entry *e;
     uint64_t data, read, written;
-    uint8_t *in, *out;   /* a piece each */
-    cnnfi_source *file;  /* where decoded pieces go, or */
-    uint8_t *memory;     /* [e->size] */
+    uint8_t *in, *out;  /* a piece each */
+    cnnfi_source *file; /* where decoded pieces go, or */
+    uint8_t *memory;    /* [e->size] */
     z_stream z;
     uLong crc;
 } decoder;
@@ -271,10 +283,13 @@ static void zlib_free(void *context, void *pointer)
 
 static cnnf_status put_piece(decoder *d, size_t size, cnnf_error *error)
 {
-    if (size > d->e->size - d->written) return fail_entry(d->zip, d->e->name, "is longer than the directory says", error);
+    if (size > d->e->size - d->written)
+        return fail_entry(d->zip, d->e->name, "is longer than the directory says", error);
     d->crc = crc32(d->crc, d->out, (uInt)size);
-    if (d->memory) memcpy(d->memory + d->written, d->out, size);
-    else CNNFI_TRY(cnnfi_source_append(d->file, d->out, size, error));
+    if (d->memory)
+        memcpy(d->memory + d->written, d->out, size);
+    else
+        CNNFI_TRY(cnnfi_source_append(d->file, d->out, size, error));
     d->written += size;
     return CNNF_OK;
 }
@@ -298,7 +313,8 @@ static cnnf_status inflate_all(decoder *d, cnnf_error *error)
         d->z.avail_out = (uInt)CNNFI_PIECE_BYTES;
         code = inflate(&d->z, Z_NO_FLUSH);
         if (code == Z_MEM_ERROR) return cnnfi_fail_nomem(error);
-        if (code != Z_OK && code != Z_STREAM_END) return fail_entry(d->zip, d->e->name, "deflate data are damaged", error);
+        if (code != Z_OK && code != Z_STREAM_END)
+            return fail_entry(d->zip, d->e->name, "deflate data are damaged", error);
         CNNFI_TRY(put_piece(d, CNNFI_PIECE_BYTES - d->z.avail_out, error));
     }
     if (d->written != d->e->size) return fail_entry(d->zip, d->e->name, "is shorter than the directory says", error);
@@ -337,10 +353,12 @@ static cnnf_status wrap_memory(decoder *d, cnnf_error *error)
     owned *o = cnnfi_malloc(context, sizeof *o);
     if (!o) return cnnfi_fail_nomem(error);
     *o = (owned){.context = context, .bytes = d->memory};
-    cnnf_status status = cnnfi_source_wrap(&d->file, context, d->memory, (size_t)d->e->size, cnnfi_source_name(d->zip->source),
-                                           release_owned, o, error);
-    if (status == CNNF_OK) d->memory = NULL;
-    else cnnfi_free(context, o);
+    cnnf_status status = cnnfi_source_wrap(&d->file, context, d->memory, (size_t)d->e->size,
+                                           cnnfi_source_name(d->zip->source), release_owned, o, error);
+    if (status == CNNF_OK)
+        d->memory = NULL;
+    else
+        cnnfi_free(context, o);
     return status;
 }
 
@@ -355,14 +373,16 @@ static cnnf_status decode(decoder *d, cnnf_error *error)
     return small ? wrap_memory(d, error) : CNNF_OK;
 }
 
-static cnnf_status inflate_entry(cnnfi_zip_data *out, const cnnfi_zip *zip, const entry *e, uint64_t data, uint8_t *pieces,
-                                 cnnf_error *error)
+static cnnf_status inflate_entry(cnnfi_zip_data *out, const cnnfi_zip *zip, const entry *e, uint64_t data,
+                                 uint8_t *pieces, cnnf_error *error)
 {
     decoder d = {.zip = zip, .e = e, .data = data, .in = pieces, .out = pieces + CNNFI_PIECE_BYTES};
     cnnf_status status = decode(&d, error);
     cnnfi_free(cnnfi_source_context(zip->source), d.memory);
-    if (status == CNNF_OK) *out = (cnnfi_zip_data){.source = d.file, .size = e->size};
-    else cnnfi_source_unref(d.file);
+    if (status == CNNF_OK)
+        *out = (cnnfi_zip_data){.source = d.file, .size = e->size};
+    else
+        cnnfi_source_unref(d.file);
     return status;
 }
 
@@ -375,8 +395,8 @@ static cnnf_status give_entry(cnnfi_zip_data *out, const cnnfi_zip *zip, const u
     CNNFI_TRY(check_local(zip, directory, e, &data, error));
     uint8_t *pieces = cnnfi_array(context, 2, CNNFI_PIECE_BYTES);
     if (!pieces) return cnnfi_fail_nomem(error);
-    cnnf_status status = e->method == 0 ? verify_stored(zip, e, data, pieces, error)
-                                        : inflate_entry(out, zip, e, data, pieces, error);
+    cnnf_status status =
+        e->method == 0 ? verify_stored(zip, e, data, pieces, error) : inflate_entry(out, zip, e, data, pieces, error);
     cnnfi_free(context, pieces);
     if (status == CNNF_OK && e->method == 0)
         *out = (cnnfi_zip_data){.source = cnnfi_source_ref(zip->source), .offset = data, .size = e->size};

@@ -73,7 +73,8 @@ static int64_t range_length(const cnnfi_kindex *index, int64_t length)
 static int32_t consumed(size_t n, const cnnfi_kindex *indices)
 {
     int32_t count = 0;
-    for (size_t i = 0; i < n; i++) count += indices[i].kind == CNNFI_KINDEX_RANGE || indices[i].kind == CNNFI_KINDEX_AT;
+    for (size_t i = 0; i < n; i++)
+        count += indices[i].kind == CNNFI_KINDEX_RANGE || indices[i].kind == CNNFI_KINDEX_AT;
     return count;
 }
 
@@ -98,9 +99,12 @@ bool cnnfi_kt_slice(cnnfi_kt *out, const cnnfi_kt *x, size_t n, const cnnfi_kind
     out->rank = 0;
     for (size_t i = 0; i < n && fits; i++) {
         const cnnfi_kindex *index = &indices[i];
-        if (index->kind == CNNFI_KINDEX_NEW) fits = put_dim(out, 1);
-        else if (index->kind == CNNFI_KINDEX_RANGE) fits = put_dim(out, range_length(index, x->dims[at++]));
-        else if (index->kind == CNNFI_KINDEX_AT) at++;
+        if (index->kind == CNNFI_KINDEX_NEW)
+            fits = put_dim(out, 1);
+        else if (index->kind == CNNFI_KINDEX_RANGE)
+            fits = put_dim(out, range_length(index, x->dims[at++]));
+        else if (index->kind == CNNFI_KINDEX_AT)
+            at++;
         else {
             fits = copy_dims(out, x, &at, left);
             left = 0;

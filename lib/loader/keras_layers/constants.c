@@ -94,10 +94,14 @@ static cnnfi_kt emit(cnnfi_kc *kc, const char *name, const nested *n, cnnf_dtype
     cnnfi_kb *b = kc->b;
     void *data = cnnfi_array(b->context, (size_t)n->count + 1, sizeof(double));
     bool fits = data != NULL;
-    for (int64_t i = 0; fits && i < n->count; i++) fits = store(data, i, dtype, values[i]);
-    if (!data) cnnfi_builder_fail(b->graph, CNNF_E_NOMEM, "out of memory");
-    else if (!fits) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "a constant of dtype %s", cnnf_dtype_name(dtype));
-    cnnfi_kt t = cnnfi_kb_ok(b) ? cnnfi_kb_const(b, name, dtype, n->rank, n->dims, data) : (cnnfi_kt){.name = "", .dtype = dtype};
+    for (int64_t i = 0; fits && i < n->count; i++)
+        fits = store(data, i, dtype, values[i]);
+    if (!data)
+        cnnfi_builder_fail(b->graph, CNNF_E_NOMEM, "out of memory");
+    else if (!fits)
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "a constant of dtype %s", cnnf_dtype_name(dtype));
+    cnnfi_kt t = cnnfi_kb_ok(b) ? cnnfi_kb_const(b, name, dtype, n->rank, n->dims, data)
+                                : (cnnfi_kt){.name = "", .dtype = dtype};
     cnnfi_free(b->context, data);
     return t;
 }
@@ -106,9 +110,12 @@ cnnfi_kt cnnfi_kc_constant(cnnfi_kc *kc, const char *name, const cnnfi_json *val
 {
     nested n = {.rank = 0};
     cnnfi_kt t = {.name = "", .dtype = CNNF_FLOAT};
-    double *values = measure(&n, value) ? cnnfi_array(kc->b->context, (size_t)n.count + 1, sizeof *values) : NULL, *at = values;
-    if (values && (n.count == 0 || flatten(&n, value, 0, &at))) t = emit(kc, name, &n, dtype ? dtype : natural(&n), values);
-    else cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "constant '%s' is no number and no list of numbers", name);
+    double *values = measure(&n, value) ? cnnfi_array(kc->b->context, (size_t)n.count + 1, sizeof *values) : NULL,
+           *at = values;
+    if (values && (n.count == 0 || flatten(&n, value, 0, &at)))
+        t = emit(kc, name, &n, dtype ? dtype : natural(&n), values);
+    else
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "constant '%s' is no number and no list of numbers", name);
     cnnfi_free(kc->b->context, values);
     return t;
 }
@@ -119,6 +126,7 @@ int32_t cnnfi_json_integers(const cnnfi_json *value, int64_t *out, int32_t capac
     double values[2 * CNNFI_KERAS_MAX_RANK], *at = values;
     if (!value || !measure(&n, value) || n.count > capacity || n.count > 2 * CNNFI_KERAS_MAX_RANK) return -1;
     if (n.count > 0 && (!flatten(&n, value, 0, &at) || n.any_real)) return -1;
-    for (int64_t i = 0; i < n.count; i++) out[i] = to_integer(values[i], 9e15);
+    for (int64_t i = 0; i < n.count; i++)
+        out[i] = to_integer(values[i], 9e15);
     return (int32_t)n.count;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Functions called on a model's tensors: keras.ops of Keras 3, tf.* kept as TFOpLambda and SlicingOpLambda by tf.keras. */
+/* Functions called on a model's tensors: keras.ops of Keras 3, tf.* kept as TFOpLambda and SlicingOpLambda by tf.keras.
+ */
 #include <string.h>
 
 #include "loader/keras_layers/layers.h"
@@ -26,7 +27,8 @@ static const cnnfi_json *in_object(const cnnfi_json *object, const char *names)
 static const cnnfi_json *argument(const cnnfi_kc *kc, size_t index, const char *names)
 {
     if (!kc->call) return in_object(kc->config, names);
-    if (!kc->call->input_is_list && index < kc->n_inputs && !kc->inputs[index].name) return kc->call->inputs[index].value;
+    if (!kc->call->input_is_list && index < kc->n_inputs && !kc->inputs[index].name)
+        return kc->call->inputs[index].value;
     const cnnfi_json *value = in_object(kc->call->kwargs, names);
     return value ? value : in_object(kc->config, names);
 }
@@ -64,7 +66,8 @@ static int32_t axes_of(cnnfi_kc *kc, size_t index, const char *names, int32_t ra
     const cnnfi_json *value = argument(kc, index, names);
     int32_t n = value ? cnnfi_json_integers(value, axes, CNNFI_KERAS_MAX_RANK) : rank;
     if (n < 0) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its axes are no numbers");
-    for (int32_t i = 0; i < n; i++) out[i] = value ? cnnfi_kc_axis(kc, axes[i], rank) : i;
+    for (int32_t i = 0; i < n; i++)
+        out[i] = value ? cnnfi_kc_axis(kc, axes[i], rank) : i;
     return n < 0 ? 0 : n;
 }
 
@@ -100,7 +103,9 @@ static void unary(cnnfi_kc *kc, const char *op)
 static void binary(cnnfi_kc *kc, const char *op)
 {
     bool second = kc->n_inputs > 1 && kc->inputs[1].name;
-    cnnfi_kt like = kc->n_inputs > 0 && kc->inputs[0].name ? kc->inputs[0] : second ? kc->inputs[1] : (cnnfi_kt){.dtype = CNNF_FLOAT};
+    cnnfi_kt like = kc->n_inputs > 0 && kc->inputs[0].name ? kc->inputs[0]
+                    : second                               ? kc->inputs[1]
+                                                           : (cnnfi_kt){.dtype = CNNF_FLOAT};
     cnnfi_kt x = tensor(kc, 0, "x|x1|a", like.dtype), y = tensor(kc, 1, "y|x2|b", like.dtype);
     if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_binary(kc->b, op, op, x, y));
 }
@@ -114,8 +119,10 @@ static void activation(cnnfi_kc *kc, const char *name)
     strncat(text, name, sizeof text - 3);
     strncat(text, "\"", sizeof text - strlen(text) - 1);
     const cnnfi_json *value = cnnfi_json_from_text(kc->b->model->documents[0], text);
-    if (!value) cnnfi_builder_fail(kc->b->graph, CNNF_E_NOMEM, "out of memory");
-    else cnnfi_kc_return(kc, cnnfi_kc_activate(kc, value, x));
+    if (!value)
+        cnnfi_builder_fail(kc->b->graph, CNNF_E_NOMEM, "out of memory");
+    else
+        cnnfi_kc_return(kc, cnnfi_kc_activate(kc, value, x));
 }
 
 static cnnfi_kt gelu_exact(cnnfi_kb *b, cnnfi_kt x)
@@ -156,9 +163,12 @@ static void softmax(cnnfi_kc *kc, const char *op)
     cnnfi_kt x = first(kc);
     if (!cnnfi_kb_ok(kc->b)) return;
     int32_t axis = axis_of(kc, 1, "axis|dim", -1, x.rank);
-    if (axis == x.rank - 1) cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, op, op, x));
-    else if (strcmp(op, "Softmax") == 0) cnnfi_kc_return(kc, cnnfi_kb_softmax_by_hand(kc->b, x, axis));
-    else cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, "Log", "Log", cnnfi_kb_softmax_by_hand(kc->b, x, axis)));
+    if (axis == x.rank - 1)
+        cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, op, op, x));
+    else if (strcmp(op, "Softmax") == 0)
+        cnnfi_kc_return(kc, cnnfi_kb_softmax_by_hand(kc->b, x, axis));
+    else
+        cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, "Log", "Log", cnnfi_kb_softmax_by_hand(kc->b, x, axis)));
 }
 
 static void clip(cnnfi_kc *kc, const char *op)
@@ -166,8 +176,10 @@ static void clip(cnnfi_kc *kc, const char *op)
     (void)op;
     cnnfi_kt x = first(kc);
     const cnnfi_json *low = argument(kc, 1, "x_min|clip_value_min"), *high = argument(kc, 2, "x_max|clip_value_max");
-    if (!cnnfi_json_is_number(low) || !cnnfi_json_is_number(high)) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its bounds are no numbers");
-    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_clip(kc->b, x, cnnfi_json_number(low, 0), cnnfi_json_number(high, 0)));
+    if (!cnnfi_json_is_number(low) || !cnnfi_json_is_number(high))
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its bounds are no numbers");
+    if (cnnfi_kb_ok(kc->b))
+        cnnfi_kc_return(kc, cnnfi_kb_clip(kc->b, x, cnnfi_json_number(low, 0), cnnfi_json_number(high, 0)));
 }
 
 static void l2_normalize(cnnfi_kc *kc, const char *op)
@@ -184,7 +196,10 @@ static void cast(cnnfi_kc *kc, const char *op)
     (void)op;
     cnnfi_kt x = first(kc);
     const char *name = cnnfi_json_string(argument(kc, 1, "dtype"), "float32");
-    cnnf_dtype to = strcmp(name, "float32") == 0 ? CNNF_FLOAT : strcmp(name, "int32") == 0 ? CNNF_INT32 : strcmp(name, "float64") == 0 ? CNNF_DOUBLE : 0;
+    cnnf_dtype to = strcmp(name, "float32") == 0   ? CNNF_FLOAT
+                    : strcmp(name, "int32") == 0   ? CNNF_INT32
+                    : strcmp(name, "float64") == 0 ? CNNF_DOUBLE
+                                                   : 0;
     if (!to) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "a cast to '%s'", name);
     if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, to == x.dtype ? x : cnnfi_kb_cast(kc->b, "Cast", x, to));
 }
@@ -204,7 +219,8 @@ static void reduce(cnnfi_kc *kc, const char *op)
     if (!cnnfi_kb_ok(kc->b)) return;
     int32_t n = axes_of(kc, 1, "axis|reduction_indices", x.rank, axes);
     if (argument(kc, 4, "initial")) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "'initial' is not supported");
-    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_reduce(kc->b, op, op, x, (size_t)n, axes, flag(kc, 2, "keepdims|keep_dims")));
+    if (cnnfi_kb_ok(kc->b))
+        cnnfi_kc_return(kc, cnnfi_kb_reduce(kc->b, op, op, x, (size_t)n, axes, flag(kc, 2, "keepdims|keep_dims")));
 }
 
 /* ---- shapes ---- */
@@ -214,17 +230,22 @@ static void reshape(cnnfi_kc *kc, const char *op)
     (void)op;
     int64_t dims[2 * CNNFI_KERAS_MAX_RANK], known = 1, total = 1;
     cnnfi_kt x = first(kc);
-    int32_t n = cnnfi_json_integers(argument(kc, 1, "newshape|shape"), dims, CNNFI_KERAS_MAX_RANK), open = -1, unknown = 0;
+    int32_t n = cnnfi_json_integers(argument(kc, 1, "newshape|shape"), dims, CNNFI_KERAS_MAX_RANK), open = -1,
+            unknown = 0;
     if (n < 0) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its shape is no list of numbers");
     if (!cnnfi_kb_ok(kc->b)) return;
     cnnfi_kt y = cnnfi_kb_reshape(kc->b, "Reshape", x, n, dims);
     for (int32_t i = 0; i < n; i++) {
-        if (dims[i] < 0) open = i;
-        else if (__builtin_mul_overflow(known, dims[i], &known)) known = 0;
+        if (dims[i] < 0)
+            open = i;
+        else if (__builtin_mul_overflow(known, dims[i], &known))
+            known = 0;
     }
     for (int32_t i = 0; i < x.rank; i++) {
-        if (x.dims[i] < 0) unknown++;
-        else if (__builtin_mul_overflow(total, x.dims[i], &total)) known = 0;
+        if (x.dims[i] < 0)
+            unknown++;
+        else if (__builtin_mul_overflow(total, x.dims[i], &total))
+            known = 0;
     }
     if (open >= 0 && unknown == 0 && known > 0) y.dims[open] = total / known;
     cnnfi_kc_return(kc, y);
@@ -239,9 +260,12 @@ static void transpose(cnnfi_kc *kc, const char *op)
     if (!cnnfi_kb_ok(kc->b)) return;
     int32_t n = axes_of(kc, 1, "axes|perm|pattern", x.rank, perm);
     bool whole = n == x.rank;
-    for (int32_t i = 0; i < n; i++) seen[perm[i]] = true;
-    for (int32_t i = 0; i < x.rank; i++) whole = whole && seen[i];
-    for (int32_t i = 0; i < n && !argument(kc, 1, "axes|perm|pattern"); i++) perm[i] = n - 1 - i;
+    for (int32_t i = 0; i < n; i++)
+        seen[perm[i]] = true;
+    for (int32_t i = 0; i < x.rank; i++)
+        whole = whole && seen[i];
+    for (int32_t i = 0; i < n && !argument(kc, 1, "axes|perm|pattern"); i++)
+        perm[i] = n - 1 - i;
     if (!whole) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "its axes are no permutation");
     if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_transpose(kc->b, "transpose", x, perm));
 }
@@ -250,7 +274,8 @@ static void transpose(cnnfi_kc *kc, const char *op)
 static bool uniform(cnnfi_kc *kc)
 {
     for (size_t i = 0; i < kc->n_inputs; i++)
-        if (!kc->inputs[i].name || kc->inputs[i].rank != kc->inputs[0].rank) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs do not fit");
+        if (!kc->inputs[i].name || kc->inputs[i].rank != kc->inputs[0].rank)
+            cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs do not fit");
     return kc->n_inputs > 0 && cnnfi_kb_ok(kc->b);
 }
 
@@ -290,7 +315,8 @@ static void stack(cnnfi_kc *kc, const char *op)
     cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, "Pack", "stack", kc->n_inputs, kc->inputs);
     cnnfi_node_set_int(kc->b->graph, node, "N", (int64_t)kc->n_inputs);
     cnnfi_node_set_int(kc->b->graph, node, "axis", axis);
-    for (int32_t i = y.rank; i > axis; i--) y.dims[i] = y.dims[i - 1];
+    for (int32_t i = y.rank; i > axis; i--)
+        y.dims[i] = y.dims[i - 1];
     y.dims[axis] = (int64_t)kc->n_inputs;
     y.rank++;
     cnnfi_kc_return(kc, y);
@@ -302,11 +328,13 @@ static void squeeze(cnnfi_kc *kc, const char *op)
     int32_t axes[CNNFI_KERAS_MAX_RANK], n = 0;
     cnnfi_kt x = first(kc);
     if (!cnnfi_kb_ok(kc->b)) return;
-    if (argument(kc, 1, "axis")) n = axes_of(kc, 1, "axis", x.rank, axes);
+    if (argument(kc, 1, "axis"))
+        n = axes_of(kc, 1, "axis", x.rank, axes);
     else
         for (int32_t i = 0; i < x.rank; i++)
             if (x.dims[i] == 1) axes[n++] = i;
-    for (int32_t i = n; i-- > 0 && cnnfi_kb_ok(kc->b);) x = cnnfi_kb_squeeze(kc->b, "Squeeze", x, axes[i]);
+    for (int32_t i = n; i-- > 0 && cnnfi_kb_ok(kc->b);)
+        x = cnnfi_kb_squeeze(kc->b, "Squeeze", x, axes[i]);
     if (n == 0) x = cnnfi_kb_unary(kc->b, "Identity", "Identity", x);
     cnnfi_kc_return(kc, x);
 }
@@ -323,7 +351,8 @@ static void split(cnnfi_kc *kc, const char *op)
         return;
     }
     cnnfi_kt part = cnnfi_kb_split(kc->b, "split", x, axis, sections);
-    for (int64_t i = 0; i < sections; i++) parts[i] = cnnfi_kb_port(kc->b, &part, (int32_t)i);
+    for (int64_t i = 0; i < sections; i++)
+        parts[i] = cnnfi_kb_port(kc->b, &part, (int32_t)i);
     cnnfi_kc_return_n(kc, (size_t)sections, parts);
 }
 
@@ -341,9 +370,11 @@ static void unstack(cnnfi_kc *kc, const char *op)
     cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, "Unpack", "unstack", 1, &x);
     cnnfi_node_set_int(kc->b->graph, node, "num", n);
     cnnfi_node_set_int(kc->b->graph, node, "axis", axis);
-    for (int32_t i = axis; i + 1 < y.rank; i++) y.dims[i] = y.dims[i + 1];
+    for (int32_t i = axis; i + 1 < y.rank; i++)
+        y.dims[i] = y.dims[i + 1];
     y.rank--;
-    for (int64_t i = 0; i < n; i++) parts[i] = cnnfi_kb_port(kc->b, &y, (int32_t)i);
+    for (int64_t i = 0; i < n; i++)
+        parts[i] = cnnfi_kb_port(kc->b, &y, (int32_t)i);
     cnnfi_kc_return_n(kc, (size_t)n, parts);
 }
 
@@ -358,7 +389,8 @@ static void tile(cnnfi_kc *kc, const char *op)
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its multiples are not one number for each dimension");
         return;
     }
-    for (int32_t i = 0; i < x.rank; i++) multiples[i] = times[i] >= 0 && times[i] <= 65536 ? (int32_t)times[i] : 0;
+    for (int32_t i = 0; i < x.rank; i++)
+        multiples[i] = times[i] >= 0 && times[i] <= 65536 ? (int32_t)times[i] : 0;
     cnnfi_kt inputs[2] = {x, cnnfi_kb_ints(kc->b, "multiples", (size_t)x.rank, multiples)};
     cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, "Tile", "Tile", 2, inputs);
     cnnfi_node_set_type(kc->b->graph, node, "Tmultiples", CNNF_INT32);
@@ -377,7 +409,8 @@ static void pad(cnnfi_kc *kc, const char *op)
     const char *mode = cnnfi_json_string(argument(kc, 2, "mode"), "constant");
     if (!cnnfi_kb_ok(kc->b)) return;
     int32_t n = cnnfi_json_integers(argument(kc, 1, "pad_width|paddings"), amounts, 2 * CNNFI_KERAS_MAX_RANK);
-    if (n != 2 * x.rank || cnnfi_json_number(fill, 0) != 0 || (strcmp(mode, "constant") != 0 && strcmp(mode, "CONSTANT") != 0)) {
+    if (n != 2 * x.rank || cnnfi_json_number(fill, 0) != 0 ||
+        (strcmp(mode, "constant") != 0 && strcmp(mode, "CONSTANT") != 0)) {
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "only padding with zeros by a list of pairs is supported");
         return;
     }
@@ -438,8 +471,10 @@ static void get_item(cnnfi_kc *kc, const char *op)
     for (size_t i = 0; i < n && fits; i++)
         fits = read_index(cnnfi_json_is_array(spec) ? cnnfi_json_at(spec, i) : spec, &indices[i]);
     if (!cnnfi_kb_ok(kc->b)) return;
-    if (fits && cnnfi_kb_index(kc->b, &y, x, n, indices)) cnnfi_kc_return(kc, y);
-    else cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its indices are not supported or do not fit");
+    if (fits && cnnfi_kb_index(kc->b, &y, x, n, indices))
+        cnnfi_kc_return(kc, y);
+    else
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its indices are not supported or do not fit");
 }
 
 /* ---- the rest ---- */
@@ -450,10 +485,14 @@ static void matmul(cnnfi_kc *kc, const char *op)
     cnnfi_kt x = tensor(kc, 0, "x1|a", CNNF_FLOAT), y = tensor(kc, 1, "x2|b", CNNF_FLOAT);
     bool left = flag(kc, 2, "transpose_a"), right = flag(kc, 3, "transpose_b");
     if (!cnnfi_kb_ok(kc->b)) return;
-    if (x.rank != y.rank || x.rank < 2) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs have different ranks");
-    else if (x.rank > 2) cnnfi_kc_return(kc, cnnfi_kb_batch_matmul(kc->b, x, y, left, right));
-    else if (!left && !right) cnnfi_kc_return(kc, cnnfi_kb_matmul(kc->b, "MatMul", x, y));
-    else cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "transposed operands of two dimensions are not supported");
+    if (x.rank != y.rank || x.rank < 2)
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs have different ranks");
+    else if (x.rank > 2)
+        cnnfi_kc_return(kc, cnnfi_kb_batch_matmul(kc->b, x, y, left, right));
+    else if (!left && !right)
+        cnnfi_kc_return(kc, cnnfi_kb_matmul(kc->b, "MatMul", x, y));
+    else
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "transposed operands of two dimensions are not supported");
 }
 
 static void resize(cnnfi_kc *kc, const char *op)
@@ -463,8 +502,10 @@ static void resize(cnnfi_kc *kc, const char *op)
     const char *method = cnnfi_json_string(argument(kc, 2, "interpolation|method"), "bilinear");
     if (!op) op = cnnfi_keras_resize_op(method);
     int32_t n = cnnfi_json_integers(argument(kc, 1, "size"), size, 2);
-    bool plain = !flag(kc, 3, "antialias") && !flag(kc, 4, "crop_to_aspect_ratio|preserve_aspect_ratio") && !flag(kc, 5, "pad_to_aspect_ratio");
-    if (!op || n != 2 || !plain || x.rank != 4) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "this kind of resizing is not supported");
+    bool plain = !flag(kc, 3, "antialias") && !flag(kc, 4, "crop_to_aspect_ratio|preserve_aspect_ratio") &&
+                 !flag(kc, 5, "pad_to_aspect_ratio");
+    if (!op || n != 2 || !plain || x.rank != 4)
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "this kind of resizing is not supported");
     if (!cnnfi_kb_ok(kc->b)) return;
     cnnfi_kt target = cnnfi_kb_ints(kc->b, "size", 2, (const int32_t[]){(int32_t)size[0], (int32_t)size[1]});
     bool v1 = strstr(cnnfi_kc_string(kc, "function", ""), "image.resize_") != NULL;
@@ -502,14 +543,16 @@ static void window(cnnfi_kc *kc, size_t index, const char *names, int64_t out[4]
     out[0] = out[3] = 1;
     out[1] = n == 4 ? given[1] : n > 0 ? given[0] : 0;
     out[2] = n == 4 ? given[2] : n == 2 ? given[1] : out[1];
-    if (out[1] < 1 || out[2] < 1 || out[1] > INT32_MAX || out[2] > INT32_MAX) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "its window is no size");
+    if (out[1] < 1 || out[2] < 1 || out[1] > INT32_MAX || out[2] > INT32_MAX)
+        cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "its window is no size");
 }
 
 static void pool(cnnfi_kc *kc, const char *op)
 {
     int64_t size[4], strides[4];
     cnnfi_kt x = first(kc), y;
-    const char *padding = cnnfi_json_string(argument(kc, 3, "padding"), "valid"), *format = cnnfi_json_string(argument(kc, 4, "data_format"), "NHWC");
+    const char *padding = cnnfi_json_string(argument(kc, 3, "padding"), "valid"),
+               *format = cnnfi_json_string(argument(kc, 4, "data_format"), "NHWC");
     bool same = strcmp(padding, "same") == 0 || strcmp(padding, "SAME") == 0;
     window(kc, 1, "pool_size|ksize", size, NULL);
     window(kc, 2, "strides", strides, size);
@@ -521,7 +564,8 @@ static void pool(cnnfi_kc *kc, const char *op)
     cnnfi_node_set_ints(kc->b->graph, node, "strides", strides, 4);
     cnnfi_node_set_string(kc->b->graph, node, "padding", same ? "SAME" : "VALID");
     cnnfi_node_set_string(kc->b->graph, node, "data_format", "NHWC");
-    for (int32_t i = 1; i < 3; i++) y.dims[i] = cnnfi_keras_window_length(x.dims[i], size[i], strides[i], 1, same);
+    for (int32_t i = 1; i < 3; i++)
+        y.dims[i] = cnnfi_keras_window_length(x.dims[i], size[i], strides[i], 1, same);
     cnnfi_kc_return(kc, y);
 }
 
@@ -599,7 +643,8 @@ static const function functions[] = {
     {"Transpose|transpose", transpose, NULL},
     {"Tile|tile", tile, NULL},
     {"Unstack|unstack", unstack, NULL},
-    {"TrueDivide|Divide|math.truediv|math.divide|__operators__.truediv|__operators__.rtruediv|divide", binary, "RealDiv"},
+    {"TrueDivide|Divide|math.truediv|math.divide|__operators__.truediv|__operators__.rtruediv|divide", binary,
+     "RealDiv"},
     {"math.l2_normalize|linalg.l2_normalize|nn.l2_normalize", l2_normalize, NULL},
 };
 

@@ -10,7 +10,8 @@
 static const cnnfi_kt *aligned(cnnfi_kc *kc)
 {
     int32_t rank = 0;
-    for (size_t i = 0; i < kc->n_inputs; i++) rank = kc->inputs[i].rank > rank ? kc->inputs[i].rank : rank;
+    for (size_t i = 0; i < kc->n_inputs; i++)
+        rank = kc->inputs[i].rank > rank ? kc->inputs[i].rank : rank;
     cnnfi_kt *inputs = cnnfi_builder_array(kc->b->graph, kc->n_inputs, sizeof *inputs);
     for (size_t i = 0; inputs && i < kc->n_inputs; i++) {
         inputs[i] = kc->inputs[i];
@@ -53,7 +54,8 @@ static cnnfi_kt fold(cnnfi_kc *kc, const char *op, const char *name)
 {
     const cnnfi_kt *inputs = check(kc, -1) ? aligned(kc) : NULL;
     cnnfi_kt y = kc->inputs[0];
-    for (size_t i = 0; inputs && i < kc->n_inputs; i++) y = i ? cnnfi_kb_binary(kc->b, op, name, y, inputs[i]) : inputs[0];
+    for (size_t i = 0; inputs && i < kc->n_inputs; i++)
+        y = i ? cnnfi_kb_binary(kc->b, op, name, y, inputs[i]) : inputs[0];
     return y;
 }
 
@@ -170,8 +172,10 @@ static void batch_dot(cnnfi_kc *kc, const int32_t axes[2], bool normalize)
     if (rank_y == 3) y = dot_right(b, y, axes[1]);
     cnnfi_kt out = cnnfi_kb_batch_matmul(b, x, y, false, false);
     cnnfi_kb_reserve(b, "Shape");
-    if (rank_x == 2) out = cnnfi_kb_squeeze(b, "Squeeze", out, 1);
-    else if (rank_y == 2) out = cnnfi_kb_squeeze(b, "Squeeze", out, -1);
+    if (rank_x == 2)
+        out = cnnfi_kb_squeeze(b, "Squeeze", out, 1);
+    else if (rank_y == 2)
+        out = cnnfi_kb_squeeze(b, "Squeeze", out, -1);
     cnnfi_kc_return(kc, out);
 }
 
@@ -230,8 +234,9 @@ static void merge(cnnfi_kc *kc)
     static const struct {
         const char *mode;
         void (*call)(cnnfi_kc *kc);
-    } modes[] = {{"sum", add}, {"mul", multiply}, {"ave", merge_ave}, {"max", maximum}, {"concat", merge_concat},
-                 {"dot", merge_dot_plain}, {"cos", merge_cos}};
+    } modes[] = {{"sum", add},      {"mul", multiply},        {"ave", merge_ave},
+                 {"max", maximum},  {"concat", merge_concat}, {"dot", merge_dot_plain},
+                 {"cos", merge_cos}};
     const char *mode = cnnfi_kc_string(kc, "mode", "sum");
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         if (strcmp(modes[i].mode, mode) == 0) {
@@ -242,7 +247,10 @@ static void merge(cnnfi_kc *kc)
     cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "mode '%s' is Python code or unknown", mode);
 }
 
-#define MERGE(class, call) {class, "", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 65536, NULL, call, NULL}
+#define MERGE(class, call)                                                                                             \
+    {                                                                                                                  \
+        class, "", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 65536, NULL, call, NULL                                          \
+    }
 
 static const cnnfi_keras_row rows[] = {
     MERGE("Add", add),

@@ -13,7 +13,8 @@ static cnnf_dtype dtype_of(const char *name)
     char plain[32];
     if (strncmp(name, "DT_", 3) != 0 || strlen(name) >= sizeof plain) return 0;
     size_t n = strlen(name + 3);
-    for (size_t i = 0; i <= n; i++) plain[i] = name[3 + i] >= 'A' && name[3 + i] <= 'Z' ? (char)(name[3 + i] + ('a' - 'A')) : name[3 + i];
+    for (size_t i = 0; i <= n; i++)
+        plain[i] = name[3 + i] >= 'A' && name[3 + i] <= 'Z' ? (char)(name[3 + i] + ('a' - 'A')) : name[3 + i];
     for (cnnf_dtype d = CNNF_FLOAT; d <= CNNF_UINT64; d++)
         if (strcmp(cnnf_dtype_name(d), plain) == 0) return d;
     return 0;
@@ -64,7 +65,8 @@ static void set_int_list(cnnfi_kc *kc, cnnf_node *node, const char *key, const c
 {
     size_t n = cnnfi_json_size(list);
     int64_t *out = cnnfi_builder_array(kc->b->graph, n + 1, sizeof *out);
-    for (size_t i = 0; out && i < n; i++) out[i] = integer(cnnfi_json_at(list, i));
+    for (size_t i = 0; out && i < n; i++)
+        out[i] = integer(cnnfi_json_at(list, i));
     if (out) cnnfi_node_set_ints(kc->b->graph, node, key, out, n);
 }
 
@@ -72,29 +74,40 @@ static void set_type_list(cnnfi_kc *kc, cnnf_node *node, const char *key, const 
 {
     size_t n = cnnfi_json_size(list);
     int32_t *out = cnnfi_builder_array(kc->b->graph, n + 1, sizeof *out);
-    for (size_t i = 0; out && i < n; i++) out[i] = dtype_of(cnnfi_json_string(cnnfi_json_at(list, i), ""));
+    for (size_t i = 0; out && i < n; i++)
+        out[i] = dtype_of(cnnfi_json_string(cnnfi_json_at(list, i), ""));
     if (out) cnnfi_node_set_types(kc->b->graph, node, key, out, n);
 }
 
 static void set_list(cnnfi_kc *kc, cnnf_node *node, const char *key, const cnnfi_json *list)
 {
     const cnnfi_json *types = cnnfi_json_get(list, "type"), *ints = cnnfi_json_get(list, "i");
-    if (types) set_type_list(kc, node, key, types);
-    else if (ints || cnnfi_json_size(list) == 0) set_int_list(kc, node, key, ints);
-    else cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "attribute '%s' is a list of a kind that is not supported", key);
+    if (types)
+        set_type_list(kc, node, key, types);
+    else if (ints || cnnfi_json_size(list) == 0)
+        set_int_list(kc, node, key, ints);
+    else
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "attribute '%s' is a list of a kind that is not supported", key);
 }
 
 static void set_attr(cnnfi_kc *kc, cnnf_node *node, const char *key, const cnnfi_json *value)
 {
     cnnfi_builder *g = kc->b->graph;
     const cnnfi_json *item;
-    if ((item = cnnfi_json_get(value, "type"))) cnnfi_node_set_type(g, node, key, dtype_of(cnnfi_json_string(item, "")));
-    else if ((item = cnnfi_json_get(value, "i"))) cnnfi_node_set_int(g, node, key, integer(item));
-    else if ((item = cnnfi_json_get(value, "f"))) cnnfi_node_set_float(g, node, key, (float)cnnfi_json_number(item, 0));
-    else if ((item = cnnfi_json_get(value, "b"))) cnnfi_node_set_bool(g, node, key, cnnfi_json_bool(item, false));
-    else if ((item = cnnfi_json_get(value, "s"))) set_string(kc, node, key, item);
-    else if ((item = cnnfi_json_get(value, "list"))) set_list(kc, node, key, item);
-    else cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "attribute '%s' is of a kind that is not supported", key);
+    if ((item = cnnfi_json_get(value, "type")))
+        cnnfi_node_set_type(g, node, key, dtype_of(cnnfi_json_string(item, "")));
+    else if ((item = cnnfi_json_get(value, "i")))
+        cnnfi_node_set_int(g, node, key, integer(item));
+    else if ((item = cnnfi_json_get(value, "f")))
+        cnnfi_node_set_float(g, node, key, (float)cnnfi_json_number(item, 0));
+    else if ((item = cnnfi_json_get(value, "b")))
+        cnnfi_node_set_bool(g, node, key, cnnfi_json_bool(item, false));
+    else if ((item = cnnfi_json_get(value, "s")))
+        set_string(kc, node, key, item);
+    else if ((item = cnnfi_json_get(value, "list")))
+        set_list(kc, node, key, item);
+    else
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "attribute '%s' is of a kind that is not supported", key);
 }
 
 /* ---- the call ---- */
@@ -110,7 +123,8 @@ static const cnnfi_json *constant_at(const cnnfi_json *constants, size_t index)
 {
     char key[24];
     size_t n = 0, rest = index;
-    do key[n++] = (char)('0' + rest % 10);
+    do
+        key[n++] = (char)('0' + rest % 10);
     while ((rest /= 10));
     for (size_t i = 0; i < n / 2; i++) {
         char c = key[i];
@@ -132,9 +146,12 @@ static bool gather(cnnfi_kc *kc, op_call *c, const cnnfi_json *names)
     for (size_t i = 0; c->values && i < c->op.n; i++) {
         const char *name = cnnfi_json_string(cnnfi_json_at(names, i), "Const");
         c->values[i] = constant_at(constants, i);
-        if (c->values[i]) c->inputs[i] = cnnfi_kc_constant(kc, name, c->values[i], 0);
-        else if (next < kc->n_inputs && kc->inputs[next].name) c->inputs[i] = kc->inputs[next++];
-        else cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "input %zu of its op is missing", i);
+        if (c->values[i])
+            c->inputs[i] = cnnfi_kc_constant(kc, name, c->values[i], 0);
+        else if (next < kc->n_inputs && kc->inputs[next].name)
+            c->inputs[i] = kc->inputs[next++];
+        else
+            cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "input %zu of its op is missing", i);
         if (!cnnfi_kb_ok(kc->b)) return false;
     }
     c->op.inputs = c->inputs;
@@ -146,7 +163,8 @@ static void op_layer(cnnfi_kc *kc)
 {
     cnnfi_kb *b = kc->b;
     const cnnfi_json *def = cnnfi_json_get(kc->config, "node_def");
-    const char *op = cnnfi_json_string(cnnfi_json_get(def, "op"), NULL), *name = cnnfi_json_string(cnnfi_json_get(def, "name"), op);
+    const char *op = cnnfi_json_string(cnnfi_json_get(def, "op"), NULL),
+               *name = cnnfi_json_string(cnnfi_json_get(def, "name"), op);
     op_call c = {.op = {.op = op, .attrs = cnnfi_json_get(def, "attr")}};
     cnnfi_kt outputs[MAX_OUTPUTS], first;
     size_t count = 0;

@@ -22,11 +22,13 @@ static void rescaling(cnnfi_kc *kc)
     cnnfi_kb *b = kc->b;
     const cnnfi_json *offset_value = cnnfi_json_get(kc->config, "offset");
     cnnfi_kt x = kc->inputs[0];
-    if (x.dtype != CNNF_FLOAT && x.dtype != CNNF_DOUBLE && x.dtype != CNNF_HALF) x = cnnfi_kb_cast(b, "Cast", x, CNNF_FLOAT);
+    if (x.dtype != CNNF_FLOAT && x.dtype != CNNF_DOUBLE && x.dtype != CNNF_HALF)
+        x = cnnfi_kb_cast(b, "Cast", x, CNNF_FLOAT);
     kc->inputs = &x;
     cnnfi_kt scale = cast_constant(kc, cnnfi_json_get(kc->config, "scale"));
     cnnfi_kt offset = offset_value ? cast_constant(kc, offset_value) : cnnfi_kb_scalar(b, "Cast_1/x", x.dtype, 0);
-    if (cnnfi_kb_ok(b)) cnnfi_kc_return(kc, cnnfi_kb_binary(b, "AddV2", "add", cnnfi_kb_binary(b, "Mul", "mul", x, scale), offset));
+    if (cnnfi_kb_ok(b))
+        cnnfi_kc_return(kc, cnnfi_kb_binary(b, "AddV2", "add", cnnfi_kb_binary(b, "Mul", "mul", x, scale), offset));
 }
 
 /* ---- Normalization ---- */
@@ -47,7 +49,8 @@ static kept kept_axes(cnnfi_kc *kc)
     int32_t n = cnnfi_json_is_null(axis) ? 0 : axis ? cnnfi_json_integers(axis, axes, CNNFI_KERAS_MAX_RANK) : 1;
     if (!axis) axes[0] = -1;
     if (n < 0) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "'axis' is no list of axes");
-    for (int32_t i = 0; i < n; i++) k.keep[cnnfi_kc_axis(kc, axes[i], x->rank)] = true;
+    for (int32_t i = 0; i < n; i++)
+        k.keep[cnnfi_kc_axis(kc, axes[i], x->rank)] = true;
     for (int32_t i = 0; i < x->rank; i++) {
         k.broadcast[i] = k.keep[i] ? x->dims[i] : 1;
         if (k.keep[i]) k.dims[k.rank++] = x->dims[i];
@@ -67,7 +70,8 @@ static void normalization_build(cnnfi_kc *kc)
     kept k = kept_axes(kc);
     (void)cnnfi_kc_weight(kc, "mean", k.rank, k.dims, CNNFI_KINIT_ZEROS, false);
     (void)cnnfi_kc_weight(kc, "variance", k.rank, k.dims, CNNFI_KINIT_ONES, false);
-    if (kc->state->used_weights < kc->layer->n_weights) (void)cnnfi_kc_weight(kc, "count", 0, NULL, CNNFI_KINIT_ZEROS, false);
+    if (kc->state->used_weights < kc->layer->n_weights)
+        (void)cnnfi_kc_weight(kc, "count", 0, NULL, CNNFI_KINIT_ZEROS, false);
 }
 
 /* numpy's value * ones(shape), reshaped: a double constant until it is cast */
@@ -82,7 +86,8 @@ static cnnfi_kt given_statistic(cnnfi_kc *kc, const char *key, const kept *k)
         shape[i] = (int32_t)k->broadcast[i];
         if (__builtin_mul_overflow(count, k->broadcast[i], &count)) count = -1;
     }
-    for (int32_t i = 0; i < tensor.rank; i++) count = count > 0 && tensor.dims[i] > 0 ? count / tensor.dims[i] : -1;
+    for (int32_t i = 0; i < tensor.rank; i++)
+        count = count > 0 && tensor.dims[i] > 0 ? count / tensor.dims[i] : -1;
     if (count != 1) cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "'%s' does not fit the input", key);
     cnnfi_kt inputs[2] = {tensor, cnnfi_kb_ints(b, "shape", (size_t)kc->inputs[0].rank, shape)};
     cnnf_node *node = cnnfi_kb_node_t(b, &out, "Reshape", "", 2, inputs);
@@ -109,15 +114,18 @@ static void normalization(cnnfi_kc *kc)
     if (x.dtype != CNNF_FLOAT) x = cnnfi_kb_cast(b, "Cast", x, CNNF_FLOAT);
     bool invert = cnnfi_kc_bool(kc, "invert", false);
     cnnfi_kt moved = invert ? x : cnnfi_kb_binary(b, "Sub", "sub", x, mean);
-    cnnfi_kt deviation = cnnfi_kb_binary_const(b, "Maximum", "Maximum", cnnfi_kb_unary(b, "Sqrt", "Sqrt", variance), 1e-7);
-    if (invert) cnnfi_kc_return(kc, cnnfi_kb_binary(b, "AddV2", "add", mean, cnnfi_kb_binary(b, "Mul", "mul", x, deviation)));
-    else cnnfi_kc_return(kc, cnnfi_kb_binary(b, "RealDiv", "truediv", moved, deviation));
+    cnnfi_kt deviation =
+        cnnfi_kb_binary_const(b, "Maximum", "Maximum", cnnfi_kb_unary(b, "Sqrt", "Sqrt", variance), 1e-7);
+    if (invert)
+        cnnfi_kc_return(kc, cnnfi_kb_binary(b, "AddV2", "add", mean, cnnfi_kb_binary(b, "Mul", "mul", x, deviation)));
+    else
+        cnnfi_kc_return(kc, cnnfi_kb_binary(b, "RealDiv", "truediv", moved, deviation));
 }
 
 /* ---- Resizing, CenterCrop, RandomCrop ---- */
 
 typedef struct box {
-    int64_t height, width;           /* wanted */
+    int64_t height, width;            /* wanted */
     int64_t top, left, rows, columns; /* of the input */
 } box;
 
@@ -125,8 +133,12 @@ typedef struct box {
 static bool read_box(cnnfi_kc *kc, box *out)
 {
     const cnnfi_kt *x = &kc->inputs[0];
-    *out = (box){.height = cnnfi_kc_positive(kc, "height"), .width = cnnfi_kc_positive(kc, "width"), .rows = x->dims[1], .columns = x->dims[2]};
-    if (cnnfi_kc_channels_first(kc)) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "data_format channels_first is not supported");
+    *out = (box){.height = cnnfi_kc_positive(kc, "height"),
+                 .width = cnnfi_kc_positive(kc, "width"),
+                 .rows = x->dims[1],
+                 .columns = x->dims[2]};
+    if (cnnfi_kc_channels_first(kc))
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "data_format channels_first is not supported");
     return cnnfi_kb_ok(kc->b);
 }
 
@@ -253,19 +265,28 @@ static void layer_scale(cnnfi_kc *kc)
 
 static void refuse_lookup(cnnfi_kc *kc)
 {
-    cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "encoding of categories, text and audio is not supported; feed the network with encoded data "
-                                          "and leave the layer out");
+    cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED,
+                  "encoding of categories, text and audio is not supported; feed the network with encoded data "
+                  "and leave the layer out");
 }
 
 static void refuse_lambda(cnnfi_kc *kc)
 {
-    cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED,
-                  "class 'Lambda' holds Python code and is never run; unsupported; --map_layer Lambda=KNOWN_CLASS loads it as another class, "
-                  "--drop_layer %s where it changes nothing at inference", kc->layer->name);
+    cnnfi_kc_fail_config(kc, CNNF_E_UNSUPPORTED,
+                         "class 'Lambda' holds Python code and is never run; unsupported; --map_layer "
+                         "Lambda=KNOWN_CLASS loads it as another class, "
+                         "--drop_layer %s where it changes nothing at inference",
+                         kc->layer->name);
 }
 
-#define RANDOM(class) {class, "", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, NULL}
-#define REFUSED(class) {class, "", "", "", 0, 8, 0, 65536, NULL, refuse_lookup, NULL}
+#define RANDOM(class)                                                                                                  \
+    {                                                                                                                  \
+        class, "", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, NULL                                          \
+    }
+#define REFUSED(class)                                                                                                 \
+    {                                                                                                                  \
+        class, "", "", "", 0, 8, 0, 65536, refuse_lookup, refuse_lookup, NULL                                          \
+    }
 
 static const cnnfi_keras_row rows[] = {
     REFUSED("CategoryEncoding"),
@@ -274,11 +295,11 @@ static const cnnfi_keras_row rows[] = {
     REFUSED("HashedCrossing"),
     REFUSED("Hashing"),
     REFUSED("IntegerLookup"),
-    {"Lambda", "", "", "", 0, 8, 0, 65536, NULL, refuse_lambda, NULL},
+    {"Lambda", "", "", "", 0, 8, 0, 65536, refuse_lambda, refuse_lambda, NULL},
     {"LayerScale", "", "gamma", "3", 2, 8, 1, 1, layer_scale_build, layer_scale, NULL},
     REFUSED("MelSpectrogram"),
-    {"Normalization", "axis mean variance invert", "mean variance count", "tf.keras 2.15, 3", 1, 8, 1, 1, normalization_build,
-     normalization, NULL},
+    {"Normalization", "axis mean variance invert", "mean variance count", "tf.keras 2.15, 3", 1, 8, 1, 1,
+     normalization_build, normalization, NULL},
     RANDOM("RandomBrightness"),
     RANDOM("RandomColorDegeneration"),
     RANDOM("RandomColorJitter"),
@@ -301,7 +322,8 @@ static const cnnfi_keras_row rows[] = {
     {"RandomWidth", "", "", "", 4, 4, 1, 1, NULL, identity, NULL},
     RANDOM("RandomZoom"),
     {"Rescaling", "scale offset", "", "tf.keras 2.15, 3", 1, 8, 1, 1, NULL, rescaling, NULL},
-    {"Resizing", "height width interpolation crop_to_aspect_ratio", "", "tf.keras 2.15, 3", 4, 4, 1, 1, NULL, resizing, NULL},
+    {"Resizing", "height width interpolation crop_to_aspect_ratio", "", "tf.keras 2.15, 3", 4, 4, 1, 1, NULL, resizing,
+     NULL},
     RANDOM("StochasticDepth"),
     REFUSED("StringLookup"),
     REFUSED("STFTSpectrogram"),

@@ -69,15 +69,20 @@ static void cut_gru(cell *c, slices *s)
         s->kernel[g] = gate_of(c, c->kernel, g);
         s->recurrent[g] = gate_of(c, c->recurrent, g);
     }
-    for (int32_t g = 0; c->use_bias && g < c->gates; g++) s->bias[g] = gate_of(c, s->input_bias, g);
-    for (int32_t g = 0; c->use_bias && c->reset_after && g < c->gates; g++) s->recurrent_bias[g] = gate_of(c, s->hidden_bias, g);
+    for (int32_t g = 0; c->use_bias && g < c->gates; g++)
+        s->bias[g] = gate_of(c, s->input_bias, g);
+    for (int32_t g = 0; c->use_bias && c->reset_after && g < c->gates; g++)
+        s->recurrent_bias[g] = gate_of(c, s->hidden_bias, g);
 }
 
 static void cut_lstm(cell *c, slices *s)
 {
-    for (int32_t g = 0; g < c->gates; g++) s->kernel[g] = gate_of(c, c->kernel, g);
-    for (int32_t g = 0; g < c->gates; g++) s->recurrent[g] = gate_of(c, c->recurrent, g);
-    for (int32_t g = 0; c->use_bias && g < c->gates; g++) s->bias[g] = gate_of(c, c->bias, g);
+    for (int32_t g = 0; g < c->gates; g++)
+        s->kernel[g] = gate_of(c, c->kernel, g);
+    for (int32_t g = 0; g < c->gates; g++)
+        s->recurrent[g] = gate_of(c, c->recurrent, g);
+    for (int32_t g = 0; c->use_bias && g < c->gates; g++)
+        s->bias[g] = gate_of(c, c->bias, g);
 }
 
 /* ---- steps ---- */
@@ -127,19 +132,26 @@ static void simple_step(cell *c, cnnfi_kt x, cnnfi_kt *state)
 static void split_gates(cell *c, cnnfi_kt z, int32_t axis, cnnfi_kt *out)
 {
     cnnfi_kt part = c->b->tf ? cnnfi_kb_split(c->b, "split", z, axis, c->gates) : z;
-    for (int32_t g = 0; g < c->gates; g++) out[g] = c->b->tf ? cnnfi_kb_port(c->b, &part, g) : gate_of(c, z, g);
+    for (int32_t g = 0; g < c->gates; g++)
+        out[g] = c->b->tf ? cnnfi_kb_port(c->b, &part, g) : gate_of(c, z, g);
 }
 
 static void lstm_inputs(cell *c, cnnfi_kt x, cnnfi_kt *out)
 {
     cnnfi_kt kernels[MAX_GATES], biases[MAX_GATES];
-    if (c->cut) memcpy(kernels, c->cut->kernel, sizeof kernels);
-    else split_gates(c, c->kernel, 1, kernels);
-    for (int32_t g = 0; g < c->gates; g++) out[g] = dot(c, x, kernels[g]);
+    if (c->cut)
+        memcpy(kernels, c->cut->kernel, sizeof kernels);
+    else
+        split_gates(c, c->kernel, 1, kernels);
+    for (int32_t g = 0; g < c->gates; g++)
+        out[g] = dot(c, x, kernels[g]);
     if (!c->use_bias) return;
-    if (c->cut) memcpy(biases, c->cut->bias, sizeof biases);
-    else split_gates(c, c->bias, 0, biases);
-    for (int32_t g = 0; g < c->gates; g++) out[g] = add_bias(c, out[g], biases[g]);
+    if (c->cut)
+        memcpy(biases, c->cut->bias, sizeof biases);
+    else
+        split_gates(c, c->bias, 0, biases);
+    for (int32_t g = 0; g < c->gates; g++)
+        out[g] = add_bias(c, out[g], biases[g]);
 }
 
 static cnnfi_kt lstm_gate(cell *c, cnnfi_kt x, cnnfi_kt h, int32_t gate)
@@ -173,8 +185,10 @@ static void lstm_together(cell *c, cnnfi_kt x, cnnfi_kt *state)
 
 static void lstm_step(cell *c, cnnfi_kt x, cnnfi_kt *state)
 {
-    if (c->separate) lstm_separate(c, x, state);
-    else lstm_together(c, x, state);
+    if (c->separate)
+        lstm_separate(c, x, state);
+    else
+        lstm_together(c, x, state);
 }
 
 /* tf.keras: the bias, or its two rows */
@@ -213,15 +227,18 @@ static void gru_separate(cell *c, cnnfi_kt x, cnnfi_kt *state)
 {
     cnnfi_kt in[MAX_GATES], hid[MAX_GATES], input_bias, hidden_bias, h = state[0];
     gru_biases(c, &input_bias, &hidden_bias);
-    for (int32_t g = 0; g < c->gates; g++) in[g] = dot(c, x, c->cut ? c->cut->kernel[g] : gate_of(c, c->kernel, g));
+    for (int32_t g = 0; g < c->gates; g++)
+        in[g] = dot(c, x, c->cut ? c->cut->kernel[g] : gate_of(c, c->kernel, g));
     for (int32_t g = 0; c->use_bias && g < c->gates; g++)
         in[g] = add_bias(c, in[g], c->cut ? c->cut->bias[g] : gate_of(c, input_bias, g));
     /* the products come first, the biases after both */
-    for (int32_t g = 0; g < 2; g++) hid[g] = dot(c, h, recurrent_gate(c, g));
+    for (int32_t g = 0; g < 2; g++)
+        hid[g] = dot(c, h, recurrent_gate(c, g));
     for (int32_t g = 0; c->reset_after && c->use_bias && g < 2; g++)
         hid[g] = add_bias(c, hid[g], c->cut ? c->cut->recurrent_bias[g] : gate_of(c, hidden_bias, g));
     cnnfi_kt z = open_gate(c, plus(c, in[0], hid[0])), r = open_gate(c, plus(c, in[1], hid[1]));
-    if (c->reset_after) hid[2] = times(c, r, hidden_product(c, h, 2, hidden_bias));
+    if (c->reset_after)
+        hid[2] = times(c, r, hidden_product(c, h, 2, hidden_bias));
     else {
         cnnfi_kt reset = times(c, r, h);
         hid[2] = dot(c, reset, recurrent_gate(c, 2));
@@ -254,9 +271,11 @@ static void gru_together(cell *c, cnnfi_kt x, cnnfi_kt *state)
     split_gates(c, add_bias(c, dot(c, x, c->kernel), input_bias), -1, in);
     cnnfi_kt inner = c->reset_after ? dot(c, h, c->recurrent) : dot(c, h, columns(c->b, c->recurrent, 0, 2 * c->units));
     if (c->reset_after) inner = add_bias(c, inner, hidden_bias);
-    if (c->b->tf) split_uneven(c, inner, hid);
+    if (c->b->tf)
+        split_uneven(c, inner, hid);
     else
-        for (int32_t g = 0; g < 2; g++) hid[g] = gate_of(c, inner, g);
+        for (int32_t g = 0; g < 2; g++)
+            hid[g] = gate_of(c, inner, g);
     cnnfi_kt z = open_gate(c, plus(c, in[0], hid[0])), r = open_gate(c, plus(c, in[1], hid[1]));
     if (!c->reset_after) {
         cnnfi_kt reset = times(c, r, h);
@@ -269,8 +288,10 @@ static void gru_together(cell *c, cnnfi_kt x, cnnfi_kt *state)
 
 static void gru_step(cell *c, cnnfi_kt x, cnnfi_kt *state)
 {
-    if (c->separate) gru_separate(c, x, state);
-    else gru_together(c, x, state);
+    if (c->separate)
+        gru_separate(c, x, state);
+    else
+        gru_together(c, x, state);
 }
 
 static const cell_kind kinds[] = {
@@ -313,7 +334,8 @@ void cnnfi_keras_rnn_build(cnnfi_kc *outer)
     cnnfi_kb *b = outer->b;
     const cell_kind *kind = kind_of(outer, &kc);
     if (!kind) return;
-    int64_t units = cnnfi_kc_positive(&kc, "units"), in = kc.inputs[0].dims[kc.inputs[0].rank - 1], wide = kind->gates * units;
+    int64_t units = cnnfi_kc_positive(&kc, "units"), in = kc.inputs[0].dims[kc.inputs[0].rank - 1],
+            wide = kind->gates * units;
     const int64_t bias_dims[2] = {2, wide};
     bool after = reset_after(&kc, kind);
     const char *saved = b->scope;
@@ -321,7 +343,8 @@ void cnnfi_keras_rnn_build(cnnfi_kc *outer)
     (void)cnnfi_kc_weight(&kc, "kernel", 2, (const int64_t[]){in, wide}, CNNFI_KINIT_RANDOM, true);
     (void)cnnfi_kc_weight(&kc, "recurrent_kernel", 2, (const int64_t[]){units, wide}, CNNFI_KINIT_RANDOM, true);
     /* LSTM's forget bias starts at one: three constants, joined */
-    bool forget = !b->tf && kind->gates == 4 && cnnfi_kc_bool(&kc, "use_bias", true) && cnnfi_kc_bool(&kc, "unit_forget_bias", true);
+    bool forget = !b->tf && kind->gates == 4 && cnnfi_kc_bool(&kc, "use_bias", true) &&
+                  cnnfi_kc_bool(&kc, "unit_forget_bias", true);
     if (forget) cnnfi_kb_reserve(b, "Const");
     if (forget) cnnfi_kb_reserve(b, "Const");
     if (forget) cnnfi_kb_reserve(b, "concat");
@@ -330,12 +353,20 @@ void cnnfi_keras_rnn_build(cnnfi_kc *outer)
     cnnfi_kb_pop(b, saved);
     if (b->tf || kind->gates == 1 || !cnnfi_kb_ok(b)) return;
     slices *s = cnnfi_builder_array(b->graph, 1, sizeof *s);
-    cell c = {.kc = &kc, .b = b, .gates = kind->gates, .units = units, .use_bias = cnnfi_kc_bool(&kc, "use_bias", true),
-              .reset_after = after, .kernel = cnnfi_kc_variable(&kc, 0), .recurrent = cnnfi_kc_variable(&kc, 1),
+    cell c = {.kc = &kc,
+              .b = b,
+              .gates = kind->gates,
+              .units = units,
+              .use_bias = cnnfi_kc_bool(&kc, "use_bias", true),
+              .reset_after = after,
+              .kernel = cnnfi_kc_variable(&kc, 0),
+              .recurrent = cnnfi_kc_variable(&kc, 1),
               .bias = cnnfi_kc_variable(&kc, 2)};
     if (!s) return;
-    if (kind->gates == 4) cut_lstm(&c, s);
-    else cut_gru(&c, s);
+    if (kind->gates == 4)
+        cut_lstm(&c, s);
+    else
+        cut_gru(&c, s);
     outer->state->extra = s;
 }
 
@@ -356,8 +387,10 @@ static cnnfi_kt tile_to(cnnfi_kb *b, cnnfi_kt x, int64_t units)
 static void zero_states(cnnfi_kb *b, cnnfi_kt x, int64_t units, int32_t n, cnnfi_kt *state)
 {
     cnnfi_kt zeros = cnnfi_kb_unary(b, "ZerosLike", "zeros_like", x);
-    cnnfi_kt one = cnnfi_kb_expand_dims(b, "ExpandDims", cnnfi_kb_reduce(b, "Sum", "Sum", zeros, 2, (const int32_t[]){1, 2}, false), -1);
-    for (int32_t i = 0; i < n; i++) state[i] = tile_to(b, one, units);
+    cnnfi_kt one = cnnfi_kb_expand_dims(b, "ExpandDims",
+                                        cnnfi_kb_reduce(b, "Sum", "Sum", zeros, 2, (const int32_t[]){1, 2}, false), -1);
+    for (int32_t i = 0; i < n; i++)
+        state[i] = tile_to(b, one, units);
 }
 
 static void zero_states_tf(cnnfi_kb *b, cnnfi_kt x, int64_t units, int32_t n, cnnfi_kt *state)
@@ -366,7 +399,8 @@ static void zero_states_tf(cnnfi_kb *b, cnnfi_kt x, int64_t units, int32_t n, cn
     for (int32_t i = 0; i < n; i++) {
         const char *saved = cnnfi_kb_push(b, "zeros");
         const cnnfi_kdim items[2] = {cnnfi_kdim_tensor(batch), cnnfi_kdim_of(units)};
-        cnnfi_kt shape = cnnfi_kb_autopack(b, "packed", 2, items), inputs[2] = {shape, cnnfi_kb_scalar(b, "Const", CNNF_FLOAT, 0)};
+        cnnfi_kt shape = cnnfi_kb_autopack(b, "packed", 2, items),
+                 inputs[2] = {shape, cnnfi_kb_scalar(b, "Const", CNNF_FLOAT, 0)};
         cnnf_node *node = cnnfi_kb_node(b, &state[i], "Fill", "", 2, inputs);
         cnnfi_node_set_type(b->graph, node, "T", CNNF_FLOAT);
         cnnfi_node_set_type(b->graph, node, "index_type", CNNF_INT32);
@@ -382,7 +416,8 @@ static void first_states(cnnfi_kc *kc, int64_t units, int32_t n, cnnfi_kt *state
     if (kc->n_inputs == (size_t)n + 1) {
         for (int32_t i = 0; i < n; i++) {
             state[i] = kc->inputs[i + 1];
-            if (!state[i].name || state[i].rank != 2) cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "initial state %d is no matrix", i);
+            if (!state[i].name || state[i].rank != 2)
+                cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "initial state %d is no matrix", i);
         }
     } else if (kc->n_inputs != 1) {
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "it is called with %zu inputs", kc->n_inputs);
@@ -412,7 +447,8 @@ static bool check(cnnfi_kc *kc)
     const cnnfi_kt *x = &kc->inputs[0];
     if (x->dims[1] < 1 || x->dims[1] > 65536)
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "a recurrent layer is unrolled here and needs a known number of steps");
-    if (cnnfi_kc_bool(kc, "stateful", false)) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "stateful recurrent layers are not supported");
+    if (cnnfi_kc_bool(kc, "stateful", false))
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "stateful recurrent layers are not supported");
     if (cnnfi_kc_bool(kc, "time_major", false)) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "time_major is not supported");
     return cnnfi_kb_ok(kc->b);
 }
@@ -441,10 +477,17 @@ void cnnfi_keras_rnn_call(cnnfi_kc *outer, bool reverse)
     const cell_kind *kind = kind_of(outer, &kc);
     if (!kind || !check(outer)) return;
     cnnfi_kb *b = outer->b;
-    cell c = {.kc = &kc, .b = b, .gates = kind->gates, .units = cnnfi_kc_positive(&kc, "units"),
-              .use_bias = cnnfi_kc_bool(&kc, "use_bias", true), .reset_after = reset_after(&kc, kind),
-              .separate = cnnfi_kc_int(&kc, "implementation", b->keras3 ? 2 : 1) == 1, .kernel = cnnfi_kc_variable(&kc, 0),
-              .recurrent = cnnfi_kc_variable(&kc, 1), .bias = cnnfi_kc_variable(&kc, 2), .cut = outer->state->extra};
+    cell c = {.kc = &kc,
+              .b = b,
+              .gates = kind->gates,
+              .units = cnnfi_kc_positive(&kc, "units"),
+              .use_bias = cnnfi_kc_bool(&kc, "use_bias", true),
+              .reset_after = reset_after(&kc, kind),
+              .separate = cnnfi_kc_int(&kc, "implementation", b->keras3 ? 2 : 1) == 1,
+              .kernel = cnnfi_kc_variable(&kc, 0),
+              .recurrent = cnnfi_kc_variable(&kc, 1),
+              .bias = cnnfi_kc_variable(&kc, 2),
+              .cut = outer->state->extra};
     cnnfi_kt x = outer->inputs[0], state[2];
     cnnfi_kt *outputs = cnnfi_builder_array(b->graph, (size_t)x.dims[1] + 1, sizeof *outputs);
     first_states(outer, c.units, kind->states, state);
@@ -461,8 +504,13 @@ static void recurrent(cnnfi_kc *kc)
     cnnfi_keras_rnn_call(kc, false);
 }
 
-#define FIELDS "units activation recurrent_activation use_bias reset_after implementation return_sequences return_state go_backwards"
-#define ROW(class, weights) {class, FIELDS, weights, CNNFI_KERAS_VERIFIED, 3, 3, 1, 3, cnnfi_keras_rnn_build, recurrent, NULL}
+#define FIELDS                                                                                                         \
+    "units activation recurrent_activation use_bias reset_after implementation return_sequences return_state "         \
+    "go_backwards"
+#define ROW(class, weights)                                                                                            \
+    {                                                                                                                  \
+        class, FIELDS, weights, CNNFI_KERAS_VERIFIED, 3, 3, 1, 3, cnnfi_keras_rnn_build, recurrent, NULL               \
+    }
 
 static const cnnfi_keras_row rows[] = {
     ROW("GRU", "kernel recurrent_kernel bias"),

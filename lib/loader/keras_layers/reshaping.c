@@ -27,9 +27,9 @@ static void read_pairs(cnnfi_kc *kc, const char *key, int32_t pairs[3][2])
     for (int32_t i = 0; i < n; i++) {
         const cnnfi_json *item = list && !flat ? cnnfi_json_at(value, (size_t)i) : value;
         for (int32_t k = 0; k < 2; k++) {
-            const cnnfi_json *number = flat                         ? cnnfi_json_at(value, (size_t)(2 * i + k))
+            const cnnfi_json *number = flat                        ? cnnfi_json_at(value, (size_t)(2 * i + k))
                                        : cnnfi_json_is_array(item) ? cnnfi_json_at(item, (size_t)k)
-                                                                    : item;
+                                                                   : item;
             int64_t amount = cnnfi_json_int(number, value ? -1 : 1);
             if (amount < 0 || amount > INT32_MAX / 4) {
                 cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "'%s' is no list of amounts", key);
@@ -59,7 +59,8 @@ static void cropping(cnnfi_kc *kc)
     cnnfi_kt y, x = kc->inputs[0];
     read_pairs(kc, "cropping", pairs);
     for (int32_t i = 0; i < spatial(kc); i++) {
-        indices[first + i] = (cnnfi_kindex){.has_begin = true, .begin = pairs[i][0], .has_end = pairs[i][1] > 0, .end = -pairs[i][1]};
+        indices[first + i] =
+            (cnnfi_kindex){.has_begin = true, .begin = pairs[i][0], .has_end = pairs[i][1] > 0, .end = -pairs[i][1]};
         if (x.dims[first + i] >= 0 && pairs[i][0] + pairs[i][1] >= x.dims[first + i])
             cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "nothing is left of dimension %d after cropping", first + i);
     }
@@ -73,13 +74,15 @@ static cnnfi_kt repeat_unknown(cnnfi_kb *b, cnnfi_kt x, int32_t axis, int64_t ti
 {
     int32_t reps[CNNFI_KERAS_MAX_RANK + 1];
     cnnfi_kt shape = cnnfi_kb_shape_of(b, "Shape", x), wide = cnnfi_kb_expand_dims(b, "ExpandDims", x, axis + 1), tiled;
-    for (int32_t i = 0; i <= x.rank; i++) reps[i] = i == axis + 1 ? (int32_t)times : 1;
+    for (int32_t i = 0; i <= x.rank; i++)
+        reps[i] = i == axis + 1 ? (int32_t)times : 1;
     const char *saved = cnnfi_kb_push(b, "Tile");
     cnnfi_kt inputs[2] = {wide, cnnfi_kb_ints(b, "multiples", (size_t)x.rank + 1, reps)};
     cnnf_node *node = cnnfi_kb_node_t(b, &tiled, "Tile", "", 2, inputs);
     cnnfi_node_set_type(b->graph, node, "Tmultiples", CNNF_INT32);
     cnnfi_kb_pop(b, saved);
-    for (int32_t i = 0; i < x.rank; i++) reps[i] = i == axis ? (int32_t)times : 1;
+    for (int32_t i = 0; i < x.rank; i++)
+        reps[i] = i == axis ? (int32_t)times : 1;
     cnnfi_kt grown = cnnfi_kb_binary(b, "Mul", "mul", shape, cnnfi_kb_ints(b, "Const", (size_t)x.rank, reps));
     return cnnfi_kb_reshape_by(b, "Reshape", tiled, grown, x.rank, x.dims);
 }
@@ -91,12 +94,14 @@ static cnnfi_kt repeat_elements(cnnfi_kc *kc, cnnfi_kt x, int32_t axis, int64_t 
     int64_t length = x.dims[axis];
     if (length < 0) return repeat_unknown(b, x, axis, times);
     if (length == 0 || times > 65536 / length) {
-        cnnfi_kc_fail(kc, CNNF_E_LIMIT, "repeating %lld slices %lld times makes too many inputs", (long long)length, (long long)times);
+        cnnfi_kc_fail(kc, CNNF_E_LIMIT, "repeating %lld slices %lld times makes too many inputs", (long long)length,
+                      (long long)times);
         return x;
     }
     cnnfi_kt part = cnnfi_kb_split(b, "split", x, axis, length);
     cnnfi_kt *parts = cnnfi_builder_array(b->graph, (size_t)(length * times), sizeof *parts);
-    for (int64_t i = 0; parts && i < length * times; i++) parts[i] = cnnfi_kb_port(b, &part, (int32_t)(i / times));
+    for (int64_t i = 0; parts && i < length * times; i++)
+        parts[i] = cnnfi_kb_port(b, &part, (int32_t)(i / times));
     if (!parts) return x;
     if (length * times > 1) return cnnfi_kb_concat(b, "concat", (size_t)(length * times), parts, axis);
     const char *saved = cnnfi_kb_push(b, "concat");
@@ -112,7 +117,8 @@ static void up_sampling_repeat(cnnfi_kc *kc)
     cnnfi_kt x = kc->inputs[0];
     cnnfi_kc_ints(kc, "size", (size_t)spatial(kc), size, 2, 1);
     int32_t first = first_axis(kc);
-    for (int32_t i = 0; i < spatial(kc) && cnnfi_kb_ok(kc->b); i++) x = repeat_elements(kc, x, first + i, size[i]);
+    for (int32_t i = 0; i < spatial(kc) && cnnfi_kb_ok(kc->b); i++)
+        x = repeat_elements(kc, x, first + i, size[i]);
     cnnfi_kc_return(kc, x);
 }
 
@@ -123,11 +129,13 @@ static cnnfi_kt new_size(cnnfi_kc *kc, const int64_t size[2], int32_t first, int
     cnnfi_kt x = kc->inputs[0], old;
     const int64_t *dims = x.dims + first;
     for (int32_t i = 0; i < 2; i++)
-        if (dims[i] < 0 || !(__builtin_mul_overflow(dims[i], size[i], &known[i]) == 0 && known[i] <= INT32_MAX)) known[i] = -1;
+        if (dims[i] < 0 || !(__builtin_mul_overflow(dims[i], size[i], &known[i]) == 0 && known[i] <= INT32_MAX))
+            known[i] = -1;
     if (b->tf && dims[0] >= 0 && dims[1] >= 0) {
         old = cnnfi_kb_ints(b, "Const", 2, (const int32_t[]){(int32_t)dims[0], (int32_t)dims[1]});
     } else {
-        old = cnnfi_kb_slice(b, "strided_slice", cnnfi_kb_shape_of(b, "Shape", x), first, first + 2, false, false, false);
+        old =
+            cnnfi_kb_slice(b, "strided_slice", cnnfi_kb_shape_of(b, "Shape", x), first, first + 2, false, false, false);
     }
     cnnfi_kt factor = cnnfi_kb_ints(b, "Const", 2, (const int32_t[]){(int32_t)size[0], (int32_t)size[1]});
     return cnnfi_kb_binary(b, "Mul", "mul", old, factor);
@@ -153,7 +161,10 @@ static void up_sampling_2d(cnnfi_kc *kc)
     cnnfi_kc_return(kc, x);
 }
 
-#define ROW(class, fields, rank, call) {class, fields, "", CNNFI_KERAS_VERIFIED, rank, rank, 1, 1, NULL, call, NULL}
+#define ROW(class, fields, rank, call)                                                                                 \
+    {                                                                                                                  \
+        class, fields, "", CNNFI_KERAS_VERIFIED, rank, rank, 1, 1, NULL, call, NULL                                    \
+    }
 
 static const cnnfi_keras_row rows[] = {
     ROW("Cropping1D", "cropping", 3, cropping),

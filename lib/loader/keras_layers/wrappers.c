@@ -10,7 +10,8 @@
 static cnnfi_kt inner_shape(cnnfi_kt x)
 {
     int64_t dims[CNNFI_KERAS_MAX_RANK] = {-1};
-    for (int32_t i = 2; i < x.rank; i++) dims[i - 1] = x.dims[i];
+    for (int32_t i = 2; i < x.rank; i++)
+        dims[i - 1] = x.dims[i];
     return cnnfi_kt_shaped(x, x.rank - 1, dims);
 }
 
@@ -28,13 +29,18 @@ static void time_distributed_build(cnnfi_kc *kc)
     layer->n_weights = kc->layer->n_weights;
     const cnnfi_keras_row *row = cnnfi_keras_row_find(layer->class_name);
     cnnfi_kt x = inner_shape(kc->inputs[0]);
-    cnnfi_kc inner = {.b = kc->b, .layer = layer, .state = cnnfi_kb_state(kc->b, layer), .config = layer->config, .n_inputs = 1, .inputs = &x};
+    cnnfi_kc inner = {.b = kc->b,
+                      .layer = layer,
+                      .state = cnnfi_kb_state(kc->b, layer),
+                      .config = layer->config,
+                      .n_inputs = 1,
+                      .inputs = &x};
     if (!row || !inner.state) return; /* told when it is called */
     if (row->build && x.rank >= row->min_rank && x.rank <= row->max_rank) row->build(&inner);
     inner.state->built = true;
     if (cnnfi_kb_ok(kc->b) && inner.state->used_weights < layer->n_weights)
-        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "the file has %zu weights for this layer, its configuration makes %zu", layer->n_weights,
-                      inner.state->used_weights);
+        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "the file has %zu weights for this layer, its configuration makes %zu",
+                      layer->n_weights, inner.state->used_weights);
 }
 
 static bool known_from(const cnnfi_kt *x, int32_t axis)
@@ -73,7 +79,8 @@ static void time_distributed(cnnfi_kc *kc)
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "the dimensions after the second must be known");
         return;
     }
-    if (x.dims[1] < 0) steps = cnnfi_kb_slice(b, "strided_slice", cnnfi_kb_shape_of(b, "Shape", x), 1, 2, false, false, true);
+    if (x.dims[1] < 0)
+        steps = cnnfi_kb_slice(b, "strided_slice", cnnfi_kb_shape_of(b, "Shape", x), 1, 2, false, false, true);
     cnnfi_kt folded = fold_time(b, x);
     const char *saved = b->scope;
     /* tf.keras calls the layer, multi-backend Keras its call() */
@@ -132,7 +139,8 @@ static void bidirectional_build(cnnfi_kc *kc)
         cnnfi_keras_rnn_build(&inner);
         cnnfi_kb_pop(b, saved);
         if (cnnfi_kb_ok(b) && inner.state->used_weights != half)
-            cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "the file has %zu weights for each direction, the configuration makes %zu", half,
+            cnnfi_kc_fail(kc, CNNF_E_MISMATCH,
+                          "the file has %zu weights for each direction, the configuration makes %zu", half,
                           inner.state->used_weights);
     }
 }
@@ -155,7 +163,8 @@ static cnnfi_kt merge(cnnfi_kc *kc, const char *mode, cnnfi_kt y, cnnfi_kt back)
     if (strcmp(mode, "concat") == 0) return cnnfi_kb_concat(b, "concat", 2, (const cnnfi_kt[]){y, back}, y.rank - 1);
     if (strcmp(mode, "sum") == 0) return cnnfi_kb_binary(b, "AddV2", "add", y, back);
     if (strcmp(mode, "mul") == 0) return cnnfi_kb_binary(b, "Mul", "mul", y, back);
-    if (strcmp(mode, "ave") == 0) return cnnfi_kb_binary_const(b, "RealDiv", "truediv", cnnfi_kb_binary(b, "AddV2", "add", y, back), 2);
+    if (strcmp(mode, "ave") == 0)
+        return cnnfi_kb_binary_const(b, "RealDiv", "truediv", cnnfi_kb_binary(b, "AddV2", "add", y, back), 2);
     cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "merge_mode '%s' is unknown", mode);
     return y;
 }
@@ -165,7 +174,8 @@ static cnnfi_kc run_direction(cnnfi_kc *kc, int i, size_t n_states)
 {
     cnnfi_kc inner = direction(kc, i);
     cnnfi_kt inputs[3] = {kc->inputs[0]};
-    for (size_t k = 0; k < n_states; k++) inputs[1 + k] = kc->inputs[1 + (size_t)i * n_states + k];
+    for (size_t k = 0; k < n_states; k++)
+        inputs[1 + k] = kc->inputs[1 + (size_t)i * n_states + k];
     inner.inputs = inputs;
     inner.n_inputs = 1 + n_states;
     const char *saved = kc->b->scope;
@@ -196,15 +206,18 @@ static void bidirectional(cnnfi_kc *kc)
     } else {
         results[n++] = merge(kc, cnnfi_json_string(mode, "concat"), y, back);
     }
-    for (size_t i = 1; i < forward.n_outputs; i++) results[n++] = forward.outputs[i];
-    for (size_t i = 1; i < backward.n_outputs && n < 6; i++) results[n++] = backward.outputs[i];
+    for (size_t i = 1; i < forward.n_outputs; i++)
+        results[n++] = forward.outputs[i];
+    for (size_t i = 1; i < backward.n_outputs && n < 6; i++)
+        results[n++] = backward.outputs[i];
     if (cnnfi_kb_ok(b)) cnnfi_kc_return_n(kc, n, results);
 }
 
 static const cnnfi_keras_row rows[] = {
-    {"Bidirectional", "layer merge_mode", "the forward layer's, then the backward layer's", CNNFI_KERAS_VERIFIED, 3, 3, 1, 5,
-     bidirectional_build, bidirectional, NULL},
-    {"TimeDistributed", "layer", "the layer's", CNNFI_KERAS_VERIFIED, 3, 8, 1, 1, time_distributed_build, time_distributed, NULL},
+    {"Bidirectional", "layer merge_mode", "the forward layer's, then the backward layer's", CNNFI_KERAS_VERIFIED, 3, 3,
+     1, 5, bidirectional_build, bidirectional, NULL},
+    {"TimeDistributed", "layer", "the layer's", CNNFI_KERAS_VERIFIED, 3, 8, 1, 1, time_distributed_build,
+     time_distributed, NULL},
 };
 
 const cnnfi_keras_family cnnfi_keras_wrappers = {"Wrappers", rows, sizeof rows / sizeof rows[0]};
