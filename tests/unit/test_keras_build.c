@@ -194,7 +194,7 @@ static void refused(const char *name, cnnf_status code, const char *const *words
 
 START_TEST(unknown_class_is_refused_by_name)
 {
-    static const char *const words[] = {"layer 'conv2d_1' (Conv2D)", "--map_layer", "--drop_layer conv2d_1", NULL};
+    static const char *const words[] = {"layer 'conv2d_1': class 'Convolver' is not supported", "--map_layer", "--drop_layer conv2d_1", NULL};
     ck_assert_int_eq(cnnf_load_options_map_layer(options, "Conv2D", "Convolver"), CNNF_OK);
     refused("k225_nested", CNNF_E_UNSUPPORTED, words);
 }
@@ -210,7 +210,7 @@ END_TEST
 
 START_TEST(weight_shapes_are_checked)
 {
-    static const char *const words[] = {"layer 'p_re_lu_1' (PReLU)", "'gamma'", "[1,1,3]", "[3]", NULL};
+    static const char *const words[] = {"layer 'p_re_lu_1': gamma is [1,1,3], config needs [3]", "[1,1,3]", "[3]", NULL};
     ck_assert_int_eq(cnnf_load_options_map_layer(options, "PReLU", "LayerNormalization"), CNNF_OK);
     refused("k225_adv2", CNNF_E_MISMATCH, words);
 }
