@@ -14,21 +14,27 @@ extern const cnnfi_kernel_family cnnfi_kernels_binary;
 extern const cnnfi_kernel_family cnnfi_kernels_cast;
 extern const cnnfi_kernel_family cnnfi_kernels_control;
 extern const cnnfi_kernel_family cnnfi_kernels_conv;
+extern const cnnfi_kernel_family cnnfi_kernels_diagonal;
+extern const cnnfi_kernel_family cnnfi_kernels_einsum;
 extern const cnnfi_kernel_family cnnfi_kernels_gather;
 extern const cnnfi_kernel_family cnnfi_kernels_generate;
 extern const cnnfi_kernel_family cnnfi_kernels_join;
 extern const cnnfi_kernel_family cnnfi_kernels_layout;
+extern const cnnfi_kernel_family cnnfi_kernels_loss;
 extern const cnnfi_kernel_family cnnfi_kernels_matmul;
 extern const cnnfi_kernel_family cnnfi_kernels_nn;
 extern const cnnfi_kernel_family cnnfi_kernels_order;
 extern const cnnfi_kernel_family cnnfi_kernels_pooling;
+extern const cnnfi_kernel_family cnnfi_kernels_quantize;
 extern const cnnfi_kernel_family cnnfi_kernels_rectifier;
 extern const cnnfi_kernel_family cnnfi_kernels_reduce;
+extern const cnnfi_kernel_family cnnfi_kernels_resize;
 extern const cnnfi_kernel_family cnnfi_kernels_scan;
 extern const cnnfi_kernel_family cnnfi_kernels_segment;
 extern const cnnfi_kernel_family cnnfi_kernels_select;
 extern const cnnfi_kernel_family cnnfi_kernels_shape;
 extern const cnnfi_kernel_family cnnfi_kernels_slice;
+extern const cnnfi_kernel_family cnnfi_kernels_space;
 extern const cnnfi_kernel_family cnnfi_kernels_unary;
 
 static const cnnfi_kernel_family *const families[] = {
@@ -36,21 +42,27 @@ static const cnnfi_kernel_family *const families[] = {
     &cnnfi_kernels_cast,
     &cnnfi_kernels_control,
     &cnnfi_kernels_conv,
+    &cnnfi_kernels_diagonal,
+    &cnnfi_kernels_einsum,
     &cnnfi_kernels_gather,
     &cnnfi_kernels_generate,
     &cnnfi_kernels_join,
     &cnnfi_kernels_layout,
+    &cnnfi_kernels_loss,
     &cnnfi_kernels_matmul,
     &cnnfi_kernels_nn,
     &cnnfi_kernels_order,
     &cnnfi_kernels_pooling,
+    &cnnfi_kernels_quantize,
     &cnnfi_kernels_rectifier,
     &cnnfi_kernels_reduce,
+    &cnnfi_kernels_resize,
     &cnnfi_kernels_scan,
     &cnnfi_kernels_segment,
     &cnnfi_kernels_select,
     &cnnfi_kernels_shape,
     &cnnfi_kernels_slice,
+    &cnnfi_kernels_space,
     &cnnfi_kernels_unary,
 };
 

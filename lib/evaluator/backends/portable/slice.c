@@ -99,7 +99,7 @@ static cnnf_status take_axis(cnnfi_call *call, const strided_spec *s, int64_t i,
     bool shrink = s->shrink_mask >> i & 1;
     if (step == 0) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "strides[%lld] is 0", (long long)i);
     if (shrink) {
-        int64_t at = s->begin_mask >> i & 1 ? 0 : s->begin[i] < 0 ? s->begin[i] + dim : s->begin[i];
+        int64_t at = s->begin[i] < 0 ? s->begin[i] + dim : s->begin[i]; /* begin_mask does not count here */
         if (step < 0) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "only stride 1 may take a single element");
         if (at < 0 || at >= dim)
             return cnnfi_call_fail(call, CNNF_E_MISMATCH, "index %lld of axis %d is out of bounds, it has %lld elements",
