@@ -64,16 +64,26 @@ static void print_log(int32_t level, const char *message, void *user)
     fprintf(stderr, "cnnfreeze: %s%s\n", level >= CNNF_LOG_WARNING ? "warning: " : "", message);
 }
 
-bool cli_session(session *s)
+static bool open_session(session *s, int32_t level)
 {
     cnnf_context_options *options = NULL;
     *s = (session){.error = cnnf_error_new()};
     cnnf_status status = s->error ? cnnf_context_options_new(&options) : CNNF_E_NOMEM;
-    if (!status) status = cnnf_context_options_set_log(options, print_log, CNNF_LOG_INFO, NULL);
+    if (!status) status = cnnf_context_options_set_log(options, print_log, level, NULL);
     if (!status) status = cnnf_context_new(&s->context, options, s->error);
     cnnf_context_options_free(options);
     if (status) cli_say(0, "out of memory");
     return status == CNNF_OK;
+}
+
+bool cli_session(session *s)
+{
+    return open_session(s, CNNF_LOG_INFO);
+}
+
+bool cli_session_verbose(session *s)
+{
+    return open_session(s, CNNF_LOG_DEBUG);
 }
 
 void cli_session_end(session *s)

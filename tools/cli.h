@@ -60,6 +60,8 @@ bool cli_parse(const command *self, const flag *flags, size_t n_flags, int argc,
 
 /* A context that logs to stderr. false: out of memory, already said. */
 bool cli_session(session *s);
+/* The same with CNNF_LOG_DEBUG messages: transform_graph names each pass as it applies it. */
+bool cli_session_verbose(session *s);
 void cli_session_end(session *s);
 /* Says a failure (nothing for CNNF_OK) and gives its exit code. */
 int cli_finish(const session *s, cnnf_status status);

@@ -8,7 +8,7 @@
 #include "load.h"
 
 /* What only training needs goes before freezing: moving statistics must still be in the graph. */
-#define INFERENCE_PASSES (has_pass("remove_dropout") ? "set_learning_phase remove_dropout" : "set_learning_phase")
+#define INFERENCE_PASSES "set_learning_phase remove_dropout"
 
 typedef struct arguments {
     const char *input, *output, *checkpoint, *output_nodes, *transforms, *target_tf, *target, *report;
@@ -64,9 +64,8 @@ static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cn
 /* What follows freezing, in order: folding, the caller's passes, the next tool's demands, the target's vocabulary. */
 static void pass_list(char *out, size_t size, const arguments *a)
 {
-    snprintf(out, size, "%s %s %s", a->inline_functions ? "prune" : "", a->fold ? "fold_batch_norms" : "",
-             a->transforms ? a->transforms : "");
-    if (strspn(out, " ") == strlen(out)) out[0] = '\0';
+    snprintf(out, size, "%s %s target_tf(version=%.16s)", a->fold ? "fold_batch_norms" : "",
+             a->transforms ? a->transforms : "", a->target_tf ? a->target_tf : "1.15");
 }
 
 static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, const arguments *a, const cnnf_graph *model)
@@ -76,11 +75,10 @@ static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, cons
     char passes[4096];
     pass_list(passes, sizeof passes, a);
     cnnf_status status = find_outputs(&names, s, a, model);
-    if (!status) status = run_passes(&flat, s, model, a->inline_functions && has_pass("inline_functions") ? "inline_functions" : NULL, &names.list);
+    if (!status) status = run_passes(&flat, s, model, a->inline_functions ? "inline_functions" : NULL, &names.list);
     if (!status) status = run_passes(&inference, s, flat, INFERENCE_PASSES, &names.list);
     if (!status) status = freeze_variables(&frozen, s, inference, &names);
-    if (!status) status = *passes ? run_passes_report(out, s, frozen, passes, &names.list, a->report)
-                                  : run_passes(out, s, frozen, NULL, NULL);
+    if (!status) status = run_passes_report(out, s, frozen, passes, &names.list, a->report);
     cnnf_graph_unref(frozen);
     cnnf_graph_unref(inference);
     cnnf_graph_unref(flat);

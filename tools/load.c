@@ -84,19 +84,11 @@ cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *gra
     return CNNF_OK;
 }
 
-bool has_pass(const char *name)
-{
-    for (int32_t i = 0; i < cnnf_pass_count(); i++) {
-        if (strcmp(cnnf_pass_name(i), name) == 0) return true;
-    }
-    return false;
-}
-
 cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version)
 {
     char pass[64];
     snprintf(pass, sizeof pass, "target_tf(version=%.16s)", version ? version : "1.15");
-    return run_passes(out, s, graph, has_pass("target_tf") ? pass : NULL, NULL);
+    return run_passes(out, s, graph, pass, NULL);
 }
 
 cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, const char *checkpoint,

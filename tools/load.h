@@ -26,8 +26,6 @@ cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *gra
 /* The same, with the JSON report written to `path` (nullable). */
 cnnf_status run_passes_report(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes,
                               const flag_list *outputs, const char *path);
-/* Whether the library has that pass. */
-bool has_pass(const char *name);
 /* The graph for TensorFlow `version` (NULL = 1.15). */
 cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version);
 

@@ -94,7 +94,7 @@ int cmd_transform_graph(int argc, char **argv)
     if (!a.out_graph) return cli_say(EXIT_USAGE, "out_graph graph can't be empty.");
     if (!a.transforms || !*a.transforms) return cli_say(EXIT_USAGE, "You must specify at least one transform.");
     session s;
-    if (!cli_session(&s)) return EXIT_LIMIT;
+    if (!cli_session_verbose(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, transform(&s, &a));
     cli_session_end(&s);
     return code;

@@ -191,7 +191,7 @@ static cnnf_status run_step(state *s, const cnnfi_step *step)
         .error = &failure,
     };
     cnnf_graph *after = NULL;
-    cnnfi_log(s->pipeline->context, CNNF_LOG_INFO, "Applying %s", step->pass->name);
+    cnnfi_log(s->pipeline->context, CNNF_LOG_DEBUG, "Applying %s", step->pass->name);
     cnnf_status status = step->pass->run(&run, s->graph, &after);
     if (status && step->ignore_errors && status != CNNF_E_NOMEM) return ignore_failure(s, step, &failure);
     if (status) {
