@@ -9,7 +9,8 @@
 typedef struct target {
     int32_t release;
     bool clear_internal;
-    cnnf_status status; /* of the first refusal */
+    cnnf_status status; /* of the first refusal ... */
+    const char *refused; /* ... and its node, of the graph read */
     int64_t dropped, rewritten;
 } target;
 
@@ -157,6 +158,7 @@ static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b,
         const cnnfi_lowering l = {.run = run, .in = in, .from = in->nodes[i], .b = b, .node = cnnfi_builder_node(b, i),
                                   .release = t->release};
         t->status = lower_node(t, &l);
+        if (t->status) t->refused = in->nodes[i]->name;
     }
     lower_functions(run, b, t);
     /* The message is in run->error already; the builder only has to fail. */
@@ -173,7 +175,9 @@ static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
     if (!cnnfi_release_parse(version, &t.release)) {
         return cnnfi_fail(run->error, CNNF_E_INVALID, "version=%s: TensorFlow 1.4 to 2.15 are known", version);
     }
-    return cnnfi_pass_edit(run, in, out, edit, &t);
+    const cnnf_status status = cnnfi_pass_edit(run, in, out, edit, &t);
+    if (t.refused) cnnfi_error_set_node(run->error, t.refused);
+    return status;
 }
 
 static const cnnfi_pass_param params[] = {

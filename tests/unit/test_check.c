@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Looking at graphs: what a target demands, what a release reads, what is in them, how two differ. */
+#include <string.h>
+
+#include "graph/validate.h"
+#include "passes_support.h"
+
+static void expect_text(cnnf_buffer *buffer, const char *part)
+{
+    const char *text = cnnf_buffer_data(buffer);
+    ck_assert_msg(strstr(text, part) != NULL, "no '%s' in:\n%s", part, text);
+}
+
+/* x (float, ?x4x4x1) -> Conv2D -> Relu -> y, frozen; `phase` leaves a placeholder open. */
+static cnnf_graph *conv_graph(cnnf_context *context, bool phase)
+{
+    static const graph_row rows[] = {
+        {"Placeholder", "x", {NULL}}, {"Const", "w", {NULL}}, {"Conv2D", "conv", {"x", "w", NULL}}, {"Relu", "y", {"conv", NULL}}};
+    const int64_t dims[] = {-1, 4, 4, 1}, filter[] = {1, 1, 1, 2}, ones[] = {1, 1, 1, 1};
+    const float values[] = {1, 2};
+    cnnf_tensor *tensor = NULL;
+    cnnfi_builder *b = make_builder(context, rows, 4);
+    ck_assert_int_eq(cnnf_tensor_wrap(&tensor, context, CNNF_FLOAT, 4, filter, values, sizeof values, NULL, NULL, NULL), CNNF_OK);
+    cnnfi_node_set_shape(b, cnnfi_builder_find(b, "x"), "shape", 4, dims);
+    cnnfi_node_set_tensor(b, cnnfi_builder_find(b, "w"), "value", tensor);
+    cnnf_tensor_unref(tensor);
+    cnnfi_node_set_ints(b, cnnfi_builder_find(b, "conv"), "strides", ones, 4);
+    cnnfi_node_set_string(b, cnnfi_builder_find(b, "conv"), "padding", "SAME");
+    cnnfi_builder_set_io(b, (const char *[]){"x"}, 1, (const char *[]){"y"}, 1);
+    if (phase) cnnfi_node_set_type(b, cnnfi_builder_add(b, "Placeholder", "keras_learning_phase"), "dtype", CNNF_BOOL);
+    return publish(b);
+}
+
+/* ---- check ---- */
+
+START_TEST(a_good_graph_gets_its_command)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = conv_graph(context, false);
+    cnnf_buffer *text = NULL;
+    int64_t unmet = -1;
+    ck_assert_int_eq(cnnf_check_graph(&text, &unmet, graph, "vitis-ai", NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(unmet, 0);
+    expect_text(text, "vai_q_tensorflow quantize --input_frozen_graph frozen_graph.pb --input_nodes x --input_shapes ?,4,4,1 "
+                      "--output_nodes y --input_fn input_fn.calib_input");
+    cnnf_buffer_free(text);
+    ck_assert_int_eq(cnnf_check_graph(&text, NULL, graph, "tflite", "json", NULL), CNNF_OK);
+    expect_text(text, "\"unmet\": 0");
+    expect_text(text, "--input_shapes=1,4,4,1 --output_arrays=y");
+    cnnf_buffer_free(text);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
+START_TEST(unmet_demands_name_nodes)
+{
+    cnnf_context *context = test_context();
+    cnnf_error *error = cnnf_error_new();
+    cnnf_graph *graph = conv_graph(context, true);
+    cnnf_buffer *text = NULL;
+    int64_t unmet = 0;
+    ck_assert_int_eq(cnnf_check_graph(&text, &unmet, graph, "vitis-ai", "text", error), CNNF_OK);
+    ck_assert_int_eq(unmet, 1);
+    expect_text(text, "FAIL  placeholders: every Placeholder is an input\n      'keras_learning_phase' is Placeholder\n");
+    expect_text(text, "1 demands are not met");
+    cnnf_buffer_free(text);
+    ck_assert_int_eq(cnnf_check_graph(&text, NULL, graph, "toaster", NULL, error), CNNF_E_NOT_FOUND);
+    ck_assert_ptr_null(text);
+    ck_assert_int_eq(cnnf_check_graph(&text, NULL, graph, "opencv", "xml", error), CNNF_E_INVALID);
+    for (int32_t i = 0; i < cnnf_check_target_count(); i++) {
+        cnnf_pipeline *pipeline = NULL;
+        ck_assert_int_eq(cnnf_pipeline_new(&pipeline, context, NULL), CNNF_OK);
+        const char *passes = cnnf_check_target_passes(cnnf_check_target_name(i));
+        ck_assert_msg(cnnf_pipeline_add(pipeline, passes, error) == CNNF_OK, "%s", cnnf_error_message(error));
+        cnnf_pipeline_free(pipeline);
+    }
+    ck_assert_ptr_null(cnnf_check_target_passes("toaster"));
+    cnnf_graph_unref(graph);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+END_TEST
+
+/* ---- target_tf ---- */
+
+START_TEST(newer_attributes_go_at_their_default)
+{
+    static const graph_row rows[] = {
+        {"Placeholder", "x", {NULL}}, {"Const", "p", {NULL}}, {"FusedBatchNormV3", "n", {"x", "p", "p", "p", "p", NULL}},
+        {"AddV2", "y", {"n", "n", NULL}}, {"LeakyRelu", "z", {"y", NULL}}};
+    cnnf_context *context = test_context();
+    cnnf_error *error = cnnf_error_new();
+    cnnfi_builder *b = make_builder(context, rows, 5);
+    cnnf_node *norm = cnnfi_builder_find(b, "n");
+    cnnfi_node_set_type(b, norm, "U", CNNF_FLOAT);
+    cnnfi_node_set_float(b, norm, "exponential_avg_factor", 1);
+    cnnfi_node_set_bool(b, norm, "is_training", false);
+    cnnfi_node_set_strings(b, norm, "_class", (const char *[]){"loc:@x"}, 1);
+    cnnfi_builder_set_versions(b, 1645, 12);
+    cnnf_graph *graph = publish(b), *refused = NULL;
+    cnnf_graph *after = run_twice(graph, "target_tf(version=1.15, clear_internal=true)", "x", "z");
+    const cnnf_node *node = cnnf_graph_find(after, "n");
+    ck_assert_str_eq(cnnf_node_op(node), "FusedBatchNormV3");
+    ck_assert_int_eq(cnnf_node_attr_kind(node, "exponential_avg_factor"), CNNF_ATTR_NONE);
+    ck_assert_int_eq(cnnf_node_attr_kind(node, "_class"), CNNF_ATTR_NONE);
+    ck_assert_str_eq(cnnf_node_op(cnnf_graph_find(after, "y")), "AddV2");
+    ck_assert_int_eq(after->versions.producer, 134);
+    cnnf_graph_unref(after);
+    after = run_twice(graph, "target_tf(version=1.4)", "x", "z");
+    ck_assert_str_eq(cnnf_node_op(cnnf_graph_find(after, "n")), "FusedBatchNormV2");
+    ck_assert_str_eq(cnnf_node_op(cnnf_graph_find(after, "y")), "Add");
+    ck_assert_str_eq(cnnf_node_op(cnnf_graph_find(after, "z")), "Maximum");
+    ck_assert_inputs(after, "z", "y z/mul");
+    ck_assert_inputs(after, "z/mul", "y z/alpha");
+    ck_assert_int_eq(cnnfi_graph_validate(after, error), CNNF_OK);
+    cnnf_graph_unref(after);
+    ck_assert_int_eq(run_passes(&refused, graph, "target_tf(version=0.12)", "x", "z", error), CNNF_E_INVALID);
+    cnnf_graph_unref(graph);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+END_TEST
+
+START_TEST(what_has_no_older_form_is_refused)
+{
+    static const graph_row rows[] = {{"Placeholder", "x", {NULL}}, {"Const", "p", {NULL}},
+                                     {"FusedBatchNormV3", "n", {"x", "p", "p", "p", "p", NULL}}, {"Relu", "y", {"n", NULL}}};
+    cnnf_context *context = test_context();
+    cnnf_error *error = cnnf_error_new();
+    cnnfi_builder *b = make_builder(context, rows, 4);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "n"), "U", CNNF_FLOAT);
+    cnnfi_node_set_float(b, cnnfi_builder_find(b, "n"), "exponential_avg_factor", 0.5f);
+    cnnf_graph *graph = publish(b), *after = NULL;
+    ck_assert_int_eq(run_passes(&after, graph, "target_tf(version=1.15)", "x", "y", error), CNNF_E_UNSUPPORTED);
+    ck_assert_str_eq(cnnf_error_message(error), "target_tf: node 'n': attribute 'exponential_avg_factor' of FusedBatchNormV3 "
+                                                "is not at its default, and it is newer than TensorFlow 1.15");
+    ck_assert_str_eq(cnnf_error_node(error), "n");
+    cnnf_graph_unref(graph);
+    b = make_builder(context, chain, N_CHAIN);
+    cnnfi_node_set_op(b, cnnfi_builder_find(b, "y"), "Einsum");
+    graph = publish(b);
+    ck_assert_int_eq(run_passes(&after, graph, "target_tf(version=1.14)", "x", "y", error), CNNF_E_UNSUPPORTED);
+    ck_assert_str_eq(cnnf_error_message(error),
+                     "target_tf: node 'y': Einsum is newer than TensorFlow 1.14 and has no exact older form");
+    cnnf_graph_unref(graph);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+END_TEST
+
+/* ---- validate ---- */
+
+static void expect_invalid(cnnfi_builder *b, const char *message)
+{
+    cnnf_error error = {.offset = -1};
+    cnnf_graph *graph = publish(b);
+    ck_assert_int_eq(cnnfi_graph_validate(graph, &error), CNNF_E_CORRUPT);
+    ck_assert_str_eq(error.message, message);
+    cnnf_graph_unref(graph);
+}
+
+START_TEST(invalid_graphs_are_named)
+{
+    cnnf_context *context = test_context();
+    cnnfi_builder *b = make_builder(context, chain, N_CHAIN);
+    cnnfi_node_add_input(b, cnnfi_builder_find(b, "y"), "x");
+    expect_invalid(b, "node 'y' (2): Relu takes 1 inputs, not 2");
+    b = make_builder(context, chain, N_CHAIN);
+    cnnfi_node_set_input(b, cnnfi_builder_find(b, "y"), 0, "middle:1");
+    expect_invalid(b, "node 'y' (2): input 0 is 'middle:1', but Identity has 1 outputs");
+    b = make_builder(context, chain, N_CHAIN);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "y"), "T", CNNF_INT32);
+    expect_invalid(b, "node 'y' (2): input 0 was passed float from 'middle', incompatible with expected int32");
+    b = make_builder(context, chain, N_CHAIN);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "y"), "T", CNNF_STRING);
+    expect_invalid(b, "node 'y' (2): attribute 'T' has a value that Relu does not take");
+    b = make_builder(context, chain, N_CHAIN);
+    cnnfi_node_attr_remove(cnnfi_builder_find(b, "middle"), "T");
+    expect_invalid(b, "node 'middle' (1): Identity needs an attribute 'T'");
+    b = make_builder(context, chain, N_CHAIN);
+    cnnfi_node_set_int(b, cnnfi_builder_find(b, "middle"), "T", 1);
+    expect_invalid(b, "node 'middle' (1): attribute 'T' is no type");
+    b = make_builder(context, chain, N_CHAIN);
+    cnnf_node *assign = cnnfi_builder_add(b, "AssignAdd", "assign");
+    cnnfi_node_set_type(b, assign, "T", CNNF_FLOAT);
+    cnnfi_node_add_input(b, assign, "x");
+    cnnfi_node_add_input(b, assign, "unused");
+    expect_invalid(b, "node 'assign' (4): input 0 was passed float from 'x', incompatible with expected float_ref");
+    b = make_builder(context, chain, N_CHAIN);
+    cnnfi_node_set_input(b, cnnfi_builder_find(b, "middle"), 0, "y");
+    expect_invalid(b, "cycle: middle <- y <- middle");
+    test_context_done(context);
+}
+END_TEST
+
+/* ---- summary and comparison ---- */
+
+START_TEST(summaries_say_what_the_tool_says)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = conv_graph(context, false);
+    cnnf_buffer *text = NULL;
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, NULL, NULL), CNNF_OK);
+    ck_assert_str_eq(cnnf_buffer_data(text),
+                     "Found 1 possible inputs: (name=x, type=float(1), shape=[?,4,4,1]) \n"
+                     "No variables spotted.\n"
+                     "Found 1 possible outputs: (name=y, op=Relu) \n"
+                     "Found 2 (2) const parameters, 0 (0) variable parameters, and 0 control_edges\n"
+                     "Op types used: 1 Const, 1 Conv2D, 1 Placeholder, 1 Relu\n"
+                     "4 nodes, 0 functions, 8 bytes of constants, 0 bytes of variables\n");
+    cnnf_buffer_free(text);
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, "json", NULL), CNNF_OK);
+    expect_text(text, "\"inputs\": [\n    {\"name\": \"x\", \"op\": \"Placeholder\", \"type\": \"float\", \"shape\": \"[?,4,4,1]\"}]");
+    expect_text(text, "\"ops\": {\"Const\": 1, \"Conv2D\": 1, \"Placeholder\": 1, \"Relu\": 1}");
+    cnnf_buffer_free(text);
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, "dot", NULL), CNNF_OK);
+    expect_text(text, "label=\"conv\\nConv2D\"");
+    expect_text(text, "n0 -> n2;\n");
+    cnnf_buffer_free(text);
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, "png", NULL), CNNF_E_INVALID);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
+START_TEST(differences_are_listed)
+{
+    static const graph_row other[] = {
+        {"Placeholder", "x", {NULL}}, {"Identity", "middle", {"x:0", NULL}}, {"Elu", "y", {"middle", NULL}}, {"Const", "more", {NULL}}};
+    cnnf_context *context = test_context();
+    cnnf_graph *a = make_graph(context, chain, N_CHAIN);
+    cnnfi_builder *b = make_builder(context, other, 4);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "middle"), "T", CNNF_HALF);
+    cnnf_graph *changed = publish(b);
+    cnnf_buffer *text = NULL;
+    int64_t differences = -1;
+    ck_assert_int_eq(cnnf_compare_graphs(&text, &differences, a, a, NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(differences, 0);
+    ck_assert_uint_eq(cnnf_buffer_size(text), 0);
+    cnnf_buffer_free(text);
+    ck_assert_int_eq(cnnf_compare_graphs(&text, &differences, a, changed, "text", NULL), CNNF_OK);
+    ck_assert_int_eq(differences, 4);
+    ck_assert_str_eq(cnnf_buffer_data(text), "~ middle: attribute T\n~ y: op Relu -> Elu\n- unused Const\n+ more Const\n");
+    cnnf_buffer_free(text);
+    ck_assert_int_eq(cnnf_compare_graphs(&text, NULL, a, changed, "json", NULL), CNNF_OK);
+    expect_text(text, "{\"kind\": \"op\", \"node\": \"y\", \"a\": \"Relu\", \"b\": \"Elu\"}");
+    cnnf_buffer_free(text);
+    cnnf_graph_unref(changed);
+    cnnf_graph_unref(a);
+    test_context_done(context);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("check");
+    TCase *t = tcase_create("check");
+    tcase_add_test(t, a_good_graph_gets_its_command);
+    tcase_add_test(t, unmet_demands_name_nodes);
+    tcase_add_test(t, newer_attributes_go_at_their_default);
+    tcase_add_test(t, what_has_no_older_form_is_refused);
+    tcase_add_test(t, invalid_graphs_are_named);
+    tcase_add_test(t, summaries_say_what_the_tool_says);
+    tcase_add_test(t, differences_are_listed);
+    suite_add_tcase(s, t);
+    return s;
+}
+
+TEST_MAIN(suite)
