@@ -428,6 +428,16 @@ static cnnf_status ask_backend(chain *c, const cnnfi_step *root, const beginning
     return status;
 }
 
+cnnf_status cnnfi_plan_own(cnnfi_plan *plan, cnnfi_fused *fused, cnnf_error *error)
+{
+    if (!cnnfi_grow(plan->context, (void **)&plan->fused, &plan->fused_capacity, (size_t)plan->n_fused, sizeof(cnnfi_fused *))) {
+        fused->free(plan->context, fused);
+        return cnnfi_fail_nomem(error);
+    }
+    plan->fused[plan->n_fused++] = fused;
+    return CNNF_OK;
+}
+
 /* Puts the fused step where the last absorbed one was; the others are struck out. */
 static cnnf_status replace(chain *c, cnnfi_fused *fused, const cnnf_node *node)
 {
@@ -436,12 +446,9 @@ static cnnf_status replace(chain *c, cnnfi_fused *fused, const cnnf_node *node)
     for (int32_t i = 0; i < c->n_absorbed; i++) {
         if (c->absorbed[i] > place) place = c->absorbed[i];
     }
+    CNNFI_TRY(cnnfi_plan_own(plan, fused, c->error));
     int32_t *inputs = cnnfi_arena_array(&plan->memory, 2, sizeof(int32_t));
-    if (!inputs || !cnnfi_grow(plan->context, (void **)&plan->fused, &plan->fused_capacity, (size_t)plan->n_fused, sizeof(cnnfi_fused *))) {
-        fused->free(plan->context, fused);
-        return cnnfi_fail_nomem(c->error);
-    }
-    plan->fused[plan->n_fused++] = fused;
+    if (!inputs) return cnnfi_fail_nomem(c->error);
     for (int32_t i = 0; i < c->n_absorbed; i++) {
         cnnfi_step *step = &plan->steps[c->absorbed[i]];
         for (int32_t k = 0; k < step->n_outputs; k++) plan->slots[step->output + k].place = CNNFI_PLACE_NONE;
@@ -486,8 +493,7 @@ done:
     return CNNF_OK;
 }
 
-/* Closes the gaps that struck-out steps left. */
-static void compact(cnnfi_plan *plan)
+void cnnfi_plan_compact(cnnfi_plan *plan)
 {
     int32_t n = 0;
     for (int32_t i = 0; i < plan->n_steps; i++) {
@@ -545,7 +551,7 @@ cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const char *backend, int32_t threa
         const beginning *b = find_beginning(&c, &plan->steps[i]);
         if (b) status = try_chain(&c, i, b);
     }
-    compact(plan);
+    cnnfi_plan_compact(plan);
     find_roots(plan);
 done:
     cnnfi_free(context, reader);

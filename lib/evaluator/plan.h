@@ -77,6 +77,12 @@ struct cnnfi_fused {
     cnnf_status (*run)(const cnnfi_fused *self, cnnfi_call *call);
     void (*free)(cnnf_context *context, cnnfi_fused *self);
     int32_t n_nodes; /* how many nodes of the graph it stands for */
+    /* For segments (segment.c); run_one NULL: not for them. One image on the calling thread, one_scratch bytes of scratch. */
+    void (*run_one)(const cnnfi_fused *self, const float *x, const float *residual, float *y, void *scratch);
+    int64_t batch;
+    size_t one_scratch, weight_bytes;
+    int32_t n_parts; /* a segment's steps */
+    const cnnfi_step *parts;
 };
 
 struct cnnfi_plan {
@@ -118,6 +124,12 @@ void cnnfi_plan_unref(cnnfi_plan *plan); /* NULL is allowed */
 cnnf_status cnnfi_plan_memory(cnnfi_plan *plan, cnnf_error *error);
 /* Replaces steps by fused ones (fuse.c). */
 cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const char *backend, int32_t threads, cnnf_error *error);
+/* Joins fused steps that are better done image by image (segment.c). */
+cnnf_status cnnfi_plan_segment(cnnfi_plan *plan, int32_t threads, cnnf_error *error);
+/* Closes the gaps that struck-out steps (node NULL) left. */
+void cnnfi_plan_compact(cnnfi_plan *plan);
+/* Takes a fused object into the plan; on failure it is freed. */
+cnnf_status cnnfi_plan_own(cnnfi_plan *plan, cnnfi_fused *fused, cnnf_error *error);
 /* A block that lives as long as the plan, aligned to 64; NULL = no memory. */
 void *cnnfi_plan_block(cnnfi_plan *plan, size_t size);
 

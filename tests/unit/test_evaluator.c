@@ -301,6 +301,54 @@ START_TEST(backends_agree)
 }
 END_TEST
 
+/* Activations big enough for a segment; the middle one is read twice. */
+static fixture big_network(void)
+{
+    fixture f = begin();
+    node(&f, "Placeholder", "x", NULL, NULL);
+    add_weights(&f, "w1", 4, (const int64_t[4]){3, 3, 3, 32});
+    add_weights(&f, "w2", 4, (const int64_t[4]){3, 3, 32, 1});
+    add_weights(&f, "w3", 4, (const int64_t[4]){1, 1, 32, 32});
+    add_conv(&f, "Conv2D", "c1", "x", "w1", "SAME");
+    add_conv(&f, "DepthwiseConv2dNative", "c2", "c1", "w2", "SAME");
+    add_conv(&f, "Conv2D", "c3", "c2", "w3", "SAME");
+    node(&f, "AddV2", "sum", "c3", "c1");
+    node(&f, "Relu", "y", "sum", NULL);
+    publish(&f);
+    return f;
+}
+
+START_TEST(batches_equal_their_images)
+{
+    fixture f = big_network();
+    const int64_t dims[4] = {6, 80, 80, 3}, single[4] = {1, 80, 80, 3};
+    cnnf_evaluator *e = evaluator(&f, 3);
+    cnnf_tensor *x = NULL, *y = NULL;
+    cnnf_buffer *text = NULL;
+    ck_assert_int_eq(cnnf_tensor_new(&x, f.context, CNNF_FLOAT, 4, dims, NULL), CNNF_OK);
+    float *to = cnnf_tensor_data_mut(x);
+    for (int64_t i = 0; i < cnnf_tensor_element_count(x); i++) to[i] = (float)(i * 37 % 89) / 89.0f;
+    const char *feed = "x", *fetch = "y";
+    const cnnf_tensor *feeds[1] = {x};
+    ck_assert_int_eq(cnnf_evaluator_describe(&text, e, &feed, feeds, 1, &fetch, 1, f.error), CNNF_OK);
+    ck_assert_ptr_nonnull(strstr((const char *)cnnf_buffer_data(text), "image by image"));
+    ck_assert_int_eq(run(&f, e, "x", x, "y", &y), CNNF_OK);
+    size_t size = cnnf_tensor_byte_size(y) / 6;
+    for (int64_t i = 0; i < 6; i++) {
+        cnnf_tensor *one = tensor(&f, CNNF_FLOAT, 4, single, to + i * 80 * 80 * 3), *z = NULL;
+        ck_assert_int_eq(run(&f, e, "x", one, "y", &z), CNNF_OK);
+        ck_assert_int_eq(memcmp((const char *)cnnf_tensor_data(y) + (size_t)i * size, cnnf_tensor_data(z), size), 0);
+        cnnf_tensor_unref(one);
+        cnnf_tensor_unref(z);
+    }
+    cnnf_buffer_free(text);
+    cnnf_tensor_unref(x);
+    cnnf_tensor_unref(y);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
 typedef struct visitor {
     fixture *f;
     cnnf_evaluator *e;
@@ -443,6 +491,7 @@ static Suite *suite(void)
     tcase_add_test(t, dead_branches_are_not_run);
     tcase_add_test(t, fused_steps_equal_their_parts);
     tcase_add_test(t, backends_agree);
+    tcase_add_test(t, batches_equal_their_images);
     tcase_add_test(t, many_threads_get_the_same_bits);
     tcase_add_test(t, more_plans_than_are_kept);
     tcase_add_test(t, children_need_their_own);

@@ -48,6 +48,38 @@ typedef struct job {
     cnnfi_slots slots;
 } job;
 
+static void copy_rows(int64_t begin, int64_t end, void *user);
+
+/* One image, alone. */
+static void gemm_one(const cnnfi_fused *base, const float *x, const float *residual, float *y, void *scratch)
+{
+    const fused_conv *f = (const fused_conv *)base;
+    job j = {.f = f, .gemm = f->gemm, .x = x, .scratch = scratch};
+    j.gemm.post.residual = residual;
+    if (f->copy) copy_rows(0, f->frame[0], &j);
+    f->simd->gemm(&j.gemm, f->copy ? scratch : x, y, 0, f->rows / f->w.batch, 0, f->panel_count);
+}
+
+static void winograd_one(const cnnfi_fused *base, const float *x, const float *residual, float *y, void *scratch)
+{
+    const fused_conv *f = (const fused_conv *)base;
+    cnnfi_winograd w = f->winograd;
+    w.post.residual = residual;
+    const int64_t tiles = w.tiles_y * w.tiles_x;
+    for (int64_t i = 0; i < tiles; i += CNNFI_WINOGRAD_BLOCK) {
+        f->simd->winograd(&w, x, y, i, cnnfi_min_i64(i + CNNFI_WINOGRAD_BLOCK, tiles), scratch);
+    }
+}
+
+static void depthwise_one(const cnnfi_fused *base, const float *x, const float *residual, float *y, void *scratch)
+{
+    const fused_conv *f = (const fused_conv *)base;
+    cnnfi_depthwise d = f->depthwise;
+    (void)scratch;
+    d.post.residual = residual;
+    f->simd->depthwise(&d, x, y, 0, f->w.out[1]);
+}
+
 static void copy_rows(int64_t begin, int64_t end, void *user)
 {
     const job *j = user;
@@ -241,6 +273,9 @@ static bool setup_gemm(cnnf_context *context, fused_conv *f, cnnfi_fusion *n)
     if (f->copy && (!cnnfi_mul_size(&frame, (size_t)g->image_stride, (size_t)w->batch) || !cnnfi_mul_size(&frame, frame, sizeof(float)))) return false;
     n->scratch_size = frame;
     f->base.run = run_gemm;
+    f->base.run_one = gemm_one;
+    f->base.one_scratch = frame / (size_t)w->batch;
+    f->base.weight_bytes = (size_t)(depth * w->out_channels) * sizeof(float);
     f->base.algorithm = w->filter[1] * w->filter[2] == 1 ? "matrix product" : f->copy ? "direct, padded copy" : "direct";
     return true;
 }
@@ -314,6 +349,9 @@ static bool setup_winograd(cnnf_context *context, fused_conv *f, cnnfi_fusion *n
     f->slot_floats = (size_t)cnnfi_winograd_scratch(f->simd, w->in_channels, w->out_channels);
     n->scratch_size = f->slot_floats * sizeof(float) * (size_t)f->slots;
     f->base.run = run_winograd;
+    f->base.run_one = winograd_one;
+    f->base.one_scratch = f->slot_floats * sizeof(float);
+    f->base.weight_bytes = (size_t)(36 * g->panel_stride) * sizeof(float);
     f->base.algorithm = "winograd F(4x4, 3x3)";
     return true;
 }
@@ -350,6 +388,7 @@ static bool setup_depthwise(cnnf_context *context, fused_conv *f, cnnfi_fusion *
                                      .dilation_y = w->dilation[1], .dilation_x = w->dilation[2], .before_y = w->before[1],
                                      .before_x = w->before[2], .filter = f->panels};
     f->base.run = run_depthwise;
+    f->base.run_one = depthwise_one;
     f->base.algorithm = taps == 1 ? "scale and shift" : "depthwise";
     return true;
 }
@@ -363,6 +402,7 @@ cnnf_status cnnfi_fusion_portable(cnnfi_fused **out, cnnf_context *context, cnnf
     if (!f) return cnnfi_fail_nomem(error);
     f->base.free = free_conv;
     f->base.backend = "portable";
+    f->base.batch = fusion->w.batch;
     f->simd = cnnfi_simd_best();
     f->w = fusion->w;
     bool done = pack_post(context, f, fusion, &post);
