@@ -90,7 +90,8 @@ void cnnfi_wire_tensor(cnnfi_skeleton *s, uint32_t field, const cnnf_tensor *ten
 {
     size_t begin = cnnfi_skeleton_begin(s);
     cnnfi_put_int_nonzero(&s->bytes, DTYPE, cnnf_tensor_dtype(tensor));
-    if (cnnfi_tensor_encoding(tensor) != CNNFI_ENCODING_SHAPELESS) {
+    bool shapeless = cnnfi_tensor_encoding(tensor) == CNNFI_ENCODING_SHAPELESS && cnnf_tensor_rank(tensor) == 0;
+    if (!shapeless) {
         const cnnfi_shape shape = {cnnf_tensor_rank(tensor), cnnfi_tensor_dims(tensor)};
         cnnfi_wire_shape(s, TENSOR_SHAPE, &shape);
     }

@@ -98,6 +98,35 @@ static cnnf_status load_text(cnnf_context *context, const fixture *x, cnnf_error
     return drop_graph(status, graph);
 }
 
+/* Every kind of attribute, tensor and function field. */
+static cnnf_status load_all_fields(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    const cnnf_status status = cnnf_load_file(&graph, context, SOURCE_ROOT "/tests/golden/graphdef/all.pb", NULL, error);
+    return drop_graph(status, graph);
+}
+
+static cnnf_status load_meta_graph(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    const cnnf_status status =
+        cnnf_load_file(&graph, context, SOURCE_ROOT "/tests/golden/graphdef/graph.meta", NULL, error);
+    return drop_graph(status, graph);
+}
+
+static cnnf_status load_saved_model(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_load_options *options = NULL;
+    cnnf_status status = cnnf_load_options_new(&options, context, error);
+    if (!status) status = cnnf_load_options_add_tag(options, "train");
+    if (!status) {
+        status = cnnf_load_file(&graph, context, SOURCE_ROOT "/tests/golden/graphdef/saved_model", options, error);
+    }
+    cnnf_load_options_free(options);
+    return drop_graph(status, graph);
+}
+
 /* Passes and writers work in the graph's own context: reload it in the faulty one first. */
 static cnnf_status with_model(cnnf_context *context, cnnf_error *error,
                               cnnf_status (*then)(const cnnf_graph *, const fixture *, cnnf_error *), const fixture *x)
@@ -303,6 +332,9 @@ static const struct {
     {"load_keras", load_keras},
     {"load_binary", load_binary},
     {"load_text", load_text},
+    {"load_all_fields", load_all_fields},
+    {"load_meta_graph", load_meta_graph},
+    {"load_saved_model", load_saved_model},
     {"freeze", freeze},
     {"guess_outputs", guess_outputs},
     {"write_binary", write_binary},
