@@ -15,11 +15,12 @@ static cnnfi_bytes copy_bytes(cnnfi_builder *b, cnnfi_bytes bytes)
 
 static cnnfi_shape copy_shape(cnnfi_builder *b, cnnfi_shape shape)
 {
-    if (shape.rank <= 0) return (cnnfi_shape){.rank = shape.rank};
+    const cnnfi_bytes proto = copy_bytes(b, shape.proto);
+    if (shape.rank <= 0) return (cnnfi_shape){.rank = shape.rank, .proto = proto};
     int64_t *dims = cnnfi_builder_array(b, (size_t)shape.rank, sizeof *dims);
     if (!dims) return (cnnfi_shape){0};
     memcpy(dims, shape.dims, (size_t)shape.rank * sizeof *dims);
-    return (cnnfi_shape){.rank = shape.rank, .dims = dims};
+    return (cnnfi_shape){.rank = shape.rank, .dims = dims, .proto = proto};
 }
 
 static void *copy_block(cnnfi_builder *b, const void *items, size_t count, size_t size)

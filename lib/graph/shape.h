@@ -10,12 +10,15 @@
 #include <cnnfreeze/context.h>
 #include <cnnfreeze/tensor.h>
 
+#include "base/str.h"
+
 /* No tensor has more; files are checked against CNNF_LIMIT_RANK, which may not exceed it. */
 #define CNNFI_MAX_RANK 254
 
 typedef struct cnnfi_shape {
     int32_t rank;        /* -1: unknown rank */
     const int64_t *dims; /* rank sizes, -1 unknown; NULL when rank <= 0 */
+    cnnfi_bytes proto;   /* the TensorShapeProto when it says more (names of dimensions), canonical; else empty */
 } cnnfi_shape;
 
 /* Number of elements of a fully known shape; false when it overflows or a dim is negative. */

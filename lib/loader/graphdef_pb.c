@@ -56,9 +56,19 @@ static cnnfi_bytes bytes_of(conversion *c, const ProtobufCBinaryData *in)
 
 /* ---- shapes and tensors ---- */
 
+/* Whether a shape says what cnnfi_shape has no place for. */
+static bool says_more(const Cnnfi__TensorShapeProto *in)
+{
+    if (in->base.n_unknown_fields > 0 || (in->unknown_rank && in->n_dim > 0)) return true;
+    for (size_t i = 0; i < in->n_dim; i++)
+        if (in->dim[i]->name[0] != '\0' || in->dim[i]->base.n_unknown_fields > 0) return true;
+    return false;
+}
+
 static bool shape_of(conversion *c, cnnfi_shape *out, const Cnnfi__TensorShapeProto *in)
 {
     *out = (cnnfi_shape){.rank = -1};
+    if (in != NULL && says_more(in)) out->proto = rest_of(c, &in->base);
     if (in == NULL || in->unknown_rank) return true;
     if (!within(c, CNNF_LIMIT_RANK, in->n_dim, "shape")) return false;
     int64_t *dims = (int64_t *)cnnfi_builder_array(c->b, in->n_dim, sizeof *dims);
@@ -69,7 +79,8 @@ static bool shape_of(conversion *c, cnnfi_shape *out, const Cnnfi__TensorShapePr
         FAIL(c, "node '%s': dimension %zu is %lld", c->node, i, (long long)dims[i]);
         return false;
     }
-    *out = (cnnfi_shape){.rank = (int32_t)in->n_dim, .dims = dims};
+    out->rank = (int32_t)in->n_dim;
+    out->dims = dims;
     return true;
 }
 

@@ -146,7 +146,8 @@ static const cnnf_tensor *stored(cnnfi_kc *kc, const char *name, int32_t rank, c
         return NULL;
     }
     const cnnf_tensor *value = kc->layer->weights[state->used_weights++].value;
-    cnnfi_shape want = {rank, dims}, have = {cnnf_tensor_rank(value), cnnfi_tensor_dims(value)};
+    cnnfi_shape want = {.rank = rank, .dims = dims};
+    cnnfi_shape have = {.rank = cnnf_tensor_rank(value), .dims = cnnfi_tensor_dims(value)};
     if (!cnnfi_shape_equal(&want, &have)) {
         char a[128], c[128];
         cnnfi_builder_fail(kc->b->graph, CNNF_E_MISMATCH, "%s: layer '%s': %s is %s, config needs %s", kc->b->model->path,

@@ -19,6 +19,11 @@ static void put_attrs(cnnfi_skeleton *s, uint32_t field, const cnnfi_attr *attrs
 void cnnfi_wire_shape(cnnfi_skeleton *s, uint32_t field, const cnnfi_shape *shape)
 {
     size_t begin = cnnfi_skeleton_begin(s);
+    if (shape->proto.size > 0) {
+        cnnfi_skeleton_raw(s, shape->proto);
+        cnnfi_skeleton_end(s, field, begin);
+        return;
+    }
     for (int32_t i = 0; i < shape->rank; i++) {
         size_t dim = cnnfi_skeleton_begin(s);
         cnnfi_put_int_nonzero(&s->bytes, DIM_SIZE, shape->dims[i]);

@@ -92,7 +92,7 @@ void cnnfi_wire_tensor(cnnfi_skeleton *s, uint32_t field, const cnnf_tensor *ten
     cnnfi_put_int_nonzero(&s->bytes, DTYPE, cnnf_tensor_dtype(tensor));
     bool shapeless = cnnfi_tensor_encoding(tensor) == CNNFI_ENCODING_SHAPELESS && cnnf_tensor_rank(tensor) == 0;
     if (!shapeless) {
-        const cnnfi_shape shape = {cnnf_tensor_rank(tensor), cnnfi_tensor_dims(tensor)};
+        const cnnfi_shape shape = {.rank = cnnf_tensor_rank(tensor), .dims = cnnfi_tensor_dims(tensor)};
         cnnfi_wire_shape(s, TENSOR_SHAPE, &shape);
     }
     if (cnnfi_tensor_storage(tensor) == CNNFI_STORAGE_PROTO)

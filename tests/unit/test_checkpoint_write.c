@@ -111,7 +111,7 @@ END_TEST
 /* Many long names: several data blocks, whose separators the index block has. */
 START_TEST(many_blocks)
 {
-    const cnnfi_shape scalar = {0, NULL};
+    const cnnfi_shape scalar = {.rank = 0};
     cnnfi_sink *sink = NULL;
     cnnfi_table_writer w;
     cnnf_checkpoint *c = NULL;

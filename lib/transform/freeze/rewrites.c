@@ -263,7 +263,7 @@ static cnnf_status rewrite_while(cnnfi_conversion *c, const cnnfi_arrival *at, c
     cnnf_node *copy = cnnfi_conversion_copy(c, at);
     const cnnf_tensor *value = at->variable->value;
     const size_t index = (size_t)at->input;
-    const cnnfi_shape shape = {cnnf_tensor_rank(value), cnnfi_tensor_dims(value)};
+    const cnnfi_shape shape = {.rank = cnnf_tensor_rank(value), .dims = cnnfi_tensor_dims(value)};
     if (!own_attr(copy, "output_shapes")) cnnfi_node_attr_slot(c->builder, copy, "output_shapes");
     cnnfi_shape *declared = shape_at(copy, "output_shapes", index), *known = shape_at(copy, "_output_shapes", index);
     if (declared) *declared = shape;

@@ -62,7 +62,8 @@ def tensors():
 
 
 LISTS = [("s", [b"x", b""]), ("i", [0, -1, 1 << 40]), ("f", [0.1, float("inf"), -0.0]), ("b", [True, False]),
-         ("type", [1, 101]), ("shape", [{"unknown_rank": True}, {"dim": [{"size": -1}, {"size": 0}]}, {}]),
+         ("type", [1, 101]), ("shape", [{"unknown_rank": True}, {"dim": [{"size": -1}, {"size": 0}]}, {},
+                     {"dim": [{"size": 2, "name": "batch"}, {"name": "x"}]}]),
          ("func", [{"name": "g", "attr": {"T": kind_value({"type": 1}), "Tidx": kind_value({"type": 3})}}]), ]
 
 ATTRS = [("s", {"s": b"\xfe\n"}), ("i", {"i": 0}), ("i2", {"i": -(1 << 63)}), ("f", {"f": 0.001}), ("f0", {"f": -0.0}),
