@@ -640,7 +640,7 @@ def first_average():
 
 def first_flatten():
     x = fused_first(tf.nn.sigmoid(image_first()))
-    shape = tf.stack([-1, tf.reduce_prod(tf.shape(x)[1:])])
+    shape = tf.stack([-1, tf.reduce_prod(tf.raw_ops.Shape(input=x)[1:])])
     return tf.matmul(tf.reshape(x, shape), weights(3 * 81, 4))
 
 
