@@ -48,6 +48,19 @@ static bool check(cnnfi_kc *kc, int32_t except)
     return cnnfi_kb_ok(kc->b);
 }
 
+/* One mask, however many of the inputs have it, is the output's; Keras would join several. */
+static void give(cnnfi_kc *kc, cnnfi_kt y)
+{
+    y.mask = NULL;
+    for (size_t i = 0; i < kc->n_inputs; i++) {
+        const char *mask = kc->inputs[i].mask;
+        if (mask && y.mask && strcmp(mask, y.mask) != 0)
+            cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs have different masks");
+        if (mask) y.mask = mask;
+    }
+    cnnfi_kc_return(kc, y);
+}
+
 /* ---- elementwise ---- */
 
 static cnnfi_kt fold(cnnfi_kc *kc, const char *op, const char *name)
@@ -61,33 +74,33 @@ static cnnfi_kt fold(cnnfi_kc *kc, const char *op, const char *name)
 
 static void add(cnnfi_kc *kc)
 {
-    cnnfi_kc_return(kc, fold(kc, "AddV2", "add"));
+    give(kc, fold(kc, "AddV2", "add"));
 }
 
 static void subtract(cnnfi_kc *kc)
 {
-    cnnfi_kc_return(kc, fold(kc, "Sub", "sub"));
+    give(kc, fold(kc, "Sub", "sub"));
 }
 
 static void multiply(cnnfi_kc *kc)
 {
-    cnnfi_kc_return(kc, fold(kc, "Mul", "mul"));
+    give(kc, fold(kc, "Mul", "mul"));
 }
 
 static void maximum(cnnfi_kc *kc)
 {
-    cnnfi_kc_return(kc, fold(kc, "Maximum", "Maximum"));
+    give(kc, fold(kc, "Maximum", "Maximum"));
 }
 
 static void minimum(cnnfi_kc *kc)
 {
-    cnnfi_kc_return(kc, fold(kc, "Minimum", "Minimum"));
+    give(kc, fold(kc, "Minimum", "Minimum"));
 }
 
 static void average(cnnfi_kc *kc)
 {
     cnnfi_kt sum = fold(kc, "AddV2", "add");
-    cnnfi_kc_return(kc, cnnfi_kb_binary_const(kc->b, "RealDiv", "truediv", sum, (double)kc->n_inputs));
+    give(kc, cnnfi_kb_binary_const(kc->b, "RealDiv", "truediv", sum, (double)kc->n_inputs));
 }
 
 /* ---- Concatenate ---- */
@@ -95,7 +108,9 @@ static void average(cnnfi_kc *kc)
 static void concat_along(cnnfi_kc *kc, int64_t written)
 {
     int32_t axis = cnnfi_kc_axis(kc, written, kc->inputs[0].rank);
-    if (check(kc, axis)) cnnfi_kc_return(kc, cnnfi_kb_concat(kc->b, "concat", kc->n_inputs, kc->inputs, axis));
+    for (size_t i = 0; i < kc->n_inputs; i++)
+        if (kc->inputs[i].mask && axis == 1) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "it joins steps that have masks");
+    if (check(kc, axis)) give(kc, cnnfi_kb_concat(kc->b, "concat", kc->n_inputs, kc->inputs, axis));
 }
 
 static void concatenate(cnnfi_kc *kc)

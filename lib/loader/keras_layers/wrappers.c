@@ -92,7 +92,7 @@ static void time_distributed(cnnfi_kc *kc)
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "the layer inside must have one output of known size");
         return;
     }
-    cnnfi_kc_return(kc, unfold_time(b, outputs[0], x, steps));
+    cnnfi_kc_return_masked(kc, unfold_time(b, outputs[0], x, steps));
 }
 
 /* ---- Bidirectional ---- */
