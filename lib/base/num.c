@@ -266,7 +266,7 @@ uint16_t cnnfi_float_to_half(float value)
     if (magnitude > 0x7f800000u) /* NaN: quiet, upper payload kept */
         return (uint16_t)(sign | 0x7e00u | ((magnitude >> 13) & 1023u));
     if (magnitude >= 0x477ff000u) return (uint16_t)(sign | 0x7c00u); /* 65520 and above round to infinity */
-    if (magnitude >= 0x38800000u)                                   /* 2^-14: normal */
+    if (magnitude >= 0x38800000u)                                    /* 2^-14: normal */
         return (uint16_t)(sign | round_shift(magnitude - (112u << 23), 13));
     uint32_t exponent = magnitude >> 23;
     if (exponent < 102) return (uint16_t)sign; /* below 2^-25 */

@@ -9,7 +9,7 @@
 
 /* Small writes are gathered; what is larger goes straight through. */
 #define SINK_BUFFER_BYTES ((size_t)64 * 1024)
-#define TEMP_NAME_BYTES 4096
+#define TEMP_NAME_BYTES   4096
 
 typedef struct sink_kind sink_kind;
 

@@ -159,8 +159,7 @@ cnnf_status cnnfi_graphdef_tensor(cnnf_tensor **out, cnnf_context *context, cons
     cnnf_status status = CNNF_OK;
     if (found.size == 0) {
         status = cnnfi_tensor_proto(out, context, dtype, rank, dims, fields.data, fields.size, error);
-        if (status == CNNF_OK && proto->tensor_shape == NULL)
-            cnnfi_tensor_set_encoding(*out, CNNFI_ENCODING_SHAPELESS);
+        if (status == CNNF_OK && proto->tensor_shape == NULL) cnnfi_tensor_set_encoding(*out, CNNFI_ENCODING_SHAPELESS);
         goto done;
     }
     if (fields.size > 0) {
@@ -326,8 +325,8 @@ static void list_of(conversion *c, cnnfi_attr_list *out, const Cnnfi__AttrValue_
     const struct list_kind {
         size_t count;
         void (*convert)(conversion *c, cnnfi_attr_list *out, const Cnnfi__AttrValue__ListValue *in);
-    } kinds[] = {{in->n_s, list_strings},    {in->n_i, list_ints},       {in->n_f, list_floats},
-                 {in->n_b, list_bools},      {in->n_type, list_types},   {in->n_shape, list_shapes},
+    } kinds[] = {{in->n_s, list_strings},      {in->n_i, list_ints},     {in->n_f, list_floats},
+                 {in->n_b, list_bools},        {in->n_type, list_types}, {in->n_shape, list_shapes},
                  {in->n_tensor, list_tensors}, {in->n_func, list_funcs}};
     size_t filled = 0;
     *out = (cnnfi_attr_list){.item_kind = CNNF_ATTR_NONE};
@@ -453,7 +452,7 @@ static cnnfi_arg *args_of(conversion *c, Cnnfi__OpDef__ArgDef *const *in, size_t
     for (size_t i = 0; args != NULL && i < count; i++) {
         const Cnnfi__OpDef__ArgDef *arg = in[i];
         Cnnfi__OpDef__ArgDef rest;
-    protobuf_c_message_init(&cnnfi__op_def__arg_def__descriptor, &rest);
+        protobuf_c_message_init(&cnnfi__op_def__arg_def__descriptor, &rest);
         rest.base = arg->base;
         rest.n_handle_data = arg->n_handle_data;
         rest.handle_data = arg->handle_data;
@@ -513,7 +512,7 @@ static void arg_attrs_of(conversion *c, cnnfi_function *out, const Cnnfi__Functi
         struct cnnfi_arg_attr value = {.index = entry->key};
         if (entry->value != NULL) {
             Cnnfi__FunctionDef__ArgAttrs rest;
-    protobuf_c_message_init(&cnnfi__function_def__arg_attrs__descriptor, &rest);
+            protobuf_c_message_init(&cnnfi__function_def__arg_attrs__descriptor, &rest);
             rest.base = entry->value->base;
             value.attrs = attrs_of(c, entry->value->attr, entry->value->n_attr, &value.n_attrs);
             value.extra = rest_of(c, &rest.base);

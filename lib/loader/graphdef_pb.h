@@ -6,8 +6,8 @@
 #include "graph/graph.h"
 #include "loader/proto_stream.h"
 
-/* Takes a NodeDef, a FunctionDef, the rest of a FunctionDefLibrary or of a GraphDef into the builder `user`; other messages
-   are none of its business. The item function of a cnnfi_proto_sink. */
+/* Takes a NodeDef, a FunctionDef, the rest of a FunctionDefLibrary or of a GraphDef into the builder `user`; other
+   messages are none of its business. The item function of a cnnfi_proto_sink. */
 cnnf_status cnnfi_graphdef_item(void *user, ProtobufCMessage *message, cnnfi_source *payloads, cnnf_error *error);
 
 /* The tensor of a TensorProto that came through the guard. */

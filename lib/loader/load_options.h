@@ -15,11 +15,11 @@ typedef struct cnnfi_names {
 } cnnfi_names;
 
 struct cnnf_load_options {
-    cnnf_context *context;   /* a reference */
-    char *name_suffix;       /* "" */
-    int32_t variables;       /* CNNF_VARIABLES_* */
-    bool training_state;     /* true */
-    char *architecture_file; /* NULL: none */
+    cnnf_context *context;        /* a reference */
+    char *name_suffix;            /* "" */
+    int32_t variables;            /* CNNF_VARIABLES_* */
+    bool training_state;          /* true */
+    char *architecture_file;      /* NULL: none */
     cnnfi_names map_from, map_to; /* pairs */
     cnnfi_names drop_layers;
     cnnfi_names tags; /* none: "serve" */

@@ -209,9 +209,8 @@ cnnf_status cnnf_check_saver_file(cnnf_context *context, const char *path, cnnf_
     const cnnfi_graph_file file = {
         .source = source, .text = format == CNNF_FORMAT_SAVER_DEF_TEXT, .options = cnnfi_load_defaults()};
     if (status == CNNF_OK)
-        status = format == CNNF_FORMAT_SAVER_DEF || file.text
-                     ? cnnfi_check_saver_def(&file, error)
-                     : fail_format(format, CNNF_FORMAT_SAVER_DEF, path, error);
+        status = format == CNNF_FORMAT_SAVER_DEF || file.text ? cnnfi_check_saver_def(&file, error)
+                                                              : fail_format(format, CNNF_FORMAT_SAVER_DEF, path, error);
     cnnfi_source_unref(source);
     return status;
 }

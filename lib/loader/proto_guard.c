@@ -14,7 +14,7 @@
 #define WINDOW_BYTES ((size_t)64 * 1024)
 #define VARINT_BYTES 10
 /* The length of a message is written when its end is known, in a varint of fixed width. */
-#define LENGTH_BYTES 5
+#define LENGTH_BYTES     5
 #define MAX_FIELD_NUMBER 0x1fffffffu
 /* What protobuf-c takes for one field beside its value: the scanned member, a list's slot or an unknown field's record,
    malloc's own. Measured 60 to 76 bytes for the smallest fields. */
@@ -142,8 +142,7 @@ static cnnf_status guard_value(cnnfi_guard *guard, uint64_t *at, uint64_t end, c
     }
 }
 
-cnnf_status cnnfi_guard_next(cnnfi_guard *guard, uint64_t at, uint64_t end, cnnfi_guard_field *field,
-                             cnnf_error *error)
+cnnf_status cnnfi_guard_next(cnnfi_guard *guard, uint64_t at, uint64_t end, cnnfi_guard_field *field, cnnf_error *error)
 {
     uint64_t tag = 0;
     *field = (cnnfi_guard_field){.at = at};
@@ -278,8 +277,7 @@ static cnnf_status copy_field(guard_copy *copy, const cnnfi_guard_field *field, 
     bool message = known != NULL && known->type == PROTOBUF_C_TYPE_MESSAGE;
     CNNFI_TRY(project(copy, FIELD_OVERHEAD, error));
     cnnfi_put_tag(copy->out, field->number, field->wire);
-    if (message)
-        return push(copy, (const cnnfi_message_type *)known->descriptor, field->payload, field->end, error);
+    if (message) return push(copy, (const cnnfi_message_type *)known->descriptor, field->payload, field->end, error);
     if (field->wire != CNNFI_WIRE_BYTES) return copy_numeric(copy, field);
     if (cnnfi_message_is_content(type, field->number)) return copy_content(copy, field, error);
     CNNFI_TRY(project(copy, field->size, error));

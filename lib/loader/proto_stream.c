@@ -11,11 +11,11 @@ static const struct part_rule {
     uint32_t number;
     cnnfi_proto_part part;
 } part_rules[] = {
-    {&cnnfi__graph_def__descriptor, 1, CNNFI_PROTO_ITEM},              /* node */
-    {&cnnfi__graph_def__descriptor, 2, CNNFI_PROTO_ENTER},             /* library */
-    {&cnnfi__function_def_library__descriptor, 1, CNNFI_PROTO_ITEM},   /* function */
-    {&cnnfi__meta_graph_def__descriptor, 2, CNNFI_PROTO_ENTER},        /* graph_def */
-    {&cnnfi__saved_model__descriptor, 2, CNNFI_PROTO_ENTER},           /* meta_graphs */
+    {&cnnfi__graph_def__descriptor, 1, CNNFI_PROTO_ITEM},            /* node */
+    {&cnnfi__graph_def__descriptor, 2, CNNFI_PROTO_ENTER},           /* library */
+    {&cnnfi__function_def_library__descriptor, 1, CNNFI_PROTO_ITEM}, /* function */
+    {&cnnfi__meta_graph_def__descriptor, 2, CNNFI_PROTO_ENTER},      /* graph_def */
+    {&cnnfi__saved_model__descriptor, 2, CNNFI_PROTO_ENTER},         /* meta_graphs */
 };
 
 /* SavedModel, MetaGraphDef, GraphDef, FunctionDefLibrary: no more levels are taken apart. */
@@ -115,8 +115,7 @@ static cnnf_status walk(binary_stream *s, uint64_t at, cnnf_error *error)
 }
 
 cnnf_status cnnfi_proto_stream_binary(cnnfi_source *source, uint64_t at, uint64_t end, const cnnfi_message_type *type,
-                                      const cnnfi_proto_sink *sink, const cnnf_load_options *options,
-                                      cnnf_error *error)
+                                      const cnnfi_proto_sink *sink, const cnnf_load_options *options, cnnf_error *error)
 {
     binary_stream stream = {.sink = sink, .options = options};
     cnnf_status status = cnnfi_guard_init(&stream.guard, source, error);

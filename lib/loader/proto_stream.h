@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A message of any size as a sequence of small ones: nodes and functions are handed over one by one, and what is left of
- * the messages around them (GraphDef without nodes, MetaGraphDef without its graph) when they end. A file is therefore
- * never in memory as a whole. Both encodings, binary and text, give the same sequence.
+ * A message of any size as a sequence of small ones: nodes and functions are handed over one by one, and what is left
+ * of the messages around them (GraphDef without nodes, MetaGraphDef without its graph) when they end. A file is
+ * therefore never in memory as a whole. Both encodings, binary and text, give the same sequence.
  */
 #ifndef CNNFI_LOADER_PROTO_STREAM_H
 #define CNNFI_LOADER_PROTO_STREAM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Protobuf's text format as a stream of messages: text becomes the wire bytes that the guard would have made of a binary
- * file, part by part, and goes the same way from there. Nesting is kept on a stack of our own.
+ * Protobuf's text format as a stream of messages: text becomes the wire bytes that the guard would have made of a
+ * binary file, part by part, and goes the same way from there. Nesting is kept on a stack of our own.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,23 +14,23 @@
 #include "loader/text_scalar.h"
 
 /* SavedModel, MetaGraphDef, GraphDef, FunctionDefLibrary: no more levels are taken apart. */
-#define MAX_LEVELS 4
+#define MAX_LEVELS   4
 #define LENGTH_BYTES 5
 /* As in the guard: what protobuf-c takes for a field beside its value. */
 #define FIELD_OVERHEAD 80
 /* Contents up to this size stay in memory, and of all of them together no more than that; the rest goes to a temporary
    file. */
-#define CONTENT_IN_MEMORY ((size_t)1 << 20)
+#define CONTENT_IN_MEMORY  ((size_t)1 << 20)
 #define CONTENTS_IN_MEMORY ((size_t)16 << 20)
 
 /* A message that is open: `out` gets its fields. */
 typedef struct text_frame {
     const cnnfi_message_type *type;
     const cnnfi_message_field *field; /* that it is the value of */
-    size_t length_at; /* of its length in `out` */
-    char close;       /* '}' or '>' */
-    bool in_list;     /* an element of "[{...}, {...}]" */
-    uint64_t line;    /* where it began */
+    size_t length_at;                 /* of its length in `out` */
+    char close;                       /* '}' or '>' */
+    bool in_list;                     /* an element of "[{...}, {...}]" */
+    uint64_t line;                    /* where it began */
 } text_frame;
 
 typedef struct text_level {
@@ -106,8 +106,9 @@ static cnnf_status project(text_stream *s, uint64_t bytes, cnnf_error *error)
     uint64_t allowed = cnnfi_limit(s->context, CNNF_LIMIT_MEMORY);
     s->projected += bytes;
     if (s->projected <= allowed) return CNNF_OK;
-    return cnnfi_lexer_fail_with(&s->lexer, CNNF_E_LIMIT, error, "memory for the decoded message: %" PRIu64 " exceeds %s %" PRIu64,
-                                  s->projected, cnnf_limit_name(CNNF_LIMIT_MEMORY), allowed);
+    return cnnfi_lexer_fail_with(&s->lexer, CNNF_E_LIMIT, error,
+                                 "memory for the decoded message: %" PRIu64 " exceeds %s %" PRIu64, s->projected,
+                                 cnnf_limit_name(CNNF_LIMIT_MEMORY), allowed);
 }
 
 static cnnf_status check_text(text_stream *s, const cnnfi_message_field *field, const char *text, size_t size,
@@ -257,7 +258,7 @@ static cnnf_status check_depth(text_stream *s, cnnf_error *error)
     uint64_t allowed = cnnfi_limit(s->context, CNNF_LIMIT_DEPTH);
     if (s->n_levels + s->n_frames + 1 <= allowed) return CNNF_OK;
     return cnnfi_lexer_fail_with(&s->lexer, CNNF_E_LIMIT, error, "nesting deeper than %" PRIu64 " (limit %s)", allowed,
-                                  cnnf_limit_name(CNNF_LIMIT_DEPTH));
+                                 cnnf_limit_name(CNNF_LIMIT_DEPTH));
 }
 
 static cnnf_status push(text_stream *s, const cnnfi_message_field *field, bool in_list, cnnfi_strbuf *out,
@@ -378,8 +379,7 @@ static cnnf_status enter(text_stream *s, const cnnfi_message_type *type, char cl
     return s->sink->begin != NULL ? s->sink->begin(s->sink->user, type, error) : CNNF_OK;
 }
 
-static cnnf_status deliver(text_stream *s, const cnnfi_message_type *type, const cnnfi_strbuf *bytes,
-                           cnnf_error *error)
+static cnnf_status deliver(text_stream *s, const cnnfi_message_type *type, const cnnfi_strbuf *bytes, cnnf_error *error)
 {
     s->projected = 0;
     return cnnfi_proto_deliver(s->sink, s->lexer.source, s->payloads, type, bytes, error);

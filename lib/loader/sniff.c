@@ -11,7 +11,7 @@
 #include "base/wire.h"
 #include "loader/proto_guard.h"
 
-#define HEAD_BYTES ((size_t)8192)
+#define HEAD_BYTES     ((size_t)8192)
 #define TEXT_LOOKED_AT ((size_t)64)
 
 /* ---- words ---- */
@@ -25,8 +25,7 @@ static const struct format_words {
     [CNNF_FORMAT_GRAPHDEF] = {"a GraphDef", ""},
     [CNNF_FORMAT_GRAPHDEF_TEXT] = {"a GraphDef in text format", ""},
     [CNNF_FORMAT_META_GRAPH] = {"a MetaGraphDef (.meta)", "give it as the meta graph (--input_meta_graph)"},
-    [CNNF_FORMAT_META_GRAPH_TEXT] = {"a MetaGraphDef in text format",
-                                     "give it as the meta graph (--input_meta_graph)"},
+    [CNNF_FORMAT_META_GRAPH_TEXT] = {"a MetaGraphDef in text format", "give it as the meta graph (--input_meta_graph)"},
     [CNNF_FORMAT_SAVED_MODEL] = {"a SavedModel", "give its folder (--input_saved_model_dir)"},
     [CNNF_FORMAT_SAVED_MODEL_TEXT] = {"a SavedModel in text format", "give its folder (--input_saved_model_dir)"},
     [CNNF_FORMAT_CHECKPOINT_INDEX] = {"a checkpoint's index", "give it as the checkpoint, beside a graph"},
@@ -120,8 +119,8 @@ static int32_t zip_kind(const sniffer *s)
     return keras || mentions(s, from, s->size, "model.weights.h5") ? CNNF_FORMAT_KERAS_V3 : CNNF_FORMAT_ZIP;
 }
 
-/* Table files end with a magic number. The first entry of an index is a BundleHeaderProto: uncompressed, key "", and its
-   first field, num_shards, is never absent; V1's is SavedTensorSlices, whose first field is a message. */
+/* Table files end with a magic number. The first entry of an index is a BundleHeaderProto: uncompressed, key "", and
+   its first field, num_shards, is never absent; V1's is SavedTensorSlices, whose first field is a message. */
 static bool is_table(const sniffer *s)
 {
     static const uint8_t magic[8] = {0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb};
@@ -180,7 +179,7 @@ static bool is_word(uint8_t c)
 }
 
 /* A text message begins with one of its fields. `version` stands in two of them; the Saver's never comes first. */
-static const struct text_kind {
+static const struct message_kind {
     const cnnfi_message_type *type;
     int32_t format;
 } text_kinds[] = {
@@ -220,8 +219,8 @@ static int32_t sniff_text(const sniffer *s)
 
 /* ---- binary messages ---- */
 
-#define FIELDS_LOOKED_AT 24
-#define LEVELS_LOOKED_AT 3
+#define FIELDS_LOOKED_AT      24
+#define LEVELS_LOOKED_AT      3
 #define MISFITS_OF_A_STRANGER 4
 
 /* How the first fields fit a type; misfits are fields it does not have, or of other wire types. */
@@ -253,7 +252,7 @@ static void try_type(fit *f, cnnfi_guard *guard, const cnnfi_message_type *type,
     }
 }
 
-static const struct text_kind binary_kinds[] = {
+static const struct message_kind binary_kinds[] = {
     {&cnnfi__graph_def__descriptor, CNNF_FORMAT_GRAPHDEF},
     {&cnnfi__meta_graph_def__descriptor, CNNF_FORMAT_META_GRAPH},
     {&cnnfi__saved_model__descriptor, CNNF_FORMAT_SAVED_MODEL},

@@ -10,7 +10,7 @@
 #include "base/error.h"
 
 #define WINDOW_BYTES ((size_t)64 * 1024)
-#define END_OF_FILE (-1)
+#define END_OF_FILE  (-1)
 /* Strings are handed on in pieces of about this size. */
 #define GATHERED_BYTES ((size_t)8192)
 

@@ -39,7 +39,8 @@ static cnnf_status fail_value(const cnnfi_lexer *lexer, const cnnfi_message_fiel
                               cnnf_error *error)
 {
     const cnnfi_token *token = &lexer->token;
-    if (token->kind == CNNFI_TOKEN_END) return cnnfi_lexer_fail(lexer, error, "end of file, want %s for '%s'", wanted, field->name);
+    if (token->kind == CNNFI_TOKEN_END)
+        return cnnfi_lexer_fail(lexer, error, "end of file, want %s for '%s'", wanted, field->name);
     if (token->kind == CNNFI_TOKEN_NAME || token->kind == CNNFI_TOKEN_NUMBER)
         return cnnfi_lexer_fail(lexer, error, "'%.64s' is no %s for '%s'", token->text, wanted, field->name);
     return cnnfi_lexer_fail(lexer, error, "'%c' where '%s' wants %s", token->symbol, field->name, wanted);
@@ -60,8 +61,8 @@ static bool parse_magnitude(const char *text, uint64_t *out)
     for (; *text != '\0'; text++) {
         char low = (char)(*text | 0x20);
         uint64_t digit = *text >= '0' && *text <= '9' ? (uint64_t)(*text - '0')
-                         : low >= 'a' && low <= 'f'  ? (uint64_t)(low - 'a' + 10)
-                                                     : 16;
+                         : low >= 'a' && low <= 'f'   ? (uint64_t)(low - 'a' + 10)
+                                                      : 16;
         if (digit >= base || __builtin_mul_overflow(value, base, &value) ||
             __builtin_add_overflow(value, digit, &value))
             return false;

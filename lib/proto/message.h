@@ -18,8 +18,8 @@ typedef ProtobufCFieldDescriptor cnnfi_message_field;
 
 /* The type of TensorProto.tensor_content in what the guard and the text parser hand to protobuf-c: its first byte says
    whether the content follows or lies elsewhere (two little-endian uint64: offset, size). */
-#define CNNFI_CONTENT_INLINE 0
-#define CNNFI_CONTENT_ELSEWHERE 1
+#define CNNFI_CONTENT_INLINE        0
+#define CNNFI_CONTENT_ELSEWHERE     1
 #define CNNFI_CONTENT_LOCATOR_BYTES 17
 /* Contents from this size on stay where they are. */
 #define CNNFI_CONTENT_LARGE ((size_t)4096)

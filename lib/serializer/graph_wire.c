@@ -10,8 +10,15 @@ enum { FUNC_NAME = 1, FUNC_ATTR = 2 };
 enum { NODE_NAME = 1, NODE_OP, NODE_INPUT, NODE_DEVICE, NODE_ATTR };
 enum { ARG_NAME = 1, ARG_DESCRIPTION, ARG_TYPE, ARG_TYPE_ATTR, ARG_NUMBER_ATTR, ARG_TYPE_LIST_ATTR, ARG_IS_REF = 16 };
 enum { OP_NAME = 1, OP_INPUT_ARG, OP_OUTPUT_ARG };
-enum { FUNCTION_SIGNATURE = 1, FUNCTION_NODE = 3, FUNCTION_RET, FUNCTION_ATTR, FUNCTION_CONTROL_RET, FUNCTION_ARG_ATTR,
-       FUNCTION_RESOURCE_ID };
+enum {
+    FUNCTION_SIGNATURE = 1,
+    FUNCTION_NODE = 3,
+    FUNCTION_RET,
+    FUNCTION_ATTR,
+    FUNCTION_CONTROL_RET,
+    FUNCTION_ARG_ATTR,
+    FUNCTION_RESOURCE_ID
+};
 enum { ARG_ATTRS_ATTR = 1 };
 
 static void put_attrs(cnnfi_skeleton *s, uint32_t field, const cnnfi_attr *attrs, size_t count);
@@ -105,8 +112,8 @@ static void list_funcs(cnnfi_skeleton *s, const cnnfi_attr_list *list)
 }
 
 static void (*const list_writers[])(cnnfi_skeleton *, const cnnfi_attr_list *) = {
-    [CNNF_ATTR_STRING] = list_strings, [CNNF_ATTR_INT] = list_ints,     [CNNF_ATTR_FLOAT] = list_floats,
-    [CNNF_ATTR_BOOL] = list_bools,     [CNNF_ATTR_TYPE] = list_types,   [CNNF_ATTR_SHAPE] = list_shapes,
+    [CNNF_ATTR_STRING] = list_strings, [CNNF_ATTR_INT] = list_ints,   [CNNF_ATTR_FLOAT] = list_floats,
+    [CNNF_ATTR_BOOL] = list_bools,     [CNNF_ATTR_TYPE] = list_types, [CNNF_ATTR_SHAPE] = list_shapes,
     [CNNF_ATTR_TENSOR] = list_tensors, [CNNF_ATTR_FUNC] = list_funcs,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nodes, attributes, tensors and functions as wire bytes, exactly as TensorFlow's deterministic serializer has them: fields
-   by number, map entries by key, defaults omitted (but never in a map's entry). */
+/* Nodes, attributes, tensors and functions as wire bytes, exactly as TensorFlow's deterministic serializer has them:
+   fields by number, map entries by key, defaults omitted (but never in a map's entry). */
 #ifndef CNNFI_SERIALIZER_GRAPH_WIRE_H
 #define CNNFI_SERIALIZER_GRAPH_WIRE_H
 

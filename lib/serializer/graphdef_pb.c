@@ -13,7 +13,7 @@ enum { LIBRARY_FUNCTION = 1 };
 
 /* Protobuf's limit, and with it TensorFlow's. */
 #define MAX_MESSAGE_BYTES ((uint64_t)INT32_MAX)
-#define LARGEST_NAMED 3
+#define LARGEST_NAMED     3
 
 static void put_library(cnnfi_skeleton *s, const cnnf_graph *graph)
 {

@@ -7,8 +7,8 @@
 #include "graph/graph.h"
 #include "serializer/skeleton.h"
 
-/* Hands the parts of a GraphDef to `part`, one field at a time, in order: each node, the library, the rest. `text`: made
-   for cnnfi_text_print(). */
+/* Hands the parts of a GraphDef to `part`, one field at a time, in order: each node, the library, the rest. `text`:
+   made for cnnfi_text_print(). */
 cnnf_status cnnfi_graphdef_parts(const cnnf_graph *graph, bool text,
                                  cnnf_status (*part)(const cnnfi_skeleton *skeleton, void *user, cnnf_error *error),
                                  void *user, cnnf_error *error);

@@ -49,20 +49,15 @@ uint64_t cnnfi_skeleton_size(const cnnfi_skeleton *s)
     return size;
 }
 
-typedef struct stream_state {
-    cnnfi_sink *sink;
-} stream_state;
-
 static cnnf_status stream_piece(const void *data, size_t size, void *user, cnnf_error *error)
 {
-    return cnnfi_sink_write(((stream_state *)user)->sink, data, size, error);
+    return cnnfi_sink_write((cnnfi_sink *)user, data, size, error);
 }
 
 static cnnf_status write_cut(const cnnfi_cut *cut, cnnfi_sink *sink, cnnf_error *error)
 {
     if (cut->tensor == NULL) return cnnfi_sink_write(sink, cut->data, cut->size, error);
-    stream_state state = {sink};
-    return cnnfi_tensor_stream(cut->tensor, stream_piece, &state, error);
+    return cnnfi_tensor_stream(cut->tensor, stream_piece, sink, error);
 }
 
 cnnf_status cnnfi_skeleton_write(const cnnfi_skeleton *s, cnnfi_sink *sink, cnnf_error *error)
@@ -91,7 +86,8 @@ static size_t put_varint(uint8_t *out, uint64_t value)
     return n;
 }
 
-/* Tag and length go in front of what is there already: skeletons are small, moving them costs less than sizing twice. */
+/* Tag and length go in front of what is there already: skeletons are small, moving them costs less than sizing twice.
+ */
 void cnnfi_skeleton_end(cnnfi_skeleton *s, uint32_t field, size_t begin)
 {
     uint8_t head[20];

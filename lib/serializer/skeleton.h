@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A message on its way out: its wire bytes in memory, but for the large payloads, of which only place and size are known
- * (they are streamed from their tensors when the message is written). Lengths already count them.
+ * A message on its way out: its wire bytes in memory, but for the large payloads, of which only place and size are
+ * known (they are streamed from their tensors when the message is written). Lengths already count them.
  *
  * Sticky: the first failure is remembered and reported by cnnfi_skeleton_status().
  */
@@ -56,8 +56,8 @@ void cnnfi_skeleton_cut_tensor(cnnfi_skeleton *s, const cnnf_tensor *tensor);
 void cnnfi_skeleton_cut_raw(cnnfi_skeleton *s, cnnfi_bytes bytes);
 
 /*
- * The order of a map's entries. TensorFlow's deterministic serializer (upb) sorts keys by byte, but has a key before those
- * that it continues ("Tidx" before "T"), and numbers from large to small; text format sorts plainly.
+ * The order of a map's entries. TensorFlow's deterministic serializer (upb) sorts keys by byte, but has a key before
+ * those that it continues ("Tidx" before "T"), and numbers from large to small; text format sorts plainly.
  */
 typedef struct cnnfi_map_order {
     const void *items; /* sorted by byte; a `const char *` key is each item's first member */

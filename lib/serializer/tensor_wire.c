@@ -10,8 +10,8 @@ enum { DTYPE = 1, TENSOR_SHAPE = 2, TENSOR_CONTENT = 4, FLOAT8_VAL = 18 };
 
 typedef enum value_form { VARINT, SIGNED, FIXED, BYTES } value_form;
 
-/* How make_tensor_proto (tensorflow/python/framework/tensor_util.py) writes a dtype. `content`: more than one element goes
-   to tensor_content. A complex number is two values. */
+/* How make_tensor_proto (tensorflow/python/framework/tensor_util.py) writes a dtype. `content`: more than one element
+   goes to tensor_content. A complex number is two values. */
 static const struct dtype_rule {
     cnnf_dtype dtype;
     uint32_t field;
@@ -19,15 +19,30 @@ static const struct dtype_rule {
     uint8_t width; /* of one value in the tensor */
     bool content;
 } dtype_rules[] = {
-    {CNNF_FLOAT, 5, FIXED, 4, true},      {CNNF_DOUBLE, 6, FIXED, 8, true},     {CNNF_INT32, 7, SIGNED, 4, true},
-    {CNNF_UINT8, 7, VARINT, 1, true},     {CNNF_INT16, 7, SIGNED, 2, true},     {CNNF_INT8, 7, SIGNED, 1, true},
-    {CNNF_COMPLEX64, 9, FIXED, 4, false}, {CNNF_INT64, 10, SIGNED, 8, true},    {CNNF_BOOL, 11, VARINT, 1, false},
-    {CNNF_QINT8, 7, SIGNED, 1, true},     {CNNF_QUINT8, 7, VARINT, 1, true},    {CNNF_QINT32, 7, SIGNED, 4, true},
-    {CNNF_BFLOAT16, 13, VARINT, 2, true}, {CNNF_QINT16, 7, SIGNED, 2, true},    {CNNF_QUINT16, 7, VARINT, 2, true},
-    {CNNF_UINT16, 7, VARINT, 2, false},   {CNNF_COMPLEX128, 12, FIXED, 8, false}, {CNNF_HALF, 13, VARINT, 2, true},
-    {CNNF_UINT32, 16, VARINT, 4, true},   {CNNF_UINT64, 17, VARINT, 8, true},
-    {CNNF_FLOAT8_E5M2, FLOAT8_VAL, BYTES, 1, true}, {CNNF_FLOAT8_E4M3FN, FLOAT8_VAL, BYTES, 1, true},
-    {CNNF_INT4, 7, SIGNED, 1, false},     {CNNF_UINT4, 7, VARINT, 1, false},
+    {CNNF_FLOAT, 5, FIXED, 4, true},
+    {CNNF_DOUBLE, 6, FIXED, 8, true},
+    {CNNF_INT32, 7, SIGNED, 4, true},
+    {CNNF_UINT8, 7, VARINT, 1, true},
+    {CNNF_INT16, 7, SIGNED, 2, true},
+    {CNNF_INT8, 7, SIGNED, 1, true},
+    {CNNF_COMPLEX64, 9, FIXED, 4, false},
+    {CNNF_INT64, 10, SIGNED, 8, true},
+    {CNNF_BOOL, 11, VARINT, 1, false},
+    {CNNF_QINT8, 7, SIGNED, 1, true},
+    {CNNF_QUINT8, 7, VARINT, 1, true},
+    {CNNF_QINT32, 7, SIGNED, 4, true},
+    {CNNF_BFLOAT16, 13, VARINT, 2, true},
+    {CNNF_QINT16, 7, SIGNED, 2, true},
+    {CNNF_QUINT16, 7, VARINT, 2, true},
+    {CNNF_UINT16, 7, VARINT, 2, false},
+    {CNNF_COMPLEX128, 12, FIXED, 8, false},
+    {CNNF_HALF, 13, VARINT, 2, true},
+    {CNNF_UINT32, 16, VARINT, 4, true},
+    {CNNF_UINT64, 17, VARINT, 8, true},
+    {CNNF_FLOAT8_E5M2, FLOAT8_VAL, BYTES, 1, true},
+    {CNNF_FLOAT8_E4M3FN, FLOAT8_VAL, BYTES, 1, true},
+    {CNNF_INT4, 7, SIGNED, 1, false},
+    {CNNF_UINT4, 7, VARINT, 1, false},
 };
 
 static const struct dtype_rule *rule_of(cnnf_dtype dtype)

@@ -250,8 +250,7 @@ static cnnf_status print_sized(printer *p, const cnnfi_message_field *field, uin
 /* A map's entry has its zeros on the wire, but not in text. */
 static bool is_silent(const printer *p, const cnnfi_message_field *field, uint64_t value)
 {
-    return value == 0 && field->type != PROTOBUF_C_TYPE_MESSAGE &&
-           cnnfi_message_is_entry(p->frames[p->count - 1].type);
+    return value == 0 && field->type != PROTOBUF_C_TYPE_MESSAGE && cnnfi_message_is_entry(p->frames[p->count - 1].type);
 }
 
 static cnnf_status print_field(printer *p)
@@ -260,7 +259,8 @@ static cnnf_status print_field(printer *p)
     if (!cnnfi_read_varint(&p->cursor, &tag)) return damaged(p);
     uint32_t wire = (uint32_t)(tag & 7);
     const cnnfi_message_field *field = cnnfi_message_field_at(p->frames[p->count - 1].type, (uint32_t)(tag >> 3));
-    bool read = wire == CNNFI_WIRE_BYTES ? cnnfi_read_varint(&p->cursor, &value) : read_number(&p->cursor, wire, &value);
+    bool read =
+        wire == CNNFI_WIRE_BYTES ? cnnfi_read_varint(&p->cursor, &value) : read_number(&p->cursor, wire, &value);
     if (!read) return damaged(p);
     if (field == NULL) { /* unknown: over it */
         cnnfi_bytes skipped;

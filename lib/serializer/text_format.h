@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Protobuf's text format, as TensorFlow's Python writes it (google.protobuf.text_format with float_format ''): two spaces
- * of indent, floats as the shortest double, bytes as C escapes in octal. Unknown fields are left out, as there.
+ * Protobuf's text format, as TensorFlow's Python writes it (google.protobuf.text_format with float_format ''): two
+ * spaces of indent, floats as the shortest double, bytes as C escapes in octal. Unknown fields are left out, as there.
  */
 #ifndef CNNFI_SERIALIZER_TEXT_FORMAT_H
 #define CNNFI_SERIALIZER_TEXT_FORMAT_H

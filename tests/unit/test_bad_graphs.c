@@ -85,8 +85,11 @@ static const struct {
     size_t size;
     const char *line;
 } wires[] = {
-    {"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12, "g.pb: protobuf: offset 32: a number of more than 10 bytes"},
-    {"\x0a\x80\xd0\xac\xf3\x0e" "12345678", 14, "g.pb: protobuf: offset 32: length 4000000000 but 8 bytes left"},
+    {"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12,
+     "g.pb: protobuf: offset 32: a number of more than 10 bytes"},
+    {"\x0a\x80\xd0\xac\xf3\x0e"
+     "12345678",
+     14, "g.pb: protobuf: offset 32: length 4000000000 but 8 bytes left"},
     {"\x0b", 1, "g.pb: protobuf: offset 31: field 1 has wire type 3 (a group or unknown)"},
     {"\x0c", 1, "g.pb: protobuf: offset 31: field 1 has wire type 4 (a group or unknown)"},
     {"\x02\x00", 2, "g.pb: protobuf: offset 31: field number 0 is not allowed"},
@@ -94,8 +97,13 @@ static const struct {
     {"\x08\x01", 2, "g.pb: protobuf: offset 31: field 'node' has wire type 0, want 2"},
     {"\x0a", 1, "g.pb: protobuf: offset 32: ends inside a number"},
     {"\x1d\x01\x02", 3, "g.pb: protobuf: offset 32: ends inside a number"},
-    {"\x0a\x05\x0a\x03" "a\xff" "b", 7, "g.pb: protobuf: offset 35: text field 'name' is not UTF-8"},
-    {"\x0a\x05\x0a\x03" "a\0b", 7, "g.pb: protobuf: offset 35: zero byte in text field 'name'"},
+    {"\x0a\x05\x0a\x03"
+     "a\xff"
+     "b",
+     7, "g.pb: protobuf: offset 35: text field 'name' is not UTF-8"},
+    {"\x0a\x05\x0a\x03"
+     "a\0b",
+     7, "g.pb: protobuf: offset 35: zero byte in text field 'name'"},
     {"\x0a\x02\x12\x00", 4, "g.pb: node 1: empty name"},
 };
 
@@ -105,7 +113,10 @@ START_TEST(wire_is_checked)
     put_text(&entry, 1, "a");
     put_text(&node, 1, "x");
     put_text(&node, 2, "Placeholder");
-    put_bytes(&node, 5, "\x0a\x05" "dtype\x12\x02\x30\x01", 11);
+    put_bytes(&node, 5,
+              "\x0a\x05"
+              "dtype\x12\x02\x30\x01",
+              11);
     put_message(&graph, 1, &node);
     ck_assert_uint_eq(graph.size, 31);
     memcpy(graph.data + graph.size, wires[_i].tail, wires[_i].size);
@@ -338,7 +349,8 @@ START_TEST(text_is_complete)
         "\xef\xbb\xbf# comment\n"
         "node: [{ name: 'x' \"yz\" # pieces\n op: \"\\x41\\101\\u00e9\\U0001F600\\a\\?\"; input: ['a', \"b\\\"\"],\n"
         " attr: < key: \"i\"; value { i: -0x10 } >, attr { key: \"o\" value { i: 017 } }\n"
-        " attr { key: 'f' value { f: -inf } } attr { key: 'g' value { f: 1.5e3f } } attr { key: 'n' value { f: NaN } }\n"
+        " attr { key: 'f' value { f: -inf } } attr { key: 'g' value { f: 1.5e3f } } attr { key: 'n' value { f: NaN } "
+        "}\n"
         " attr { key: 'h' value { f: .5 } } attr { key: 'b' value { b: t } } attr { key: 't' value { type: 3 } }\n"
         " attr { key: 'l' value { list { i: [1,2 , 3] f: [] } } }\n"
         " attr { key: 'm' value { list { shape: [{ dim { size: 1 } }, < unknown_rank: True >] } } }\n"

@@ -5,9 +5,9 @@
 #include "graph/graph.h"
 #include "graph/tensor.h"
 
-#define UNTIDY GOLDEN("graphdef/all.pb")
+#define UNTIDY    GOLDEN("graphdef/all.pb")
 #define CANONICAL GOLDEN("graphdef/canonical.pb")
-#define TEXT GOLDEN("graphdef/all.pbtxt")
+#define TEXT      GOLDEN("graphdef/all.pbtxt")
 
 static cnnf_context *context;
 
@@ -111,14 +111,18 @@ START_TEST(fresh_tensors_are_encoded_as_tensorflow_does)
     const uint8_t flags[] = {1, 0};
     cnnf_tensor *bools = NULL;
     static const char wanted[] =
-        "node {\n  name: \"b\"\n  op: \"Const\"\n  attr {\n    key: \"dtype\"\n    value {\n      type: DT_BOOL\n    }\n  }\n"
+        "node {\n  name: \"b\"\n  op: \"Const\"\n  attr {\n    key: \"dtype\"\n    value {\n      type: DT_BOOL\n    "
+        "}\n  }\n"
         "  attr {\n    key: \"value\"\n    value {\n      tensor {\n        dtype: DT_BOOL\n        tensor_shape {\n"
-        "          dim {\n            size: 2\n          }\n        }\n        bool_val: true\n        bool_val: false\n"
+        "          dim {\n            size: 2\n          }\n        }\n        bool_val: true\n        bool_val: "
+        "false\n"
         "      }\n    }\n  }\n}\n"
-        "node {\n  name: \"one\"\n  op: \"Const\"\n  attr {\n    key: \"dtype\"\n    value {\n      type: DT_FLOAT\n    }\n  }\n"
+        "node {\n  name: \"one\"\n  op: \"Const\"\n  attr {\n    key: \"dtype\"\n    value {\n      type: DT_FLOAT\n   "
+        " }\n  }\n"
         "  attr {\n    key: \"value\"\n    value {\n      tensor {\n        dtype: DT_FLOAT\n        tensor_shape {\n"
         "        }\n        float_val: 1.0\n      }\n    }\n  }\n}\n"
-        "node {\n  name: \"two\"\n  op: \"Const\"\n  attr {\n    key: \"dtype\"\n    value {\n      type: DT_FLOAT\n    }\n  }\n"
+        "node {\n  name: \"two\"\n  op: \"Const\"\n  attr {\n    key: \"dtype\"\n    value {\n      type: DT_FLOAT\n   "
+        " }\n  }\n"
         "  attr {\n    key: \"value\"\n    value {\n      tensor {\n        dtype: DT_FLOAT\n        tensor_shape {\n"
         "          dim {\n            size: 2\n          }\n        }\n"
         "        tensor_content: \"\\000\\000\\200?\\000\\000\\000@\"\n      }\n    }\n  }\n}\n";
@@ -155,7 +159,8 @@ START_TEST(two_gib_is_known_before_any_work)
     for (size_t i = 0; i < 4; i++) {
         cnnf_tensor *tensor = NULL;
         ck_assert_int_eq(cnnfi_tensor_range(&tensor, context, CNNF_FLOAT, 1, &dims[i], source, 0, (size_t)dims[i] * 4,
-                                            false, 0, NULL), CNNF_OK);
+                                            false, 0, NULL),
+                         CNNF_OK);
         cnnfi_builder_const(b, names[i], tensor);
         cnnf_tensor_unref(tensor);
     }
@@ -278,8 +283,9 @@ START_TEST(tags_are_chosen)
     cnnf_error *error = cnnf_error_new();
     const char *path = GOLDEN("graphdef/saved_model");
     ck_assert_int_eq(cnnf_load_file(&graph, context, path, NULL, error), CNNF_E_NOT_FOUND);
-    ck_assert_str_eq(cnnf_error_message(error),
-                     GOLDEN("graphdef/saved_model/saved_model.pb") ": no meta graph has tags {serve}; found {train} {serve,gpu}");
+    ck_assert_str_eq(
+        cnnf_error_message(error),
+        GOLDEN("graphdef/saved_model/saved_model.pb") ": no meta graph has tags {serve}; found {train} {serve,gpu}");
     ck_assert_int_eq(cnnf_load_options_new(&options, context, NULL), CNNF_OK);
     cnnf_load_options_add_tag(options, "gpu");
     cnnf_load_options_add_tag(options, "serve");

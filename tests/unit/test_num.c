@@ -175,11 +175,11 @@ END_TEST
 
 START_TEST(halves_round_to_even)
 {
-    ck_assert_uint_eq(cnnfi_float_to_half(2049.0f), 0x6800);         /* tie: 2048 */
-    ck_assert_uint_eq(cnnfi_float_to_half(2051.0f), 0x6802);         /* tie: 2052 */
-    ck_assert_uint_eq(cnnfi_float_to_half(65519.996f), 0x7bff);      /* the largest half */
-    ck_assert_uint_eq(cnnfi_float_to_half(65520.0f), 0x7c00);        /* infinity */
-    ck_assert_uint_eq(cnnfi_float_to_half(0x1p-25f), 0x0000);        /* tie: zero */
+    ck_assert_uint_eq(cnnfi_float_to_half(2049.0f), 0x6800);    /* tie: 2048 */
+    ck_assert_uint_eq(cnnfi_float_to_half(2051.0f), 0x6802);    /* tie: 2052 */
+    ck_assert_uint_eq(cnnfi_float_to_half(65519.996f), 0x7bff); /* the largest half */
+    ck_assert_uint_eq(cnnfi_float_to_half(65520.0f), 0x7c00);   /* infinity */
+    ck_assert_uint_eq(cnnfi_float_to_half(0x1p-25f), 0x0000);   /* tie: zero */
     ck_assert_uint_eq(cnnfi_float_to_half(0x1.8p-25f), 0x0001);
     ck_assert_uint_eq(cnnfi_float_to_half(-0x1.ff8p-15f), 0x83ff);   /* largest subnormal */
     ck_assert_uint_eq(cnnfi_float_to_half(-0x1.ffcp-15f), 0x8400);   /* tie: smallest normal */

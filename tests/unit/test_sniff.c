@@ -44,10 +44,20 @@ static const struct {
     {"s.pbtxt", BYTES("saved_model_schema_version: 1"), CNNF_FORMAT_SAVED_MODEL_TEXT, NULL},
     {"saver.txt", BYTES("filename_tensor_name: \"save/Const:0\""), CNNF_FORMAT_SAVER_DEF_TEXT,
      ": is a SaverDef in text format, not a model or graph; give it as the saver (--input_saver)"},
-    {"g.pb", BYTES("\x0a\x06\x0a\x01x\x12\x01" "A"), CNNF_FORMAT_GRAPHDEF, NULL},
+    {"g.pb",
+     BYTES("\x0a\x06\x0a\x01x\x12\x01"
+           "A"),
+     CNNF_FORMAT_GRAPHDEF, NULL},
     {"cut.pb", BYTES("\x0a\x1d\x0a\x01x\x12\x0bPlaceho"), CNNF_FORMAT_GRAPHDEF, NULL},
-    {"m.meta", BYTES("\x0a\x08\x2a\x06" "1.15.0\x12\x08\x0a\x06\x0a\x01x\x12\x01" "A"), CNNF_FORMAT_META_GRAPH, NULL},
-    {"s.pb", BYTES("\x08\x01\x12\x0a\x12\x08\x0a\x06\x0a\x01x\x12\x01" "A"), CNNF_FORMAT_SAVED_MODEL, NULL},
+    {"m.meta",
+     BYTES("\x0a\x08\x2a\x06"
+           "1.15.0\x12\x08\x0a\x06\x0a\x01x\x12\x01"
+           "A"),
+     CNNF_FORMAT_META_GRAPH, NULL},
+    {"s.pb",
+     BYTES("\x08\x01\x12\x0a\x12\x08\x0a\x06\x0a\x01x\x12\x01"
+           "A"),
+     CNNF_FORMAT_SAVED_MODEL, NULL},
     {"saver", BYTES("\x0a\x0csave/Const:0\x12\x06save/c\x1a\x06save/r(\x01"), CNNF_FORMAT_SAVER_DEF,
      ": is a SaverDef, not a model or graph; give it as the saver (--input_saver)"},
     {"m.data-00000-of-00001", BYTES("\x00\x00\x80\x3f\x00\x00\x80\x3f\x9a\x99"), CNNF_FORMAT_CHECKPOINT_DATA,
@@ -107,9 +117,10 @@ START_TEST(a_kind_can_be_demanded)
     ck_assert_int_eq(cnnf_load_options_set_format(options, CNNF_FORMAT_HTML), CNNF_E_INVALID);
     ck_assert_int_eq(cnnf_load_options_set_format(options, CNNF_FORMAT_GRAPHDEF), CNNF_OK);
     ck_assert_int_eq(cnnf_load_file(&graph, context, GOLDEN("graphdef/graph.meta"), options, error), CNNF_E_FORMAT);
-    ck_assert_str_eq(cnnf_error_message(error),
-                     GOLDEN("graphdef/graph.meta") ": is a MetaGraphDef (.meta), not a GraphDef; give it as the meta graph "
-                                                   "(--input_meta_graph)");
+    ck_assert_str_eq(
+        cnnf_error_message(error),
+        GOLDEN("graphdef/graph.meta") ": is a MetaGraphDef (.meta), not a GraphDef; give it as the meta graph "
+                                      "(--input_meta_graph)");
     ck_assert_int_eq(cnnf_load_file(&graph, context, GOLDEN("graphdef/all.pbtxt"), options, error), CNNF_OK);
     cnnf_graph_unref(graph);
     cnnf_load_options_free(options);
