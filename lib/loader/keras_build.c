@@ -176,12 +176,13 @@ static void check_inputs(const cnnfi_kc *kc, const cnnfi_keras_row *row)
         cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "it is called with %zu inputs", kc->n_inputs);
         return;
     }
-    for (size_t i = 0; i < kc->n_inputs && i < 1; i++) {
-        int32_t rank = kc->inputs[i].rank;
-        if (rank < row->min_rank || rank > row->max_rank) {
-            cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its input has %d dimensions, it takes %d to %d", rank, row->min_rank,
-                          row->max_rank);
-        }
+    int32_t rank = kc->n_inputs ? kc->inputs[0].rank : row->min_rank;
+    if (rank >= row->min_rank && rank <= row->max_rank) return;
+    if (row->min_rank == row->max_rank) {
+        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its input has %d dimensions, it takes %d", rank, row->min_rank);
+    } else {
+        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its input has %d dimensions, it takes %d to %d", rank, row->min_rank,
+                      row->max_rank);
     }
 }
 

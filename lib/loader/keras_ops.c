@@ -166,7 +166,8 @@ static cnnfi_kt vector(cnnfi_kb *b, const char *name, cnnf_dtype dtype, size_t c
     return constant(b, name, tensor, status, &error);
 }
 
-cnnfi_kt cnnfi_kb_const(cnnfi_kb *b, const char *name, cnnf_dtype dtype, int32_t rank, const int64_t *dims, const void *values)
+cnnfi_kt cnnfi_kb_const(cnnfi_kb *b, const char *name, cnnf_dtype dtype, int32_t rank, const int64_t *dims,
+                        const void *values)
 {
     struct cnnf_error error = {0};
     cnnf_tensor *tensor = NULL;
@@ -319,8 +320,20 @@ cnnfi_kdim cnnfi_kdim_tensor(cnnfi_kt tensor)
     return (cnnfi_kdim){.tensor = tensor};
 }
 
+/* A list of numbers alone is a constant. */
+static bool all_numbers(size_t n, const cnnfi_kdim *items, int32_t *values)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].tensor.name || i >= CNNFI_KERAS_MAX_RANK) return false;
+        values[i] = items[i].value;
+    }
+    return true;
+}
+
 cnnfi_kt cnnfi_kb_autopack(cnnfi_kb *b, const char *name, size_t n, const cnnfi_kdim *items)
 {
+    int32_t numbers[CNNFI_KERAS_MAX_RANK];
+    if (all_numbers(n, items, numbers)) return cnnfi_kb_ints(b, name, n, numbers);
     const char *saved = cnnfi_kb_push(b, name);
     cnnfi_kt *values = cnnfi_builder_array(b->graph, n + 1, sizeof *values);
     for (size_t i = 0; values && i < n; i++) {
@@ -358,6 +371,11 @@ cnnfi_kt cnnfi_kb_transpose(cnnfi_kb *b, const char *name, cnnfi_kt x, const int
 
 cnnfi_kt cnnfi_kb_shape_of(cnnfi_kb *b, const char *name, cnnfi_kt x)
 {
+    int32_t sizes[CNNFI_KERAS_MAX_RANK], known = 0;
+    for (; known < x.rank && x.dims[known] >= 0; known++)
+        sizes[known] = (int32_t)x.dims[known];
+    /* tf.shape() of a shape that is fully known is a constant */
+    if (known == x.rank) return cnnfi_kb_ints(b, name, (size_t)x.rank, sizes);
     cnnfi_kt out;
     cnnf_node *node = cnnfi_kb_node_t(b, &out, "Shape", name, 1, &x);
     cnnfi_node_set_type(b->graph, node, "out_type", CNNF_INT32);

@@ -5,6 +5,16 @@
 #include "base/checked.h"
 #include "loader/keras_layers/layers.h"
 
+/* -1 when a dimension after the first is unknown or the product is no number */
+static int64_t elements_of(const int64_t *dims, int32_t from, int32_t to)
+{
+    int64_t product_of = 1;
+    for (int32_t i = from; i < to; i++) {
+        if (dims[i] < 0 || !cnnfi_mul_i64(&product_of, product_of, dims[i])) return -1;
+    }
+    return product_of <= INT32_MAX ? product_of : -1;
+}
+
 /* ---- Dense ---- */
 
 static void dense_build(cnnfi_kc *kc)
@@ -99,11 +109,35 @@ static cnnfi_kt tensordot(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt kernel)
     return y;
 }
 
+static bool known_shape(const cnnfi_kt *x)
+{
+    for (int32_t i = 0; i < x->rank; i++) {
+        if (x->dims[i] < 0) return false;
+    }
+    return true;
+}
+
+/* The same for a fixed batch: sizes are constants. */
+static cnnfi_kt static_tensordot(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt kernel)
+{
+    int64_t dims[CNNFI_KERAS_MAX_RANK], rows = elements_of(x.dims, 0, x.rank - 1);
+    for (int32_t i = 0; i < x.rank; i++)
+        dims[i] = i + 1 < x.rank ? x.dims[i] : kernel.dims[1];
+    const char *saved = cnnfi_kb_push(b, "Tensordot");
+    kernel = cnnfi_kb_read(b, kernel);
+    cnnfi_kt flat = cnnfi_kb_reshape(b, "Reshape", x, 2, (const int64_t[]){rows, kernel.dims[0]});
+    cnnfi_kt y = cnnfi_kb_reshape(b, "", cnnfi_kb_matmul(b, "MatMul", flat, kernel), x.rank, dims);
+    cnnfi_kb_pop(b, saved);
+    return y;
+}
+
 static void dense_tf(cnnfi_kc *kc)
 {
     cnnfi_kb *b = kc->b;
     cnnfi_kt x = kc->inputs[0], kernel = cnnfi_kc_variable(kc, 0);
-    cnnfi_kt y = x.rank > 2 ? tensordot(b, x, kernel) : cnnfi_kb_matmul(b, "MatMul", x, kernel);
+    cnnfi_kt y = x.rank <= 2       ? cnnfi_kb_matmul(b, "MatMul", x, kernel)
+                 : known_shape(&x) ? static_tensordot(b, x, kernel)
+                                   : tensordot(b, x, kernel);
     if (cnnfi_kc_bool(kc, "use_bias", true)) y = cnnfi_kb_bias_add(b, "BiasAdd", y, cnnfi_kc_variable(kc, 1), "NHWC");
     cnnfi_kc_return_masked(kc, cnnfi_kc_activation(kc, "activation", y));
 }
@@ -127,16 +161,6 @@ static void activation(cnnfi_kc *kc)
 }
 
 /* ---- shapes ---- */
-
-/* -1 when a dimension after the first is unknown or the product is no number */
-static int64_t elements_of(const int64_t *dims, int32_t from, int32_t to)
-{
-    int64_t product_of = 1;
-    for (int32_t i = from; i < to; i++) {
-        if (dims[i] < 0 || !cnnfi_mul_i64(&product_of, product_of, dims[i])) return -1;
-    }
-    return product_of <= INT32_MAX ? product_of : -1;
-}
 
 static cnnfi_kt channels_last(cnnfi_kc *kc, cnnfi_kt x)
 {
@@ -266,12 +290,14 @@ static const cnnfi_keras_row rows[] = {
     {"Flatten", "data_format", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, flatten, flatten_tf},
     NOTHING("GaussianDropout", ""),
     NOTHING("GaussianNoise", ""),
+    DROPOUT("Identity", ""),
     {"Permute", "dims", "", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, NULL, permute, NULL},
     {"RepeatVector", "n", "", CNNFI_KERAS_VERIFIED, 2, 2, 1, 1, NULL, repeat_vector, NULL},
     {"Reshape", "target_shape", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, reshape, NULL},
     DROPOUT("SpatialDropout1D", ""),
     DROPOUT("SpatialDropout2D", ""),
     DROPOUT("SpatialDropout3D", ""),
+    NOTHING("StochasticDepth", ""),
 };
 
 const cnnfi_keras_family cnnfi_keras_core = {"Core", rows, sizeof rows / sizeof rows[0]};
