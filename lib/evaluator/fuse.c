@@ -517,6 +517,25 @@ static void find_roots(cnnfi_plan *plan)
     }
 }
 
+/* Joins a step with the next one, if that is the only reader of its output. */
+static cnnf_status try_pair(cnnfi_plan *plan, int32_t index, int32_t threads, cnnf_error *error)
+{
+    cnnfi_step *first = &plan->steps[index], *second = first + 1;
+    cnnfi_fused *fused = NULL;
+    size_t scratch = 0;
+    if (first->kind != CNNFI_STEP_FUSED || second->kind != CNNFI_STEP_FUSED || first->n_inputs != 1 || !first->node) return CNNF_OK;
+    if (second->inputs[0] != first->output || plan->slots[first->output].uses != 1) return CNNF_OK;
+    CNNFI_TRY(cnnfi_pair_portable(&fused, plan->context, first->fused, second->fused, threads, &scratch, error));
+    if (!fused) return CNNF_OK;
+    CNNFI_TRY(cnnfi_plan_own(plan, fused, error));
+    second->fused = fused;
+    second->inputs[0] = first->inputs[0];
+    second->scratch_size = scratch;
+    plan->slots[first->output].place = CNNFI_PLACE_NONE;
+    first->node = NULL;
+    return CNNF_OK;
+}
+
 /* "auto" is the portable vector code: Winograd, fused pools and threads inside an op put it ahead of oneDNN 2.6. */
 static void choose_backends(chain *c, const char *backend)
 {
@@ -551,6 +570,8 @@ cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const char *backend, int32_t threa
         const beginning *b = find_beginning(&c, &plan->steps[i]);
         if (b) status = try_chain(&c, i, b);
     }
+    cnnfi_plan_compact(plan);
+    for (int32_t i = 0; i + 1 < plan->n_steps && status == CNNF_OK; i++) status = try_pair(plan, i, threads, error);
     cnnfi_plan_compact(plan);
     find_roots(plan);
 done:

@@ -29,6 +29,10 @@ typedef cnnf_status (*cnnfi_fusion_backend)(cnnfi_fused **out, cnnf_context *con
 #if CNNFI_ONEDNN
 cnnf_status cnnfi_fusion_onednn(cnnfi_fused **out, cnnf_context *context, cnnfi_fusion *fusion, cnnf_error *error);
 #endif
+/* Two portable steps of which the second alone reads the first, done at once; *out stays NULL when they do not fit. Both
+   must outlive *out. */
+cnnf_status cnnfi_pair_portable(cnnfi_fused **out, cnnf_context *context, const cnnfi_fused *first, const cnnfi_fused *second,
+                                int32_t threads, size_t *scratch_size, cnnf_error *error);
 cnnf_status cnnfi_fusion_portable(cnnfi_fused **out, cnnf_context *context, cnnfi_fusion *fusion, cnnf_error *error);
 
 #endif

@@ -349,6 +349,41 @@ START_TEST(batches_equal_their_images)
 }
 END_TEST
 
+START_TEST(bands_equal_whole_layers)
+{
+    const int64_t dims[4] = {1, 80, 77, 8}, ones[4] = {1, 2, 2, 1};
+    fixture f = begin();
+    node(&f, "Placeholder", "x", NULL, NULL);
+    add_weights(&f, "w1", 4, (const int64_t[4]){1, 1, 8, 52});
+    add_weights(&f, "w2", 4, (const int64_t[4]){3, 3, 52, 1});
+    add_conv(&f, "Conv2D", "wide", "x", "w1", "SAME");
+    node(&f, "Relu", "r", "wide", NULL);
+    add_conv(&f, "DepthwiseConv2dNative", "deep", "r", "w2", "SAME");
+    cnnfi_node_set_ints(f.b, cnnfi_builder_find(f.b, "deep"), "strides", ones, 4);
+    publish(&f);
+    cnnf_evaluator *e = evaluator(&f, 2);
+    cnnf_tensor *x = NULL, *y = NULL, *whole[2] = {0};
+    ck_assert_int_eq(cnnf_tensor_new(&x, f.context, CNNF_FLOAT, 4, dims, NULL), CNNF_OK);
+    float *to = cnnf_tensor_data_mut(x);
+    for (int64_t i = 0; i < cnnf_tensor_element_count(x); i++) to[i] = (float)(i * 37 % 89) / 89.0f;
+    const char *feed = "x", *names[2] = {"deep", "r"};
+    const cnnf_tensor *feeds[1] = {x};
+    cnnf_buffer *text = NULL;
+    ck_assert_int_eq(cnnf_evaluator_describe(&text, e, &feed, feeds, 1, names, 1, f.error), CNNF_OK);
+    ck_assert_ptr_nonnull(strstr((const char *)cnnf_buffer_data(text), "in bands"));
+    ck_assert_int_eq(run(&f, e, "x", x, "deep", &y), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_run(e, &feed, feeds, 1, names, whole, 2, f.error), CNNF_OK);
+    ck_assert_int_eq(memcmp(cnnf_tensor_data(y), cnnf_tensor_data(whole[0]), cnnf_tensor_byte_size(y)), 0);
+    cnnf_buffer_free(text);
+    cnnf_tensor_unref(x);
+    cnnf_tensor_unref(y);
+    cnnf_tensor_unref(whole[0]);
+    cnnf_tensor_unref(whole[1]);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
 typedef struct visitor {
     fixture *f;
     cnnf_evaluator *e;
@@ -492,6 +527,7 @@ static Suite *suite(void)
     tcase_add_test(t, fused_steps_equal_their_parts);
     tcase_add_test(t, backends_agree);
     tcase_add_test(t, batches_equal_their_images);
+    tcase_add_test(t, bands_equal_whole_layers);
     tcase_add_test(t, many_threads_get_the_same_bits);
     tcase_add_test(t, more_plans_than_are_kept);
     tcase_add_test(t, children_need_their_own);

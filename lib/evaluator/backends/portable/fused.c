@@ -3,33 +3,15 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "evaluator/backends/portable/simd.h"
-#include "evaluator/fuse.h"
+#include "evaluator/backends/portable/fused.h"
 #include "evaluator/slots.h"
 
 /* Rows of one unit of work of a matrix product; pooled: a quarter. */
 #define UNIT_ROWS 96
 
-typedef struct fused_conv {
-    cnnfi_fused base;
-    const cnnfi_simd *simd;
-    cnnfi_window w;
-    float *panels, *extra; /* packed filter; bias, scale, shift, zeros */
-    int64_t *runs;
-    cnnfi_gemm gemm;
-    cnnfi_winograd winograd;
-    cnnfi_depthwise depthwise;
-    bool copy;               /* the input is copied into a frame of zeros first */
-    int64_t frame[2];        /* height and width of the padded image */
-    int64_t rows, panel_count, panels_per_unit, rows_per_unit; /* matrix product */
-    int64_t tiles, tiles_per_unit;                             /* winograd */
-    int32_t slots;
-    size_t slot_floats;
-} fused_conv;
-
-static void free_conv(cnnf_context *context, cnnfi_fused *base)
+void cnnfi_fused_conv_free(cnnf_context *context, cnnfi_fused *base)
 {
-    fused_conv *f = (fused_conv *)base;
+    cnnfi_fused_conv *f = (cnnfi_fused_conv *)base;
     cnnfi_free(context, f->panels);
     cnnfi_free(context, f->extra);
     cnnfi_free(context, f->runs);
@@ -39,7 +21,7 @@ static void free_conv(cnnf_context *context, cnnfi_fused *base)
 /* ---- running ---- */
 
 typedef struct job {
-    const fused_conv *f;
+    const cnnfi_fused_conv *f;
     cnnfi_gemm gemm;
     cnnfi_winograd winograd;
     cnnfi_depthwise depthwise;
@@ -53,7 +35,7 @@ static void copy_rows(int64_t begin, int64_t end, void *user);
 /* One image, alone. */
 static void gemm_one(const cnnfi_fused *base, const float *x, const float *residual, float *y, void *scratch)
 {
-    const fused_conv *f = (const fused_conv *)base;
+    const cnnfi_fused_conv *f = (const cnnfi_fused_conv *)base;
     job j = {.f = f, .gemm = f->gemm, .x = x, .scratch = scratch};
     j.gemm.post.residual = residual;
     if (f->copy) copy_rows(0, f->frame[0], &j);
@@ -62,7 +44,7 @@ static void gemm_one(const cnnfi_fused *base, const float *x, const float *resid
 
 static void winograd_one(const cnnfi_fused *base, const float *x, const float *residual, float *y, void *scratch)
 {
-    const fused_conv *f = (const fused_conv *)base;
+    const cnnfi_fused_conv *f = (const cnnfi_fused_conv *)base;
     cnnfi_winograd w = f->winograd;
     w.post.residual = residual;
     const int64_t tiles = w.tiles_y * w.tiles_x;
@@ -73,7 +55,7 @@ static void winograd_one(const cnnfi_fused *base, const float *x, const float *r
 
 static void depthwise_one(const cnnfi_fused *base, const float *x, const float *residual, float *y, void *scratch)
 {
-    const fused_conv *f = (const fused_conv *)base;
+    const cnnfi_fused_conv *f = (const cnnfi_fused_conv *)base;
     cnnfi_depthwise d = f->depthwise;
     (void)scratch;
     d.post.residual = residual;
@@ -102,18 +84,18 @@ static void copy_rows(int64_t begin, int64_t end, void *user)
 static void gemm_units(int64_t begin, int64_t end, void *user)
 {
     const job *j = user;
-    const fused_conv *f = j->f;
+    const cnnfi_fused_conv *f = j->f;
     const int64_t groups = (f->panel_count + f->panels_per_unit - 1) / f->panels_per_unit;
     for (int64_t i = begin; i < end; i++) {
         int64_t row = i / groups * f->rows_per_unit, panel = i % groups * f->panels_per_unit;
-        f->simd->gemm(&j->gemm, j->x, j->y, row, cnnfi_min_i64(row + f->rows_per_unit, f->rows), panel,
+        f->simd->gemm(&j->gemm, j->x, j->y + row * j->gemm.channels, row, cnnfi_min_i64(row + f->rows_per_unit, f->rows), panel,
                       cnnfi_min_i64(panel + f->panels_per_unit, f->panel_count));
     }
 }
 
 static cnnf_status run_gemm(const cnnfi_fused *base, cnnfi_call *call)
 {
-    const fused_conv *f = (const fused_conv *)base;
+    const cnnfi_fused_conv *f = (const cnnfi_fused_conv *)base;
     job j = {.f = f, .gemm = f->gemm, .x = call->inputs[0].data, .y = call->outputs[0].data, .scratch = call->scratch};
     if (call->n_inputs > 1) j.gemm.post.residual = call->inputs[1].data;
     if (f->copy) {
@@ -128,7 +110,7 @@ static cnnf_status run_gemm(const cnnfi_fused *base, cnnfi_call *call)
 static void winograd_units(int64_t begin, int64_t end, void *user)
 {
     job *j = user;
-    const fused_conv *f = j->f;
+    const cnnfi_fused_conv *f = j->f;
     int slot = cnnfi_slot_take(&j->slots);
     for (int64_t i = begin; i < end; i++) {
         int64_t tile = i * f->tiles_per_unit;
@@ -140,7 +122,7 @@ static void winograd_units(int64_t begin, int64_t end, void *user)
 
 static cnnf_status run_winograd(const cnnfi_fused *base, cnnfi_call *call)
 {
-    const fused_conv *f = (const fused_conv *)base;
+    const cnnfi_fused_conv *f = (const cnnfi_fused_conv *)base;
     job j = {.f = f, .winograd = f->winograd, .x = call->inputs[0].data, .y = call->outputs[0].data, .scratch = call->scratch};
     if (call->n_inputs > 1) j.winograd.post.residual = call->inputs[1].data;
     cnnfi_slots_init(&j.slots, f->slots);
@@ -151,12 +133,12 @@ static cnnf_status run_winograd(const cnnfi_fused *base, cnnfi_call *call)
 static void depthwise_rows(int64_t begin, int64_t end, void *user)
 {
     const job *j = user;
-    j->f->simd->depthwise(&j->depthwise, j->x, j->y, begin, end);
+    j->f->simd->depthwise(&j->depthwise, j->x, j->y + begin * j->depthwise.out_width * j->depthwise.channels, begin, end);
 }
 
 static cnnf_status run_depthwise(const cnnfi_fused *base, cnnfi_call *call)
 {
-    const fused_conv *f = (const fused_conv *)base;
+    const cnnfi_fused_conv *f = (const cnnfi_fused_conv *)base;
     job j = {.f = f, .depthwise = f->depthwise, .x = call->inputs[0].data, .y = call->outputs[0].data};
     if (call->n_inputs > 1) j.depthwise.post.residual = call->inputs[1].data;
     cnnfi_parallel_for(call->pool, f->w.batch * f->w.out[1], 1 + 8192 / (f->w.out[2] * f->w.in_channels), depthwise_rows, &j);
@@ -188,7 +170,7 @@ static bool alloc_floats(cnnf_context *context, float **out, int64_t a, int64_t 
 }
 
 /* bias, scale and shift behind one another, each padded with zeros to whole panels; then in_channels zeros. */
-static bool pack_post(cnnf_context *context, fused_conv *f, const cnnfi_fusion *n, cnnfi_post *post)
+static bool pack_post(cnnf_context *context, cnnfi_fused_conv *f, const cnnfi_fusion *n, cnnfi_post *post)
 {
     const int64_t columns = f->w.out_channels, stride = columns + 4 * f->simd->lanes;
     const float *const from[3] = {n->has_bias ? n->bias : NULL, n->has_scale ? n->scale : NULL, n->has_scale ? n->shift : NULL};
@@ -213,7 +195,7 @@ static bool pack_post(cnnf_context *context, fused_conv *f, const cnnfi_fusion *
 /* ---- the matrix product ---- */
 
 /* The pieces of contiguous input that make a row: whole filter lines where columns touch. */
-static bool find_runs(cnnf_context *context, fused_conv *f)
+static bool find_runs(cnnf_context *context, cnnfi_fused_conv *f)
 {
     const cnnfi_window *w = &f->w;
     const int64_t c = w->in_channels, line = f->frame[1] * c;
@@ -231,7 +213,7 @@ static bool find_runs(cnnf_context *context, fused_conv *f)
 }
 
 /* Enough units for every thread, rows first: a unit's rows stay in cache while the panels pass. */
-static void cut_units(fused_conv *f, int32_t threads)
+static void cut_units(cnnfi_fused_conv *f, int32_t threads)
 {
     f->rows_per_unit = f->gemm.pool ? UNIT_ROWS / 4 : UNIT_ROWS;
     f->panels_per_unit = f->panel_count;
@@ -243,7 +225,7 @@ static void cut_units(fused_conv *f, int32_t threads)
     f->panels_per_unit = (f->panel_count + groups - 1) / groups;
 }
 
-static bool setup_gemm(cnnf_context *context, fused_conv *f, cnnfi_fusion *n)
+static bool setup_gemm(cnnf_context *context, cnnfi_fused_conv *f, cnnfi_fusion *n)
 {
     const cnnfi_window *w = &f->w;
     cnnfi_gemm *g = &f->gemm;
@@ -282,23 +264,33 @@ static bool setup_gemm(cnnf_context *context, fused_conv *f, cnnfi_fusion *n)
 
 /* ---- winograd ---- */
 
-/* G g G^T for one pair of channels, in double. */
-static void transform_filter(const float *filter, int64_t step, double out[36])
+/* Filters transformed at once. */
+#define FILTERS 16
+
+/* out = a . g^T along one axis for FILTERS filters side by side: six from three. */
+static void transform_line(const double in[3][FILTERS], double out[6][FILTERS])
 {
     static const double g[6][3] = {{1.0 / 4, 0, 0},           {-1.0 / 6, -1.0 / 6, -1.0 / 6}, {-1.0 / 6, 1.0 / 6, -1.0 / 6},
                                    {1.0 / 24, 1.0 / 12, 1.0 / 6}, {1.0 / 24, -1.0 / 12, 1.0 / 6}, {0, 0, 1}};
-    double half[6][3];
     for (int i = 0; i < 6; i++) {
-        for (int j = 0; j < 3; j++) {
-            half[i][j] = 0;
-            for (int k = 0; k < 3; k++) half[i][j] += g[i][k] * (double)filter[(3 * k + j) * step];
+        for (int c = 0; c < FILTERS; c++) out[i][c] = g[i][0] * in[0][c] + g[i][1] * in[1][c] + g[i][2] * in[2][c];
+    }
+}
+
+/* G g G^T for `n` output channels of one input channel, in double. */
+static void transform_filters(const float *filter, int64_t step, int64_t n, double out[36][FILTERS])
+{
+    double in[3][FILTERS] = {{0}}, half[3][6][FILTERS], line[6][FILTERS];
+    for (int j = 0; j < 3; j++) {
+        for (int k = 0; k < 3; k++) {
+            for (int64_t c = 0; c < n; c++) in[k][c] = (double)filter[(3 * k + j) * step + c];
         }
+        transform_line((const double(*)[FILTERS])in, half[j]);
     }
     for (int i = 0; i < 6; i++) {
-        for (int j = 0; j < 6; j++) {
-            out[6 * i + j] = 0;
-            for (int k = 0; k < 3; k++) out[6 * i + j] += half[i][k] * g[j][k];
-        }
+        for (int j = 0; j < 3; j++) memcpy(in[j], half[j][i], sizeof(in[j]));
+        transform_line((const double(*)[FILTERS])in, line);
+        memcpy(out[6 * i], line, sizeof(line));
     }
 }
 
@@ -310,20 +302,23 @@ static int64_t packed_index(const cnnfi_simd *simd, int64_t depth, int64_t colum
     return panel * pair * depth + k * width + c % pair;
 }
 
-static void pack_winograd(const fused_conv *f, const float *filter)
+static void pack_winograd(const cnnfi_fused_conv *f, const float *filter)
 {
     const int64_t in = f->w.in_channels, out = f->w.out_channels;
     for (int64_t k = 0; k < in; k++) {
-        for (int64_t c = 0; c < out; c++) {
-            double u[36];
-            transform_filter(filter + k * out + c, in * out, u);
-            int64_t at = packed_index(f->simd, in, out, k, c);
-            for (int i = 0; i < 36; i++) f->panels[i * f->winograd.panel_stride + at] = (float)u[i];
+        for (int64_t c = 0; c < out; c += FILTERS) {
+            double u[36][FILTERS];
+            const int64_t n = cnnfi_min_i64(FILTERS, out - c);
+            transform_filters(filter + k * out + c, in * out, n, u);
+            for (int i = 0; i < 36; i++) {
+                float *matrix = f->panels + i * f->winograd.panel_stride;
+                for (int64_t m = 0; m < n; m++) matrix[packed_index(f->simd, in, out, k, c + m)] = (float)u[i][m];
+            }
         }
     }
 }
 
-static bool setup_winograd(cnnf_context *context, fused_conv *f, cnnfi_fusion *n)
+static bool setup_winograd(cnnf_context *context, cnnfi_fused_conv *f, cnnfi_fusion *n)
 {
     const cnnfi_window *w = &f->w;
     cnnfi_winograd *g = &f->winograd;
@@ -350,6 +345,7 @@ static bool setup_winograd(cnnf_context *context, fused_conv *f, cnnfi_fusion *n
     n->scratch_size = f->slot_floats * sizeof(float) * (size_t)f->slots;
     f->base.run = run_winograd;
     f->base.run_one = winograd_one;
+    f->method = CNNFI_METHOD_WINOGRAD;
     f->base.one_scratch = f->slot_floats * sizeof(float);
     f->base.weight_bytes = (size_t)(36 * g->panel_stride) * sizeof(float);
     f->base.algorithm = "winograd F(4x4, 3x3)";
@@ -376,7 +372,7 @@ static bool winograd_pays(const cnnfi_simd *simd, const cnnfi_window *w)
 
 /* ---- depthwise ---- */
 
-static bool setup_depthwise(cnnf_context *context, fused_conv *f, cnnfi_fusion *n)
+static bool setup_depthwise(cnnf_context *context, cnnfi_fused_conv *f, cnnfi_fusion *n)
 {
     const cnnfi_window *w = &f->w;
     const int64_t taps = w->filter[1] * w->filter[2];
@@ -389,6 +385,7 @@ static bool setup_depthwise(cnnf_context *context, fused_conv *f, cnnfi_fusion *
                                      .before_x = w->before[2], .filter = f->panels};
     f->base.run = run_depthwise;
     f->base.run_one = depthwise_one;
+    f->method = CNNFI_METHOD_DEPTHWISE;
     f->base.algorithm = taps == 1 ? "scale and shift" : "depthwise";
     return true;
 }
@@ -398,9 +395,9 @@ cnnf_status cnnfi_fusion_portable(cnnfi_fused **out, cnnf_context *context, cnnf
     cnnfi_post post = {0};
     *out = NULL;
     if (fusion->depthwise && fusion->pool) return CNNF_OK;
-    fused_conv *f = cnnfi_calloc(context, 1, sizeof(*f));
+    cnnfi_fused_conv *f = cnnfi_calloc(context, 1, sizeof(*f));
     if (!f) return cnnfi_fail_nomem(error);
-    f->base.free = free_conv;
+    f->base.free = cnnfi_fused_conv_free;
     f->base.backend = "portable";
     f->base.batch = fusion->w.batch;
     f->simd = cnnfi_simd_best();
@@ -410,7 +407,7 @@ cnnf_status cnnfi_fusion_portable(cnnfi_fused **out, cnnf_context *context, cnnf
     else if (done && winograd_pays(f->simd, &f->w)) done = setup_winograd(context, f, fusion);
     else if (done) done = setup_gemm(context, f, fusion);
     if (!done) {
-        free_conv(context, &f->base);
+        cnnfi_fused_conv_free(context, &f->base);
         return cnnfi_fail_nomem(error);
     }
     f->gemm.post = f->winograd.post = f->depthwise.post = post;

@@ -51,6 +51,7 @@ typedef struct cnnfi_winograd {
 typedef struct cnnfi_depthwise {
     int64_t height, width, channels, out_height, out_width;
     int64_t filter_y, filter_x, stride_y, stride_x, dilation_y, dilation_x, before_y, before_x;
+    int64_t first_row;   /* x begins with this row of the (only) image; else 0 */
     const float *filter; /* [filter_y][filter_x][channels], padded at the end by one vector */
     cnnfi_post post;
 } cnnfi_depthwise;
@@ -64,11 +65,11 @@ typedef struct cnnfi_pooling {
 typedef struct cnnfi_simd {
     const char *name;
     int32_t lanes; /* floats of a vector; a panel has 2 of them, the last one perhaps 1 */
-    /* Output pixels [begin, end) (after pooling, over all images) of panels [first, last). */
+    /* Output pixels [begin, end) (after pooling, over all images) of panels [first, last); y is where pixel `begin` goes. */
     void (*gemm)(const cnnfi_gemm *g, const float *x, float *y, int64_t begin, int64_t end, int64_t first, int64_t last);
     /* Tiles [begin, end), at most CNNFI_WINOGRAD_BLOCK, over all images; scratch as cnnfi_winograd_scratch(). */
     void (*winograd)(const cnnfi_winograd *w, const float *x, float *y, int64_t begin, int64_t end, float *scratch);
-    /* Output rows [begin, end) over all images. */
+    /* Output rows [begin, end) over all images; y is where row `begin` goes. */
     void (*depthwise)(const cnnfi_depthwise *d, const float *x, float *y, int64_t begin, int64_t end);
     /* Output rows [begin, end) over all images. */
     void (*pooling)(const cnnfi_pooling *p, const float *x, float *y, int64_t begin, int64_t end);

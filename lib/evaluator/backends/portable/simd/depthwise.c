@@ -12,7 +12,7 @@ static vec any_pixel(const cnnfi_depthwise *d, const float *image, int64_t row, 
         for (int64_t j = 0; j < d->filter_x; j++) {
             int64_t x = column * d->stride_x - d->before_x + j * d->dilation_x;
             if (x < 0 || x >= d->width) continue;
-            sum += load_n(image + (y * d->width + x) * d->channels + c, n) * load(d->filter + (i * d->filter_x + j) * d->channels + c);
+            sum += load_n(image + ((y - d->first_row) * d->width + x) * d->channels + c, n) * load(d->filter + (i * d->filter_x + j) * d->channels + c);
         }
     }
     return sum;
@@ -61,7 +61,8 @@ ALWAYS void block_3x3(const cnnfi_depthwise *d, const cnnfi_post *post, const ro
 ALWAYS void all_channels(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t column, const int count,
                          const int stride)
 {
-    const float *x = j->image + ((j->row * d->stride_y - d->before_y) * d->width + column * d->stride_x - d->before_x) * d->channels;
+    const int64_t row = j->row * d->stride_y - d->before_y - d->first_row;
+    const float *x = j->image + (row * d->width + column * d->stride_x - d->before_x) * d->channels;
     int64_t c = 0;
     for (; c + LANES <= d->channels; c += LANES) block_3x3(d, post, j, x, column, count, stride, c, LANES);
     if (c < d->channels) block_3x3(d, post, j, x, column, count, stride, c, d->channels - c);
@@ -120,7 +121,7 @@ void ISA(cnnfi_depthwise)(const cnnfi_depthwise *d, const float *x, float *y, in
 {
     for (int64_t at = begin; at < end; at++) {
         int64_t image = at / d->out_height, offset = at * d->out_width * d->channels;
-        row_job j = {x + image * d->height * d->width * d->channels, y + offset,
+        row_job j = {x + image * d->height * d->width * d->channels, y + (at - begin) * d->out_width * d->channels,
                      d->post.residual ? d->post.residual + offset : NULL, at % d->out_height};
         do_row(d, &j);
     }

@@ -183,7 +183,7 @@ void ISA(cnnfi_gemm)(const cnnfi_gemm *g, const float *x, float *y, int64_t begi
         (g->pool ? fill_pooled : fill_rows)(g, x, at, count, rows);
         for (int64_t i = first; i < last; i++) {
             panel p = panel_at(g, i);
-            float *out = y + at * g->channels + p.first;
+            float *out = y + (at - begin) * g->channels + p.first;
             const float *residual = g->post.residual ? g->post.residual + at * g->channels + p.first : NULL;
             if (g->pool) pooled_through(g, rows, count, &p, out);
             else rows_through(g, rows, count, &p, out, residual);
