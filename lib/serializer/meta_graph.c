@@ -3,18 +3,72 @@
 #include "serializer/meta_graph.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/wire.h"
+#include "graph/op_table.h"
 #include "serializer/graphdef_pb.h"
 
 #define MAX_TO_KEEP 5
 #define KEEP_EVERY_N_HOURS 10000.0f
 #define SAVER_VERSION_V2 2
+#define OP_RELEASE CNNFI_RELEASE_NEWEST
 
-enum { META_GRAPH_DEF = 2, META_SAVER_DEF = 3, META_COLLECTION_DEF = 4 };
+enum { META_INFO_DEF = 1, META_GRAPH_DEF = 2, META_SAVER_DEF = 3, META_COLLECTION_DEF = 4 };
+
+static int compare_ops(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* OpList {op = 1}: the OpDefs of the ops in use, by name; ops that are not known have none. */
+static void put_op_list(cnnfi_strbuf *list, const char **ops, size_t count)
+{
+    cnnfi_strbuf op;
+    cnnfi_strbuf_init(&op, list->context);
+    qsort(ops, count, sizeof *ops, compare_ops);
+    for (size_t i = 0; i < count; i++) {
+        if (i && strcmp(ops[i - 1], ops[i]) == 0) continue;
+        op.size = 0;
+        if (cnnfi_op_def_bytes(&op, ops[i], OP_RELEASE)) cnnfi_put_bytes(list, 1, op.data, op.size);
+    }
+    list->failed |= op.failed;
+    cnnfi_strbuf_free(&op);
+}
+
+static size_t collect_ops(const char **ops, const cnnf_graph *graph)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        ops[count++] = graph->nodes[i]->op;
+    for (size_t f = 0; f < graph->n_functions; f++) {
+        for (size_t i = 0; i < graph->functions[f]->n_nodes; i++)
+            ops[count++] = graph->functions[f]->nodes[i]->op;
+    }
+    return count;
+}
+
+/* MetaInfoDef {stripped_op_list = 2}: with it an importer knows which attributes the writer's defaults are. */
+static void put_meta_info(cnnfi_strbuf *out, const cnnf_graph *graph)
+{
+    size_t total = graph->n_nodes;
+    cnnfi_strbuf list, info;
+    for (size_t f = 0; f < graph->n_functions; f++)
+        total += graph->functions[f]->n_nodes;
+    const char **ops = cnnfi_array(out->context, total, sizeof *ops);
+    cnnfi_strbuf_init(&list, out->context);
+    cnnfi_strbuf_init(&info, out->context);
+    if (ops) put_op_list(&list, ops, collect_ops(ops, graph));
+    cnnfi_put_bytes(&info, 2, list.data, list.size);
+    cnnfi_put_bytes(out, META_INFO_DEF, info.data, info.size);
+    out->failed |= !ops || list.failed || info.failed;
+    cnnfi_free(out->context, ops);
+    cnnfi_strbuf_free(&list);
+    cnnfi_strbuf_free(&info);
+}
 
 /* SaverDef {filename_tensor_name, save_tensor_name, restore_op_name, max_to_keep, keep_..._hours = 6, version = 7}. */
 static void put_saver_def(cnnfi_strbuf *out, const cnnfi_meta *meta)
@@ -138,6 +192,7 @@ cnnf_status cnnfi_meta_graph_write(const cnnf_graph *graph, cnnfi_sink *sink, cn
     cnnfi_strbuf buf;
     CNNFI_TRY(cnnfi_graphdef_measure(&size, graph, error));
     cnnfi_strbuf_init(&buf, graph->context);
+    put_meta_info(&buf, graph);
     cnnfi_put_tag(&buf, META_GRAPH_DEF, CNNFI_WIRE_BYTES);
     cnnfi_put_varint(&buf, size);
     cnnf_status status = write_buf(sink, &buf, error);
