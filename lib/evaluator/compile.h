@@ -29,6 +29,8 @@ typedef struct cnnfi_compiler {
 
 /* Resolves the names of feeds and fetches and fills order and max_port (prune.c). */
 cnnf_status cnnfi_compiler_prune(cnnfi_compiler *c);
+/* Fails with the name of an op that is outside the table. */
+cnnf_status cnnfi_compiler_refuse(cnnfi_compiler *c, const cnnf_node *node);
 /* The slot of a feed that stands for this output; -1 when it is not fed. */
 int32_t cnnfi_compiler_fed(const cnnfi_compiler *c, int32_t node, int32_t port);
 

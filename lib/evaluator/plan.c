@@ -323,6 +323,7 @@ static cnnf_status compile_op(cnnfi_compiler *c, const cnnf_node *node)
     CNNFI_TRY(begin_step(c, node, &step));
     step.kernel = cnnfi_kernel_find(node->op);
     if (c->life[node->index] == CNNFI_DEAD) return add_dead(c, &step);
+    if (!step.kernel) return cnnfi_compiler_refuse(c, node);
     CNNFI_TRY(make_call(c, &step, &call));
     cnnf_status status = infer(c, &step, &call);
     if (status == CNNFI_INFER_DYNAMIC) {

@@ -101,14 +101,25 @@ static cnnf_status walk_from(cnnfi_compiler *c, walk *w, cnnfi_endpoint root)
     return CNNF_OK;
 }
 
-static cnnf_status check_op(cnnfi_compiler *c, const cnnf_node *node)
+cnnf_status cnnfi_compiler_refuse(cnnfi_compiler *c, const cnnf_node *node)
 {
-    if (cnnfi_kernel_find(node->op)) return CNNF_OK;
     bool function = cnnfi_graph_function(c->graph, node->op) || strstr(node->op, "PartitionedCall");
     cnnf_status status = cnnfi_fail(c->error, CNNF_E_UNSUPPORTED, "node '%s': op %s is outside the evaluator's table%s",
                                     node->name, node->op, function ? " (a function call: inline the functions first)" : "");
     cnnfi_error_set_node(c->error, node->name);
     return status;
+}
+
+/* Unknown ops are refused before anything else; behind a Switch they may be dead, which compiling will tell. */
+static cnnf_status check_ops(cnnfi_compiler *c)
+{
+    const cnnf_node *unknown = NULL;
+    for (int32_t i = 0; i < c->n_order; i++) {
+        const cnnf_node *node = c->graph->nodes[c->order[i]];
+        if (strcmp(node->op, "Switch") == 0 || strcmp(node->op, "RefSwitch") == 0) return CNNF_OK;
+        if (!unknown && !cnnfi_kernel_find(node->op)) unknown = node;
+    }
+    return unknown ? cnnfi_compiler_refuse(c, unknown) : CNNF_OK;
 }
 
 cnnf_status cnnfi_compiler_prune(cnnfi_compiler *c)
@@ -122,6 +133,5 @@ cnnf_status cnnfi_compiler_prune(cnnfi_compiler *c)
         if (c->fetches[i].port >= 0 && cnnfi_compiler_fed(c, c->fetches[i].node, c->fetches[i].port) >= 0) continue;
         CNNFI_TRY(walk_from(c, &w, c->fetches[i]));
     }
-    for (int32_t i = 0; i < c->n_order; i++) CNNFI_TRY(check_op(c, c->graph->nodes[c->order[i]]));
-    return CNNF_OK;
+    return check_ops(c);
 }
