@@ -37,6 +37,16 @@ static bool is_plumbing(const char *op)
     return false;
 }
 
+/* An Identity of another layer's result is a layer (dropout at inference); one of a variable is not. */
+static bool says_nothing(const cnnf_graph *graph, const cnnf_node *node, size_t length)
+{
+    if (!is_plumbing(node->op)) return false;
+    if (strcmp(node->op, "Identity") || !node->n_inputs) return true;
+    const cnnf_node *from = graph->nodes[node->edges[0].node];
+    const bool inside = strcspn(from->name, "/") == length && strncmp(from->name, node->name, length) == 0;
+    return inside || (is_plumbing(from->op) && strcmp(from->op, "Identity"));
+}
+
 static int64_t elements(const cnnf_node *node)
 {
     const cnnf_tensor *tensor = strcmp(node->op, "Const") == 0 ? cnnf_node_attr_tensor(node, "value") : node->value;
@@ -57,7 +67,7 @@ static bool add_node(picture *p, const cnnf_node *node)
     layer *l = &p->layers[at];
     p->of_node[node->index] = (int32_t)at;
     l->parameters += elements(node);
-    if (is_plumbing(node->op)) return true;
+    if (says_nothing(p->graph, node, length)) return true;
     l->shown = true;
     if (l->ops.size < 200) cnnfi_strbuf_printf(&l->ops, "%s%s", l->ops.size ? ", " : "", node->op);
     else if (!cnnfi_ends_with(l->ops.data, "...")) cnnfi_strbuf_puts(&l->ops, " ...");

@@ -224,6 +224,30 @@ START_TEST(summaries_say_what_the_tool_says)
 }
 END_TEST
 
+/* Dropout at inference is an Identity, and a layer; the Identity that reads a variable is neither. */
+START_TEST(pictures_show_layers)
+{
+    static const graph_row rows[] = {
+        {"Placeholder", "x", {NULL}}, {"Const", "dense/w", {NULL}}, {"Identity", "dense/w/read", {"dense/w", NULL}},
+        {"Const", "spare", {NULL}}, {"Mul", "dense/mul", {"x", "dense/w/read", NULL}},
+        {"Identity", "dropout/Identity", {"dense/mul", NULL}}, {"Relu", "act/y", {"dropout/Identity", "^x", NULL}}};
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = make_graph(context, rows, sizeof rows / sizeof *rows);
+    cnnf_buffer *text = NULL;
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, "dot", NULL), CNNF_OK);
+    ck_assert_str_eq(cnnf_buffer_data(text), "digraph network {\n"
+                                             "  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n"
+                                             "  n0 [label=\"x\\nPlaceholder\"];\n"
+                                             "  n1 [label=\"dense\\nMul\\n2 parameters\"];\n"
+                                             "  n3 [label=\"dropout\\nIdentity\"];\n"
+                                             "  n4 [label=\"act\\nRelu\"];\n"
+                                             "  n0 -> n1;\n  n1 -> n3;\n  n3 -> n4;\n  n0 -> n4 [style=dashed];\n}\n");
+    cnnf_buffer_free(text);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 START_TEST(differences_are_listed)
 {
     static const graph_row other[] = {
@@ -262,6 +286,7 @@ static Suite *suite(void)
     tcase_add_test(t, what_has_no_older_form_is_refused);
     tcase_add_test(t, invalid_graphs_are_named);
     tcase_add_test(t, summaries_say_what_the_tool_says);
+    tcase_add_test(t, pictures_show_layers);
     tcase_add_test(t, differences_are_listed);
     suite_add_tcase(s, t);
     return s;
