@@ -18,8 +18,10 @@
 #define ENTRY(i, a, b, c, d, e, f, g, h)                                                                               \
     (BIT(i, 0, a) ^ BIT(i, 1, b) ^ BIT(i, 2, c) ^ BIT(i, 3, d) ^ BIT(i, 4, e) ^ BIT(i, 5, f) ^ BIT(i, 6, g) ^          \
      BIT(i, 7, h))
-#define ROW4(i, ...) ENTRY(i, __VA_ARGS__), ENTRY(i + 1, __VA_ARGS__), ENTRY(i + 2, __VA_ARGS__), ENTRY(i + 3, __VA_ARGS__)
-#define ROW16(i, ...) ROW4(i, __VA_ARGS__), ROW4(i + 4, __VA_ARGS__), ROW4(i + 8, __VA_ARGS__), ROW4(i + 12, __VA_ARGS__)
+#define ROW4(i, ...)                                                                                                   \
+    ENTRY(i, __VA_ARGS__), ENTRY(i + 1, __VA_ARGS__), ENTRY(i + 2, __VA_ARGS__), ENTRY(i + 3, __VA_ARGS__)
+#define ROW16(i, ...)                                                                                                  \
+    ROW4(i, __VA_ARGS__), ROW4(i + 4, __VA_ARGS__), ROW4(i + 8, __VA_ARGS__), ROW4(i + 12, __VA_ARGS__)
 #define ROW64(i, ...)                                                                                                  \
     ROW16(i, __VA_ARGS__), ROW16(i + 16, __VA_ARGS__), ROW16(i + 32, __VA_ARGS__), ROW16(i + 48, __VA_ARGS__)
 #define TABLE(...)                                                                                                     \
@@ -62,15 +64,15 @@ static uint32_t crc_portable(uint32_t crc, const uint8_t *p, size_t size)
 #if defined(__x86_64__) || defined(__ARM_FEATURE_CRC32)
 
 #if defined(__x86_64__)
-#define HARDWARE __attribute__((target("sse4.2")))
+#define HARDWARE          __attribute__((target("sse4.2")))
 #define CRC64(crc, value) ((uint32_t)_mm_crc32_u64((crc), (value)))
-#define CRC8(crc, value) _mm_crc32_u8((crc), (value))
-#define HAVE_HARDWARE __builtin_cpu_supports("sse4.2")
+#define CRC8(crc, value)  _mm_crc32_u8((crc), (value))
+#define HAVE_HARDWARE     __builtin_cpu_supports("sse4.2")
 #else
 #define HARDWARE
 #define CRC64(crc, value) __crc32cd((crc), (value))
-#define CRC8(crc, value) __crc32cb((crc), (value))
-#define HAVE_HARDWARE true
+#define CRC8(crc, value)  __crc32cb((crc), (value))
+#define HAVE_HARDWARE     true
 #endif
 
 /*
@@ -113,7 +115,7 @@ HARDWARE static uint32_t crc_hardware(uint32_t crc, const uint8_t *p, size_t siz
 #else
 
 #define HAVE_HARDWARE false
-#define crc_hardware crc_portable
+#define crc_hardware  crc_portable
 
 #endif
 

@@ -10,9 +10,9 @@
 
 #include "base/bytes.h"
 
-#define CNNFI_WIRE_VARINT 0
+#define CNNFI_WIRE_VARINT  0
 #define CNNFI_WIRE_FIXED64 1
-#define CNNFI_WIRE_BYTES 2
+#define CNNFI_WIRE_BYTES   2
 #define CNNFI_WIRE_FIXED32 5
 
 typedef struct cnnfi_wire_field {

@@ -7,11 +7,11 @@
 #include "base/error.h"
 #include "base/wire.h"
 
-#define BLOCK_BYTES ((size_t)262144) /* table::Options::block_size */
-#define RESTART_INTERVAL 16          /* table::Options::block_restart_interval; the index block has 1 */
-#define FOOTER_BYTES 48
-#define MAGIC UINT64_C(0xdb4775248b80fb57)
-#define BUNDLE_VERSION 1
+#define BLOCK_BYTES      ((size_t)262144) /* table::Options::block_size */
+#define RESTART_INTERVAL 16               /* table::Options::block_restart_interval; the index block has 1 */
+#define FOOTER_BYTES     48
+#define MAGIC            UINT64_C(0xdb4775248b80fb57)
+#define BUNDLE_VERSION   1
 
 static void block_reset(cnnfi_table_block *block)
 {
@@ -201,7 +201,8 @@ cnnf_status cnnfi_bundle_add_header(cnnfi_table_writer *w, cnnf_error *error)
 {
     /* num_shards 1, endianness LITTLE (0, not written), version {producer 1} */
     static const uint8_t header[] = {0x08, 1, 0x1a, 2, 0x08, BUNDLE_VERSION};
-    return cnnfi_table_writer_add(w, (cnnfi_bytes){(const uint8_t *)"", 0}, (cnnfi_bytes){header, sizeof header}, error);
+    return cnnfi_table_writer_add(w, (cnnfi_bytes){(const uint8_t *)"", 0}, (cnnfi_bytes){header, sizeof header},
+                                  error);
 }
 
 static void put_shape(cnnfi_strbuf *out, const cnnfi_shape *shape, cnnf_context *context)

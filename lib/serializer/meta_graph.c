@@ -12,10 +12,10 @@
 #include "graph/op_table.h"
 #include "serializer/graphdef_pb.h"
 
-#define MAX_TO_KEEP 5
+#define MAX_TO_KEEP        5
 #define KEEP_EVERY_N_HOURS 10000.0f
-#define SAVER_VERSION_V2 2
-#define OP_RELEASE CNNFI_RELEASE_NEWEST
+#define SAVER_VERSION_V2   2
+#define OP_RELEASE         CNNFI_RELEASE_NEWEST
 
 enum { META_INFO_DEF = 1, META_GRAPH_DEF = 2, META_SAVER_DEF = 3, META_COLLECTION_DEF = 4 };
 
@@ -123,7 +123,8 @@ static bool print_name(char out[512], const char *node, const char *suffix)
 }
 
 /* `node` + `suffix` when the graph has it, with the output's number when `port` says so. */
-static bool print_existing(char out[512], const cnnf_graph *graph, const char *node, const char *suffix, const char *port)
+static bool print_existing(char out[512], const cnnf_graph *graph, const char *node, const char *suffix,
+                           const char *port)
 {
     const int n = snprintf(out, 512, "%s%s", node, suffix);
     return n > 0 && n + 3 < 512 && cnnf_graph_find(graph, out) && memcpy(out + n, port, strlen(port) + 1);
@@ -140,9 +141,12 @@ static bool describe(cnnfi_variable_def *out, variable_names *names, const cnnf_
     const cnnf_node *assign = cnnf_graph_find(graph, names->initializer);
     if (cnnfi_node_data_inputs(assign) < 2) return false;
     if (!print_name(names->initial_value, assign->inputs[1], strchr(assign->inputs[1], ':') ? "" : ":0")) return false;
-    *out = (cnnfi_variable_def){.variable_name = names->variable, .initial_value_name = names->initial_value,
-                                .initializer_name = names->initializer, .snapshot_name = names->snapshot,
-                                .is_resource = resource, .trainable = true};
+    *out = (cnnfi_variable_def){.variable_name = names->variable,
+                                .initial_value_name = names->initial_value,
+                                .initializer_name = names->initializer,
+                                .snapshot_name = names->snapshot,
+                                .is_resource = resource,
+                                .trainable = true};
     return true;
 }
 
@@ -181,7 +185,8 @@ static void put_collection(cnnfi_strbuf *out, const cnnf_graph *graph, const cha
 
 static cnnf_status write_buf(cnnfi_sink *sink, cnnfi_strbuf *buf, cnnf_error *error)
 {
-    const cnnf_status status = buf->failed ? cnnfi_fail_nomem(error) : cnnfi_sink_write(sink, buf->data, buf->size, error);
+    const cnnf_status status =
+        buf->failed ? cnnfi_fail_nomem(error) : cnnfi_sink_write(sink, buf->data, buf->size, error);
     buf->size = 0;
     return status;
 }

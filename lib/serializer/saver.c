@@ -43,10 +43,10 @@ void cnnfi_saved_variables_free(cnnfi_saved_variables *variables)
 typedef struct saver {
     cnnfi_builder *b;
     const cnnfi_saved_variables *variables;
-    const char *scope;            /* "save", or "save_1" ... when that is taken */
-    const char **strings;         /* names, then as many empty ones */
+    const char *scope;    /* "save", or "save_1" ... when that is taken */
+    const char **strings; /* names, then as many empty ones */
     int32_t *types;
-    const char **assigns;         /* control inputs of restore_all */
+    const char **assigns; /* control inputs of restore_all */
 } saver;
 
 static cnnf_node *add(saver *s, const char *op, const char *name)

@@ -16,13 +16,22 @@ typedef struct layer {
     int64_t dims[4];
 } layer;
 
-static const layer layers[] = {
-    {"block1_conv1", 4, {3, 3, 3, 64}},    {"block1_conv2", 4, {3, 3, 64, 64}},   {"block2_conv1", 4, {3, 3, 64, 128}},
-    {"block2_conv2", 4, {3, 3, 128, 128}}, {"block3_conv1", 4, {3, 3, 128, 256}}, {"block3_conv2", 4, {3, 3, 256, 256}},
-    {"block3_conv3", 4, {3, 3, 256, 256}}, {"block4_conv1", 4, {3, 3, 256, 512}}, {"block4_conv2", 4, {3, 3, 512, 512}},
-    {"block4_conv3", 4, {3, 3, 512, 512}}, {"block5_conv1", 4, {3, 3, 512, 512}}, {"block5_conv2", 4, {3, 3, 512, 512}},
-    {"block5_conv3", 4, {3, 3, 512, 512}}, {"fc1", 2, {25088, 4096}},             {"fc2", 2, {4096, 4096}},
-    {"predictions", 2, {4096, 1000}}};
+static const layer layers[] = {{"block1_conv1", 4, {3, 3, 3, 64}},
+                               {"block1_conv2", 4, {3, 3, 64, 64}},
+                               {"block2_conv1", 4, {3, 3, 64, 128}},
+                               {"block2_conv2", 4, {3, 3, 128, 128}},
+                               {"block3_conv1", 4, {3, 3, 128, 256}},
+                               {"block3_conv2", 4, {3, 3, 256, 256}},
+                               {"block3_conv3", 4, {3, 3, 256, 256}},
+                               {"block4_conv1", 4, {3, 3, 256, 512}},
+                               {"block4_conv2", 4, {3, 3, 512, 512}},
+                               {"block4_conv3", 4, {3, 3, 512, 512}},
+                               {"block5_conv1", 4, {3, 3, 512, 512}},
+                               {"block5_conv2", 4, {3, 3, 512, 512}},
+                               {"block5_conv3", 4, {3, 3, 512, 512}},
+                               {"fc1", 2, {25088, 4096}},
+                               {"fc2", 2, {4096, 4096}},
+                               {"predictions", 2, {4096, 1000}}};
 
 static uint64_t state = 88172645463325252u;
 
@@ -42,7 +51,8 @@ static const char *add_variable(cnnfi_builder *b, const char *name, int32_t rank
         exit(1);
     }
     float *values = cnnf_tensor_data_mut(tensor);
-    for (int64_t i = 0; i < cnnf_tensor_element_count(tensor); i++) values[i] = random_float();
+    for (int64_t i = 0; i < cnnf_tensor_element_count(tensor); i++)
+        values[i] = random_float();
     cnnf_node *variable = cnnfi_builder_add(b, "VariableV2", name);
     cnnfi_node_set_type(b, variable, "dtype", CNNF_FLOAT);
     cnnfi_node_set_shape(b, variable, "shape", rank, dims);
@@ -59,7 +69,8 @@ static const char *add_layer(cnnfi_builder *b, const layer *l, const char *input
 {
     const char *kernel = add_variable(b, cnnfi_builder_printf(b, "%s/kernel", l->name), l->rank, l->dims);
     const char *bias = add_variable(b, cnnfi_builder_printf(b, "%s/bias", l->name), 1, &l->dims[l->rank - 1]);
-    cnnf_node *product = cnnfi_builder_add(b, l->rank == 4 ? "Conv2D" : "MatMul", cnnfi_builder_printf(b, "%s/product", l->name));
+    cnnf_node *product =
+        cnnfi_builder_add(b, l->rank == 4 ? "Conv2D" : "MatMul", cnnfi_builder_printf(b, "%s/product", l->name));
     cnnfi_node_add_input(b, product, input);
     cnnfi_node_add_input(b, product, kernel);
     cnnfi_node_set_type(b, product, "T", CNNF_FLOAT);
@@ -79,7 +90,8 @@ static cnnf_status make(cnnf_context *context, const char *folder, cnnf_error *e
     cnnf_status status = cnnfi_builder_new(&b, context, error);
     if (status) return status;
     cnnfi_node_set_type(b, cnnfi_builder_add(b, "Placeholder", "x"), "dtype", CNNF_FLOAT);
-    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++) last = add_layer(b, &layers[i], last);
+    for (size_t i = 0; i < sizeof layers / sizeof *layers; i++)
+        last = add_layer(b, &layers[i], last);
     cnnf_node *out = cnnfi_builder_add(b, "Softmax", "out");
     cnnfi_node_add_input(b, out, last);
     cnnfi_node_set_type(b, out, "T", CNNF_FLOAT);

@@ -32,11 +32,14 @@ static void check(cnnf_status status, const char *format)
     cnnf_checkpoint *c = NULL;
     for (const char *p = format; *p; p++) {
         const size_t n = strlen(wanted);
-        if (*p == '@') snprintf(wanted + n, sizeof wanted - n, "%s/v", folder);
-        else snprintf(wanted + n, sizeof wanted - n, "%c", *p);
+        if (*p == '@')
+            snprintf(wanted + n, sizeof wanted - n, "%s/v", folder);
+        else
+            snprintf(wanted + n, sizeof wanted - n, "%c", *p);
     }
     cnnf_status found = cnnf_checkpoint_open(&c, context, folder_path("v"), error);
-    for (int64_t i = 0; !found && i < cnnf_checkpoint_count(c); i++) found = cnnf_checkpoint_verify(c, i, error);
+    for (int64_t i = 0; !found && i < cnnf_checkpoint_count(c); i++)
+        found = cnnf_checkpoint_verify(c, i, error);
     cnnf_checkpoint_unref(c);
     ck_assert_str_eq(cnnf_error_message(error), wanted);
     ck_assert_int_eq(found, status);
@@ -120,7 +123,8 @@ static void add_entry(const char *key, const entry *e)
     cnnfi_put_int_nonzero(&value, 4, e->offset);
     cnnfi_put_int_nonzero(&value, 5, e->size);
     cnnfi_put_fixed32(&value, 6, e->crc);
-    for (size_t i = 0; i < e->n_slices; i++) put_slice(&value, &e->slices[i]);
+    for (size_t i = 0; i < e->n_slices; i++)
+        put_slice(&value, &e->slices[i]);
     add(key, &value);
     cnnfi_strbuf_free(&value);
     cnnfi_strbuf_free(&shape);
@@ -178,7 +182,8 @@ static void write_table(const char *data, size_t size, uint8_t type)
         cnnfi_strbuf_add(&file, &blocks[i].type, 1);
         cnnfi_strbuf_add(&file, &crc, 4);
     }
-    while (handle.size < 40) cnnfi_strbuf_putc(&handle, 0);
+    while (handle.size < 40)
+        cnnfi_strbuf_putc(&handle, 0);
     cnnfi_strbuf_add(&file, handle.data, 40);
     cnnfi_strbuf_add(&file, &magic, 8);
     file_write(folder_path("v.index"), file.data, file.size);
@@ -194,7 +199,9 @@ START_TEST(table_blocks)
     check(CNNF_E_CORRUPT, "@.index: table: block at 0: 1627390208 restarts do not fit in 4 bytes");
     write_table("\3\1\0a\0\0\0\0\1\0\0\0", 12, 0);
     check(CNNF_E_CORRUPT, "@.index: table: block at 0: entry at 0: shared 3 > previous key 0");
-    write_table("\0\xff\xff\xff\xff\x0f\xff\xff\xff\xff\x0f" "a\0\0\0\0\1\0\0\0", 20, 0);
+    write_table("\0\xff\xff\xff\xff\x0f\xff\xff\xff\xff\x0f"
+                "a\0\0\0\0\1\0\0\0",
+                20, 0);
     check(CNNF_E_CORRUPT,
           "@.index: table: block at 0: entry at 0: key 4294967295 and value 4294967295 but 1 bytes left");
     write_table("\0\1\0c\0\1\0b\0\0\0\0\1\0\0\0", 16, 0);

@@ -48,7 +48,8 @@ static void check_arange(const cnnf_checkpoint *checkpoint, const char *name, cn
     const cnnf_tensor *tensor = tensor_of(checkpoint, name);
     ck_assert_int_eq(cnnf_tensor_dtype(tensor), dtype);
     ck_assert_int_eq(cnnf_tensor_rank(tensor), rank);
-    for (int32_t i = 0; i < rank; i++) ck_assert_int_eq(cnnf_tensor_dim(tensor, i), dims[i]);
+    for (int32_t i = 0; i < rank; i++)
+        ck_assert_int_eq(cnnf_tensor_dim(tensor, i), dims[i]);
     for (int64_t i = 0; i < cnnf_tensor_element_count(tensor); i++) {
         double value;
         ck_assert(cnnfi_tensor_get_f64(tensor, i, &value));
@@ -70,21 +71,24 @@ START_TEST(every_dtype)
     static const struct {
         const char *name;
         cnnf_dtype dtype;
-    } rows[] = {{"float32", CNNF_FLOAT}, {"float64", CNNF_DOUBLE}, {"int32", CNNF_INT32}, {"uint8", CNNF_UINT8},
-                {"int16", CNNF_INT16}, {"int8", CNNF_INT8}, {"int64", CNNF_INT64}, {"bool", CNNF_BOOL},
-                {"bfloat16", CNNF_BFLOAT16}, {"uint16", CNNF_UINT16}, {"float16", CNNF_HALF},
-                {"uint32", CNNF_UINT32}, {"uint64", CNNF_UINT64}};
+    } rows[] = {{"float32", CNNF_FLOAT},     {"float64", CNNF_DOUBLE}, {"int32", CNNF_INT32},  {"uint8", CNNF_UINT8},
+                {"int16", CNNF_INT16},       {"int8", CNNF_INT8},      {"int64", CNNF_INT64},  {"bool", CNNF_BOOL},
+                {"bfloat16", CNNF_BFLOAT16}, {"uint16", CNNF_UINT16},  {"float16", CNNF_HALF}, {"uint32", CNNF_UINT32},
+                {"uint64", CNNF_UINT64}};
     const int64_t dims[] = {2, 3};
     cnnf_checkpoint *c = open_ok(GOLDEN("checkpoint/dtypes/model.ckpt"));
     ck_assert_int_eq(cnnf_checkpoint_count(c), 18);
     ck_assert_int_eq(cnnf_checkpoint_version(c), 2);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) check_arange(c, rows[i].name, rows[i].dtype, 2, dims);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        check_arange(c, rows[i].name, rows[i].dtype, 2, dims);
     float complex_parts[12];
-    ck_assert_int_eq(cnnf_tensor_read(tensor_of(c, "complex64"), 0, complex_parts, sizeof complex_parts, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_read(tensor_of(c, "complex64"), 0, complex_parts, sizeof complex_parts, error),
+                     CNNF_OK);
     ck_assert(complex_parts[10] == 5.0f && complex_parts[11] == 0.0f);
     ck_assert_int_eq(cnnf_tensor_element_count(tensor_of(c, "empty")), 0);
     char twice[200];
-    for (int i = 0; i < 200; i++) twice[i] = (char)(i % 2 ? 0xff : 0);
+    for (int i = 0; i < 200; i++)
+        twice[i] = (char)(i % 2 ? 0xff : 0);
     check_string(tensor_of(c, "string"), 0, "a", 1);
     check_string(tensor_of(c, "string"), 1, "", 0);
     check_string(tensor_of(c, "string"), 2, twice, 200);
@@ -234,7 +238,8 @@ START_TEST(lost_shard)
     char wanted[600];
     cnnf_checkpoint *c;
     file_copy(GOLDEN("checkpoint/sharded/model.ckpt.index"), folder_path("m.index"));
-    ck_assert_int_eq(cnnf_checkpoint_open(&c, context, folder_path("m"), error), CNNF_E_IO); /* strings are read at once */
+    ck_assert_int_eq(cnnf_checkpoint_open(&c, context, folder_path("m"), error),
+                     CNNF_E_IO); /* strings are read at once */
     snprintf(wanted, sizeof wanted, "%s: cannot open: No such file or directory", folder_path("m.data-00000-of-00001"));
     ck_assert_str_eq(cnnf_error_message(error), wanted);
     file_copy(GOLDEN("checkpoint/parts/model.ckpt.index"), folder_path("m.index"));
@@ -268,7 +273,8 @@ START_TEST(state_file)
     check_state("model_checkpoint_path: \"m x\"\nall_model_checkpoint_paths: \"m x\"\n", NULL);
     check_state("# a comment\nall_model_checkpoint_paths:'old'\n model_checkpoint_path:\t'm\\040x'", NULL);
     check_state("model_checkpoint_path: \"/somewhere/else/m x\"\n", NULL);
-    check_state("model_checkpoint_path: \"../../x\"\n", "model_checkpoint_path '../../x' leaves the directory; refused");
+    check_state("model_checkpoint_path: \"../../x\"\n",
+                "model_checkpoint_path '../../x' leaves the directory; refused");
     check_state("model_checkpoint_path: \"a/..\"\n", "model_checkpoint_path 'a/..' leaves the directory; refused");
     check_state("all_model_checkpoint_paths: \"m x\"\n", "no model_checkpoint_path in it");
     check_state("model_checkpoint_path: \"m x\n", "no model_checkpoint_path in it");

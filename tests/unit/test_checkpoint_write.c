@@ -60,7 +60,8 @@ START_TEST(bytes_are_tensorflows)
     const cnnf_status status = cnnf_write_checkpoint(graph, folder_path("model.ckpt"), NULL, error);
     ck_assert_msg(status == CNNF_OK, "%s", cnnf_error_message(error));
     check_same(folder_path("model.ckpt.index"), GOLDEN("checkpoint/dtypes/model.ckpt.index"));
-    check_same(folder_path("model.ckpt.data-00000-of-00001"), GOLDEN("checkpoint/dtypes/model.ckpt.data-00000-of-00001"));
+    check_same(folder_path("model.ckpt.data-00000-of-00001"),
+               GOLDEN("checkpoint/dtypes/model.ckpt.data-00000-of-00001"));
     check_same(folder_path("checkpoint"), GOLDEN("checkpoint/dtypes/checkpoint"));
     cnnf_graph_unref(graph);
 }
@@ -140,7 +141,8 @@ static int count_files(void)
 {
     int n = 0;
     DIR *dir = opendir(folder);
-    while (readdir(dir)) n++;
+    while (readdir(dir))
+        n++;
     closedir(dir);
     return n - 2;
 }

@@ -14,7 +14,8 @@ START_TEST(known_values)
     ck_assert_uint_eq(cnnfi_crc32c(0, bytes, 32), 0x8a9136aa);
     memset(bytes, 0xff, sizeof bytes);
     ck_assert_uint_eq(cnnfi_crc32c(0, bytes, 32), 0x62a8ab43);
-    for (int i = 0; i < 32; i++) bytes[i] = (uint8_t)i;
+    for (int i = 0; i < 32; i++)
+        bytes[i] = (uint8_t)i;
     ck_assert_uint_eq(cnnfi_crc32c(0, bytes, 32), 0x46dd794e);
     ck_assert_uint_eq(cnnfi_crc32c(0, NULL, 0), 0);
 }
@@ -25,7 +26,8 @@ START_TEST(hardware_is_portable)
 {
     static uint8_t bytes[16384];
     static const size_t lengths[] = {1, 7, 8, 9, 63, 1023, 1024, 3071, 3072, 3073, 6143, 6144, 9300, 16000};
-    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 2654435761u >> 11);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 2654435761u >> 11);
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         for (size_t shift = 0; shift < 9; shift++) {
             const size_t n = lengths[i];

@@ -221,8 +221,13 @@ static cnnfi_function *add_function(cnnfi_builder *b, const char *name)
     f->inputs = cnnfi_builder_array(b, 1, sizeof *f->inputs);
     f->outputs = cnnfi_builder_array(b, 1, sizeof *f->outputs);
     f->ret = cnnfi_builder_array(b, 1, sizeof *f->ret);
-    f->inputs[0] = (cnnfi_arg){.name = "handle", .description = "", .type_attr = "", .number_attr = "",
-                               .type_list_attr = "", .type = CNNF_RESOURCE, .extra = {(const uint8_t *)"", 0}};
+    f->inputs[0] = (cnnfi_arg){.name = "handle",
+                               .description = "",
+                               .type_attr = "",
+                               .number_attr = "",
+                               .type_list_attr = "",
+                               .type = CNNF_RESOURCE,
+                               .extra = {(const uint8_t *)"", 0}};
     f->outputs[0] = f->inputs[0];
     f->outputs[0].name = "y";
     f->outputs[0].type = CNNF_FLOAT;
@@ -231,10 +236,12 @@ static cnnfi_function *add_function(cnnfi_builder *b, const char *name)
 }
 
 /* A call of `function` with resource `argument`. */
-static cnnf_node *add_call(cnnfi_builder *b, cnnfi_function *in, const char *name, const char *function, const char *argument)
+static cnnf_node *add_call(cnnfi_builder *b, cnnfi_function *in, const char *name, const char *function,
+                           const char *argument)
 {
     static const int32_t resource[] = {CNNF_RESOURCE}, number[] = {CNNF_FLOAT};
-    cnnf_node *call = in ? cnnfi_function_add(b, in, "PartitionedCall", name) : cnnfi_builder_add(b, "PartitionedCall", name);
+    cnnf_node *call =
+        in ? cnnfi_function_add(b, in, "PartitionedCall", name) : cnnfi_builder_add(b, "PartitionedCall", name);
     cnnfi_node_add_input(b, call, argument);
     cnnfi_node_set_func(b, call, "f", function);
     cnnfi_node_set_types(b, call, "Tin", resource, 1);
@@ -327,7 +334,8 @@ START_TEST(assignment_in_the_cone)
     add(b, "Mul", "product", "update", "x");
     add(b, "Relu", "out", "product", NULL);
     cnnf_freeze_options_add_output(options, "out");
-    freeze_fails(end(b), CNNF_E_UNSUPPORTED, "node 'update' (AssignAdd) needs variable 'v' itself, which a constant cannot "
+    freeze_fails(end(b), CNNF_E_UNSUPPORTED,
+                 "node 'update' (AssignAdd) needs variable 'v' itself, which a constant cannot "
                  "replace; the outputs need it: update -> product -> out");
 }
 END_TEST
@@ -360,8 +368,9 @@ START_TEST(missing_in_checkpoint)
     ck_assert_int_eq(cnnf_bind_checkpoint(&bound, graph, GOLDEN("checkpoint/sharded"), NULL, error), CNNF_OK);
     cnnf_graph_unref(graph);
     cnnf_freeze_options_add_output(options, "out");
-    freeze_fails(bound, CNNF_E_NOT_FOUND, "'scope/kernl' is not in checkpoint " GOLDEN("checkpoint/sharded/model.ckpt.index")
-                 "; nearest: 'scope/kernel'");
+    freeze_fails(bound, CNNF_E_NOT_FOUND,
+                 "'scope/kernl' is not in checkpoint " GOLDEN(
+                     "checkpoint/sharded/model.ckpt.index") "; nearest: 'scope/kernel'");
 }
 END_TEST
 
@@ -373,9 +382,12 @@ START_TEST(shapes_that_do_not_fit)
     add_variable(b, "VariableV2", "scope/count", 0);
     cnnf_graph *graph = end(b);
     ck_assert_int_eq(cnnf_bind_checkpoint(&bound, graph, GOLDEN("checkpoint/sharded"), NULL, error), CNNF_E_MISMATCH);
-    ck_assert_str_eq(cnnf_error_message(error), GOLDEN("checkpoint/sharded/model.ckpt.index") ": 2 variables do not fit: "
-                     "'scope/kernel' is float[2] in the graph, float[4,5] in the checkpoint; "
-                     "'scope/count' is float[2] in the graph, int32[3] in the checkpoint");
+    ck_assert_str_eq(cnnf_error_message(error),
+                     GOLDEN("checkpoint/sharded/model.ckpt.index") ": 2 variables do not fit: "
+                                                                   "'scope/kernel' is float[2] in the graph, "
+                                                                   "float[4,5] in the checkpoint; "
+                                                                   "'scope/count' is float[2] in the graph, int32[3] "
+                                                                   "in the checkpoint");
     cnnf_graph_unref(graph);
 }
 END_TEST
@@ -391,7 +403,8 @@ START_TEST(two_gibibytes)
     cnnf_tensor_unref(big);
     add(b, "Mul", "out", "a", "b");
     cnnf_freeze_options_add_output(options, "out");
-    freeze_fails(end(b), CNNF_E_LIMIT, "the frozen graph would have 2400000000 bytes, a GraphDef can have 2147483647; "
+    freeze_fails(end(b), CNNF_E_LIMIT,
+                 "the frozen graph would have 2400000000 bytes, a GraphDef can have 2147483647; "
                  "largest: 'a' (1200000000), 'b' (1200000000), '' (0)");
 }
 END_TEST

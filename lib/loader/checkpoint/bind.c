@@ -91,7 +91,8 @@ static bool parse_slice(const char *text, const cnnf_tensor *whole, cnnfi_extent
     return *text == '\0';
 }
 
-static cnnf_status cut_slice(cnnf_tensor **out, const cnnf_tensor *whole, const cnnfi_extent *extents, cnnf_error *error)
+static cnnf_status cut_slice(cnnf_tensor **out, const cnnf_tensor *whole, const cnnfi_extent *extents,
+                             cnnf_error *error)
 {
     int64_t dims[CNNFI_MAX_RANK];
     const int32_t rank = cnnf_tensor_rank(whole);
@@ -102,8 +103,8 @@ static cnnf_status cut_slice(cnnf_tensor **out, const cnnf_tensor *whole, const 
     if (status == CNNF_OK)
         status = cnnf_tensor_new(&part, cnnfi_tensor_context(whole), cnnf_tensor_dtype(whole), rank, dims, error);
     if (status == CNNF_OK)
-        cnnfi_slice_gather(cnnf_tensor_data_mut(part), cnnf_tensor_data(loaded), extents, rank, cnnfi_tensor_dims(whole),
-                           cnnf_dtype_size(cnnf_tensor_dtype(whole)));
+        cnnfi_slice_gather(cnnf_tensor_data_mut(part), cnnf_tensor_data(loaded), extents, rank,
+                           cnnfi_tensor_dims(whole), cnnf_dtype_size(cnnf_tensor_dtype(whole)));
     cnnf_tensor_unref(loaded);
     *out = part;
     return status;
@@ -119,7 +120,8 @@ static cnnf_status take_part(cnnf_tensor **out, const cnnf_tensor *whole, const 
         return CNNF_OK;
     }
     if (cnnf_dtype_size(cnnf_tensor_dtype(whole)) == 0 || !parse_slice(slice, whole, extents))
-        return cnnfi_fail(error, CNNF_E_MISMATCH, "'%s': its slice '%s' does not fit the checkpoint's tensor", name, slice);
+        return cnnfi_fail(error, CNNF_E_MISMATCH, "'%s': its slice '%s' does not fit the checkpoint's tensor", name,
+                          slice);
     return cut_slice(out, whole, extents, error);
 }
 
@@ -151,8 +153,9 @@ static void add_mismatch(binder *b, const cnnf_node *node, const cnnf_tensor *te
     if (attr && attr->kind == CNNF_ATTR_SHAPE)
         cnnfi_shape_print(wanted, sizeof wanted, attr->u.shape.rank, attr->u.shape.dims);
     cnnfi_shape_print(found, sizeof found, cnnf_tensor_rank(tensor), cnnfi_tensor_dims(tensor));
-    cnnfi_strbuf_printf(&b->mismatches, "%s'%s' is %s%s in the graph, %s%s in the checkpoint", b->n_mismatches ? "; " : "",
-                        node->name, cnnf_dtype_name(dtype ? dtype : cnnf_tensor_dtype(tensor)), wanted,
+    cnnfi_strbuf_printf(&b->mismatches, "%s'%s' is %s%s in the graph, %s%s in the checkpoint",
+                        b->n_mismatches ? "; " : "", node->name,
+                        cnnf_dtype_name(dtype ? dtype : cnnf_tensor_dtype(tensor)), wanted,
                         cnnf_dtype_name(cnnf_tensor_dtype(tensor)), found);
     b->n_mismatches++;
 }
@@ -161,8 +164,8 @@ static void note_missing(binder *b, cnnf_node *copy)
 {
     char near[512];
     cnnfi_checkpoint_nearest(near, sizeof near, b->checkpoint, copy->name);
-    copy->unbound = cnnfi_builder_printf(b->builder, "'%s' is not in checkpoint %s%s%s", copy->name, b->checkpoint->path,
-                                         *near ? "; nearest: " : "", near);
+    copy->unbound = cnnfi_builder_printf(b->builder, "'%s' is not in checkpoint %s%s%s", copy->name,
+                                         b->checkpoint->path, *near ? "; nearest: " : "", near);
 }
 
 static cnnf_status bind_variable(binder *b, const cnnf_node *node, cnnf_error *error)

@@ -80,8 +80,8 @@ static cnnf_status read_header(bundle *b, cnnfi_bytes message, cnnf_error *error
     if (b->n_shards < 1)
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: bundle: num_shards %" PRId64, b->file, b->n_shards);
     if ((uint64_t)b->n_shards > allowed)
-        return cnnfi_fail(error, CNNF_E_LIMIT, "%s: bundle: num_shards %" PRId64 " exceeds max_shards %" PRIu64, b->file,
-                          b->n_shards, allowed);
+        return cnnfi_fail(error, CNNF_E_LIMIT, "%s: bundle: num_shards %" PRId64 " exceeds max_shards %" PRIu64,
+                          b->file, b->n_shards, allowed);
     b->have_header = true;
     b->shards = cnnfi_arena_array(&b->arena, (size_t)b->n_shards, sizeof *b->shards);
     return b->shards ? CNNF_OK : cnnfi_fail_nomem(error);
@@ -182,8 +182,8 @@ static cnnf_status open_shard(shard **out, bundle *b, int64_t index, cnnf_error 
 {
     shard *s = *out = &b->shards[index];
     if (s->path) return CNNF_OK;
-    s->path = cnnfi_arena_printf(&b->checkpoint->arena, "%s.data-%05" PRId64 "-of-%05" PRId64, b->prefix, index,
-                                 b->n_shards);
+    s->path =
+        cnnfi_arena_printf(&b->checkpoint->arena, "%s.data-%05" PRId64 "-of-%05" PRId64, b->prefix, index, b->n_shards);
     if (!s->path) return cnnfi_fail_nomem(error);
     s->lost = !cnnfi_os_exists(s->path);
     return s->lost ? cnnfi_source_absent(&s->source, b->context, s->path, error)
@@ -193,7 +193,8 @@ static cnnf_status open_shard(shard **out, bundle *b, int64_t index, cnnf_error 
 static cnnf_status check_place(const bundle_entry *e, const shard *s, const char *name, cnnf_error *error)
 {
     const uint64_t file = cnnfi_source_size(s->source);
-    if (e->offset >= 0 && e->size >= 0 && cnnfi_range_fits((uint64_t)e->offset, (uint64_t)e->size, file)) return CNNF_OK;
+    if (e->offset >= 0 && e->size >= 0 && cnnfi_range_fits((uint64_t)e->offset, (uint64_t)e->size, file))
+        return CNNF_OK;
     return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: '%s' at [%" PRId64 ",+%" PRId64 ") beyond file of %" PRIu64 " bytes",
                       s->path, name, e->offset, e->size, file);
 }
@@ -286,8 +287,8 @@ static cnnf_status fill_slices(cnnf_tensor *tensor, bundle *b, const bundle_entr
     const char *name = (const char *)e->key.data;
     const size_t rank = (size_t)e->shape.rank;
     for (size_t i = 0; i < e->n_slices; i++)
-        CNNFI_TRY(cnnfi_slice_parse(extents + i * rank, e->shape.rank, e->shape.dims, e->slices[i], b->file, name, i,
-                                    error));
+        CNNFI_TRY(
+            cnnfi_slice_parse(extents + i * rank, e->shape.rank, e->shape.dims, e->slices[i], b->file, name, i, error));
     CNNFI_TRY(cnnfi_slices_cover(extents, e->n_slices, e->shape.rank, e->shape.dims, b->file, name, error));
     for (size_t i = 0; i < e->n_slices; i++) {
         cnnf_status status;
@@ -314,8 +315,7 @@ static cnnf_status sliced_tensor(cnnf_tensor **out, bundle *b, const bundle_entr
     if (!cnnfi_mul_size(&count, e->n_slices, rank)) return cnnfi_fail_nomem(error);
     cnnfi_extent *extents = cnnfi_array(b->context, count, sizeof *extents);
     if (!extents) return cnnfi_fail_nomem(error);
-    cnnf_status status =
-        cnnf_tensor_new(&tensor, b->context, e->dtype, e->shape.rank, e->shape.dims, error);
+    cnnf_status status = cnnf_tensor_new(&tensor, b->context, e->dtype, e->shape.rank, e->shape.dims, error);
     if (status == CNNF_OK) status = fill_slices(tensor, b, e, extents, error);
     cnnfi_free(b->context, extents);
     if (status == CNNF_OK)

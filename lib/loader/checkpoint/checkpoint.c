@@ -163,7 +163,7 @@ cnnf_status cnnf_checkpoint_verify(const cnnf_checkpoint *checkpoint, int64_t in
 
 /* ---- names near a name ---- */
 
-#define NEAREST 3
+#define NEAREST  3
 #define NEAR_CAP 64
 
 typedef struct near_names {

@@ -10,8 +10,8 @@
 #include "base/strmap.h"
 #include "graph/tensor.h"
 
-#define CNNFI_CHECKPOINT_V1 1
-#define CNNFI_CHECKPOINT_V2 2
+#define CNNFI_CHECKPOINT_V1      1
+#define CNNFI_CHECKPOINT_V2      2
 #define CNNFI_CHECKPOINT_OBJECTS 3
 
 /* Key of the TrackableObjectGraph in a TF2 checkpoint. */

@@ -8,7 +8,7 @@
 #include "loader/checkpoint/checkpoint_impl.h"
 #include "loader/checkpoint/table.h"
 
-#define STATE_NAME "checkpoint"
+#define STATE_NAME   "checkpoint"
 #define SHARD_SUFFIX "-00000-of-00000" /* its shape: digits may differ */
 
 static char *join(cnnf_context *context, const char *a, size_t a_size, const char *b)
@@ -121,7 +121,8 @@ static cnnf_status locate_table(cnnfi_checkpoint_place *out, cnnf_context *conte
 }
 
 /* `path` as a prefix, with nothing looked up in state files: what a state file leads to. */
-static cnnf_status locate_prefix(cnnfi_checkpoint_place *out, cnnf_context *context, const char *path, cnnf_error *error)
+static cnnf_status locate_prefix(cnnfi_checkpoint_place *out, cnnf_context *context, const char *path,
+                                 cnnf_error *error)
 {
     bool index = false;
     const size_t n = strlen(path), member = member_prefix(path);
@@ -137,7 +138,8 @@ static cnnf_status locate_prefix(cnnfi_checkpoint_place *out, cnnf_context *cont
         return status;
     }
     if (member)
-        return cnnfi_fail(error, CNNF_E_NOT_FOUND, "%s: its index '%.*s.index' does not exist", path, (int)member, path);
+        return cnnfi_fail(error, CNNF_E_NOT_FOUND, "%s: its index '%.*s.index' does not exist", path, (int)member,
+                          path);
     if (is_file(path)) return locate_table(out, context, path, error);
     char *shard;
     CNNFI_TRY(find_v1_shard(&shard, context, path, error));
@@ -191,8 +193,8 @@ static cnnf_status locate_in_folder(cnnfi_checkpoint_place *out, cnnf_context *c
 {
     char *state = join(context, folder, strlen(folder), cnnfi_ends_with(folder, "/") ? STATE_NAME : "/" STATE_NAME);
     if (!state) return cnnfi_fail_nomem(error);
-    const cnnf_status status = is_file(state) ? locate_state(out, context, state, error)
-                                              : locate_only_index(out, context, folder, error);
+    const cnnf_status status =
+        is_file(state) ? locate_state(out, context, state, error) : locate_only_index(out, context, folder, error);
     cnnfi_free(context, state);
     return status;
 }

@@ -116,7 +116,8 @@ static bool has_restore(const cnnfi_function *f)
 static cnnf_status map_call(cnnfi_restore_map *map, const cnnf_graph *graph, const cnnf_node *call, cnnf_error *error)
 {
     const cnnfi_attr *attr = cnnfi_node_attr(call, "f");
-    const cnnfi_function *f = attr && attr->kind == CNNF_ATTR_FUNC ? cnnfi_graph_function(graph, attr->u.func->name) : NULL;
+    const cnnfi_function *f =
+        attr && attr->kind == CNNF_ATTR_FUNC ? cnnfi_graph_function(graph, attr->u.func->name) : NULL;
     cnnfi_strmap names;
     if (!f || !has_restore(f)) return CNNF_OK;
     cnnfi_strmap_init(&names, graph->context);

@@ -82,7 +82,8 @@ typedef struct slice_place {
     size_t slice;
 } slice_place;
 
-static cnnf_status check_extent(const cnnfi_extent *e, int64_t dim, size_t axis, const slice_place *at, cnnf_error *error)
+static cnnf_status check_extent(const cnnfi_extent *e, int64_t dim, size_t axis, const slice_place *at,
+                                cnnf_error *error)
 {
     int64_t end;
     if (e->start < 0)

@@ -121,8 +121,8 @@ static cnnf_status parse(char **out, cnnf_context *context, const char *path, cn
     const scanner s = {(const char *)text.data, (const char *)text.data + text.size};
     cnnf_status status;
     if (!find_path(s, &named))
-        status = named.failed ? cnnfi_fail_nomem(error)
-                              : cnnfi_fail(error, CNNF_E_FORMAT, "%s: no " FIELD " in it", path);
+        status =
+            named.failed ? cnnfi_fail_nomem(error) : cnnfi_fail(error, CNNF_E_FORMAT, "%s: no " FIELD " in it", path);
     else
         status = named.failed ? cnnfi_fail_nomem(error) : resolve(out, context, path, named.data, error);
     cnnfi_strbuf_free(&named);

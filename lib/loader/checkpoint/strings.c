@@ -25,8 +25,9 @@ static cnnf_status check_crc(const cnnfi_string_entry *entry, const char *of, ui
                              cnnf_error *error)
 {
     if (stored == computed) return CNNF_OK;
-    return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: '%s':%s crc32c 0x%08" PRIx32 " stored, 0x%08" PRIx32
-                      " computed (data corrupt)", entry->file, entry->tensor, of, stored, computed);
+    return cnnfi_fail(error, CNNF_E_CORRUPT,
+                      "%s: '%s':%s crc32c 0x%08" PRIx32 " stored, 0x%08" PRIx32 " computed (data corrupt)", entry->file,
+                      entry->tensor, of, stored, computed);
 }
 
 /* Fills strings[].size and steps over the lengths and their checksum. */

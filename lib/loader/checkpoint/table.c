@@ -16,8 +16,8 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 
-#define TRAILER ((size_t)5) /* compression byte, masked crc32c */
-#define SNAPPY_MAX_RATIO 64 /* a copy element makes at most 64 bytes out of 3 */
+#define TRAILER          ((size_t)5) /* compression byte, masked crc32c */
+#define SNAPPY_MAX_RATIO 64          /* a copy element makes at most 64 bytes out of 3 */
 
 typedef struct block_handle {
     uint64_t offset, size;
@@ -102,8 +102,9 @@ static cnnf_status check_block(const reader *r, block *b)
     memcpy(&stored, b->data + b->size + 1, 4);
     const uint32_t computed = cnnfi_crc32c_mask(cnnfi_crc32c(0, b->data, b->size + 1));
     if (stored != computed)
-        return fail_at(r, CNNF_E_CORRUPT, "block at %" PRIu64 ": crc32c 0x%08" PRIx32 " stored, 0x%08" PRIx32 " computed",
-                    b->at, stored, computed);
+        return fail_at(r, CNNF_E_CORRUPT,
+                       "block at %" PRIu64 ": crc32c 0x%08" PRIx32 " stored, 0x%08" PRIx32 " computed", b->at, stored,
+                       computed);
     return decompress(r, b, b->data[b->size]);
 }
 
@@ -114,7 +115,7 @@ static cnnf_status read_block(const reader *r, block *b, block_handle handle, co
     *b = (block){.at = handle.offset};
     if (handle.offset > file || handle.size > file - handle.offset || file - handle.offset - handle.size < TRAILER)
         return fail_at(r, CNNF_E_CORRUPT, "%s block [%" PRIu64 ",+%" PRIu64 ") lies outside file of %" PRIu64 " bytes",
-                    what, handle.offset, handle.size, file);
+                       what, handle.offset, handle.size, file);
     b->size = (size_t)handle.size;
     b->data = cnnfi_malloc(r->context, b->size + TRAILER);
     if (!b->data) return cnnfi_fail_nomem(r->error);
@@ -130,7 +131,7 @@ static cnnf_status entries_end(const reader *r, const block *b, size_t *end)
     memcpy(&restarts, b->data + b->size - 4, 4);
     if (restarts > (b->size - 4) / 4)
         return fail_at(r, CNNF_E_CORRUPT, "block at %" PRIu64 ": %" PRIu32 " restarts do not fit in %zu bytes", b->at,
-                    restarts, b->size);
+                       restarts, b->size);
     *end = b->size - 4 - (size_t)restarts * 4;
     return CNNF_OK;
 }
@@ -147,12 +148,12 @@ static cnnf_status read_head(const reader *r, const block *b, cnnfi_cursor *c, s
         return fail_at(r, CNNF_E_CORRUPT, "block at %" PRIu64 ": entry at %zu: cut", b->at, at);
     if (head->shared > key_size)
         return fail_at(r, CNNF_E_CORRUPT, "block at %" PRIu64 ": entry at %zu: shared %" PRIu64 " > previous key %zu",
-                    b->at, at, head->shared, key_size);
+                       b->at, at, head->shared, key_size);
     const size_t left = cnnfi_cursor_left(c);
     if (head->tail > left || head->value > left - head->tail)
         return fail_at(r, CNNF_E_CORRUPT,
-                    "block at %" PRIu64 ": entry at %zu: key %" PRIu64 " and value %" PRIu64 " but %zu bytes left",
-                    b->at, at, head->tail, head->value, left);
+                       "block at %" PRIu64 ": entry at %zu: key %" PRIu64 " and value %" PRIu64 " but %zu bytes left",
+                       b->at, at, head->tail, head->value, left);
     return CNNF_OK;
 }
 
@@ -197,7 +198,7 @@ static cnnf_status check_order(reader *r, cnnfi_bytes key)
     if (r->any_key && compare_keys(key, last) <= 0) {
         char a[128], b[128];
         return fail_at(r, CNNF_E_CORRUPT, "key '%s' after '%s'", cnnfi_table_print_key(a, sizeof a, key),
-                    cnnfi_table_print_key(b, sizeof b, last));
+                       cnnfi_table_print_key(b, sizeof b, last));
     }
     r->any_key = true;
     r->last_key.size = 0;
@@ -239,7 +240,7 @@ static cnnf_status read_footer(const reader *r, block_handle *meta, block_handle
     memcpy(&magic, footer + 40, 8);
     if (magic != CNNFI_TABLE_MAGIC)
         return fail_at(r, CNNF_E_CORRUPT, "bad magic 0x%016" PRIx64 " at offset %" PRIu64 " (want 0x%016" PRIx64 ")",
-                    magic, file - 8, CNNFI_TABLE_MAGIC);
+                       magic, file - 8, CNNFI_TABLE_MAGIC);
     cnnfi_cursor c = cnnfi_cursor_of(footer, 40);
     bool ok = cnnfi_read_varint(&c, &meta->offset) && cnnfi_read_varint(&c, &meta->size) &&
               cnnfi_read_varint(&c, &index->offset) && cnnfi_read_varint(&c, &index->size);
@@ -261,7 +262,8 @@ bool cnnfi_table_detect(const cnnfi_source *source)
 
 cnnf_status cnnfi_table_visit(const cnnfi_source *source, cnnfi_table_entry_fn entry, void *user, cnnf_error *error)
 {
-    reader r = {.source = source, .context = cnnfi_source_context(source), .error = error, .entry = entry, .user = user};
+    reader r = {
+        .source = source, .context = cnnfi_source_context(source), .error = error, .entry = entry, .user = user};
     block_handle meta, index;
     cnnfi_strbuf_init(&r.last_key, r.context);
     cnnf_status status = read_footer(&r, &meta, &index);

@@ -12,7 +12,7 @@
 #include "base/str.h"
 
 #define CNNFI_TABLE_FOOTER 48
-#define CNNFI_TABLE_MAGIC UINT64_C(0xdb4775248b80fb57)
+#define CNNFI_TABLE_MAGIC  UINT64_C(0xdb4775248b80fb57)
 
 /* One entry; key and value are valid during the call. */
 typedef cnnf_status (*cnnfi_table_entry_fn)(cnnfi_bytes key, cnnfi_bytes value, void *user, cnnf_error *error);

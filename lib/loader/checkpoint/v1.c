@@ -17,7 +17,7 @@
 #include "loader/checkpoint/table.h"
 
 #define MAX_EXPANSION 256 /* of values over the file's bytes: snappy and one-byte varints of eight-byte numbers */
-#define SPILL_BYTES ((size_t)4 * 1024 * 1024)
+#define SPILL_BYTES   ((size_t)4 * 1024 * 1024)
 
 /* SavedSliceMeta. */
 typedef struct v1_tensor {
@@ -94,8 +94,7 @@ static cnnf_status new_tensor(v1_reader *r, const slice_meta *meta, const char *
 {
     v1_tensor t = {.name = name, .dtype = (cnnf_dtype)meta->type};
     size_t bytes;
-    if (meta->type < 0 || meta->type > INT32_MAX ||
-        (t.dtype != CNNF_STRING && cnnf_dtype_size(t.dtype) == 0))
+    if (meta->type < 0 || meta->type > INT32_MAX || (t.dtype != CNNF_STRING && cnnf_dtype_size(t.dtype) == 0))
         return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: '%s': dtype %" PRId64 " not supported", r->file, name,
                           meta->type);
     CNNFI_TRY(cnnfi_checkpoint_shape(&t.shape, &r->checkpoint->arena, meta->shape, r->file, name, error));
@@ -187,8 +186,7 @@ static cnnf_status numeric_slice(v1_reader *r, v1_tensor *t, const cnnfi_extent 
     /* A value takes a byte at least. */
     if ((uint64_t)count > values.size) return corrupt(r, t->name, "fewer values than elements", error);
     if (!cnnfi_mul_size(&bytes, (size_t)count, cnnf_dtype_size(t->dtype))) return cnnfi_fail_nomem(error);
-    if (!t->tensor)
-        CNNFI_TRY(cnnf_tensor_new(&t->tensor, r->context, t->dtype, t->shape.rank, t->shape.dims, error));
+    if (!t->tensor) CNNFI_TRY(cnnf_tensor_new(&t->tensor, r->context, t->dtype, t->shape.rank, t->shape.dims, error));
     uint8_t *part = cnnfi_malloc(r->context, bytes);
     if (!part) return cnnfi_fail_nomem(error);
     const cnnf_status status = cnnfi_tensor_proto_decode(values, t->dtype, (size_t)count, part, error);
@@ -287,8 +285,8 @@ static cnnf_status read_shards(v1_reader *r, const char *path, cnnf_error *error
     if (shards < 1) return read_shard(r, path, error);
     CNNFI_TRY(cnnfi_check_limit(r->context, CNNF_LIMIT_SHARDS, (uint64_t)shards, path, error));
     for (int64_t i = 0; i < shards; i++) {
-        const char *name = cnnfi_arena_printf(&r->checkpoint->arena, "%.*s-%05" PRId64 "-of-%05" PRId64, (int)(n - tail),
-                                              path, i, shards);
+        const char *name = cnnfi_arena_printf(&r->checkpoint->arena, "%.*s-%05" PRId64 "-of-%05" PRId64,
+                                              (int)(n - tail), path, i, shards);
         if (!name) return cnnfi_fail_nomem(error);
         CNNFI_TRY(read_shard(r, name, error));
     }

@@ -9,11 +9,11 @@
 #include "base/error.h"
 #include "base/num.h"
 
-cnnf_status cnnfi_conversion_init(cnnfi_conversion *c, const cnnf_graph *graph, cnnfi_builder *builder, const bool *keep,
-                                  cnnf_error *error)
+cnnf_status cnnfi_conversion_init(cnnfi_conversion *c, const cnnf_graph *graph, cnnfi_builder *builder,
+                                  const bool *keep, cnnf_error *error)
 {
-    *c = (cnnfi_conversion){.context = graph->context, .graph = graph, .builder = builder, .keep = keep,
-                            .refused = {.node = -1}};
+    *c = (cnnfi_conversion){
+        .context = graph->context, .graph = graph, .builder = builder, .keep = keep, .refused = {.node = -1}};
     CNNFI_TRY(cnnfi_scope_main(&c->main, graph, error));
     c->seen = cnnfi_calloc(c->context, c->main.input_base[c->main.n_nodes] + 1, sizeof *c->seen);
     c->functions = cnnfi_calloc(c->context, graph->n_functions + 1, sizeof *c->functions);
@@ -63,7 +63,8 @@ void cnnfi_clear_node(cnnfi_builder *b, struct cnnf_node *node, const char *op)
 
 /* ---- spreading ---- */
 
-static cnnf_status arrive(cnnfi_conversion *c, const cnnfi_scope *scope, bool *seen, cnnfi_arrival next, cnnf_error *error)
+static cnnf_status arrive(cnnfi_conversion *c, const cnnfi_scope *scope, bool *seen, cnnfi_arrival next,
+                          cnnf_error *error)
 {
     bool *once = &seen[scope->input_base[next.node] + (size_t)next.input];
     if (*once) return CNNF_OK;
@@ -103,7 +104,8 @@ static cnnf_status prepare_function(cnnfi_conversion *c, size_t index, cnnf_erro
     const cnnfi_function *function = c->graph->functions[index];
     if (f->converted) return CNNF_OK;
     CNNFI_TRY(cnnfi_scope_function(&f->scope, c->graph, function, error));
-    f->seen = cnnfi_calloc(c->context, f->scope.input_base[function->n_nodes] + function->n_inputs + 1, sizeof *f->seen);
+    f->seen =
+        cnnfi_calloc(c->context, f->scope.input_base[function->n_nodes] + function->n_inputs + 1, sizeof *f->seen);
     if (!f->seen) return cnnfi_fail_nomem(error);
     f->converted = true;
     return CNNF_OK;

@@ -39,8 +39,8 @@ typedef struct cnnfi_conversion {
     cnnfi_arrival refused; /* the first node that cannot take a constant; node -1: none */
 } cnnfi_conversion;
 
-cnnf_status cnnfi_conversion_init(cnnfi_conversion *c, const cnnf_graph *graph, cnnfi_builder *builder, const bool *keep,
-                                  cnnf_error *error);
+cnnf_status cnnfi_conversion_init(cnnfi_conversion *c, const cnnf_graph *graph, cnnfi_builder *builder,
+                                  const bool *keep, cnnf_error *error);
 void cnnfi_conversion_free(cnnfi_conversion *c);
 /* Makes the variable a Const and rewrites what it reaches. */
 cnnf_status cnnfi_convert_variable(cnnfi_conversion *c, int32_t variable, cnnf_error *error);

@@ -226,9 +226,10 @@ static cnnf_status fail_refused(const freezer *f, const cnnfi_conversion *c)
         snprintf(path, sizeof path, "function '%s'", f->graph->functions[c->refused.scope]->name);
     }
     cnnfi_error_set_node(f->error, node->name);
-    return cnnfi_fail(f->error, CNNF_E_UNSUPPORTED,
-                      "node '%s' (%s) needs variable '%s' itself, which a constant cannot replace; the outputs need it: %s",
-                      node->name, node->op, c->refused.variable->name, path);
+    return cnnfi_fail(
+        f->error, CNNF_E_UNSUPPORTED,
+        "node '%s' (%s) needs variable '%s' itself, which a constant cannot replace; the outputs need it: %s",
+        node->name, node->op, c->refused.variable->name, path);
 }
 
 /* ---- editing ---- */

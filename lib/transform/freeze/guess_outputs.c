@@ -46,9 +46,9 @@ static bool starts_with_any(const char *const *list, size_t count, const char *t
 /* First scopes of what Keras and TF1 programs build around a model. */
 static bool is_watching_scope(const char *name)
 {
-    static const char *const scopes[] = {"Adam",      "gradients", "init",  "loss",    "losses",   "metrics",
-                                         "optimizer", "report_uninitialized_variables", "save",    "summaries",
-                                         "train",     "training"};
+    static const char *const scopes[] = {"Adam",   "gradients", "init",      "loss",
+                                         "losses", "metrics",   "optimizer", "report_uninitialized_variables",
+                                         "save",   "summaries", "train",     "training"};
     char scope[64];
     size_t n = strcspn(name, "/");
     if (n >= sizeof scope) return false;
@@ -65,14 +65,16 @@ static bool is_watching_scope(const char *name)
 
 static bool is_watching_op(const char *op)
 {
-    static const char *const ops[] = {"Assert", "IsVariableInitialized", "MergeV2Checkpoints", "NoOp", "Print", "PrintV2",
-                                      "RestoreV2", "SaveV2", "VarIsInitializedOp"};
+    static const char *const ops[] = {
+        "Assert", "IsVariableInitialized", "MergeV2Checkpoints", "NoOp", "Print", "PrintV2", "RestoreV2",
+        "SaveV2", "VarIsInitializedOp"};
     return IN_LIST(ops, op) || cnnfi_ends_with(op, "Summary") || cnnfi_ends_with(op, "SummaryV2");
 }
 
 static bool is_update_op(const char *op)
 {
-    static const char *const prefixes[] = {"Apply", "Assign", "ResourceApply", "ResourceScatter", "Scatter", "SparseApply"};
+    static const char *const prefixes[] = {"Apply",           "Assign",  "ResourceApply",
+                                           "ResourceScatter", "Scatter", "SparseApply"};
     return starts_with_any(prefixes, sizeof prefixes / sizeof *prefixes, op) && strcmp(op, "ScatterNd") != 0;
 }
 
@@ -129,7 +131,8 @@ static bool is_sink(const guesser *g, const cnnf_node *node)
 /* 0: what classifiers end in; 1: other computations; 2: what rarely is meant. */
 static int rank_of(const cnnf_node *node)
 {
-    static const char *const best[] = {"Sigmoid", "Softmax", "Tanh"}, *const worst[] = {"Const", "Shape", "Size", "Rank"};
+    static const char *const best[] = {"Sigmoid", "Softmax", "Tanh"}, *const worst[] = {"Const", "Shape", "Size",
+                                                                                        "Rank"};
     if (IN_LIST(best, node->op)) return 0;
     return IN_LIST(worst, node->op) ? 2 : 1;
 }

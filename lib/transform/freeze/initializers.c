@@ -31,7 +31,8 @@ static cnnf_status fill_value(cnnf_tensor **out, const cnnf_graph *graph, const 
 {
     int64_t dims[CNNFI_MAX_RANK];
     double value;
-    const cnnf_tensor *shape = const_value(data_input(graph, node, 0)), *element = const_value(data_input(graph, node, 1));
+    const cnnf_tensor *shape = const_value(data_input(graph, node, 0)),
+                      *element = const_value(data_input(graph, node, 1));
     if (!shape || !element || cnnf_tensor_element_count(shape) > CNNFI_MAX_RANK ||
         !cnnfi_tensor_get_f64(element, 0, &value))
         return CNNF_OK;
@@ -66,8 +67,8 @@ static cnnf_status run_assignment(cnnfi_builder *b, const cnnf_graph *graph, con
     CNNFI_TRY(constant_of(&value, graph, data_input(graph, assign, 1), error));
     if (!value) {
         cnnfi_error_set_node(error, assign->name);
-        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "initializer '%s': the value of '%s' is not constant", assign->name,
-                          variable->name);
+        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "initializer '%s': the value of '%s' is not constant",
+                          assign->name, variable->name);
     }
     cnnfi_node_set_value(b, cnnfi_builder_node(b, (size_t)variable->index), value);
     cnnf_tensor_unref(value);

@@ -45,14 +45,16 @@ static cnnf_status rewrite_merge(cnnfi_conversion *c, const cnnfi_arrival *at, c
 
 /* ---- reading a resource ---- */
 
-static void copy_attr_as(cnnfi_conversion *c, cnnf_node *to, const char *key, const cnnf_node *from, const char *from_key)
+static void copy_attr_as(cnnfi_conversion *c, cnnf_node *to, const char *key, const cnnf_node *from,
+                         const char *from_key)
 {
     const cnnfi_attr *attr = cnnfi_node_attr(from, from_key);
     if (attr) cnnfi_node_copy_attr(c->builder, to, key, attr);
 }
 
 /* "name:from:0" as "name:to:0"; NULL when it is not that. */
-static const char *renamed_output(cnnfi_builder *b, const char *input, const char *name, const char *from, const char *to)
+static const char *renamed_output(cnnfi_builder *b, const char *input, const char *name, const char *from,
+                                  const char *to)
 {
     const size_t n = strlen(name), m = strlen(from);
     if (strncmp(input, name, n) != 0 || input[n] != ':') return NULL;
@@ -98,8 +100,7 @@ static cnnf_status rewrite_read(cnnfi_conversion *c, const cnnfi_arrival *at, cn
 static cnnf_node *add_axis(cnnfi_conversion *c, const cnnfi_arrival *at, const char *name)
 {
     cnnfi_builder *b = c->builder;
-    if (at->scope != CNNFI_MAIN_SCOPE)
-        return cnnfi_function_add(b, b->graph->functions[at->scope], "Const", name);
+    if (at->scope != CNNFI_MAIN_SCOPE) return cnnfi_function_add(b, b->graph->functions[at->scope], "Const", name);
     cnnf_node *axis = cnnfi_builder_find(b, name);
     return axis ? axis : cnnfi_builder_add(b, "Const", name);
 }
@@ -113,7 +114,8 @@ static cnnf_status axis_input(const char **input, cnnfi_conversion *c, const cnn
     const cnnf_dtype dtype = cnnfi_node_type(node, "Tindices");
     const char *name = cnnfi_builder_printf(c->builder, "%s/axis", node->name);
     if (!name) return cnnfi_fail_nomem(error);
-    CNNFI_TRY(cnnfi_tensor_copy(&value, c->context, dtype == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32, 0, NULL, &zero, error));
+    CNNFI_TRY(
+        cnnfi_tensor_copy(&value, c->context, dtype == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32, 0, NULL, &zero, error));
     cnnf_node *axis = add_axis(c, at, name);
     cnnfi_node_set_type(c->builder, axis, "dtype", cnnf_tensor_dtype(value));
     cnnfi_node_set_tensor(c->builder, axis, "value", value);
@@ -135,8 +137,8 @@ static cnnf_status rewrite_gather(cnnfi_conversion *c, const cnnfi_arrival *at, 
     const cnnfi_attr *batch = cnnfi_node_attr(node, "batch_dims");
     const char *axis = NULL;
     if (batch && batch->kind == CNNF_ATTR_INT && batch->u.i != 0)
-        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "node '%s': batch_dims must be 0 to be frozen, it is %lld", node->name,
-                          (long long)batch->u.i);
+        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "node '%s': batch_dims must be 0 to be frozen, it is %lld",
+                          node->name, (long long)batch->u.i);
     if (cnnfi_node_data_inputs(node) < 2)
         return cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': %s without indices", node->name, node->op);
     CNNFI_TRY(axis_input(&axis, c, at, node, error));
@@ -179,14 +181,10 @@ static cnnf_status rewrite_shape(cnnfi_conversion *c, const cnnfi_arrival *at, c
 /* ---- calls ---- */
 
 static const cnnfi_caller callers[] = {
-    {"Case", "Tin", 1, {"branches", NULL}},
-    {"If", "Tin", 1, {"then_branch", "else_branch"}},
-    {"PartitionedCall", "Tin", 0, {"f", NULL}},
-    {"StatefulPartitionedCall", "Tin", 0, {"f", NULL}},
-    {"StatelessCase", "Tin", 1, {"branches", NULL}},
-    {"StatelessIf", "Tin", 1, {"then_branch", "else_branch"}},
-    {"StatelessWhile", "T", 0, {"body", "cond"}},
-    {"While", "T", 0, {"body", "cond"}},
+    {"Case", "Tin", 1, {"branches", NULL}},          {"If", "Tin", 1, {"then_branch", "else_branch"}},
+    {"PartitionedCall", "Tin", 0, {"f", NULL}},      {"StatefulPartitionedCall", "Tin", 0, {"f", NULL}},
+    {"StatelessCase", "Tin", 1, {"branches", NULL}}, {"StatelessIf", "Tin", 1, {"then_branch", "else_branch"}},
+    {"StatelessWhile", "T", 0, {"body", "cond"}},    {"While", "T", 0, {"body", "cond"}},
 };
 
 const cnnfi_caller *cnnfi_caller_for(const char *op)
@@ -203,8 +201,8 @@ static cnnfi_attr *own_attr(cnnf_node *copy, const char *key)
     return (cnnfi_attr *)(uintptr_t)cnnfi_node_attr(copy, key);
 }
 
-static cnnf_status enter_functions(cnnfi_conversion *c, const cnnfi_arrival *at, const cnnfi_attr *attr, int32_t argument,
-                                   cnnf_error *error)
+static cnnf_status enter_functions(cnnfi_conversion *c, const cnnfi_arrival *at, const cnnfi_attr *attr,
+                                   int32_t argument, cnnf_error *error)
 {
     if (!attr) return CNNF_OK;
     if (attr->kind == CNNF_ATTR_FUNC) return cnnfi_conversion_enter(c, at, attr->u.func->name, argument, error);
@@ -217,7 +215,8 @@ static cnnf_status enter_functions(cnnfi_conversion *c, const cnnfi_arrival *at,
 static cnnf_status retype(cnnf_node *copy, const char *key, size_t index, cnnf_dtype dtype, cnnf_error *error)
 {
     cnnfi_attr *attr = own_attr(copy, key);
-    if (attr && attr->kind == CNNF_ATTR_LIST && attr->u.list.item_kind == CNNF_ATTR_TYPE && index < attr->u.list.count) {
+    if (attr && attr->kind == CNNF_ATTR_LIST && attr->u.list.item_kind == CNNF_ATTR_TYPE &&
+        index < attr->u.list.count) {
         attr->u.list.u.types[index] = dtype;
         return CNNF_OK;
     }
@@ -232,7 +231,8 @@ static cnnf_status rewrite_call(cnnfi_conversion *c, const cnnfi_arrival *at, cn
     if (argument < 0) return CNNF_OK; /* a condition */
     for (int i = 0; i < 2 && caller->functions[i]; i++)
         CNNFI_TRY(enter_functions(c, at, cnnfi_node_attr(node, caller->functions[i]), argument, error));
-    CNNFI_TRY(retype(cnnfi_conversion_copy(c, at), caller->type_attr, (size_t)argument, cnnfi_arrival_dtype(at), error));
+    CNNFI_TRY(
+        retype(cnnfi_conversion_copy(c, at), caller->type_attr, (size_t)argument, cnnfi_arrival_dtype(at), error));
     if (!cnnfi_grow(c->context, (void **)&c->callers, &c->callers_capacity, c->n_callers, sizeof *c->callers))
         return cnnfi_fail_nomem(error);
     c->callers[c->n_callers++] = *at;
@@ -316,12 +316,24 @@ cnnfi_rewrite_fn cnnfi_rewrite_for(const char *op)
 
 bool cnnfi_op_needs_variable(const char *op)
 {
-    static const char *const prefixes[] = {"Assign", "Apply", "SparseApply", "ResourceApply", "ResourceSparseApply",
-                                           "ResourceScatter", "Ref"};
-    static const char *const ops[] = {
-        "CountUpTo", "DestroyResourceOp", "DestroyTemporaryVariable", "IsVariableInitialized",
-        "ScatterAdd", "ScatterDiv", "ScatterMax", "ScatterMin", "ScatterMul", "ScatterNdAdd", "ScatterNdSub",
-        "ScatterNdUpdate", "ScatterSub", "ScatterUpdate", "StridedSliceAssign", "VarIsInitializedOp"};
+    static const char *const prefixes[] = {
+        "Assign", "Apply", "SparseApply", "ResourceApply", "ResourceSparseApply", "ResourceScatter", "Ref"};
+    static const char *const ops[] = {"CountUpTo",
+                                      "DestroyResourceOp",
+                                      "DestroyTemporaryVariable",
+                                      "IsVariableInitialized",
+                                      "ScatterAdd",
+                                      "ScatterDiv",
+                                      "ScatterMax",
+                                      "ScatterMin",
+                                      "ScatterMul",
+                                      "ScatterNdAdd",
+                                      "ScatterNdSub",
+                                      "ScatterNdUpdate",
+                                      "ScatterSub",
+                                      "ScatterUpdate",
+                                      "StridedSliceAssign",
+                                      "VarIsInitializedOp"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         if (strncmp(op, prefixes[i], strlen(prefixes[i])) == 0) return true;
     }

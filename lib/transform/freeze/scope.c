@@ -65,15 +65,15 @@ static void fill(cnnfi_scope *s, const source *sources)
     size_t *const ahead = s->first + 1;
     const size_t total = s->input_base[s->n_nodes];
     for (size_t i = 0; i < total; i++) {
-        if (sources[i].producer >= 0 && (size_t)sources[i].producer + 1 <= s->n_producers) ahead[sources[i].producer + 1]++;
+        if (sources[i].producer >= 0 && (size_t)sources[i].producer + 1 <= s->n_producers)
+            ahead[sources[i].producer + 1]++;
     }
     for (size_t p = 1; p <= s->n_producers; p++)
         ahead[p] += ahead[p - 1];
     for (size_t node = 0; node < s->n_nodes; node++) {
         for (size_t k = 0; k < s->nodes[node]->n_inputs; k++) {
             const source from = sources[s->input_base[node] + k];
-            if (from.producer >= 0)
-                s->uses[ahead[from.producer]++] = (cnnfi_use){(int32_t)node, (int32_t)k, from.port};
+            if (from.producer >= 0) s->uses[ahead[from.producer]++] = (cnnfi_use){(int32_t)node, (int32_t)k, from.port};
         }
     }
 }
@@ -94,8 +94,8 @@ static cnnf_status build(cnnfi_scope *s, const cnnfi_strmap *names, cnnf_error *
 
 cnnf_status cnnfi_scope_main(cnnfi_scope *out, const cnnf_graph *graph, cnnf_error *error)
 {
-    *out = (cnnfi_scope){.context = graph->context, .n_nodes = graph->n_nodes, .n_producers = graph->n_nodes,
-                         .nodes = graph->nodes};
+    *out = (cnnfi_scope){
+        .context = graph->context, .n_nodes = graph->n_nodes, .n_producers = graph->n_nodes, .nodes = graph->nodes};
     const cnnf_status status = build(out, NULL, error);
     if (status != CNNF_OK) cnnfi_scope_free(out);
     return status;
@@ -105,8 +105,11 @@ cnnf_status cnnfi_scope_function(cnnfi_scope *out, const cnnf_graph *graph, cons
                                  cnnf_error *error)
 {
     cnnfi_strmap names;
-    *out = (cnnfi_scope){.context = graph->context, .function = function, .n_nodes = function->n_nodes,
-                         .n_producers = function->n_nodes + function->n_inputs, .nodes = function->nodes};
+    *out = (cnnfi_scope){.context = graph->context,
+                         .function = function,
+                         .n_nodes = function->n_nodes,
+                         .n_producers = function->n_nodes + function->n_inputs,
+                         .nodes = function->nodes};
     cnnfi_strmap_init(&names, graph->context);
     cnnf_status status = CNNF_OK;
     for (size_t i = 0; i < function->n_nodes && status == CNNF_OK; i++) {

@@ -22,7 +22,7 @@ static bool has_single_arguments(const cnnfi_arg *args, size_t count)
 }
 
 const cnnfi_function *cnnfi_inlinable_function(const cnnf_graph *graph, const cnnf_node *node,
-                                            const cnnfi_func_ref **reference)
+                                               const cnnfi_func_ref **reference)
 {
     const bool call = strcmp(node->op, "PartitionedCall") == 0 || strcmp(node->op, "StatefulPartitionedCall") == 0;
     const cnnfi_attr *attr = call ? cnnfi_node_attr(node, "f") : NULL;
@@ -80,8 +80,8 @@ static cnnf_status fail_input(const cnnfi_body *body, const char *text, const ch
     return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "function '%s': input '%s': %s", body->function->name, text, why);
 }
 
-cnnf_status cnnfi_body_resolve(cnnfi_body_tensor *out, const cnnfi_body *body, const cnnf_graph *graph, const char *text,
-                               cnnf_error *error)
+cnnf_status cnnfi_body_resolve(cnnfi_body_tensor *out, const cnnfi_body *body, const cnnf_graph *graph,
+                               const char *text, cnnf_error *error)
 {
     const bool control = text[0] == '^';
     const char *name = text + control, *colon = strchr(name, ':'), *last = strrchr(name, ':');
@@ -130,7 +130,7 @@ typedef struct walk {
     uint8_t *state; /* 0 new, 1 on the stack, 2 done */
     struct frame {
         size_t function, node;
-    } *stack;
+    } * stack;
     size_t depth;
 } walk;
 

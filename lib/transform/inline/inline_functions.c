@@ -18,21 +18,21 @@ typedef struct inlined {
     cnnf_node *node;
     const char **outputs; /* inputs as written in the main graph */
     size_t n_outputs;
-    bool awaited;         /* somebody has it as a control input */
+    bool awaited; /* somebody has it as a control input */
 } inlined;
 
 typedef struct inliner {
     cnnfi_pass_run *run;
     const cnnf_graph *in;
     cnnfi_builder *b;
-    cnnfi_body *bodies; /* one per function */
+    cnnfi_body *bodies;            /* one per function */
     cnnfi_strmap functions, calls; /* function name -> index; call name -> index in done */
     inlined *done;
     size_t n_done, done_capacity;
     /* Per node of the builder: nesting, and the chains that make the new order: what goes before it, what after. */
     struct place {
         int32_t depth, first, next;
-    } *places;
+    } * places;
     size_t n_places, places_capacity;
 } inliner;
 
@@ -94,8 +94,9 @@ static cnnf_status bind_attrs(const expansion *e, cnnf_node *copy)
         while (k < n_given && strcmp(given[k].key, wanted) != 0)
             k++;
         if (k == n_given)
-            return cnnfi_fail(e->s->run->error, CNNF_E_UNSUPPORTED, "node '%s': function '%s': attribute '%s' is not given",
-                              e->call->name, e->body->function->name, wanted);
+            return cnnfi_fail(e->s->run->error, CNNF_E_UNSUPPORTED,
+                              "node '%s': function '%s': attribute '%s' is not given", e->call->name,
+                              e->body->function->name, wanted);
         cnnfi_node_copy_attr(e->s->b, copy, copy->attrs[i].key, &given[k]);
     }
     return CNNF_OK;
@@ -125,7 +126,8 @@ static cnnf_status name_nodes(expansion *e)
     for (size_t i = 0; i < f->n_nodes; i++) {
         const char *name = cnnfi_builder_printf(e->s->b, "%s/%s", e->call->name, f->nodes[i]->name);
         e->names[i] = cnnfi_builder_find(e->s->b, name ? name : "") ? cnnfi_builder_unique(e->s->b, name) : name;
-        if (!e->names[i]) return cnnfi_builder_status(e->s->b) == CNNF_OK ? CNNF_E_NOMEM : cnnfi_builder_status(e->s->b);
+        if (!e->names[i])
+            return cnnfi_builder_status(e->s->b) == CNNF_OK ? CNNF_E_NOMEM : cnnfi_builder_status(e->s->b);
     }
     return CNNF_OK;
 }
