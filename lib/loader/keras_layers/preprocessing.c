@@ -86,9 +86,10 @@ static cnnfi_kt given_statistic(cnnfi_kc *kc, const char *key, const kept *k)
         shape[i] = (int32_t)k->broadcast[i];
         if (__builtin_mul_overflow(count, k->broadcast[i], &count)) count = -1;
     }
+    int64_t have = 1;
     for (int32_t i = 0; i < tensor.rank; i++)
-        count = count > 0 && tensor.dims[i] > 0 ? count / tensor.dims[i] : -1;
-    if (count != 1) cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "'%s' does not fit the input", key);
+        have *= tensor.dims[i]; /* a constant's elements are few */
+    if (have != count) cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "'%s' does not fit the input", key);
     cnnfi_kt inputs[2] = {tensor, cnnfi_kb_ints(b, "shape", (size_t)kc->inputs[0].rank, shape)};
     cnnf_node *node = cnnfi_kb_node_t(b, &out, "Reshape", "", 2, inputs);
     cnnfi_node_set_type(b->graph, node, "Tshape", CNNF_INT32);

@@ -448,7 +448,8 @@ static bool check(cnnfi_kc *kc)
     if (x->dims[1] < 1 || x->dims[1] > 65536)
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "a recurrent layer is unrolled here and needs a known number of steps");
     if (x->mask)
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "recurrent layers over masked steps (Masking, mask_zero) are not supported");
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED,
+                      "recurrent layers over masked steps (Masking, mask_zero) are not supported");
     if (cnnfi_kc_bool(kc, "stateful", false))
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "stateful recurrent layers are not supported");
     if (cnnfi_kc_bool(kc, "time_major", false)) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "time_major is not supported");

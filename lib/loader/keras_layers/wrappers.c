@@ -192,7 +192,8 @@ static void bidirectional(cnnfi_kc *kc)
     cnnfi_kt results[6];
     size_t n_states = (kc->n_inputs - 1) / 2, n = 0;
     const cnnfi_json *mode = cnnfi_json_get(kc->config, "merge_mode");
-    if (n_states > 2) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "it is called with %zu inputs", kc->n_inputs);
+    if (n_states > 2 || kc->n_inputs % 2 == 0)
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "it is called with %zu inputs", kc->n_inputs);
     if (!cnnfi_kb_ok(b)) return;
     cnnfi_kc forward = run_direction(kc, 0, n_states);
     if (!cnnfi_kb_ok(b)) return;
