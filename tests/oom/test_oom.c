@@ -250,6 +250,25 @@ static cnnf_status fold_batch_norms(cnnf_context *context, const fixture *x, cnn
     return run_pipeline(context, x, "fold_batch_norms", error);
 }
 
+static cnnf_status inference_passes(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    static const char *const paths[] = {SOURCE_ROOT "/tests/golden/passes/training_cond_v1.pb",
+                                        SOURCE_ROOT "/tests/golden/passes/training_cond_v2.pb"};
+    cnnf_pipeline *pipeline = NULL;
+    cnnf_status status = cnnf_pipeline_new(&pipeline, context, error);
+    (void)x;
+    if (!status) status = cnnf_pipeline_add(pipeline, "set_learning_phase remove_dropout", error);
+    for (size_t i = 0; !status && i < 2; i++) {
+        cnnf_graph *graph = NULL, *out = NULL;
+        status = cnnf_load_file(&graph, context, paths[i], NULL, error);
+        if (!status) status = cnnf_pipeline_run(&out, pipeline, graph, error);
+        status = drop_graph(status, out);
+        cnnf_graph_unref(graph);
+    }
+    cnnf_pipeline_free(pipeline);
+    return status;
+}
+
 static cnnf_status plain_passes(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
     return run_pipeline(context, x, "remove_identity merge_duplicate_nodes sort_by_execution_order obfuscate_names", error);
@@ -343,6 +362,7 @@ static const struct {
     {"open_checkpoint", open_checkpoint},
     {"bind_checkpoint", bind_checkpoint},
     {"fold_batch_norms", fold_batch_norms},
+    {"inference_passes", inference_passes},
     {"plain_passes", plain_passes},
     {"fold_constants", fold_constants},
     {"evaluate", evaluate},
