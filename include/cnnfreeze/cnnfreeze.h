@@ -52,5 +52,6 @@
 #include <cnnfreeze/metrics.h>
 #include <cnnfreeze/dataset.h>
 #include <cnnfreeze/npy.h>
+#include <cnnfreeze/comparison.h>
 
 #endif
