@@ -372,6 +372,7 @@ void cnnfi_broadcast_rows(const cnnfi_broadcast *b, int64_t begin, int64_t end, 
 {
     int64_t index[CNNFI_EVAL_MAX_RANK] = {0}, offsets[CNNFI_BROADCAST_MAX] = {0}, left = begin;
     int64_t n = b->dims[b->rank - 1];
+    if (begin >= end) return; /* an empty axis has no places to divide by */
     for (int32_t i = b->rank - 2; i >= 0; i--) {
         index[i] = left % b->dims[i];
         left /= b->dims[i];
