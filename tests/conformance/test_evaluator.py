@@ -185,6 +185,21 @@ def pool_v2(feeds, constant, dtype):
     return tf.raw_ops.MaxPoolV2(input=x, ksize=[1] + dims(1, 3) + [1], strides=[1] + dims(1, 2) + [1], padding=r.choice(["SAME", "VALID"]))
 
 
+def pool_argmax(feeds, constant, dtype):
+    x = operand(feeds, data([2] + dims(3, 9) + [4], dtype), False)
+    out = tf.nn.max_pool_with_argmax(x, [1] + dims(1, 3) + [1], [1] + dims(1, 2) + [1], r.choice(["SAME", "VALID"]),
+                                     output_dtype=r.choice([tf.int32, tf.int64]), include_batch_in_index=r.random() < 0.5)
+    return list(out)
+
+
+def depthwise_back(feeds, constant, dtype):
+    k, s, size, pad = dims(1, 4), [r.randint(1, 3)] * 2, dims(6, 12), r.choice(["SAME", "VALID"])
+    ci, m, n = r.choice([1, 4, 17]), r.choice([1, 3]), r.randint(1, 2)
+    out = [-(-a // b) if pad == "SAME" else (a - c) // b + 1 for a, b, c in zip(size, s, k)]
+    f, dy = operand(feeds, data(k + [ci, m], dtype), constant), operand(feeds, data([n] + out + [ci * m], dtype), False)
+    return tf.nn.depthwise_conv2d_backprop_input([n] + size + [ci], f, dy, [1] + s + [1], pad)
+
+
 def softmax(feeds, constant, dtype):
     x = operand(feeds, data(dims(1, 9, r.randint(1, 4)), dtype) * dtype(3), False)
     return r.choice([tf.nn.softmax, tf.nn.log_softmax])(x)
@@ -214,7 +229,7 @@ def cond(feeds, constant, dtype):
 
 
 OPS = [conv2d, conv2d, conv2d_chain, conv2d_chain, conv2d_chain, depthwise, conv2d_back, conv3d, conv3d_back, batch_norm, bias_add,
-       matmul, batch_matmul, pool, pool3d, pool_v2, softmax, lrn, rectifier, cond]
+       matmul, batch_matmul, pool, pool3d, pool_v2, pool_argmax, depthwise_back, softmax, lrn, rectifier, cond]
 FIXED = {conv2d_chain, batch_norm, pool3d, pool_v2, lrn, cond}      # float only
 HALF = {bias_add, rectifier, softmax, pool, matmul}
 TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12, np.float16: 4e-3}

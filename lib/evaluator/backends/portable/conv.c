@@ -243,8 +243,33 @@ static bool next_tap(const cnnfi_window *w, int64_t *tap)
         }                                                                                                              \
     }
 
+#define DEFINE_DEPTHWISE_BACK(T)                                                                                       \
+    static void depthwise_back_##T(int64_t begin, int64_t end, void *user)                                             \
+    {                                                                                                                  \
+        const conv *c = user;                                                                                          \
+        const cnnfi_window *w = &c->w;                                                                                 \
+        for (int64_t i = begin; i < end; i++) {                                                                        \
+            pixel p = pixel_of(i, w->in);                                                                              \
+            int64_t tap[3] = {0}, offset;                                                                              \
+            T *y = (T *)c->y + pixel_offset(&p, w->in_strides);                                                        \
+            const T *f = c->f;                                                                                         \
+            for (int64_t k = 0; k < w->in_channels; k++) y[k * w->in_strides[4]] = 0;                                  \
+            do {                                                                                                       \
+                if (back_offset(w, &p, tap, &offset)) {                                                                \
+                    const T *dy = (const T *)c->x + offset;                                                            \
+                    for (int64_t k = 0; k < w->out_channels; k++) {                                                    \
+                        y[k / c->multiplier * w->in_strides[4]] += dy[k * w->out_strides[4]] * f[k];                   \
+                    }                                                                                                  \
+                }                                                                                                      \
+                f += w->out_channels;                                                                                  \
+            } while (next_tap(w, tap));                                                                                \
+        }                                                                                                              \
+    }
+
 DEFINE_CONV(float)
 DEFINE_CONV(double)
+DEFINE_DEPTHWISE_BACK(float)
+DEFINE_DEPTHWISE_BACK(double)
 
 typedef void (*body_fn)(int64_t begin, int64_t end, void *user);
 
@@ -303,11 +328,20 @@ static cnnf_status run_depthwise(cnnfi_call *call)
 
 /* ---- transposed: inputs are the output's sizes, the filter, the data ---- */
 
+static bool is_depthwise(const cnnfi_call *call)
+{
+    return strncmp(call->node->op, "Depthwise", 9) == 0;
+}
+
 static cnnf_status check_back(cnnfi_call *call, const cnnfi_window *w, const cnnfi_value *dy, const cnnfi_value *f)
 {
     int64_t dims[5];
     int32_t rank = cnnfi_window_dims(w, w->out, w->out_channels, dims);
-    if (f->dims[w->spatial + 1] != w->out_channels) {
+    if (is_depthwise(call)) {
+        if (f->dims[2] != w->in_channels || f->dims[3] < 1 || w->out_channels / f->dims[3] != w->in_channels || w->out_channels % f->dims[3]) {
+            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the filter's channels do not fit the data's");
+        }
+    } else if (f->dims[w->spatial + 1] != w->out_channels) {
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the filter gives %lld channels, the data has %lld",
                                (long long)f->dims[w->spatial + 1], (long long)w->out_channels);
     }
@@ -316,7 +350,7 @@ static cnnf_status check_back(cnnfi_call *call, const cnnfi_window *w, const cnn
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "data has size %lld along axis %d, input_sizes ask for %lld",
                                (long long)dy->dims[i], (int)i, (long long)dims[i]);
     }
-    return check_groups(call, w->in_channels, f->dims[w->spatial], w->out_channels);
+    return is_depthwise(call) ? CNNF_OK : check_groups(call, w->in_channels, f->dims[w->spatial], w->out_channels);
 }
 
 /* input_sizes may leave out the batch (and hold only the spatial sizes): TensorFlow takes them from the other inputs. */
@@ -378,6 +412,20 @@ static cnnf_status back(cnnfi_call *call, int32_t spatial)
     return run_body(call, &c, c.w.batch * c.w.in[0] * c.w.in[1] * c.w.in[2], back_float, back_double);
 }
 
+static cnnf_status depthwise_back(cnnfi_call *call)
+{
+    conv c = {0};
+    cnnf_status status = back_window(call, &c.w, 2);
+    if (status != CNNF_OK) return status;
+    c.multiplier = call->inputs[1].dims[3];
+    return run_body(call, &c, c.w.batch * c.w.in[1] * c.w.in[2], depthwise_back_float, depthwise_back_double);
+}
+
+static cnnf_status run_depthwise_back(cnnfi_call *call)
+{
+    return cnnfi_nn_widened(call, depthwise_back);
+}
+
 static cnnf_status back2(cnnfi_call *call)
 {
     return back(call, 2);
@@ -404,6 +452,7 @@ static const cnnfi_kernel kernels[] = {
     {"Conv3D", infer_conv3d, run_conv3d, 0},
     {"Conv3DBackpropInputV2", infer_back3, run_back3, 0},
     {"DepthwiseConv2dNative", infer_depthwise, run_depthwise, 0},
+    {"DepthwiseConv2dNativeBackpropInput", infer_back2, run_depthwise_back, 0},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_conv = {"convolution", kernels, sizeof(kernels) / sizeof(kernels[0])};

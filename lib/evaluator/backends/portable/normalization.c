@@ -212,6 +212,44 @@ static cnnf_status run_batch_norm(cnnfi_call *call)
     return cnnfi_nn_widened(call, batch_norm);
 }
 
+/* ---- batch normalization of graphs from before FusedBatchNorm: t, mean, variance, beta, gamma ---- */
+
+static cnnf_status infer_global(cnnfi_call *call)
+{
+    const cnnfi_value *x = &call->inputs[0];
+    CNNFI_TRY(cnnfi_nn_inputs(call, 5));
+    CNNFI_TRY(cnnfi_nn_floats(call, 5));
+    CNNFI_TRY(cnnfi_nn_rank(call, 0, 4));
+    if (x->dtype == CNNF_DOUBLE) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "not for double");
+    for (int32_t i = 1; i < 5; i++) {
+        CNNFI_TRY(cnnfi_nn_rank(call, i, 1));
+        if (call->inputs[i].dims[0] != x->dims[3]) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d must have one number per channel", (int)i);
+    }
+    CNNFI_TRY(cnnfi_call_output(call, 0, x->dtype, 4, x->dims));
+    call->scratch_size = (size_t)x->dims[3] * sizeof(float);
+    call->scratch_size = (call->scratch_size + 63) & ~(size_t)63;
+    cnnfi_nn_widen(call);
+    return CNNF_OK;
+}
+
+static cnnf_status global_norm(cnnfi_call *call)
+{
+    const cnnfi_value *x = &call->inputs[0];
+    float *scale = call->scratch;
+    bool scaled = cnnf_node_attr_bool(call->node, "scale_after_normalization", 0) != 0;
+    for (int64_t c = 0; c < x->dims[3]; c++) scale[c] = scaled ? ((const float *)call->inputs[4].data)[c] : 1.0f;
+    norm_job j = {.shape = by_channel(x, 3), .x = x->data, .scale = scale, .offset = call->inputs[3].data,
+                  .mean = call->inputs[1].data, .variance = call->inputs[2].data,
+                  .epsilon = (float)cnnf_node_attr_float(call->node, "variance_epsilon", 0), .y = call->outputs[0].data};
+    if (x->count > 0) cnnfi_parallel_for(call->pool, j.shape.outer, 16, norm_rows, &j);
+    return CNNF_OK;
+}
+
+static cnnf_status run_global(cnnfi_call *call)
+{
+    return cnnfi_nn_widened(call, global_norm);
+}
+
 /* ---- local response normalization ---- */
 
 static cnnf_status infer_lrn(cnnfi_call *call)
@@ -330,6 +368,7 @@ static cnnf_status run_log_softmax(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
+    {"BatchNormWithGlobalNormalization", infer_global, run_global, 0},
     {"BiasAdd", infer_bias, run_bias, CNNFI_OP_INPLACE},
     {"BiasAddV1", infer_bias, run_bias, CNNFI_OP_INPLACE},
     {"FusedBatchNorm", infer_batch_norm, run_batch_norm, 0},

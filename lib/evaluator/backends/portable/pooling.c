@@ -251,10 +251,83 @@ static cnnf_status infer_average3(cnnfi_call *call)
     return infer_pool(call, 3, 1, false);
 }
 
+/* ---- maxima and where they are ---- */
+
+static cnnf_status infer_argmax(cnnfi_call *call)
+{
+    cnnf_dtype index = cnnf_node_attr_type(call->node, "Targmax", CNNF_INT64);
+    CNNFI_TRY(infer_pool(call, 2, 1, true));
+    if (index != CNNF_INT32 && index != CNNF_INT64) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "Targmax %s", cnnf_dtype_name(index));
+    const cnnfi_value *out = &call->outputs[0];
+    return cnnfi_call_output(call, 1, index, out->rank, out->dims);
+}
+
+/* The first of equal maxima; a window without anything above the lowest number tells its first pixel. */
+#define DEFINE_ARGMAX(T)                                                                                               \
+    static int64_t argmax_##T(const cnnfi_window *w, const void *data, int64_t n, int64_t c, const int64_t *lo, const int64_t *hi) \
+    {                                                                                                                  \
+        const T *x = (const T *)data + n * w->in_strides[0] + c * w->in_strides[4];                                    \
+        int64_t best = lo[1] * w->in_strides[2] + lo[2] * w->in_strides[3];                                            \
+        for (int64_t i = lo[1]; i < hi[1]; i++) {                                                                      \
+            for (int64_t j = lo[2]; j < hi[2]; j++) {                                                                  \
+                int64_t at = i * w->in_strides[2] + j * w->in_strides[3];                                              \
+                if (x[at] > x[best]) best = at;                                                                        \
+            }                                                                                                          \
+        }                                                                                                              \
+        return best;                                                                                                   \
+    }
+
+DEFINE_ARGMAX(float)
+DEFINE_ARGMAX(double)
+DEFINE_ARGMAX(int32_t)
+DEFINE_ARGMAX(int64_t)
+DEFINE_ARGMAX(int8_t)
+DEFINE_ARGMAX(int16_t)
+DEFINE_ARGMAX(uint8_t)
+DEFINE_ARGMAX(uint16_t)
+
+typedef struct argmax_row {
+    cnnf_dtype dtype;
+    int64_t (*find)(const cnnfi_window *w, const void *data, int64_t n, int64_t c, const int64_t *lo, const int64_t *hi);
+} argmax_row;
+
+static const argmax_row argmaxima[] = {
+    {CNNF_FLOAT, argmax_float}, {CNNF_DOUBLE, argmax_double}, {CNNF_INT32, argmax_int32_t}, {CNNF_INT64, argmax_int64_t},
+    {CNNF_INT8, argmax_int8_t}, {CNNF_INT16, argmax_int16_t}, {CNNF_UINT8, argmax_uint8_t}, {CNNF_UINT16, argmax_uint16_t},
+};
+
+static void put_index(cnnfi_value *out, int64_t at, int64_t index)
+{
+    if (out->dtype == CNNF_INT32) ((int32_t *)out->data)[at] = (int32_t)index;
+    else ((int64_t *)out->data)[at] = index;
+}
+
+static cnnf_status max_pool_argmax(cnnfi_call *call)
+{
+    cnnfi_window w;
+    CNNFI_TRY(run_pool(call, false));
+    CNNFI_TRY(pool_window(call, &w, 2));
+    bool with_batch = cnnf_node_attr_bool(call->node, "include_batch_in_index", 0) != 0;
+    const argmax_row *row = argmaxima;
+    while (row->dtype != call->inputs[0].dtype) row++; /* infer took no other */
+    for (int64_t i = 0; i < call->outputs[1].count; i++) {
+        int64_t at[3], lo[3], hi[3], n = locate(&w, i / w.in_channels, at), c = i % w.in_channels;
+        clip(&w, at, lo, hi);
+        int64_t index = row->find(&w, call->inputs[0].data, n, c, lo, hi) + c;
+        put_index(&call->outputs[1], i, with_batch ? index + n * w.in_strides[0] : index);
+    }
+    return CNNF_OK;
+}
+
+static cnnf_status run_argmax(cnnfi_call *call)
+{
+    return cnnfi_nn_widened(call, max_pool_argmax);
+}
+
 static const cnnfi_kernel kernels[] = {
     {"AvgPool", infer_average2, run_average, 0}, {"AvgPool3D", infer_average3, run_average, 0},
     {"MaxPool", infer_max2, run_max, 0},         {"MaxPool3D", infer_max3, run_max, 0},
-    {"MaxPoolV2", infer_max2_v2, run_max, 0},
+    {"MaxPoolV2", infer_max2_v2, run_max, 0},    {"MaxPoolWithArgmax", infer_argmax, run_argmax, 0},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_pooling = {"pooling", kernels, sizeof(kernels) / sizeof(kernels[0])};
