@@ -64,8 +64,8 @@ static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cn
 /* What follows freezing, in order: folding, the caller's passes, the next tool's demands, the target's vocabulary. */
 static void pass_list(char *out, size_t size, const arguments *a)
 {
-    snprintf(out, size, "%s %s target_tf(version=%.16s)", a->fold ? "fold_batch_norms" : "",
-             a->transforms ? a->transforms : "", a->target_tf ? a->target_tf : "1.15");
+    snprintf(out, size, "%s %s %s target_tf(version=%.16s)", a->inline_functions ? "prune" : "",
+             a->fold ? "fold_batch_norms" : "", a->transforms ? a->transforms : "", a->target_tf ? a->target_tf : "1.15");
 }
 
 static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, const arguments *a, const cnnf_graph *model)
