@@ -64,8 +64,10 @@ static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cn
 /* What follows freezing, in order: folding, the caller's passes, the next tool's demands, the target's vocabulary. */
 static void pass_list(char *out, size_t size, const arguments *a)
 {
-    snprintf(out, size, "%s %s %s target_tf(version=%.16s)", a->inline_functions ? "prune" : "",
-             a->fold ? "fold_batch_norms" : "", a->transforms ? a->transforms : "", a->target_tf ? a->target_tf : "1.15");
+    const char *target = a->target ? cnnf_check_target_passes(a->target) : NULL;
+    snprintf(out, size, "%s %s %s %s target_tf(version=%.16s)", a->inline_functions ? "prune" : "",
+             a->fold ? "fold_batch_norms" : "", a->transforms ? a->transforms : "", target ? target : "",
+             a->target_tf ? a->target_tf : "1.15");
 }
 
 static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, const arguments *a, const cnnf_graph *model)
@@ -96,11 +98,42 @@ static cnnf_status write_graph(const session *s, const arguments *a, const cnnf_
     return status;
 }
 
+/* Input and output of the whole job on random inputs: what --verify promises before anything is written. */
+static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph *model, const cnnf_graph *out)
+{
+    cnnf_graph *reference = NULL;
+    cnnf_comparison_options *options = NULL;
+    cnnf_comparison *comparison = NULL;
+    output_names names = {.used = 0};
+    cnnf_status status = find_outputs(&names, s, a, model);
+    if (!status) status = run_passes(&reference, s, model, "inline_functions set_learning_phase", &names.list);
+    if (!status) status = cnnf_comparison_options_new(&options, s->context, s->error);
+    if (!status) status = cnnf_comparison_options_set_tolerance(options, a->tolerance);
+    if (!status) status = cnnf_comparison_options_set_inside(options, 0);
+    for (size_t i = 0; !status && i < names.list.count; i++) {
+        status = cnnf_comparison_options_add_output(options, names.list.values[i], NULL);
+    }
+    if (!status) status = cnnf_compare_numbers(&comparison, reference, out, options, s->error);
+    if (!status) {
+        printf("Verified: largest difference %.3g, relative %.3g (tolerance %.3g)\n", cnnf_comparison_max_abs(comparison),
+               cnnf_comparison_max_rel(comparison), a->tolerance);
+        if (!cnnf_comparison_within(comparison)) {
+            cli_say(0, "%s: the frozen graph differs beyond the tolerance; nothing was written", a->output);
+            status = CNNF_E_CHECK;
+        }
+    }
+    cnnf_comparison_free(comparison);
+    cnnf_comparison_options_free(options);
+    cnnf_graph_unref(reference);
+    return status;
+}
+
 static cnnf_status freeze(const session *s, const arguments *a)
 {
     cnnf_graph *model = NULL, *out = NULL;
     cnnf_status status = load_model(&model, s, a->input, a->checkpoint, &a->keras);
     if (!status) status = make_inference_graph(&out, s, a, model);
+    if (!status && a->verify) status = verify(s, a, model, out);
     if (!status) status = write_graph(s, a, out);
     if (!status) {
         cli_print_io(out);
@@ -137,6 +170,7 @@ int cmd_freeze(int argc, char **argv)
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, &a.input, 1, 1, &code)) return code;
     if (!a.output) return cli_say(EXIT_USAGE, "freeze: -o OUT.pb is needed");
+    if (a.target && !cnnf_check_target_passes(a.target)) return cli_say(EXIT_USAGE, "freeze: --for=%s is not known", a.target);
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, freeze(&s, &a));

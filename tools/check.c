@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check: the demands of the next tool on a frozen graph, one by one. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli.h"
+#include "load.h"
+
+typedef struct arguments {
+    const char *graph, *target, *format;
+    keras_flags keras;
+} arguments;
+
+static cnnf_status check(const session *s, const arguments *a)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_buffer *report = NULL;
+    int64_t unmet = 0;
+    cnnf_status status = load_model(&graph, s, a->graph, NULL, &a->keras);
+    if (!status) status = cnnf_check_graph(&report, &unmet, graph, a->target, a->format, s->error);
+    if (!status) fwrite(cnnf_buffer_data(report), 1, cnnf_buffer_size(report), stdout);
+    if (!status && unmet) {
+        cli_say(0, "%s: %" PRId64 " demands of %s are not met", a->graph, unmet, a->target);
+        status = CNNF_E_CHECK;
+    }
+    cnnf_buffer_free(report);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static int list_targets(void)
+{
+    for (int32_t i = 0; i < cnnf_check_target_count(); i++) puts(cnnf_check_target_name(i));
+    return EXIT_DONE;
+}
+
+int cmd_check(int argc, char **argv)
+{
+    arguments a = {0};
+    bool list = false;
+    const flag flags[] = {
+        {"for", FLAG_STRING, &a.target, "TOOL", "the next tool: vitis-ai, opencv, tflite, openvino"},
+        {"format", FLAG_STRING, &a.format, "text|json", "what to print (text)"},
+        {"list", FLAG_BOOL, &list, NULL, "the tools there are"},
+        KERAS_FLAGS(a.keras),
+    };
+    const command self = {"check", "GRAPH --for=vitis-ai", "the demands of the next tool, one by one", NULL};
+    int code;
+    if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, &a.graph, 0, 1, &code)) return code;
+    if (list) return list_targets();
+    if (!a.graph || !a.target) return cli_say(EXIT_USAGE, "usage: cnnfreeze %s %s", self.name, self.usage);
+    session s;
+    if (!cli_session(&s)) return EXIT_LIMIT;
+    /* A failed check has said its lines already. */
+    const cnnf_status status = check(&s, &a);
+    code = status == CNNF_E_CHECK ? EXIT_CHECK_FAILED : cli_finish(&s, status);
+    cli_session_end(&s);
+    return code;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* compare_graphs: two graphs or models side by side, structure and numbers. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "load.h"
+
+typedef struct arguments {
+    const char *paths[2], *outputs, *format, *checkpoint;
+    flag_list feeds;
+    bool structure_only, numbers_only;
+    double tolerance;
+    int64_t runs, seed, batch;
+    keras_flags keras;
+} arguments;
+
+static cnnf_status add_output(void *options, const char *name)
+{
+    return cnnf_comparison_options_add_output(options, name, NULL);
+}
+
+static cnnf_status add_feeds(cnnf_comparison_options *options, const session *s, const flag_list *feeds)
+{
+    char name[512];
+    for (size_t i = 0; i < feeds->count; i++) {
+        const char *file = cli_split_pair(feeds->values[i], name, sizeof name);
+        if (!file) {
+            cli_say(0, "--feed is NAME=FILE.npy, not '%s'", feeds->values[i]);
+            return CNNF_E_INVALID;
+        }
+        cnnf_tensor *value = NULL;
+        cnnf_status status = cnnf_npy_load(&value, s->context, file, s->error);
+        if (!status) status = cnnf_comparison_options_add_feed(options, name, value);
+        cnnf_tensor_unref(value);
+        if (status) return status;
+    }
+    return CNNF_OK;
+}
+
+static cnnf_status comparison_options(cnnf_comparison_options **out, const session *s, const arguments *a)
+{
+    cnnf_status status = cnnf_comparison_options_new(out, s->context, s->error);
+    if (!status) status = cnnf_comparison_options_set_tolerance(*out, a->tolerance);
+    if (!status) status = cnnf_comparison_options_set_random(*out, (int32_t)a->runs, (uint64_t)a->seed);
+    if (!status) status = cnnf_comparison_options_set_batch(*out, a->batch);
+    if (!status) status = cli_each(a->outputs, add_output, *out);
+    if (!status) status = add_feeds(*out, s, &a->feeds);
+    return status;
+}
+
+static void print_report(const cnnf_buffer *report)
+{
+    const size_t size = cnnf_buffer_size(report);
+    const char *text = cnnf_buffer_data(report);
+    fwrite(text, 1, size, stdout);
+    if (size && text[size - 1] != '\n') putchar('\n');
+}
+
+static cnnf_status compare_structure(const session *s, const arguments *a, cnnf_graph *const graphs[2])
+{
+    cnnf_buffer *report = NULL;
+    int64_t differences = 0;
+    const cnnf_status status = cnnf_compare_graphs(&report, &differences, graphs[0], graphs[1], a->format, s->error);
+    if (status) return status;
+    print_report(report);
+    if (!a->format || strcmp(a->format, "json")) printf("%" PRId64 " differences in structure\n", differences);
+    cnnf_buffer_free(report);
+    return differences && a->structure_only ? CNNF_E_CHECK : CNNF_OK;
+}
+
+static cnnf_status compare_numbers(const session *s, const arguments *a, cnnf_graph *const graphs[2])
+{
+    cnnf_comparison_options *options = NULL;
+    cnnf_comparison *comparison = NULL;
+    cnnf_buffer *report = NULL;
+    cnnf_status status = comparison_options(&options, s, a);
+    if (!status) status = cnnf_compare_numbers(&comparison, graphs[0], graphs[1], options, s->error);
+    if (!status) status = cnnf_comparison_report(&report, comparison, a->format && strcmp(a->format, "json") == 0, s->error);
+    if (!status) print_report(report);
+    if (!status && !cnnf_comparison_within(comparison)) status = CNNF_E_CHECK;
+    cnnf_buffer_free(report);
+    cnnf_comparison_free(comparison);
+    cnnf_comparison_options_free(options);
+    return status;
+}
+
+static cnnf_status compare(const session *s, const arguments *a)
+{
+    cnnf_graph *graphs[2] = {NULL, NULL};
+    cnnf_status status = CNNF_OK;
+    for (int i = 0; !status && i < 2; i++) status = load_model(&graphs[i], s, a->paths[i], a->checkpoint, &a->keras);
+    if (!status && !a->numbers_only) status = compare_structure(s, a, graphs);
+    if (!status && !a->structure_only) status = compare_numbers(s, a, graphs);
+    cnnf_graph_unref(graphs[0]);
+    cnnf_graph_unref(graphs[1]);
+    return status;
+}
+
+int cmd_compare_graphs(int argc, char **argv)
+{
+    arguments a = {.tolerance = 1e-5, .runs = 1, .seed = 1, .batch = 2};
+    const flag flags[] = {
+        {"tolerance", FLAG_DOUBLE, &a.tolerance, "X", "largest error, relative to the largest value (1e-5)"},
+        {"output_node_names", FLAG_STRING, &a.outputs, "a,b", "outputs to compare (the declared ones, else all sinks)"},
+        {"feed", FLAG_LIST, &a.feeds, "NAME=x.npy", "value of an input; the others are random; repeatable"},
+        {"runs", FLAG_INT, &a.runs, "N", "runs on random inputs (1)"},
+        {"seed", FLAG_INT, &a.seed, "N", "seed of the random inputs (1)"},
+        {"batchsize", FLAG_INT, &a.batch, "N", "rows of an unknown first dimension (2)"},
+        {"input_checkpoint", FLAG_STRING, &a.checkpoint, "PREFIX", "values of graphs that are not frozen"},
+        {"structure_only", FLAG_BOOL, &a.structure_only, NULL, "nodes and attributes only; exit 1 when they differ"},
+        {"numbers_only", FLAG_BOOL, &a.numbers_only, NULL, "numbers only"},
+        {"format", FLAG_STRING, &a.format, "text|json", "what to print (text)"},
+        KERAS_FLAGS(a.keras),
+    };
+    const command self = {"compare_graphs", "A B [flags]", "two graphs side by side, structure and numbers", NULL};
+    int code;
+    if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, a.paths, 2, 2, &code)) return code;
+    if (a.runs < 1 || a.runs > 1000 || a.batch < 1) return cli_say(EXIT_USAGE, "compare_graphs: a number is out of range");
+    session s;
+    if (!cli_session(&s)) return EXIT_LIMIT;
+    const cnnf_status status = compare(&s, &a);
+    code = status == CNNF_E_CHECK ? cli_say(EXIT_CHECK_FAILED, "the graphs differ") : cli_finish(&s, status);
+    cli_session_end(&s);
+    return code;
+}
