@@ -65,9 +65,10 @@ static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cn
 static void pass_list(char *out, size_t size, const arguments *a)
 {
     const char *target = a->target ? cnnf_check_target_passes(a->target) : NULL;
-    snprintf(out, size, "%s %s %s %s target_tf(version=%.16s)", a->inline_functions ? "prune" : "",
+    /* A release that was asked for is a demand; the default is the oldest one that will do. */
+    snprintf(out, size, "%s %s %s %s target_tf(version=%.16s%s)", a->inline_functions ? "prune" : "",
              a->fold ? "fold_batch_norms" : "", a->transforms ? a->transforms : "", target ? target : "",
-             a->target_tf ? a->target_tf : "1.15");
+             a->target_tf ? a->target_tf : "1.15", a->target_tf ? "" : ", ignore_errors=true");
 }
 
 static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, const arguments *a, const cnnf_graph *model)
