@@ -7,9 +7,30 @@
 #include "load.h"
 
 typedef struct arguments {
-    const char *graph, *target, *format;
+    const char *graph, *target, *format, *outputs;
     keras_flags keras;
 } arguments;
+
+static cnnf_status add_output(void *options, const char *name)
+{
+    return cnnf_freeze_options_add_output(options, name);
+}
+
+/* A GraphDef does not say its outputs: freezing takes those given, or finds them, and declares them. */
+static cnnf_status declare_outputs(cnnf_graph **graph, const session *s, const arguments *a)
+{
+    cnnf_freeze_options *options = NULL;
+    cnnf_graph *declared = NULL;
+    if (!a->outputs && cnnf_graph_output_count(*graph)) return CNNF_OK;
+    cnnf_status status = cnnf_freeze_options_new(&options, s->context, s->error);
+    if (!status) status = cli_each(a->outputs, add_output, options);
+    if (!status) status = cnnf_freeze(&declared, NULL, *graph, options, s->error);
+    cnnf_freeze_options_free(options);
+    if (status) return status;
+    cnnf_graph_unref(*graph);
+    *graph = declared;
+    return CNNF_OK;
+}
 
 static cnnf_status check(const session *s, const arguments *a)
 {
@@ -17,6 +38,7 @@ static cnnf_status check(const session *s, const arguments *a)
     cnnf_buffer *report = NULL;
     int64_t unmet = 0;
     cnnf_status status = load_model(&graph, s, a->graph, NULL, &a->keras);
+    if (!status) status = declare_outputs(&graph, s, a);
     if (!status) status = cnnf_check_graph(&report, &unmet, graph, a->target, a->format, s->error);
     if (!status) fwrite(cnnf_buffer_data(report), 1, cnnf_buffer_size(report), stdout);
     if (!status && unmet) {
@@ -40,6 +62,7 @@ int cmd_check(int argc, char **argv)
     bool list = false;
     const flag flags[] = {
         {"for", FLAG_STRING, &a.target, "TOOL", "the next tool: vitis-ai, opencv, tflite, openvino"},
+        {"output_node_names", FLAG_STRING, &a.outputs, "a,b", "outputs (found by itself when absent)"},
         {"format", FLAG_STRING, &a.format, "text|json", "what to print (text)"},
         {"list", FLAG_BOOL, &list, NULL, "the tools there are"},
         KERAS_FLAGS(a.keras),

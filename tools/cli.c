@@ -268,32 +268,41 @@ void cli_progress_start(progress *p, const char *unit)
 #define BAR_WIDTH 30
 #define SHOW_EVERY_NS 50000000u
 
+static void show_progress(progress *p, uint64_t now)
+{
+    const double seconds = (double)(now - p->started_ns) / 1e9;
+    const double rate = seconds > 0 ? (double)p->done / seconds : 0;
+    if (p->total) {
+        char bar[BAR_WIDTH + 1];
+        const size_t full = (size_t)((double)BAR_WIDTH * (double)p->done / (double)p->total);
+        for (size_t i = 0; i < BAR_WIDTH; i++) bar[i] = i < full ? '#' : '.';
+        bar[BAR_WIDTH] = '\0';
+        fprintf(stderr, "\r[%s] %llu/%llu %s, %.0f/s, %.0f s left   ", bar, (unsigned long long)p->done,
+                (unsigned long long)p->total, p->unit, rate, rate > 0 ? (double)(p->total - p->done) / rate : 0);
+    } else {
+        fprintf(stderr, "\r%llu %s, %.0f/s   ", (unsigned long long)p->done, p->unit, rate);
+    }
+    p->shown = true;
+    p->shown_ns = now;
+}
+
 int32_t cli_progress(uint64_t done, uint64_t total, void *user)
 {
     progress *p = user;
     const uint64_t now = cli_now_ns();
     if (cli_interrupted()) return 1;
-    if (!p->terminal || (p->shown && done != total && now - p->shown_ns < SHOW_EVERY_NS)) return 0;
-    const double seconds = (double)(now - p->started_ns) / 1e9;
-    const double rate = seconds > 0 ? (double)done / seconds : 0;
-    if (total) {
-        char bar[BAR_WIDTH + 1];
-        const size_t full = (size_t)((double)BAR_WIDTH * (double)done / (double)total);
-        for (size_t i = 0; i < BAR_WIDTH; i++) bar[i] = i < full ? '#' : '.';
-        bar[BAR_WIDTH] = '\0';
-        fprintf(stderr, "\r[%s] %llu/%llu %s, %.0f/s, %.0f s left   ", bar, (unsigned long long)done,
-                (unsigned long long)total, p->unit, rate, rate > 0 ? (double)(total - done) / rate : 0);
-    } else {
-        fprintf(stderr, "\r%llu %s, %.0f/s   ", (unsigned long long)done, p->unit, rate);
-    }
-    p->shown = true;
-    p->shown_ns = now;
+    p->done = done;
+    p->total = total >= done ? total : 0;
+    if (p->terminal && (!p->shown || now - p->shown_ns >= SHOW_EVERY_NS)) show_progress(p, now);
     return 0;
 }
 
 void cli_progress_end(progress *p)
 {
-    if (p->shown) fputc('\n', stderr);
+    if (p->terminal && p->done) {
+        show_progress(p, cli_now_ns());
+        fputc('\n', stderr);
+    }
     p->shown = false;
 }
 

@@ -82,7 +82,7 @@ void cli_print_io(const cnnf_graph *graph);
 /* Progress bar on a terminal's stderr, with rate and time left; silent elsewhere. For cnnf_progress_fn. */
 typedef struct progress {
     const char *unit;
-    uint64_t started_ns, shown_ns;
+    uint64_t started_ns, shown_ns, done, total;
     bool terminal, shown;
 } progress;
 void cli_progress_start(progress *p, const char *unit);
