@@ -12,9 +12,10 @@ cnnf_status cnnfi_splice_plan_init(cnnfi_splice_plan *plan, cnnfi_pass_run *run,
     *plan = (cnnfi_splice_plan){.graph = in};
     plan->actions = cnnfi_calloc(in->context, in->n_nodes, sizeof *plan->actions);
     plan->protection = cnnfi_run_protection(run, in);
-    if (plan->actions && plan->protection) return cnnfi_consumers_init(&plan->consumers, in, run->error);
-    cnnfi_splice_plan_free(plan);
-    return cnnfi_fail_nomem(run->error);
+    cnnf_status status = plan->actions && plan->protection ? CNNF_OK : cnnfi_fail_nomem(run->error);
+    if (!status) status = cnnfi_consumers_init(&plan->consumers, in, run->error);
+    if (status) cnnfi_splice_plan_free(plan);
+    return status;
 }
 
 void cnnfi_splice_plan_free(cnnfi_splice_plan *plan)

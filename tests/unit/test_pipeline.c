@@ -133,6 +133,85 @@ START_TEST(every_pass_has_a_name_and_a_sentence)
 }
 END_TEST
 
+/* ---- memory ---- */
+
+/* Allocations that still succeed; -1: all. */
+static long allocations_left = -1;
+
+static void *failing_malloc(size_t size, void *user)
+{
+    if (allocations_left == 0) return NULL;
+    if (allocations_left > 0) allocations_left--;
+    return malloc(size);
+}
+
+static void *failing_realloc(void *pointer, size_t size, void *user)
+{
+    if (allocations_left == 0) return NULL;
+    if (allocations_left > 0) allocations_left--;
+    return realloc(pointer, size);
+}
+
+static void plain_free(void *pointer, void *user)
+{
+    free(pointer);
+}
+
+static cnnf_context *failing_context(void)
+{
+    cnnf_context_options *options = NULL;
+    cnnf_context *context = NULL;
+    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_set_allocator(options, failing_malloc, failing_realloc, plain_free, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_new(&context, options, NULL), CNNF_OK);
+    cnnf_context_options_free(options);
+    return context;
+}
+
+/* Everything this file's graph can go through; what fails gives back all it took. */
+static cnnf_status run_all(const cnnf_graph *graph)
+{
+    static const char passes[] =
+        "remove_identity(ignore_errors=true) remove_nodes(op=Identity) fold_constants merge_duplicate_nodes "
+        "strip_unused_nodes prune obfuscate_names target_tf(version=1.4) sort_by_execution_order "
+        "flatten_atrous_conv fuse_pad_and_conv insert_logging(op=Relu) quantize_weights add_default_attributes";
+    cnnf_pipeline *pipeline = NULL;
+    cnnf_graph *after = NULL;
+    cnnf_buffer *report = NULL, *text = NULL, *picture = NULL, *difference = NULL;
+    cnnf_status status = cnnf_pipeline_new(&pipeline, graph->context, NULL);
+    if (!status) status = cnnf_pipeline_add(pipeline, passes, NULL);
+    if (!status) status = cnnf_pipeline_add_output(pipeline, "y", NULL);
+    if (!status) status = cnnf_pipeline_run_report(&after, &report, pipeline, graph, NULL);
+    if (!status) status = cnnf_check_graph(&text, NULL, after, "vitis-ai", "json", NULL);
+    if (!status) status = cnnf_graph_summary(&picture, after, "dot", NULL);
+    if (!status) status = cnnf_compare_graphs(&difference, NULL, graph, after, NULL, NULL);
+    cnnf_buffer_free(report);
+    cnnf_buffer_free(text);
+    cnnf_buffer_free(picture);
+    cnnf_buffer_free(difference);
+    cnnf_graph_unref(after);
+    cnnf_pipeline_free(pipeline);
+    return status;
+}
+
+START_TEST(any_allocation_may_fail)
+{
+    cnnf_context *context = failing_context();
+    cnnf_graph *graph = make_graph(context, chain, N_CHAIN);
+    const uint64_t before = cnnf_context_memory(context, 0);
+    cnnf_status status = CNNF_E_NOMEM;
+    for (long n = 0; status == CNNF_E_NOMEM && n < 5000; n++) {
+        allocations_left = n;
+        status = run_all(graph);
+        allocations_left = -1;
+        ck_assert_msg(cnnf_context_memory(context, 0) == before, "allocation %ld leaks", n);
+    }
+    ck_assert_int_eq(status, CNNF_OK);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("pipeline");
@@ -143,6 +222,7 @@ static Suite *suite(void)
     tcase_add_test(t, failures_name_the_pass_and_can_be_ignored);
     tcase_add_test(t, unknown_outputs_are_refused);
     tcase_add_test(t, every_pass_has_a_name_and_a_sentence);
+    tcase_add_test(t, any_allocation_may_fail);
     suite_add_tcase(s, t);
     return s;
 }
