@@ -85,6 +85,13 @@ static const struct arithmetic *arithmetic_of(const char *op)
     return NULL;
 }
 
+/* Whether the op spreads x over more channels or axes than it has: then it is no map of x to its own shape. */
+static bool spreads(finder *f, const cnnf_node *node, size_t data, const cnnfi_const *c, size_t n, int32_t axis)
+{
+    const cnnfi_hint x = cnnfi_hint_input(f->constants, node, data);
+    return (x.rank >= 0 && c->rank > x.rank) || (n > 1 && cnnfi_hint_from_end(&x, axis) == 1);
+}
+
 static bool arithmetic_step(finder *f, cnnf_node *node, step *out)
 {
     const struct arithmetic *op = arithmetic_of(node->op);
@@ -95,6 +102,7 @@ static bool arithmetic_step(finder *f, cnnf_node *node, step *out)
     int32_t axis;
     double *scale, *shift;
     if (!first == !second || (first && !op->commutes) || !cnnfi_channel_values(c, &n, &axis)) return false;
+    if (spreads(f, node, first ? 1 : 0, c, n, axis)) return false;
     *out = (step){.node = node, .data = first ? 1 : 0, .root = c->root, .affine = cnnfi_affine_new(f->edit, n, axis, &scale, &shift)};
     for (size_t i = 0; i < out->affine.n; i++) {
         scale[i] = op->scale(c->v[i], first != NULL);

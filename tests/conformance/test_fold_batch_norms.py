@@ -674,3 +674,17 @@ def test_channels_first_left_over():
     out, _ = check_nchw(lambda: conv_first(fused_first(image_first()), 4), absorbed=False)
     shapes = [[d.size for d in n.attr["value"].tensor.tensor_shape.dim] for n in out.node if n.op == "Const"]
     assert shapes.count([3, 1, 1]) == 2
+
+
+def test_what_spreads_its_input_is_no_batch_norm():
+    """One channel spread over four, two axes over four: exact, whatever is done."""
+    def one_channel():
+        x = tf.placeholder(tf.float32, [3, 5, 5, 1], name="x")
+        return conv(x * statistics(4)[0] + statistics(4)[1], 2, padding="VALID")
+
+    def more_axes():
+        x = tf.placeholder(tf.float32, [3, 4], name="x")
+        return tf.matmul(x, weights(4, 4)) * statistics(4)[0].reshape(1, 1, 1, 4) + statistics(4)[1]
+
+    for make in (one_channel, more_axes):
+        held(built(make), "fold_batch_norms", ["out"], tolerance=2e-5)
