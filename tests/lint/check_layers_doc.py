@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/layers.md must be what print_layers says; --write makes it so."""
+"""A generated document (docs/layers.md, docs/ops.md) must be what its program prints; --write makes it so."""
 import subprocess
 import sys
 

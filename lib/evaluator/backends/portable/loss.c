@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Losses and their kin: cross entropies, L2Loss, BiasAddGrad, gradients with an attribute, Dilation2D, Assert. */
+/* Losses and their kin: cross entropies, L2Loss, BiasAddGrad, gradients with an attribute, Dilation2D. */
 #include <math.h>
 
 #include "evaluator/backends/portable/portable.h"

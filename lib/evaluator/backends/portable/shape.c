@@ -41,6 +41,22 @@ static cnnf_status check_numerics_run(cnnfi_call *call)
     return CNNF_OK;
 }
 
+/* Assert: a condition, then what TensorFlow would print. No outputs; run for its control edges. */
+static cnnf_status assert_infer(cnnfi_call *call)
+{
+    CNNFI_TRY(cnnfi_want_inputs(call, 1, -1));
+    CNNFI_TRY(cnnfi_want_dtype(call, 0, CNNF_BOOL));
+    if (call->inputs[0].count != 1) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the condition must be a scalar");
+    call->n_outputs = 0;
+    return CNNF_OK;
+}
+
+static cnnf_status assert_run(cnnfi_call *call)
+{
+    if (*(const uint8_t *)call->inputs[0].data) return CNNF_OK;
+    return cnnfi_call_fail(call, CNNF_E_INVALID, "assertion failed");
+}
+
 /* EnsureShape: the shape attribute must fit. */
 static cnnf_status ensure_shape_infer(cnnfi_call *call)
 {
@@ -276,6 +292,7 @@ static cnnf_status gradient_args_run(cnnfi_call *call)
 
 #define VIEW(op, infer) {op, infer, copy_run, CNNFI_OP_VIEW}
 static const cnnfi_kernel kernels[] = {
+    {"Assert", assert_infer, assert_run, CNNFI_OP_STATEFUL},
     VIEW("Bitcast", bitcast_infer),
     {"BroadcastArgs", broadcast_args_infer, broadcast_args_run, 0},
     {"BroadcastGradientArgs", gradient_args_infer, gradient_args_run, 0},

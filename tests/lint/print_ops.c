@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Prints docs/ops.md from the tables of kernels: families, ops, and the dtypes that each op's own check lets pass. */
+#include <stdio.h>
+#include <string.h>
+
+#include <cnnfreeze/cnnfreeze.h>
+
+#include "evaluator/kernel.h"
+
+static const cnnf_dtype dtypes[] = {CNNF_FLOAT, CNNF_DOUBLE, CNNF_HALF,   CNNF_BFLOAT16, CNNF_INT8,   CNNF_INT16,     CNNF_INT32,
+                                    CNNF_INT64, CNNF_UINT8,  CNNF_UINT16, CNNF_UINT32,   CNNF_UINT64, CNNF_BOOL, CNNF_COMPLEX64, CNNF_COMPLEX128};
+#define N_DTYPES (sizeof(dtypes) / sizeof(dtypes[0]))
+
+static char zeros[4096];
+static int32_t ones[64] = {1, 1, 1, 1, 1, 1, 1, 1};
+
+static cnnfi_value make(cnnf_dtype dtype, int32_t rank, int64_t dim)
+{
+    cnnfi_value v = {.dtype = dtype, .rank = rank, .count = 1, .data = zeros};
+    for (int32_t i = 0; i < rank; i++) {
+        v.dims[i] = dim;
+        v.count *= dim;
+    }
+    return v;
+}
+
+/* Shapes of inputs that the ops between them accept: data of one dtype, then numbers, ones or zeros. */
+static bool accepts(cnnf_context *context, const cnnf_node *node, const cnnfi_kernel *kernel, cnnf_dtype dtype)
+{
+    static cnnfi_value outputs[CNNFI_EVAL_MAX_OUTPUTS];
+    struct cnnf_error *error = cnnf_error_new();
+    bool good = false;
+    for (int shape = 0; shape < 4 * 16 && !good; shape++) {
+        int32_t rank = shape % 4 + 1;
+        cnnfi_value x = make(dtype, rank, 2), scalar = make(CNNF_INT32, 0, 0), vector = make(CNNF_INT32, 1, rank);
+        cnnfi_value small = make(dtype, 1, 2), point = make(dtype, 0, 0), flag = make(CNNF_BOOL, rank, 2), ids = make(CNNF_INT32, 1, 2);
+        cnnfi_value one = scalar, many = vector, pairs = make(CNNF_INT32, 2, 2);
+        one.data = many.data = ones;
+        const cnnfi_value combinations[16][4] = {{x}, {x, x}, {x, scalar}, {x, vector}, {x, x, x}, {x, vector, many}, {flag, x, x},
+                                                 {x, ids}, {x, pairs}, {x, one, point}, {scalar, x}, {x, small}, {x, one, one}, {x, ids, one},
+                                                 {point, point, one}, {x, ids, x}};
+        static const int32_t lengths[16] = {1, 2, 2, 2, 3, 3, 3, 2, 2, 3, 2, 2, 3, 3, 3, 3};
+        cnnfi_call call = {.context = context, .node = node, .n_inputs = lengths[shape / 4], .inputs = combinations[shape / 4],
+                           .outputs = outputs, .max_outputs = CNNFI_EVAL_MAX_OUTPUTS, .error = error};
+        good = kernel->infer(&call) == CNNF_OK;
+    }
+    cnnf_error_free(error);
+    return good;
+}
+
+static void print_dtypes(cnnf_context *context, const cnnf_node *node, const cnnfi_kernel *kernel)
+{
+    int printed = 0;
+    for (size_t i = 0; kernel->infer && i < N_DTYPES; i++)
+        if (accepts(context, node, kernel, dtypes[i])) printf("%s%s", printed++ ? ", " : "", cnnf_dtype_name(dtypes[i]));
+    if (!printed) printf("%s", kernel->infer ? "as TensorFlow's" : "any");
+}
+
+static void print_row(cnnf_context *context, const cnnfi_kernel *kernel)
+{
+    cnnfi_builder *b = NULL;
+    cnnf_graph *graph = NULL;
+    if (cnnfi_builder_new(&b, context, NULL)) return;
+    cnnfi_builder_add(b, kernel->op, "node");
+    if (cnnfi_builder_publish(&graph, b, NULL)) return;
+    printf("| %s | ", kernel->op);
+    print_dtypes(context, graph->nodes[0], kernel);
+    printf(" | %s |\n", !kernel->infer                          ? "done by the plan itself"
+                        : kernel->flags & CNNFI_OP_VIEW         ? "costs nothing: shares its input's bytes"
+                        : kernel->flags & CNNFI_OP_SHAPE        ? "needs shapes only, folded"
+                        : kernel->flags & CNNFI_OP_STATEFUL     ? "always executed"
+                        : kernel->flags & CNNFI_OP_INPLACE      ? "in place where it can"
+                                                                : "");
+    cnnf_graph_unref(graph);
+}
+
+int main(void)
+{
+    cnnf_context *context = NULL;
+    if (cnnf_context_new(&context, NULL, NULL)) return 1;
+    printf("# Ops of the evaluator\n\nGenerated from the tables in `lib/evaluator/backends/portable` by `tests/lint/print_ops.c`; a lint test\n"
+           "keeps it current. %d ops. The dtypes are those that an op's own check let pass on plain inputs with its\n"
+           "attributes at their defaults; \"as TensorFlow's\" where that needs attributes. Everything else about an op is\n"
+           "as in TensorFlow, held against it by `tests/conformance/test_ops.py`; an op outside the table is refused by name.\n",
+           cnnf_op_count());
+    const cnnfi_kernel_family *family;
+    for (size_t f = 0; (family = cnnfi_kernel_family_at(f)) != NULL; f++) {
+        printf("\n## %s\n\n| op | dtypes | notes |\n|---|---|---|\n", family->name);
+        for (size_t i = 0; i < family->count; i++) print_row(context, &family->kernels[i]);
+    }
+    cnnf_context_unref(context);
+    return 0;
+}
