@@ -193,6 +193,43 @@ static cnnfi_kt resized(cnnfi_kc *kc, cnnfi_kt x, const box *at, const char *met
     return x;
 }
 
+/* int(float(length * wanted) / other) as ops */
+static cnnfi_kt scaled_length(cnnfi_kb *b, cnnfi_kt length, int64_t wanted, int64_t other)
+{
+    cnnfi_kt product =
+        cnnfi_kb_cast(b, "Cast", cnnfi_kb_binary_const(b, "Mul", "mul", length, (double)wanted), CNNF_FLOAT);
+    return cnnfi_kb_cast(b, "Cast", cnnfi_kb_binary_const(b, "RealDiv", "truediv", product, (double)other), CNNF_INT32);
+}
+
+/* Where a part of `length` begins in the middle of `whole`. */
+static cnnfi_kt middle(cnnfi_kb *b, cnnfi_kt whole, cnnfi_kt length)
+{
+    cnnfi_kt rest = cnnfi_kb_cast(b, "Cast", cnnfi_kb_binary(b, "Sub", "sub", whole, length), CNNF_FLOAT);
+    return cnnfi_kb_cast(b, "Cast", cnnfi_kb_binary_const(b, "RealDiv", "truediv", rest, 2), CNNF_INT32);
+}
+
+/* utils.image_utils.smart_resize(): the box is computed from the shape when the graph runs */
+static cnnfi_kt crop_to_aspect(cnnfi_kb *b, cnnfi_kt x, const box *at)
+{
+    cnnfi_kt shape = cnnfi_kb_shape_of(b, "Shape", x), out;
+    cnnfi_kt height = cnnfi_kb_slice(b, "strided_slice", shape, -3, -2, false, false, true);
+    cnnfi_kt width = cnnfi_kb_slice(b, "strided_slice", shape, -2, -1, false, false, true);
+    cnnfi_kt rows = scaled_length(b, width, at->height, at->width),
+             columns = scaled_length(b, height, at->width, at->height);
+    rows = cnnfi_kb_binary(b, "Minimum", "Minimum", height, rows);
+    columns = cnnfi_kb_binary(b, "Minimum", "Minimum", width, columns);
+    cnnfi_kt top = middle(b, height, rows), left = middle(b, width, columns);
+    const cnnfi_kdim begin[4] = {cnnfi_kdim_of(0), cnnfi_kdim_tensor(top), cnnfi_kdim_tensor(left), cnnfi_kdim_of(0)};
+    const cnnfi_kdim size[4] = {cnnfi_kdim_of(-1), cnnfi_kdim_tensor(rows), cnnfi_kdim_tensor(columns),
+                                cnnfi_kdim_of(-1)};
+    cnnfi_kt from = cnnfi_kb_autopack(b, "stack", 4, begin), lengths = cnnfi_kb_autopack(b, "stack", 4, size);
+    cnnfi_kt inputs[3] = {x, from, lengths};
+    cnnf_node *node = cnnfi_kb_node_t(b, &out, "Slice", "Slice", 3, inputs);
+    cnnfi_node_set_type(b->graph, node, "Index", CNNF_INT32);
+    out.dims[1] = out.dims[2] = -1;
+    return out;
+}
+
 static void resizing(cnnfi_kc *kc)
 {
     box at;
@@ -202,11 +239,7 @@ static void resizing(cnnfi_kc *kc)
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "pad_to_aspect_ratio and antialias are not supported");
         return;
     }
-    if (cnnfi_kc_bool(kc, "crop_to_aspect_ratio", false)) {
-        if (!known(kc, &at)) return;
-        aspect_box(&at);
-        x = cut(kc->b, "Slice", x, &at);
-    }
+    if (cnnfi_kc_bool(kc, "crop_to_aspect_ratio", false)) x = crop_to_aspect(kc->b, x, &at);
     cnnfi_kc_return(kc, resized(kc, x, &at, cnnfi_kc_string(kc, "interpolation", "bilinear")));
 }
 
