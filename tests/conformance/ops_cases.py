@@ -409,6 +409,13 @@ def generators(m):
         yield Case("OneHot", m.ints((4,), np.uint8, 0, 5), Const(3), Const(True, bool), Const(False, bool), axis=axis)
     yield Case("OneHot", m.ints((4,)), Const(0), Const(1), Const(0), axis=-1)
     yield Case("InvertPermutation", m.perm(6))
+    yield Case("UnravelIndex", m.ints((5,), np.int32, 0, 24), Const([2, 3, 4]))
+    yield Case("UnravelIndex", m.ints((5,), np.int64, 20, 30), Const([2, 3, 4], np.int64))
+    yield Case("DataFormatDimMap", np.array([0, 1, -1, 2], np.int32), src_format="NHWC", dst_format="NCHW")
+    yield Case("DataFormatVecPermute", m.ints((4,)), src_format="NHWC", dst_format="NCHW")
+    yield Case("DataFormatVecPermute", m.ints((4, 2)), src_format="NCHW", dst_format="NHWC")
+    yield Case("DataFormatVecPermute", m.ints((2,)), src_format="NHWC", dst_format="NCHW")
+    yield Case("GuaranteeConst", m.real((2, 3)))
     yield Case("InvertPermutation", np.array([0, 0], np.int32))
     yield Case("InvertPermutation", np.array([0, 2], np.int32))
 

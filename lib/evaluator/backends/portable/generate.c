@@ -220,7 +220,100 @@ static cnnf_status invert_run(cnnfi_call *call)
     return CNNF_OK;
 }
 
+/* ---- UnravelIndex: flat indices, dims -> one row per axis ---- */
+
+static cnnf_status unravel_infer(cnnfi_call *call)
+{
+    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
+    CNNFI_TRY(cnnfi_want_int(call, 0));
+    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
+    CNNFI_TRY(cnnfi_want_rank(call, 1, 1));
+    if (call->inputs[0].rank > 1) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the indices must be a scalar or a vector");
+    const int64_t shape[] = {call->inputs[1].count, call->inputs[0].count};
+    return cnnfi_output_one(call, call->inputs[0].dtype, call->inputs[0].rank + 1, shape);
+}
+
+static cnnf_status unravel_run(cnnfi_call *call)
+{
+    const cnnfi_value *in = call->inputs, *dims = &call->inputs[1];
+    size_t size = cnnf_dtype_size(in->dtype);
+    int64_t whole = 1;
+    for (int64_t d = 0; d < dims->count; d++)
+        if (cnnfi_get_i64(dims, d) < 1 || !cnnfi_mul_i64(&whole, whole, cnnfi_get_i64(dims, d)))
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "dims[%lld] is %lld", (long long)d, (long long)cnnfi_get_i64(dims, d));
+    for (int64_t i = 0; i < in->count; i++) {
+        int64_t left = cnnfi_get_i64(in, i);
+        if (left < 0 || left >= whole)
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "index %lld is out of bounds", (long long)left);
+        for (int64_t d = dims->count - 1; d >= 0; d--) {
+            int64_t n = cnnfi_get_i64(dims, d), index = left % n;
+            memcpy((char *)call->outputs[0].data + (size_t)(d * in->count + i) * size, &index, size);
+            left /= n;
+        }
+    }
+    return CNNF_OK;
+}
+
+/* ---- DataFormatDimMap, DataFormatVecPermute: NHWC positions and vectors to NCHW ones ---- */
+
+static cnnf_status read_formats(cnnfi_call *call, const char **from, const char **to)
+{
+    *from = cnnf_node_attr_string(call->node, "src_format", NULL);
+    *to = cnnf_node_attr_string(call->node, "dst_format", NULL);
+    if (!*from) *from = "NHWC";
+    if (!*to) *to = "NCHW";
+    bool good = (strlen(*from) == 4 || strlen(*from) == 5) && strlen(*from) == strlen(*to);
+    for (const char *p = *from; good && *p; p++) good = strchr(*to, *p) && !strchr(p + 1, *p);
+    return good ? CNNF_OK : cnnfi_call_fail(call, CNNF_E_INVALID, "formats %.8s and %.8s", *from, *to);
+}
+
+static cnnf_status format_infer(cnnfi_call *call)
+{
+    const char *from, *to;
+    CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
+    CNNFI_TRY(cnnfi_want_int(call, 0));
+    CNNFI_TRY(read_formats(call, &from, &to));
+    return cnnfi_output_like(call, 0, call->inputs[0].dtype);
+}
+
+static cnnf_status dim_map_run(cnnfi_call *call)
+{
+    const char *from, *to;
+    const cnnfi_value *in = call->inputs;
+    CNNFI_TRY(read_formats(call, &from, &to));
+    int64_t rank = (int64_t)strlen(from);
+    for (int64_t i = 0; i < in->count; i++) {
+        int64_t axis = cnnfi_get_i64(in, i);
+        if (axis < -rank || axis >= rank) return cnnfi_call_fail(call, CNNF_E_INVALID, "axis %lld", (long long)axis);
+        axis = strchr(to, from[axis < 0 ? axis + rank : axis]) - to;
+        memcpy((char *)call->outputs[0].data + (size_t)i * cnnf_dtype_size(in->dtype), &axis, cnnf_dtype_size(in->dtype));
+    }
+    return CNNF_OK;
+}
+
+/* A vector (or a matrix of pairs) with one row per axis; two rows fewer leave out N and C. */
+static cnnf_status vec_permute_run(cnnfi_call *call)
+{
+    const char *from, *to;
+    const cnnfi_value *in = call->inputs;
+    CNNFI_TRY(read_formats(call, &from, &to));
+    int64_t rank = (int64_t)strlen(from), rows = in->rank > 0 ? in->dims[0] : 0, row = 0;
+    bool spatial = rows == rank - 2;
+    if (in->rank < 1 || in->rank > 2 || (in->rank == 2 && in->dims[1] != 2) || (rows != rank && !spatial))
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the input does not have a row per axis");
+    size_t size = cnnf_dtype_size(in->dtype) * (size_t)(in->count / rows);
+    for (const char *p = to; *p; p++) {
+        if (spatial && (*p == 'N' || *p == 'C')) continue;
+        int64_t at = 0;
+        for (const char *q = from; *q != *p; q++) at += !(spatial && (*q == 'N' || *q == 'C'));
+        memcpy((char *)call->outputs[0].data + (size_t)row++ * size, (const char *)in->data + (size_t)at * size, size);
+    }
+    return CNNF_OK;
+}
+
 static const cnnfi_kernel kernels[] = {
+    {"DataFormatDimMap", format_infer, dim_map_run, 0},
+    {"DataFormatVecPermute", format_infer, vec_permute_run, 0},
     {"Empty", empty_infer, zeros_run, 0},
     {"Fill", fill_infer, fill_run, 0},
     {"InvertPermutation", invert_infer, invert_run, 0},
@@ -228,6 +321,7 @@ static const cnnfi_kernel kernels[] = {
     {"OneHot", one_hot_infer, one_hot_run, 0},
     {"OnesLike", like_infer, ones_run, CNNFI_OP_SHAPE},
     {"Range", range_infer, range_run, 0},
+    {"UnravelIndex", unravel_infer, unravel_run, 0},
     {"ZerosLike", like_infer, zeros_run, CNNFI_OP_SHAPE},
 };
 

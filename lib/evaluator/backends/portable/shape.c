@@ -301,6 +301,7 @@ static const cnnfi_kernel kernels[] = {
     VIEW("DeepCopy", identity_infer),
     VIEW("EnsureShape", ensure_shape_infer),
     VIEW("ExpandDims", expand_dims_infer),
+    VIEW("GuaranteeConst", identity_infer),
     {"Rank", rank_infer, rank_run, CNNFI_OP_SHAPE},
     VIEW("Reshape", reshape_infer),
     {"Shape", shape_infer, shape_run, CNNFI_OP_SHAPE},
