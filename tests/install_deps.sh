@@ -6,7 +6,7 @@
 set -eu
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libhdf5-dev
-    libjansson-dev libzip-dev zlib1g-dev libsnappy-dev libpng-dev libjpeg-dev libdnnl-dev check python3"
+    libjansson-dev zlib1g-dev libsnappy-dev libpng-dev libjpeg-dev libdnnl-dev check python3"
 test_packages="clang-tidy clang-format g++ python3-venv python3-dev binutils"
 
 as_root() {

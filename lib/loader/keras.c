@@ -21,7 +21,7 @@ static cnnf_status read_model(cnnfi_keras_model **out, cnnf_context *context, cn
 #if CNNFI_HAVE_KERAS_V3
     return cnnfi_keras_read_v3(out, context, source, options, error);
 #else
-    return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: .keras: this library was built without libzip",
+    return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: .keras: this library was built without zlib",
                       cnnfi_source_name(source));
 #endif
 }

@@ -11,8 +11,8 @@ import sys
 import tempfile
 
 shim, command, model = sys.argv[1:4]
-JUDGED, COUNTED = ("libjansson", "libprotobuf-c", "libzip", "libcnnfreeze"), ("libhdf5",)
-MAX_POINTS = {"libjansson": 120, "libprotobuf-c": 120, "libzip": 60, "libcnnfreeze": 60, "libhdf5": 40}
+JUDGED, COUNTED = ("libjansson", "libprotobuf-c", "libcnnfreeze"), ("libhdf5",)
+MAX_POINTS = {"libjansson": 120, "libprotobuf-c": 120, "libcnnfreeze": 60, "libhdf5": 40}
 
 
 def run(folder, library, at=0, persist=False):
