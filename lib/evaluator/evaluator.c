@@ -233,7 +233,7 @@ static cnnf_status find_or_compile(cnnf_evaluator *e, const request *r, cnnfi_st
     if (found) return CNNF_OK;
     cnnfi_plan_request make = {.graph = e->graph, .feed_names = r->feed_names, .feeds = r->feeds, .n_feeds = r->n_feeds,
                                .fetch_names = r->fetch_names, .n_fetches = r->n_fetches, .constants = e->constants,
-                               .backend = e->backend, .threads = cnnfi_pool_threads(e->pool)};
+                               .backend = e->backend, .threads = cnnfi_pool_threads(e->pool), .strict = e->strict};
     CNNFI_TRY(cnnfi_plan_compile(out, e->context, &make, error));
     cnnfi_mutex_lock(e->mutex);
     if (!find_entry(e, key)) keep_plan(e, *out, key);

@@ -469,7 +469,7 @@ static cnnf_status try_chain(chain *c, int32_t index, const beginning *b)
 {
     const cnnfi_step root = c->plan->steps[index];
     cnnfi_fused *fused = NULL;
-    c->fusion = (cnnfi_fusion){.threads = c->fusion.threads};
+    c->fusion = (cnnfi_fusion){.threads = c->fusion.threads, .strict = c->fusion.strict};
     c->stage = LINEAR;
     c->scaled = c->shifted = c->late = false;
     c->n_absorbed = 0;
@@ -550,14 +550,14 @@ static void choose_backends(chain *c, const char *backend)
 #endif
 }
 
-cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const char *backend, int32_t threads, cnnf_error *error)
+cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_plan_request *request, cnnf_error *error)
 {
     cnnf_context *context = plan->context;
     cnnf_status status = CNNF_OK;
     int32_t *reader = cnnfi_array(context, (size_t)plan->n_slots + 1, sizeof(int32_t));
-    chain c = {.plan = plan, .error = error, .reader = reader, .fusion = {.threads = threads},
+    chain c = {.plan = plan, .error = error, .reader = reader, .fusion = {.threads = request->threads, .strict = request->strict},
                .absorbed = cnnfi_array(context, (size_t)plan->n_steps + 1, sizeof(int32_t))};
-    choose_backends(&c, backend);
+    choose_backends(&c, request->backend);
     if (!reader || !c.absorbed) {
         status = cnnfi_fail_nomem(error);
         goto done;
@@ -571,7 +571,7 @@ cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const char *backend, int32_t threa
         if (b) status = try_chain(&c, i, b);
     }
     cnnfi_plan_compact(plan);
-    for (int32_t i = 0; i + 1 < plan->n_steps && status == CNNF_OK; i++) status = try_pair(plan, i, threads, error);
+    for (int32_t i = 0; i + 1 < plan->n_steps && status == CNNF_OK; i++) status = try_pair(plan, i, request->threads, error);
     cnnfi_plan_compact(plan);
     find_roots(plan);
 done:

@@ -18,6 +18,7 @@ typedef struct cnnfi_fusion {
     bool has_bias, has_scale, clamp_first, clamp_last, residual, pool;
     float low_first, high_first, low_last, high_last;
     int32_t threads;
+    bool strict; /* one image at a time, so that blocks do not depend on the threads */
     size_t scratch_size; /* set by the backend */
 } cnnfi_fusion;
 

@@ -538,7 +538,7 @@ static cnnf_status compile(cnnfi_compiler *c)
     CNNFI_TRY(add_feeds(c));
     for (int32_t i = 0; i < c->n_order; i++) CNNFI_TRY(compile_node(c, c->order[i]));
     CNNFI_TRY(add_fetches(c));
-    CNNFI_TRY(cnnfi_plan_fuse(c->plan, c->request->backend, c->request->threads, c->error));
+    CNNFI_TRY(cnnfi_plan_fuse(c->plan, c->request, c->error));
     CNNFI_TRY(cnnfi_plan_segment(c->plan, c->request->threads, c->error));
     return cnnfi_plan_memory(c->plan, c->error);
 }

@@ -113,6 +113,7 @@ typedef struct cnnfi_plan_request {
     cnnfi_constants *constants;
     const char *backend;
     int32_t threads;
+    bool strict; /* bits must not depend on the number of threads, whatever the backend */
 } cnnfi_plan_request;
 
 cnnf_status cnnfi_plan_compile(cnnfi_plan **out, cnnf_context *context, const cnnfi_plan_request *request,
@@ -123,7 +124,7 @@ void cnnfi_plan_unref(cnnfi_plan *plan); /* NULL is allowed */
 /* Gives every ARENA slot and scratch its offset (memory_plan.c). */
 cnnf_status cnnfi_plan_memory(cnnfi_plan *plan, cnnf_error *error);
 /* Replaces steps by fused ones (fuse.c). */
-cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const char *backend, int32_t threads, cnnf_error *error);
+cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_plan_request *request, cnnf_error *error);
 /* Joins fused steps that are better done image by image (segment.c). */
 cnnf_status cnnfi_plan_segment(cnnfi_plan *plan, int32_t threads, cnnf_error *error);
 /* Closes the gaps that struck-out steps (node NULL) left. */

@@ -273,6 +273,25 @@ START_TEST(fused_steps_equal_their_parts)
 }
 END_TEST
 
+static cnnf_tensor *run_with(fixture *f, cnnf_evaluator_options *options, int32_t threads, cnnf_tensor *x)
+{
+    cnnf_evaluator *e = NULL;
+    cnnf_tensor *y = NULL;
+    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, threads), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_new(&e, f->graph, options, NULL), CNNF_OK);
+    ck_assert_int_eq(run(f, e, "x", x, "y", &y), CNNF_OK);
+    cnnf_evaluator_free(e);
+    return y;
+}
+
+static void same_bits_for_any_threads(fixture *f, cnnf_evaluator_options *options, cnnf_tensor *x)
+{
+    cnnf_tensor *a = run_with(f, options, 1, x), *b = run_with(f, options, 3, x);
+    ck_assert_int_eq(memcmp(cnnf_tensor_data(a), cnnf_tensor_data(b), cnnf_tensor_byte_size(a)), 0);
+    cnnf_tensor_unref(a);
+    cnnf_tensor_unref(b);
+}
+
 START_TEST(backends_agree)
 {
     fixture f = network();
@@ -287,6 +306,8 @@ START_TEST(backends_agree)
         ck_assert_str_eq(cnnf_evaluator_backend(other), "onednn");
         ck_assert_int_eq(run(&f, e, "x", x, "y", &a), CNNF_OK);
         ck_assert_int_eq(run(&f, other, "x", x, "y", &b), CNNF_OK);
+        ck_assert_int_eq(cnnf_evaluator_options_set_deterministic(options, 1), CNNF_OK);
+        same_bits_for_any_threads(&f, options, x);
         const float *p = cnnf_tensor_data(a), *q = cnnf_tensor_data(b);
         for (int64_t i = 0; i < cnnf_tensor_element_count(a); i++) ck_assert(fabsf(p[i] - q[i]) < 1e-5f);
         cnnf_tensor_unref(x);

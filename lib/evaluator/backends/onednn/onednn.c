@@ -402,7 +402,7 @@ cnnf_status cnnfi_fusion_onednn(cnnfi_fused **out, cnnf_context *context, cnnfi_
     f->pool = fusion->pool;
     f->product = !fusion->depthwise && w->batch == 1 && w->in[1] == 1 && w->filter[1] * w->filter[2] == 1 && w->in[2] == w->out[2];
     f->images = f->product ? w->in[2] : w->batch;
-    f->full = (f->images + fusion->threads - 1) / fusion->threads;
+    f->full = fusion->strict ? 1 : (f->images + fusion->threads - 1) / fusion->threads;
     f->slots = cnnfi_slot_count(fusion->threads);
     for (int i = 0; i < MOST_POST; i++) f->post_index[i] = -1;
     int before = enter();
