@@ -119,6 +119,7 @@ static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const sessi
         status = cnnf_evaluate_dataset(*metrics, m.evaluator, data, m.input, m.output, a->batch, a->full_batches_only,
                                        cli_progress, &bar, s->error);
         *seconds = cli_seconds_since(start);
+        cli_progress((uint64_t)cnnf_metrics_count(*metrics), bar.total, &bar); /* the last batches may be counted together */
         cli_progress_end(&bar);
         cli_catch_interrupt(NULL);
     }
