@@ -30,7 +30,7 @@ static cnnf_status read_filter(cnnfi_call *call, cnnfi_window *w, const cnnfi_va
 static cnnf_status check_groups(cnnfi_call *call, int64_t channels, int64_t filter_in, int64_t filter_out)
 {
     if (filter_in == channels) return CNNF_OK;
-    if (filter_in < 1 || channels % filter_in != 0) {
+    if (filter_in < 1 || channels < filter_in || channels % filter_in != 0) {
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the filter takes %lld channels, the data has %lld",
                                (long long)filter_in, (long long)channels);
     }
