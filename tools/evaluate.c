@@ -11,8 +11,8 @@
 typedef struct arguments {
     const char *graph, *model, *against, *checkpoint, *input, *output, *dataset, *labels, *shape, *backend, *format,
         *confusion, *label_map;
-    bool full_batches_only, channels_first, one_hot;
-    int64_t batch, threads, topk, worst;
+    bool full_batches_only, channels_first;
+    int64_t batch, threads, topk, worst, one_hot;
     double scale, mean, std;
     keras_flags keras;
 } arguments;
@@ -74,6 +74,8 @@ static cnnf_status open_dataset(cnnf_dataset **out, const session *s, const argu
     if (!status && a->scale > 0) status = cnnf_dataset_options_set_scale(options, a->scale);
     if (!status) status = cnnf_dataset_options_set_normalization(options, a->mean, a->std);
     if (!status && a->labels) status = cnnf_dataset_options_set_labels_file(options, a->labels);
+    if (!status && a->label_map) status = cnnf_dataset_options_set_label_map(options, a->label_map);
+    if (!status && a->one_hot) status = cnnf_dataset_options_set_one_hot(options, a->one_hot);
     if (!status) status = cnnf_dataset_options_set_channels_first(options, a->channels_first);
     if (!status) status = cnnf_dataset_open(out, s->context, a->dataset, options, s->error);
     cnnf_dataset_options_free(options);
@@ -161,7 +163,8 @@ int cmd_evaluate(int argc, char **argv)
         {"batchsize", FLAG_INT, &a.batch, "N", "images per batch (32)"},
         {"dataset", FLAG_STRING, &a.dataset, "FILE", "CSV, IDX, NPY, NPZ or a folder of images"},
         {"labels", FLAG_STRING, &a.labels, "FILE", "labels of IDX, NPY or image data"},
-        {"label_map", FLAG_STRING, &a.label_map, "FILE", "names of the classes, one per line"},
+        {"label_map", FLAG_STRING, &a.label_map, "FILE", "classes of the labels: \"LABEL CLASS\" or LABEL, one per line"},
+        {"one_hot", FLAG_INT, &a.one_hot, "CLASSES", "CSV: the first columns are a one-hot label"},
         {"full_batches_only", FLAG_BOOL, &a.full_batches_only, NULL, "drop a last partial batch, as the tutorial's script"},
         {"scale", FLAG_DOUBLE, &a.scale, "X", "divide pixels by X (255 for CSV, IDX, images; 1 for NPY, NPZ)"},
         {"mean", FLAG_DOUBLE, &a.mean, "X", "then subtract X (0)"},
@@ -180,7 +183,7 @@ int cmd_evaluate(int argc, char **argv)
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, &code)) return code;
     if ((!a.graph && !a.model) || !a.dataset) return cli_say(EXIT_USAGE, "evaluate: --graph (or --model) and --dataset are needed");
-    if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0) return cli_say(EXIT_USAGE, "evaluate: a number is out of range");
+    if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0 || a.one_hot < 0) return cli_say(EXIT_USAGE, "evaluate: a number is out of range");
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, run(&s, &a));

@@ -73,12 +73,18 @@ static cnnf_status note_format(const session *s, const arguments *a, const char 
 static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
 {
     const char *path = a->saved_model_dir ? a->saved_model_dir : a->input_meta_graph ? a->input_meta_graph : a->input_graph;
+    const int32_t wanted = a->saved_model_dir    ? CNNF_FORMAT_SAVED_MODEL
+                           : a->input_meta_graph ? CNNF_FORMAT_META_GRAPH
+                                                 : CNNF_FORMAT_GRAPHDEF;
     cnnf_load_options *options = NULL;
     cnnf_graph *graph = NULL;
-    cnnf_status status = a->saved_model_dir ? CNNF_OK : note_format(s, a, path);
+    cnnf_status status = CNNF_OK;
+    if (a->input_saver) status = cnnf_check_saver_file(s->context, a->input_saver, s->error);
     if (!status) status = cnnf_load_options_new(&options, s->context, s->error);
+    if (!status) status = cnnf_load_options_set_format(options, wanted);
     if (!status) status = cli_each(a->tags, add_tag, options);
     if (!status) status = cnnf_load_file(&graph, s->context, path, options, s->error);
+    if (!status && !a->saved_model_dir) status = note_format(s, a, path);
     if (!status && a->input_meta_graph) printf("Loaded meta graph file '%s\n", path); /* the quote is TensorFlow's own */
     if (!status && a->input_checkpoint) {
         status = cnnf_bind_checkpoint(out, graph, a->input_checkpoint, options, s->error);

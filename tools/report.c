@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Class names, one per line; absent ones are their number. */
+#define MAX_LABELS 4096
+
+/* Class names from "LABEL CLASS" lines, or LABEL alone for the line's number; absent ones are their number. */
 typedef struct label_names {
     char *text;
-    const char *names[4096];
+    const char *names[MAX_LABELS];
     size_t count;
 } label_names;
 
@@ -28,15 +30,24 @@ static cnnf_status read_labels(label_names *labels, const char *path)
     const size_t size = fread(labels->text, 1, room, file);
     fclose(file);
     labels->text[size] = '\0';
-    for (char *line = strtok(labels->text, "\r\n"); line && labels->count < 4096; line = strtok(NULL, "\r\n")) {
-        labels->names[labels->count++] = line;
+    size_t number = 0;
+    for (char *line = strtok(labels->text, "\r\n"); line && number < MAX_LABELS; line = strtok(NULL, "\r\n")) {
+        char *rest = line + strcspn(line, ",=\t ");
+        size_t class_number = number++;
+        if (*rest) {
+            *rest++ = '\0';
+            class_number = (size_t)strtoull(rest, NULL, 10);
+        }
+        if (class_number >= MAX_LABELS) continue;
+        labels->names[class_number] = line;
+        if (class_number >= labels->count) labels->count = class_number + 1;
     }
     return CNNF_OK;
 }
 
 static const char *label_name(const label_names *labels, int64_t label, char room[24])
 {
-    if (label >= 0 && (size_t)label < labels->count) return labels->names[label];
+    if (label >= 0 && (size_t)label < labels->count && labels->names[label]) return labels->names[label];
     snprintf(room, 24, "%" PRId64, label);
     return room;
 }
