@@ -164,7 +164,8 @@ int cmd_benchmark_model(int argc, char **argv)
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, &code)) return code;
     if (!a.graph) return cli_say(EXIT_USAGE, "benchmark_model: --graph is needed");
-    if (a.max_runs < 1 || a.max_runs > MAX_RUNS || a.threads < 0) return cli_say(EXIT_USAGE, "benchmark_model: a number is out of range");
+    if (a.max_runs < 1 || a.max_runs > MAX_RUNS || a.threads < 0)
+        return cli_say(EXIT_USAGE, "benchmark_model: a number is out of range");
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, benchmark(&s, &a));

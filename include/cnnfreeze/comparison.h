@@ -27,7 +27,8 @@ CNNF_BEGIN_DECLS
 /** *New* options holding the defaults: one run, seed 1, batch 2, tolerance 1e-5, one thread per processor. @since 0.1 */
 CNNF_API cnnf_status cnnf_comparison_options_new(cnnf_comparison_options **out, cnnf_context *context, cnnf_error *error);
 CNNF_API void cnnf_comparison_options_free(cnnf_comparison_options *options); /**< NULL is allowed. @since 0.1 */
-/** A value for the input `name` (one more reference); inputs without one are random. CNNF_OK, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1 */
+/** A value for the input `name` (one more reference); inputs without one are random. CNNF_OK, CNNF_E_INVALID,
+ * CNNF_E_NOMEM. @since 0.1 */
 CNNF_API cnnf_status cnnf_comparison_options_add_feed(cnnf_comparison_options *options, const char *name,
                                                       const cnnf_tensor *value);
 /**

@@ -77,7 +77,8 @@ CNNF_API cnnf_status cnnf_context_options_set_log(cnnf_context_options *options,
                                                   void *user);
 /** One of CNNF_LIMIT_*; 0 restores the default. CNNF_OK or CNNF_E_INVALID. @since 0.1 */
 CNNF_API cnnf_status cnnf_context_options_set_limit(cnnf_context_options *options, int32_t limit, uint64_t value);
-/** Limits for files from strangers: 256 MiB files, 1 GiB memory, 100,000 nodes, depth 32. CNNF_OK or CNNF_E_INVALID. @since 0.1 */
+/** Limits for files from strangers: 256 MiB files, 1 GiB memory, 100,000 nodes, depth 32. CNNF_OK or CNNF_E_INVALID.
+ * @since 0.1 */
 CNNF_API cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options);
 
 /**

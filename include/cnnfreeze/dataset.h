@@ -53,7 +53,8 @@ CNNF_API cnnf_status cnnf_dataset_options_set_one_hot(cnnf_dataset_options *opti
 /** Examples are wanted channels first (NCHW); the shape is then (C, H, W). @since 0.1 */
 CNNF_API cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *options, int32_t channels_first);
 
-/** Opens a data set; *out is *new*. CNNF_OK, CNNF_E_IO, CNNF_E_FORMAT, CNNF_E_CORRUPT, CNNF_E_LIMIT, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1 */
+/** Opens a data set; *out is *new*. CNNF_OK, CNNF_E_IO, CNNF_E_FORMAT, CNNF_E_CORRUPT, CNNF_E_LIMIT, CNNF_E_INVALID,
+ * CNNF_E_NOMEM. @since 0.1 */
 CNNF_API cnnf_status cnnf_dataset_open(cnnf_dataset **out, cnnf_context *context, const char *path,
                                        const cnnf_dataset_options *options, cnnf_error *error);
 CNNF_API void cnnf_dataset_free(cnnf_dataset *dataset); /**< NULL is allowed. @since 0.1 */

@@ -38,7 +38,8 @@ CNNF_API void cnnf_pipeline_free(cnnf_pipeline *pipeline); /**< NULL is allowed.
  * argument is CNNF_E_NOT_FOUND, bad grammar CNNF_E_INVALID; then nothing is appended. @since 0.1
  */
 CNNF_API cnnf_status cnnf_pipeline_add(cnnf_pipeline *pipeline, const char *passes, cnnf_error *error);
-/** Nodes that keep their name and meaning: the graph's inputs and outputs. `x:0` is taken as `x`. Without: the declared ones. @since 0.1 */
+/** Nodes that keep their name and meaning: the graph's inputs and outputs. `x:0` is taken as `x`. Without: the declared
+ * ones. @since 0.1 */
 CNNF_API cnnf_status cnnf_pipeline_add_input(cnnf_pipeline *pipeline, const char *name, cnnf_error *error);
 CNNF_API cnnf_status cnnf_pipeline_add_output(cnnf_pipeline *pipeline, const char *name, cnnf_error *error); /**< @since 0.1 */
 /**
@@ -58,7 +59,8 @@ CNNF_API cnnf_status cnnf_pipeline_run_report(cnnf_graph **out, cnnf_buffer **re
 /** *New* options of cnnf_freeze(). @since 0.1 */
 CNNF_API cnnf_status cnnf_freeze_options_new(cnnf_freeze_options **out, cnnf_context *context, cnnf_error *error);
 CNNF_API void cnnf_freeze_options_free(cnnf_freeze_options *options); /**< NULL is allowed. @since 0.1 */
-/** An output node (`x:0` is taken as `x`; a Keras layer's name finds its last node); repeatable. Without: the declared outputs. @since 0.1 */
+/** An output node (`x:0` is taken as `x`; a Keras layer's name finds its last node); repeatable. Without: the declared
+ * outputs. @since 0.1 */
 CNNF_API cnnf_status cnnf_freeze_options_add_output(cnnf_freeze_options *options, const char *name);
 /** Variables to freeze or not to freeze (globs allowed; a name that matches nothing is an error); repeatable. @since 0.1 */
 CNNF_API cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, const char *pattern);
@@ -95,7 +97,8 @@ CNNF_API cnnf_status cnnf_graph_guess_outputs(cnnf_buffer **out, const cnnf_grap
 /** Tools that cnnf_check_graph() knows: "vitis-ai", "opencv", "tflite", "openvino". @since 0.1 */
 CNNF_API int32_t cnnf_check_target_count(void);
 CNNF_API const char *cnnf_check_target_name(int32_t index); /**< NULL outside the range. @since 0.1 */
-/** The passes that make a frozen graph fit for a tool, as cnnf_pipeline_add() takes them; NULL when it is not known. @since 0.1 */
+/** The passes that make a frozen graph fit for a tool, as cnnf_pipeline_add() takes them; NULL when it is not known.
+ * @since 0.1 */
 CNNF_API const char *cnnf_check_target_passes(const char *target);
 /**
  * Checks what a tool demands of a frozen graph, one by one. *out is a *new* report, also when demands

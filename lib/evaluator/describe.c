@@ -7,7 +7,8 @@ static const char *algorithm(const cnnfi_step *step)
 {
     switch (step->kind) {
     case CNNFI_STEP_FUSED: return step->fused->algorithm;
-    case CNNFI_STEP_KERNEL: return step->dynamic ? "general, shapes at run time" : step->kernel->flags & CNNFI_OP_VIEW ? "view" : "general";
+    case CNNFI_STEP_KERNEL:
+        return step->dynamic ? "general, shapes at run time" : step->kernel->flags & CNNFI_OP_VIEW ? "view" : "general";
     case CNNFI_STEP_SWITCH:
     case CNNFI_STEP_MERGE:
     case CNNFI_STEP_MARK: break;
@@ -31,7 +32,8 @@ static void describe_step(const cnnfi_plan *plan, const cnnfi_step *step, bool a
 }
 
 /* A segment is told by its parts. */
-static void describe_steps(const cnnfi_plan *plan, const cnnfi_step *steps, int32_t count, bool alone, bool last, cnnfi_strbuf *out)
+static void describe_steps(const cnnfi_plan *plan, const cnnfi_step *steps, int32_t count, bool alone, bool last,
+                           cnnfi_strbuf *out)
 {
     for (int32_t i = 0; i < count; i++) {
         const cnnfi_fused *fused = steps[i].kind == CNNFI_STEP_FUSED ? steps[i].fused : NULL;

@@ -348,9 +348,10 @@ typedef struct beginning {
 } beginning;
 
 static const beginning beginnings[] = {
-    {"BatchMatMulV2", begin_product, false},   {"BatchMatMulV3", begin_product, false},  {"Conv2D", begin_conv, false},
-    {"DepthwiseConv2dNative", begin_depthwise, false}, {"FusedBatchNorm", begin_norm, true}, {"FusedBatchNormV2", begin_norm, true},
-    {"FusedBatchNormV3", begin_norm, true},    {"MatMul", begin_product, false},
+    {"BatchMatMulV2", begin_product, false}, {"BatchMatMulV3", begin_product, false},
+    {"Conv2D", begin_conv, false},           {"DepthwiseConv2dNative", begin_depthwise, false},
+    {"FusedBatchNorm", begin_norm, true},    {"FusedBatchNormV2", begin_norm, true},
+    {"FusedBatchNormV3", begin_norm, true},  {"MatMul", begin_product, false},
 };
 
 static const beginning *find_beginning(const chain *c, const cnnfi_step *step)
@@ -457,8 +458,15 @@ static cnnf_status replace(chain *c, cnnfi_fused *fused, const cnnf_node *node)
     inputs[0] = c->input;
     inputs[1] = c->residual;
     fused->n_nodes = c->n_absorbed;
-    plan->steps[place] = (cnnfi_step){.kind = CNNFI_STEP_FUSED, .node = node, .fused = fused, .n_inputs = c->fusion.residual ? 2 : 1,
-                                      .n_outputs = 1, .max_outputs = 1, .inputs = inputs, .output = c->output, .live_flag = -1,
+    plan->steps[place] = (cnnfi_step){.kind = CNNFI_STEP_FUSED,
+                                      .node = node,
+                                      .fused = fused,
+                                      .n_inputs = c->fusion.residual ? 2 : 1,
+                                      .n_outputs = 1,
+                                      .max_outputs = 1,
+                                      .inputs = inputs,
+                                      .output = c->output,
+                                      .live_flag = -1,
                                       .scratch_size = c->fusion.scratch_size};
     plan->slots[c->output].place = CNNFI_PLACE_ARENA;
     plan->slots[c->output].root = c->output;
@@ -523,7 +531,8 @@ static cnnf_status try_pair(cnnfi_plan *plan, int32_t index, int32_t threads, cn
     cnnfi_step *first = &plan->steps[index], *second = first + 1;
     cnnfi_fused *fused = NULL;
     size_t scratch = 0;
-    if (first->kind != CNNFI_STEP_FUSED || second->kind != CNNFI_STEP_FUSED || first->n_inputs != 1 || !first->node) return CNNF_OK;
+    if (first->kind != CNNFI_STEP_FUSED || second->kind != CNNFI_STEP_FUSED || first->n_inputs != 1 || !first->node)
+        return CNNF_OK;
     if (second->inputs[0] != first->output || plan->slots[first->output].uses != 1) return CNNF_OK;
     CNNFI_TRY(cnnfi_pair_portable(&fused, plan->context, first->fused, second->fused, threads, &scratch, error));
     if (!fused) return CNNF_OK;

@@ -151,7 +151,8 @@ static cnnf_status check_total(const cnnfi_plan *plan, cnnf_error *error)
     size_t total = 0;
     bool fits = true;
     for (int32_t s = 0; s < plan->n_slots; s++) {
-        if (plan->slots[s].place == CNNFI_PLACE_ARENA) fits = fits && cnnfi_add_size(&total, total, value_bytes(&plan->slots[s].value));
+        if (plan->slots[s].place == CNNFI_PLACE_ARENA)
+            fits = fits && cnnfi_add_size(&total, total, value_bytes(&plan->slots[s].value));
     }
     for (int32_t i = 0; i < plan->n_steps; i++) {
         fits = fits && plan->steps[i].scratch_size < SIZE_MAX / 2 &&

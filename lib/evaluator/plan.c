@@ -58,7 +58,9 @@ static int32_t add_slots(cnnfi_compiler *c, int32_t count)
     cnnfi_plan *plan = c->plan;
     int32_t first = plan->n_slots;
     for (int32_t i = 0; i < count; i++) {
-        if (!cnnfi_grow(c->context, (void **)&plan->slots, &plan->slot_capacity, (size_t)plan->n_slots, sizeof(cnnfi_slot))) return -1;
+        if (!cnnfi_grow(c->context, (void **)&plan->slots, &plan->slot_capacity, (size_t)plan->n_slots,
+                        sizeof(cnnfi_slot)))
+            return -1;
         plan->slots[plan->n_slots] = (cnnfi_slot){.place = CNNFI_PLACE_NONE, .root = plan->n_slots, .producer = -1};
         plan->n_slots++;
     }

@@ -151,7 +151,8 @@ static void place(lifetime *all, int32_t index)
     me->offset = 0;
     for (int32_t k = 0; k < index; k++) {
         const lifetime *o = &all[k];
-        bool apart = o->to < me->from || me->to < o->from || o->offset + o->size <= me->offset || me->offset + me->size <= o->offset;
+        bool apart = o->to < me->from || me->to < o->from || o->offset + o->size <= me->offset ||
+                     me->offset + me->size <= o->offset;
         if (apart) continue;
         me->offset = o->offset + o->size;
         k = -1;
@@ -177,7 +178,8 @@ static void plan_buffers(const finder *f, segment *s, lifetime *all)
 }
 
 /* What a slot is to the segment; new external ones are added to inputs. */
-static operand operand_of(const finder *f, const segment *s, const lifetime *all, int32_t slot, int32_t *inputs, int32_t *n_inputs)
+static operand operand_of(const finder *f, const segment *s, const lifetime *all, int32_t slot, int32_t *inputs,
+                          int32_t *n_inputs)
 {
     operand o = {.external = INTERNAL, .floats = (size_t)(f->plan->slots[slot].value.count / s->base.batch)};
     for (int32_t i = 0; i + 1 < s->count; i++) {

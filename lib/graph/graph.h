@@ -134,7 +134,8 @@ cnnf_status cnnfi_builder_new(cnnfi_builder **out, cnnf_context *context, cnnf_e
 /* A copy of a graph to edit: same nodes in the same order, tensors shared. */
 cnnf_status cnnfi_builder_from(cnnfi_builder **out, const cnnf_graph *graph, cnnf_error *error);
 void cnnfi_builder_free(cnnfi_builder *builder); /* NULL is allowed */
-/* Resolves inputs, checks the shape of the graph (unknown inputs, ports are left to validate) and takes the builder, also on failure. */
+/* Resolves inputs, checks the shape of the graph (unknown inputs, ports are left to validate) and takes the builder,
+ * also on failure. */
 cnnf_status cnnfi_builder_publish(cnnf_graph **out, cnnfi_builder *builder, cnnf_error *error);
 /* Records a failure of the caller's in the builder. */
 void cnnfi_builder_fail(cnnfi_builder *b, cnnf_status code, const char *format, ...)

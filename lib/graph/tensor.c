@@ -150,7 +150,8 @@ cnnf_status cnnfi_tensor_range(cnnf_tensor **out, cnnf_context *context, cnnf_dt
         const size_t wanted = tensor->byte_size;
         cnnf_tensor_unref(tensor);
         *out = NULL;
-        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: %zu bytes at %" PRIu64 " where %zu are needed, in a file of %" PRIu64 " bytes",
+        return cnnfi_fail(error, CNNF_E_CORRUPT,
+                          "%s: %zu bytes at %" PRIu64 " where %zu are needed, in a file of %" PRIu64 " bytes",
                           cnnfi_source_name(source), size, offset, wanted, cnnfi_source_size(source));
     }
     tensor->storage = CNNFI_STORAGE_RANGE;

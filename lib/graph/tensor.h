@@ -62,7 +62,8 @@ const cnnfi_source *cnnfi_tensor_source(const cnnf_tensor *tensor, uint64_t *off
 cnnf_status cnnfi_tensor_stream(const cnnf_tensor *tensor,
                                 cnnf_status (*piece)(const void *data, size_t size, void *user, cnnf_error *error),
                                 void *user, cnnf_error *error);
-/* Element of a small numeric tensor as int64 or double (any numeric dtype); false when there is none. Reads the file if it must. */
+/* Element of a small numeric tensor as int64 or double (any numeric dtype); false when there is none. Reads the file if
+ * it must. */
 bool cnnfi_tensor_get_i64(const cnnf_tensor *tensor, int64_t index, int64_t *out);
 bool cnnfi_tensor_get_f64(const cnnf_tensor *tensor, int64_t index, double *out);
 /* Same dtype, shape and bytes. */

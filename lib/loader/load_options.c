@@ -4,8 +4,7 @@
 #include "base/context.h"
 #include "base/error.h"
 
-static char no_suffix[] = "";
-static const cnnf_load_options defaults = {.name_suffix = no_suffix, .training_state = true};
+static const cnnf_load_options defaults = {.name_suffix = "", .training_state = true};
 
 const cnnf_load_options *cnnfi_load_defaults(void)
 {

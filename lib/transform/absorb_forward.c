@@ -17,7 +17,8 @@ static cnnf_node *following_bias(cnnfi_travel *t, const cnnf_node *node, const c
 {
     const cnnfi_uses uses = cnnfi_edit_uses(t->edit, node, CNNFI_PORT_ANY);
     cnnf_node *user = uses.count == 1 ? uses.items[0].node : NULL;
-    if (!user || cnnfi_edit_is_protected(t->edit, node) || strcmp(user->op, "BiasAdd") != 0 || uses.items[0].input != 0) return NULL;
+    if (!user || cnnfi_edit_is_protected(t->edit, node) || strcmp(user->op, "BiasAdd") != 0 || uses.items[0].input != 0)
+        return NULL;
     *bias = cnnfi_constant_input(t->constants, user, 1);
     return *bias && (*bias)->count == channels ? user : NULL;
 }

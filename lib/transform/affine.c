@@ -19,7 +19,8 @@ cnnfi_affine cnnfi_affine_compose(cnnfi_edit *edit, const cnnfi_affine *outer, c
     double *scale, *shift;
     const bool same_axis = outer->axis == inner->axis && outer->blocks == inner->blocks;
     if (!outer->n || !inner->n || (!same_axis && outer->n != 1 && inner->n != 1)) return (cnnfi_affine){0};
-    if (longer->n % outer->n || longer->n % inner->n || (longer->blocks && outer->n != inner->n && inner->n != 1 && outer->n != 1)) {
+    if (longer->n % outer->n || longer->n % inner->n ||
+        (longer->blocks && outer->n != inner->n && inner->n != 1 && outer->n != 1)) {
         return (cnnfi_affine){0};
     }
     cnnfi_affine a = cnnfi_affine_new(edit, longer->n, longer->axis, &scale, &shift);

@@ -233,8 +233,10 @@ static void check_vitis_ops(cnnfi_finding *f)
 
 const cnnfi_demand cnnfi_demands[] = {
     {"frozen", "no variable is left", CNNFI_FOR_ALL, true, check_frozen},
-    {"inputs", "every input is a float Placeholder", CNNFI_FOR_VITIS | CNNFI_FOR_TFLITE | CNNFI_FOR_OPENCV, true, check_inputs},
-    {"input shapes", "inputs have 4 dimensions, and only the first may be unknown", CNNFI_FOR_VITIS, true, check_input_shapes},
+    {"inputs", "every input is a float Placeholder", CNNFI_FOR_VITIS | CNNFI_FOR_TFLITE | CNNFI_FOR_OPENCV, true,
+     check_inputs},
+    {"input shapes", "inputs have 4 dimensions, and only the first may be unknown", CNNFI_FOR_VITIS, true,
+     check_input_shapes},
     {"placeholders", "every Placeholder is an input", CNNFI_FOR_ALL, true, check_fed},
     {"outputs", "outputs are known nodes with one output each", CNNFI_FOR_ALL, true, check_outputs},
     {"release", "ops and attributes are known to the TensorFlow inside the tool", CNNFI_FOR_ALL, true, check_release},
@@ -242,8 +244,10 @@ const cnnfi_demand cnnfi_demands[] = {
     {"control flow", "no branches and loops", CNNFI_FOR_ALL, true, check_control_flow},
     {"functions", "no function calls", CNNFI_FOR_ALL, true, check_functions},
     {"ops", "the quantizer supports every op", CNNFI_FOR_VITIS, true, check_vitis_ops},
-    {"batch norm inputs", "parameters of batch norms are Const", CNNFI_FOR_VITIS | CNNFI_FOR_OPENCV, true, check_batch_norm_constants},
-    {"depthwise", "no batch norm after a depthwise convolution with a multiplier", CNNFI_FOR_VITIS, true, check_depthwise},
+    {"batch norm inputs", "parameters of batch norms are Const", CNNFI_FOR_VITIS | CNNFI_FOR_OPENCV, true,
+     check_batch_norm_constants},
+    {"depthwise", "no batch norm after a depthwise convolution with a multiplier", CNNFI_FOR_VITIS, true,
+     check_depthwise},
     {"folded", "batch norms are folded into weights", CNNFI_FOR_ALL, false, check_batch_norms},
     {"identity", "nothing that computes nothing is left", CNNFI_FOR_VITIS | CNNFI_FOR_OPENCV, false, check_identity},
 };

@@ -19,7 +19,8 @@ static bool known(const cnnfi_edit *edit, const cnnf_node *node, size_t input, d
 
 static bool known_binary(const cnnfi_edit *edit, const cnnf_node *node, double *value, int depth)
 {
-    static const char *const ops[] = {"LogicalAnd", "LogicalOr", "Equal", "NotEqual", "Greater", "GreaterEqual", "Less", "LessEqual"};
+    static const char *const ops[] = {"LogicalAnd", "LogicalOr",    "Equal", "NotEqual",
+                                      "Greater",    "GreaterEqual", "Less",  "LessEqual"};
     double a, b;
     size_t op = 0;
     while (op < 8 && strcmp(node->op, ops[op]) != 0) op++;
@@ -156,7 +157,8 @@ static size_t fold_merge(const liveness *l, cnnf_node *merge)
     }
     if (alive == data || alive == 0) return 0;
     if (alive > 1) {
-        cnnfi_builder_fail(l->edit->b, CNNF_E_UNSUPPORTED, "node '%s': a Merge of %zu inputs of which %zu remain", merge->name, data, alive);
+        cnnfi_builder_fail(l->edit->b, CNNF_E_UNSUPPORTED, "node '%s': a Merge of %zu inputs of which %zu remain",
+                           merge->name, data, alive);
         return 0;
     }
     set_value_index(l->edit, merge, (int32_t)last);
@@ -241,7 +243,8 @@ static const cnnfi_function *taken_branch(const cnnfi_edit *edit, const cnnf_nod
     const bool is_if = cnnfi_op_in(node->op, ifs, 2), is_case = cnnfi_op_in(node->op, cases, 2);
     double value;
     if ((!is_if && !is_case) || !cnnfi_known_scalar(edit, node, 0, &value)) return NULL;
-    return is_if ? cnnfi_function_attr(edit, node, value != 0 ? "then_branch" : "else_branch") : branch_of_case(edit, node, value);
+    return is_if ? cnnfi_function_attr(edit, node, value != 0 ? "then_branch" : "else_branch")
+                 : branch_of_case(edit, node, value);
 }
 
 /* A body just put in place may hold conditionals and calls of its own: they are at the end of the list. */

@@ -450,7 +450,7 @@ static bool try_candidate(cnnfi_edit *edit, cnnf_node *node, int scalings, cnnfi
     cnnfi_dropout_kind kind;
     if (add_term(&e, node, 0, 0) < 0 || !e.data || !e.random || e.data == node || !classify(&e, &kind)) return false;
     const distribution d = sample(&e, 1.0, 0.4);
-    *out = (cnnfi_dropout){.kind = kind, .node = node, .data = e.data, .port = e.port, 
+    *out = (cnnfi_dropout){.kind = kind, .node = node, .data = e.data, .port = e.port,
                            .keep = exact_keep(&e, kept(&d)), .n_parameters = e.n_parameters};
     if (e.n_parameters) out->keep = -1;
     memcpy(out->parameters, e.parameters, sizeof e.parameters);
@@ -487,7 +487,8 @@ void cnnfi_remove_dropout(cnnfi_edit *edit, const cnnfi_dropout *dropout)
     cnnfi_edit_sweep(edit);
     for (size_t i = 0; i < dropout->n_parameters; i++) {
         cnnf_node *parameter = dropout->parameters[i];
-        if (!parameter->removed && cnnfi_edit_uses(edit, parameter, CNNFI_PORT_ANY).count == 0) cnnfi_edit_remove(edit, parameter);
+        if (!parameter->removed && cnnfi_edit_uses(edit, parameter, CNNFI_PORT_ANY).count == 0)
+            cnnfi_edit_remove(edit, parameter);
     }
     edit->changes++;
 }

@@ -103,7 +103,10 @@ static bool arithmetic_step(finder *f, cnnf_node *node, step *out)
     double *scale, *shift;
     if (!first == !second || (first && !op->commutes) || !cnnfi_channel_values(c, &n, &axis)) return false;
     if (spreads(f, node, first ? 1 : 0, c, n, axis)) return false;
-    *out = (step){.node = node, .data = first ? 1 : 0, .root = c->root, .affine = cnnfi_affine_new(f->edit, n, axis, &scale, &shift)};
+    *out = (step){.node = node,
+                  .data = first ? 1 : 0,
+                  .root = c->root,
+                  .affine = cnnfi_affine_new(f->edit, n, axis, &scale, &shift)};
     for (size_t i = 0; i < out->affine.n; i++) {
         scale[i] = op->scale(c->v[i], first != NULL);
         shift[i] = op->shift(c->v[i], first != NULL);

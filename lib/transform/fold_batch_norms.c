@@ -173,7 +173,8 @@ static bool is_low(fold *f, const cnnfi_norm *norm)
         bool same = norm->n_nodes == (forms[k][1] ? 2u : 1u);
         for (size_t i = 0; same && i < norm->n_nodes; i++) {
             const cnnf_node *node = norm->nodes[i];
-            same = strcmp(node->op, forms[k][i]) == 0 && (cnnfi_const_node(&f->edit, node, 1) || cnnfi_const_node(&f->edit, node, 0));
+            same = strcmp(node->op, forms[k][i]) == 0 &&
+                   (cnnfi_const_node(&f->edit, node, 1) || cnnfi_const_node(&f->edit, node, 0));
         }
         if (same) return true;
     }

@@ -62,7 +62,9 @@ void cnnfi_linear_settle_weights(cnnfi_edit *edit, cnnf_node *node, const cnnfi_
     const cnnf_node *source = op ? reshaped_const(edit, node, (size_t)op->weights) : NULL;
     const cnnf_tensor *old = source ? cnnf_node_attr_tensor(source, "value") : NULL;
     int64_t count;
-    if (!old || shape->rank < 0 || !cnnfi_shape_elements(&count, shape->rank, shape->dims) || count != cnnf_tensor_element_count(old)) return;
+    if (!old || shape->rank < 0 || !cnnfi_shape_elements(&count, shape->rank, shape->dims) ||
+        count != cnnf_tensor_element_count(old))
+        return;
     cnnfi_builder *b = edit->b;
     cnnf_tensor *value = NULL;
     if (!b->status) b->status = cnnfi_tensor_reshape(&value, old, shape->rank, shape->dims, b->error);
@@ -195,7 +197,8 @@ bool cnnfi_linear_fits_output(const cnnfi_edit *edit, const cnnf_node *node, con
     return divides(a, cnnfi_linear_outputs(edit, node, op)) && (a->n == 1 || a->axis == cnnfi_linear_axis(node, op));
 }
 
-/* A grouped convolution sees all channels of the data, its filter those of one group; depthwise ones and products have no groups. */
+/* A grouped convolution sees all channels of the data, its filter those of one group; depthwise ones and products have
+ * no groups. */
 static size_t groups_of(const cnnfi_linear_op *op, const cnnfi_affine *a, int64_t inputs, int64_t outputs)
 {
     if (op->kind != CNNFI_CONVOLUTION || a->blocks || a->n <= (size_t)inputs) return 1;
@@ -235,7 +238,9 @@ static bool weights_open(weights *w, cnnfi_edit *edit, const cnnf_tensor *tensor
         cnnf_tensor_unref(w->old);
         w->old = values ? cnnfi_tensor_of_doubles(edit, cnnf_tensor_dtype(tensor), cnnf_tensor_rank(tensor), dims, values) : NULL;
     }
-    if (!b->status) b->status = cnnf_tensor_new(&w->scaled, b->graph->context, cnnf_tensor_dtype(tensor), cnnf_tensor_rank(tensor), dims, b->error);
+    if (!b->status)
+        b->status = cnnf_tensor_new(&w->scaled, b->graph->context, cnnf_tensor_dtype(tensor), cnnf_tensor_rank(tensor),
+                                    dims, b->error);
     w->in = w->old ? cnnf_tensor_data(w->old) : NULL;
     w->out = w->scaled ? cnnf_tensor_data_mut(w->scaled) : NULL;
     return w->in && w->out;

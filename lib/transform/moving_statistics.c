@@ -42,7 +42,8 @@ static bool is_storage(const cnnf_node *node)
 static cnnf_node *find_in(const cnnfi_edit *edit, const char *scope, size_t length, const char *name)
 {
     char full[4096];
-    const int n = length ? snprintf(full, sizeof full, "%.*s/%s", (int)length, scope, name) : snprintf(full, sizeof full, "%s", name);
+    const int n = length ? snprintf(full, sizeof full, "%.*s/%s", (int)length, scope, name)
+                         : snprintf(full, sizeof full, "%s", name);
     cnnf_node *node = n > 0 && (size_t)n < sizeof full ? cnnfi_edit_find(edit, full, (size_t)n) : NULL;
     return is_storage(node) ? node : NULL;
 }

@@ -65,7 +65,9 @@ static void scale_dropout(scaling *s, const cnnfi_dropout *dropout)
 /* Once scaled it goes: a second run finds nothing to scale. */
 static void scale_left_over(scaling *s, cnnf_node *node)
 {
-    if (s->rate < 0) cnnfi_builder_fail(s->edit.b, CNNF_E_INVALID, "node '%s': its rate is not in the graph; give rate=", node->name);
+    if (s->rate < 0)
+        cnnfi_builder_fail(s->edit.b, CNNF_E_INVALID,
+                           "node '%s': its rate is not in the graph; give rate=", node->name);
     else if (scale_behind(s, node, s->rate)) cnnfi_edit_bypass(&s->edit, node, node->inputs[0]);
 }
 
@@ -101,7 +103,8 @@ static const cnnfi_pass_param params[] = {
 
 const cnnfi_pass cnnfi_pass_scale_dropout_weights = {
     .name = "scale_dropout_weights",
-    .description = "Multiplies the weights behind dropout by 1 - rate, for networks whose training did not scale; not for Keras'.",
+    .description =
+        "Multiplies the weights behind dropout by 1 - rate, for networks whose training did not scale; not for Keras'.",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .run = run_scale,

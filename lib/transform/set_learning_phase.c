@@ -27,9 +27,26 @@ static size_t last_part(const char *name, const char **start)
 static bool has_phase_name(const char *name)
 {
     static const char *const names[] = {
-        "keras_learning_phase", "learning_phase", "is_training",    "is_train",   "istraining",  "isTraining", "is_training_ph",
-        "train_phase",          "phase_train",    "training_phase", "train_mode", "train_flag",  "training",   "is_training_placeholder",
-        "phase",                "trainable_phase", "bn_is_training", "bn_train",  "use_dropout", "train",
+        "keras_learning_phase",
+        "learning_phase",
+        "is_training",
+        "is_train",
+        "istraining",
+        "isTraining",
+        "is_training_ph",
+        "train_phase",
+        "phase_train",
+        "training_phase",
+        "train_mode",
+        "train_flag",
+        "training",
+        "is_training_placeholder",
+        "phase",
+        "trainable_phase",
+        "bn_is_training",
+        "bn_train",
+        "use_dropout",
+        "train",
     };
     const char *start;
     const size_t length = last_part(name, &start);

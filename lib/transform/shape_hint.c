@@ -43,7 +43,8 @@ static cnnfi_hint hint_channels(const query *q)
 {
     const cnnfi_hint x = input_hint(q, 0);
     cnnfi_hint out = open_shape(x.rank);
-    const bool first = cnnfi_node_string_is(q->node, "data_format", "NCHW") || cnnfi_node_string_is(q->node, "data_format", "NCDHW");
+    const bool first =
+        cnnfi_node_string_is(q->node, "data_format", "NCHW") || cnnfi_node_string_is(q->node, "data_format", "NCDHW");
     const int32_t axis = first ? 1 : x.rank - 1;
     if (axis >= 0 && axis < out.rank) out.dims[axis] = x.dims[axis];
     return out;

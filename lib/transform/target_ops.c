@@ -74,7 +74,8 @@ static cnnf_status lower_leaky_relu(const cnnfi_lowering *l)
     const double alpha = cnnf_node_attr_float(l->from, "alpha", 0.2f);
     const cnnf_dtype dtype = cnnf_node_attr_type(l->from, "T", CNNF_FLOAT);
     if (!l->in) return refuse(l, "a function's nodes are not split");
-    if (alpha < 0 || alpha > 1 || dtype != CNNF_FLOAT) return refuse(l, "only float with 0 <= alpha <= 1 has an exact older form");
+    if (alpha < 0 || alpha > 1 || dtype != CNNF_FLOAT)
+        return refuse(l, "only float with 0 <= alpha <= 1 has an exact older form");
     const float value = (float)alpha;
     const char *constant = cnnfi_builder_unique(l->b, cnnfi_builder_printf(l->b, "%s/alpha", l->from->name));
     const char *product = cnnfi_builder_unique(l->b, cnnfi_builder_printf(l->b, "%s/mul", l->from->name));

@@ -7,8 +7,9 @@
 
 #include "evaluator/kernel.h"
 
-static const cnnf_dtype dtypes[] = {CNNF_FLOAT, CNNF_DOUBLE, CNNF_HALF,   CNNF_BFLOAT16, CNNF_INT8,   CNNF_INT16,     CNNF_INT32,
-                                    CNNF_INT64, CNNF_UINT8,  CNNF_UINT16, CNNF_UINT32,   CNNF_UINT64, CNNF_BOOL, CNNF_COMPLEX64, CNNF_COMPLEX128};
+static const cnnf_dtype dtypes[] = {CNNF_FLOAT,  CNNF_DOUBLE, CNNF_HALF,  CNNF_BFLOAT16,  CNNF_INT8,
+                                    CNNF_INT16,  CNNF_INT32,  CNNF_INT64, CNNF_UINT8,     CNNF_UINT16,
+                                    CNNF_UINT32, CNNF_UINT64, CNNF_BOOL,  CNNF_COMPLEX64, CNNF_COMPLEX128};
 #define N_DTYPES (sizeof(dtypes) / sizeof(dtypes[0]))
 
 static char zeros[4096];
@@ -33,12 +34,14 @@ static bool accepts(cnnf_context *context, const cnnf_node *node, const cnnfi_ke
     for (int shape = 0; shape < 4 * 16 && !good; shape++) {
         int32_t rank = shape % 4 + 1;
         cnnfi_value x = make(dtype, rank, 2), scalar = make(CNNF_INT32, 0, 0), vector = make(CNNF_INT32, 1, rank);
-        cnnfi_value small = make(dtype, 1, 2), point = make(dtype, 0, 0), flag = make(CNNF_BOOL, rank, 2), ids = make(CNNF_INT32, 1, 2);
+        cnnfi_value small = make(dtype, 1, 2), point = make(dtype, 0, 0), flag = make(CNNF_BOOL, rank, 2),
+                    ids = make(CNNF_INT32, 1, 2);
         cnnfi_value one = scalar, many = vector, pairs = make(CNNF_INT32, 2, 2);
         one.data = many.data = ones;
-        const cnnfi_value combinations[16][4] = {{x}, {x, x}, {x, scalar}, {x, vector}, {x, x, x}, {x, vector, many}, {flag, x, x},
-                                                 {x, ids}, {x, pairs}, {x, one, point}, {scalar, x}, {x, small}, {x, one, one}, {x, ids, one},
-                                                 {point, point, one}, {x, ids, x}};
+        const cnnfi_value combinations[16][4] = {
+            {x},           {x, x},        {x, scalar},         {x, vector},     {x, x, x},   {x, vector, many},
+            {flag, x, x},  {x, ids},      {x, pairs},          {x, one, point}, {scalar, x}, {x, small},
+            {x, one, one}, {x, ids, one}, {point, point, one}, {x, ids, x}};
         static const int32_t lengths[16] = {1, 2, 2, 2, 3, 3, 3, 2, 2, 3, 2, 2, 3, 3, 3, 3};
         cnnfi_call call = {.context = context, .node = node, .n_inputs = lengths[shape / 4], .inputs = combinations[shape / 4],
                            .outputs = outputs, .max_outputs = CNNFI_EVAL_MAX_OUTPUTS, .error = error};
@@ -78,10 +81,13 @@ int main(void)
 {
     cnnf_context *context = NULL;
     if (cnnf_context_new(&context, NULL, NULL)) return 1;
-    printf("# Ops of the evaluator\n\nGenerated from the tables in `lib/evaluator/backends/portable` by `tests/lint/print_ops.c`; a lint test\n"
+    printf("# Ops of the evaluator\n\nGenerated from the tables in `lib/evaluator/backends/portable` by "
+           "`tests/lint/print_ops.c`; a lint test\n"
            "keeps it current. %d ops. The dtypes are those that an op's own check let pass on plain inputs with its\n"
-           "attributes at their defaults; \"as TensorFlow's\" where that needs attributes. Everything else about an op is\n"
-           "as in TensorFlow, held against it by `tests/conformance/test_ops.py`; an op outside the table is refused by name.\n",
+           "attributes at their defaults; \"as TensorFlow's\" where that needs attributes. Everything else about an op "
+           "is\n"
+           "as in TensorFlow, held against it by `tests/conformance/test_ops.py`; an op outside the table is refused "
+           "by name.\n",
            cnnf_op_count());
     const cnnfi_kernel_family *family;
     for (size_t f = 0; (family = cnnfi_kernel_family_at(f)) != NULL; f++) {

@@ -14,8 +14,10 @@ static void expect_text(cnnf_buffer *buffer, const char *part)
 /* x (float, ?x4x4x1) -> Conv2D -> Relu -> y, frozen; `phase` leaves a placeholder open. */
 static cnnf_graph *conv_graph(cnnf_context *context, bool phase)
 {
-    static const graph_row rows[] = {
-        {"Placeholder", "x", {NULL}}, {"Const", "w", {NULL}}, {"Conv2D", "conv", {"x", "w", NULL}}, {"Relu", "y", {"conv", NULL}}};
+    static const graph_row rows[] = {{"Placeholder", "x", {NULL}},
+                                     {"Const", "w", {NULL}},
+                                     {"Conv2D", "conv", {"x", "w", NULL}},
+                                     {"Relu", "y", {"conv", NULL}}};
     const int64_t dims[] = {-1, 4, 4, 1}, filter[] = {1, 1, 1, 2}, ones[] = {1, 1, 1, 1};
     const float values[] = {1, 2};
     cnnf_tensor *tensor = NULL;
@@ -211,7 +213,8 @@ START_TEST(summaries_say_what_the_tool_says)
                      "4 nodes, 0 functions, 8 bytes of constants, 0 bytes of variables\n");
     cnnf_buffer_free(text);
     ck_assert_int_eq(cnnf_graph_summary(&text, graph, "json", NULL), CNNF_OK);
-    expect_text(text, "\"inputs\": [\n    {\"name\": \"x\", \"op\": \"Placeholder\", \"type\": \"float\", \"shape\": \"[?,4,4,1]\"}]");
+    expect_text(text, "\"inputs\": [\n    {\"name\": \"x\", \"op\": \"Placeholder\", \"type\": \"float\", \"shape\": "
+                      "\"[?,4,4,1]\"}]");
     expect_text(text, "\"ops\": {\"Const\": 1, \"Conv2D\": 1, \"Placeholder\": 1, \"Relu\": 1}");
     cnnf_buffer_free(text);
     ck_assert_int_eq(cnnf_graph_summary(&text, graph, "dot", NULL), CNNF_OK);
@@ -250,8 +253,10 @@ END_TEST
 
 START_TEST(differences_are_listed)
 {
-    static const graph_row other[] = {
-        {"Placeholder", "x", {NULL}}, {"Identity", "middle", {"x:0", NULL}}, {"Elu", "y", {"middle", NULL}}, {"Const", "more", {NULL}}};
+    static const graph_row other[] = {{"Placeholder", "x", {NULL}},
+                                      {"Identity", "middle", {"x:0", NULL}},
+                                      {"Elu", "y", {"middle", NULL}},
+                                      {"Const", "more", {NULL}}};
     cnnf_context *context = test_context();
     cnnf_graph *a = make_graph(context, chain, N_CHAIN);
     cnnfi_builder *b = make_builder(context, other, 4);

@@ -71,7 +71,8 @@ END_TEST
 START_TEST(the_first_difference_is_named)
 {
     cnnf_context *context = test_context();
-    cnnf_graph *a = make_graph(context, 2, 1, true), *b = make_graph(context, 2, 1.5f, true), *c = make_graph(context, 3, 1, true);
+    cnnf_graph *a = make_graph(context, 2, 1, true), *b = make_graph(context, 2, 1.5f, true),
+               *c = make_graph(context, 3, 1, true);
     cnnf_comparison *comparison = compare(a, b, NULL);
     ck_assert(!cnnf_comparison_within(comparison));
     ck_assert_double_eq_tol(cnnf_comparison_max_abs(comparison), 0.5, 1e-6);

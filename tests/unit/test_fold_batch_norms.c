@@ -9,7 +9,8 @@
 static void add_const(cnnfi_builder *b, const char *name, int32_t rank, const int64_t *dims, const float *values, size_t count)
 {
     cnnf_tensor *tensor = NULL;
-    ck_assert_int_eq(cnnf_tensor_wrap(&tensor, b->graph->context, CNNF_FLOAT, rank, dims, values, count * sizeof *values, NULL, NULL, NULL),
+    ck_assert_int_eq(cnnf_tensor_wrap(&tensor, b->graph->context, CNNF_FLOAT, rank, dims, values,
+                                      count * sizeof *values, NULL, NULL, NULL),
                      CNNF_OK);
     cnnfi_builder_const(b, name, tensor);
     cnnf_tensor_unref(tensor);
@@ -205,9 +206,10 @@ START_TEST(the_report_says_where_it_went)
     ck_assert_int_eq(cnnf_pipeline_add(pipeline, "fold_old_batch_norms", NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_pipeline_run_report(&out, &report, pipeline, graph, NULL), CNNF_OK);
     const char *text = cnnf_buffer_data(report);
-    ck_assert_ptr_nonnull(strstr(text, "{\"batch_norm\": \"bn\", \"outcome\": \"backward\", \"bounds_moved\": false, \"channels\": 2, "
-                                       "\"dead_channels\": 0, \"negative_channels\": 1, \"max_scale\": 4.0, \"into\": [{\"node\": \"conv\", "
-                                       "\"weights_before\": [1.0, 2.0], \"weights_after\": [-8.0, 2.0]}]}"));
+    ck_assert_ptr_nonnull(strstr(
+        text, "{\"batch_norm\": \"bn\", \"outcome\": \"backward\", \"bounds_moved\": false, \"channels\": 2, "
+              "\"dead_channels\": 0, \"negative_channels\": 1, \"max_scale\": 4.0, \"into\": [{\"node\": \"conv\", "
+              "\"weights_before\": [1.0, 2.0], \"weights_after\": [-8.0, 2.0]}]}"));
     cnnf_buffer_free(report);
     cnnf_pipeline_free(pipeline);
     cnnf_graph_unref(out);

@@ -194,7 +194,8 @@ static void refused(const char *name, cnnf_status code, const char *const *words
 
 START_TEST(unknown_class_is_refused_by_name)
 {
-    static const char *const words[] = {"layer 'conv2d_1': class 'Convolver' is not supported", "--map_layer", "--drop_layer conv2d_1", NULL};
+    static const char *const words[] = {"layer 'conv2d_1': class 'Convolver' is not supported", "--map_layer",
+                                        "--drop_layer conv2d_1", NULL};
     ck_assert_int_eq(cnnf_load_options_map_layer(options, "Conv2D", "Convolver"), CNNF_OK);
     refused("k225_nested", CNNF_E_UNSUPPORTED, words);
 }

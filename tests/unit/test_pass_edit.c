@@ -137,7 +137,8 @@ START_TEST(strip_makes_placeholders)
     ck_assert_int_eq(cnnf_node_attr_shape_dim(input, "shape", 1), -1);
     ck_assert_int_eq(cnnf_node_input_count(input), 0);
     cnnf_graph_unref(after);
-    after = run_twice(graph, "strip_unused_nodes(type=half, name=middle, type_for_name=int32, shape_for_name=\"\")", "middle", "middle");
+    after = run_twice(graph, "strip_unused_nodes(type=half, name=middle, type_for_name=int32, shape_for_name=\"\")",
+                      "middle", "middle");
     input = cnnf_graph_find(after, "middle");
     ck_assert_int_eq(cnnf_node_attr_type(input, "dtype", 0), CNNF_INT32);
     ck_assert_int_eq(cnnf_node_attr_shape_rank(input, "shape"), 0);
@@ -149,7 +150,8 @@ END_TEST
 
 START_TEST(other_outputs_of_an_input_are_refused)
 {
-    static const graph_row rows[] = {{"Placeholder", "x", {NULL}}, {"Unheard", "two", {"x", NULL}}, {"Relu", "y", {"two:1", NULL}}};
+    static const graph_row rows[] = {
+        {"Placeholder", "x", {NULL}}, {"Unheard", "two", {"x", NULL}}, {"Relu", "y", {"two:1", NULL}}};
     cnnf_context *context = test_context();
     cnnf_error *error = cnnf_error_new();
     cnnf_graph *graph = GRAPH(rows), *after = NULL;
@@ -243,7 +245,10 @@ END_TEST
 START_TEST(names_change_everywhere)
 {
     static const graph_row rows[] = {
-        {"Placeholder", "x", {NULL}}, {"Unheard", "B", {"x", NULL}}, {"Relu", "A", {"B:1", "^B", NULL}}, {"Relu", "y", {"A", NULL}},
+        {"Placeholder", "x", {NULL}},
+        {"Unheard", "B", {"x", NULL}},
+        {"Relu", "A", {"B:1", "^B", NULL}},
+        {"Relu", "y", {"A", NULL}},
     };
     cnnf_context *context = test_context();
     cnnf_error *error = cnnf_error_new();
@@ -260,7 +265,8 @@ START_TEST(names_change_everywhere)
     after = run_twice(graph, "rename_node(old_node_name=y, new_node_name=result)", NULL, NULL);
     ck_assert_str_eq(cnnf_graph_output_name(after, 0), "result");
     cnnf_graph_unref(after);
-    ck_assert_int_eq(run_passes(&refused, graph, "rename_node(old_node_name=A, new_node_name=B)", NULL, NULL, error), CNNF_E_INVALID);
+    ck_assert_int_eq(run_passes(&refused, graph, "rename_node(old_node_name=A, new_node_name=B)", NULL, NULL, error),
+                     CNNF_E_INVALID);
     ck_assert_str_eq(cnnf_error_message(error), "rename_node: A node is already using B as name.");
     after = run_twice(graph, "obfuscate_names", NULL, NULL);
     ck_assert_str_eq(cnnf_node_name(cnnf_graph_node(after, 1)), "A");

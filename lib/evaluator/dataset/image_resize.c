@@ -89,7 +89,8 @@ static cnnf_status shrink(const cnnfi_image *image, int32_t width, int32_t heigh
         const span *s = &y.spans[j];
         memset(sum, 0, row * sizeof(*sum));
         for (int32_t k = 0; k < s->n; k++)
-            shrink_row(&x, image->pixels + (size_t)(s->first + k) * (size_t)image->width * 3, width, y.weights[s->start + k], sum);
+            shrink_row(&x, image->pixels + (size_t)(s->first + k) * (size_t)image->width * 3, width,
+                       y.weights[s->start + k], sum);
         for (size_t i = 0; i < row; i++) out[(size_t)j * row + i] = round_byte(sum[i]);
     }
     table_free(&x);
@@ -109,7 +110,8 @@ static void shrink_whole(const cnnfi_image *image, int32_t width, int32_t height
                 int64_t sum = 0;
                 for (int32_t y = 0; y < fy; y++)
                     for (int32_t x = 0; x < fx; x++)
-                        sum += image->pixels[((size_t)(j * fy + y) * (size_t)image->width + (size_t)(i * fx + x)) * 3 + (size_t)c];
+                        sum += image->pixels[((size_t)(j * fy + y) * (size_t)image->width + (size_t)(i * fx + x)) * 3 +
+                                             (size_t)c];
                 /* two by two rounds halves up, in integers */
                 out[((size_t)j * (size_t)width + (size_t)i) * 3 + (size_t)c] =
                     fx == 2 && fy == 2 ? (uint8_t)((sum + 2) >> 2) : round_byte((float)sum * scale);

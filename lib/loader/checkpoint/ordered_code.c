@@ -35,7 +35,7 @@ static void put_signed(cnnfi_strbuf *key, int64_t value)
         bits++;
     const size_t length = bits / 7 + 1; /* of 1..10 */
     for (size_t i = 0; i < 10; i++)
-        bytes[9 - i] = i < 8 ? (uint8_t)((uint64_t)value >> 8 * i) : value < 0 ? 0xff : 0;
+        bytes[9 - i] = (uint8_t)(i < 8 ? (uint64_t)value >> 8 * i : value < 0 ? 0xff : 0);
     const uint32_t ones = 0xffffu & ~(0xffffu >> length);
     header[0] = (uint8_t)(ones >> 8);
     header[1] = (uint8_t)ones;

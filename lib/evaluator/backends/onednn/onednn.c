@@ -89,7 +89,8 @@ static bool channel_desc(dnnl_memory_desc_t *out, int64_t channels, int rank)
 {
     const dnnl_dims_t vector = {channels}, spread = {1, channels, 1, 1};
     const dnnl_dims_t one = {1}, strides = {channels, 1, 1, 1};
-    return dnnl_memory_desc_init_by_strides(out, rank, rank == 1 ? vector : spread, dnnl_f32, rank == 1 ? one : strides) == dnnl_success;
+    return dnnl_memory_desc_init_by_strides(out, rank, rank == 1 ? vector : spread, dnnl_f32,
+                                            rank == 1 ? one : strides) == dnnl_success;
 }
 
 /* ---- post-ops ---- */
@@ -129,7 +130,8 @@ static bool create_desc(fused_dnnl *f, const cnnfi_fusion *n, block *b, const_dn
     if (!filter_desc(&weights, f, n, true) || !channel_desc(&bias, w->out_channels, 1)) return false;
     if (f->product) {
         dnnl_inner_product_desc_t op;
-        return dnnl_inner_product_forward_desc_init(&op, dnnl_forward_inference, &b->src, &weights, &bias, &b->dst) == dnnl_success &&
+        return dnnl_inner_product_forward_desc_init(&op, dnnl_forward_inference, &b->src, &weights, &bias, &b->dst) ==
+                   dnnl_success &&
                dnnl_primitive_desc_create(&b->desc, &op, attr, f->engine, NULL) == dnnl_success;
     }
     dnnl_convolution_desc_t op;
@@ -141,8 +143,9 @@ static bool create_desc(fused_dnnl *f, const cnnfi_fusion *n, block *b, const_dn
         before[i] = w->before[i + 1];
         after[i] = (w->out[i + 1] - 1) * w->stride[i + 1] + reach - w->in[i + 1] - w->before[i + 1];
     }
-    return dnnl_dilated_convolution_forward_desc_init(&op, dnnl_forward_inference, dnnl_convolution_direct, &b->src, &weights, &bias,
-                                                      &b->dst, strides, dilations, before, after) == dnnl_success &&
+    return dnnl_dilated_convolution_forward_desc_init(&op, dnnl_forward_inference, dnnl_convolution_direct, &b->src,
+                                                      &weights, &bias, &b->dst, strides, dilations, before,
+                                                      after) == dnnl_success &&
            dnnl_primitive_desc_create(&b->desc, &op, attr, f->engine, NULL) == dnnl_success;
 }
 
@@ -157,7 +160,8 @@ static bool create_pool(fused_dnnl *f, block *b, const_dnnl_primitive_attr_t att
     const int64_t size[3] = {1, f->w.out[1] / 2, f->w.out[2] / 2};
     dnnl_pooling_desc_t op;
     if (!data_desc(&b->pooled, f, b->images, size, f->w.out_channels)) return false;
-    if (dnnl_pooling_forward_desc_init(&op, dnnl_forward_inference, dnnl_pooling_max, &b->dst, &b->pooled, pair, pair, none, none) != dnnl_success ||
+    if (dnnl_pooling_forward_desc_init(&op, dnnl_forward_inference, dnnl_pooling_max, &b->dst, &b->pooled, pair, pair,
+                                       none, none) != dnnl_success ||
         dnnl_primitive_desc_create(&b->pool_desc, &op, attr, f->engine, NULL) != dnnl_success ||
         dnnl_primitive_create(&b->pool, b->pool_desc) != dnnl_success) {
         return false;
@@ -184,7 +188,8 @@ static bool create_block(fused_dnnl *f, const cnnfi_fusion *n, block *b, int64_t
     dnnl_primitive_attr_t attr = NULL;
     dnnl_post_ops_t ops = NULL;
     b->images = images;
-    bool done = data_desc(&b->src, f, images, f->w.in, f->w.in_channels) && data_desc(&b->dst, f, images, f->w.out, f->w.out_channels);
+    bool done = data_desc(&b->src, f, images, f->w.in, f->w.in_channels) &&
+                data_desc(&b->dst, f, images, f->w.out, f->w.out_channels);
     b->residual = b->dst;
     done = done && dnnl_primitive_attr_create(&attr) == dnnl_success && dnnl_post_ops_create(&ops) == dnnl_success;
     done = done && create_with(f, n, b, attr, ops);
@@ -203,7 +208,8 @@ static bool own_memory(fused_dnnl *f, dnnl_memory_t *out, const dnnl_memory_desc
     return true;
 }
 
-static bool reorder(fused_dnnl *f, dnnl_memory_t from, dnnl_memory_t to, const dnnl_memory_desc_t *from_desc, const dnnl_memory_desc_t *to_desc)
+static bool reorder(fused_dnnl *f, dnnl_memory_t from, dnnl_memory_t to, const dnnl_memory_desc_t *from_desc,
+                    const dnnl_memory_desc_t *to_desc)
 {
     dnnl_primitive_desc_t desc = NULL;
     dnnl_primitive_t primitive = NULL;
@@ -240,7 +246,8 @@ static bool pack_vectors(fused_dnnl *f, const cnnfi_fusion *n)
 {
     dnnl_memory_desc_t vector, spread;
     const size_t count = (size_t)f->w.out_channels;
-    if (!channel_desc(&vector, f->w.out_channels, 1) || !channel_desc(&spread, f->w.out_channels, f->product ? 2 : 4)) return false;
+    if (!channel_desc(&vector, f->w.out_channels, 1) || !channel_desc(&spread, f->w.out_channels, f->product ? 2 : 4))
+        return false;
     if (!own_memory(f, &f->bias, &vector, n->bias, count)) return false;
     if (!n->has_scale) return true;
     return own_memory(f, &f->post[0], &spread, n->scale, count) && own_memory(f, &f->post[1], &spread, n->shift, count);
@@ -300,8 +307,11 @@ static bool run_main(const job *j, const block *b, int64_t image, dnnl_stream_t 
     for (int i = 0; i < 2; i++) {
         if (f->post_index[i] >= 0) add_arg(&e, DNNL_ARG_ATTR_MULTIPLE_POST_OP(f->post_index[i]) | DNNL_ARG_SRC_1, f->post[i]);
     }
-    if (j->residual) add_data(&e, DNNL_ARG_ATTR_MULTIPLE_POST_OP(f->post_index[2]) | DNNL_ARG_SRC_1, &b->residual, j->residual + image * out);
-    if (b->scratch) add_data(&e, DNNL_ARG_SCRATCHPAD, dnnl_primitive_desc_query_md(b->desc, dnnl_query_scratchpad_md, 0), scratch);
+    if (j->residual)
+        add_data(&e, DNNL_ARG_ATTR_MULTIPLE_POST_OP(f->post_index[2]) | DNNL_ARG_SRC_1, &b->residual,
+                 j->residual + image * out);
+    if (b->scratch)
+        add_data(&e, DNNL_ARG_SCRATCHPAD, dnnl_primitive_desc_query_md(b->desc, dnnl_query_scratchpad_md, 0), scratch);
     execute(&e, b->primitive, stream);
     return e.good;
 }
@@ -312,7 +322,9 @@ static bool run_pool(const job *j, const block *b, int64_t image, dnnl_stream_t 
     execution e = {.f = j->f, .good = true};
     add_data(&e, DNNL_ARG_SRC, &b->dst, from);
     add_data(&e, DNNL_ARG_DST, &b->pooled, j->y + image * (w->out[1] / 2) * (w->out[2] / 2) * w->out_channels);
-    if (b->pool_scratch) add_data(&e, DNNL_ARG_SCRATCHPAD, dnnl_primitive_desc_query_md(b->pool_desc, dnnl_query_scratchpad_md, 0), scratch);
+    if (b->pool_scratch)
+        add_data(&e, DNNL_ARG_SCRATCHPAD, dnnl_primitive_desc_query_md(b->pool_desc, dnnl_query_scratchpad_md, 0),
+                 scratch);
     execute(&e, b->pool, stream);
     return e.good;
 }
@@ -325,7 +337,8 @@ static bool run_block(const job *j, int64_t index, dnnl_stream_t stream, uint8_t
     const int64_t out = f->product ? f->w.out_channels : f->w.out[1] * f->w.out[2] * f->w.out_channels;
     float *middle = (float *)(void *)scratch;
     if (!f->pool) return run_main(j, b, image, stream, j->y + image * out, scratch);
-    return run_main(j, b, image, stream, middle, scratch + b->middle) && run_pool(j, b, image, stream, middle, scratch + b->middle);
+    return run_main(j, b, image, stream, middle, scratch + b->middle) &&
+           run_pool(j, b, image, stream, middle, scratch + b->middle);
 }
 
 static void run_blocks(int64_t begin, int64_t end, void *user)
@@ -400,7 +413,8 @@ cnnf_status cnnfi_fusion_onednn(cnnfi_fused **out, cnnf_context *context, cnnfi_
     f->base = (cnnfi_fused){.backend = "onednn", .algorithm = "direct", .run = run_dnnl, .free = free_dnnl};
     f->w = *w;
     f->pool = fusion->pool;
-    f->product = !fusion->depthwise && w->batch == 1 && w->in[1] == 1 && w->filter[1] * w->filter[2] == 1 && w->in[2] == w->out[2];
+    f->product = !fusion->depthwise && w->batch == 1 && w->in[1] == 1 && w->filter[1] * w->filter[2] == 1 &&
+                 w->in[2] == w->out[2];
     f->images = f->product ? w->in[2] : w->batch;
     f->full = fusion->strict ? 1 : (f->images + fusion->threads - 1) / fusion->threads;
     f->slots = cnnfi_slot_count(fusion->threads);

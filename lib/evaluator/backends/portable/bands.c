@@ -110,9 +110,15 @@ cnnf_status cnnfi_pair_portable(cnnfi_fused **out, cnnf_context *context, const 
     p->band_bytes = (((size_t)((p->rows - 1) * d->stride_y + reach) * row) + 63) & ~(size_t)63;
     p->slots = cnnfi_slot_count(threads);
     *scratch_size = p->band_bytes * (size_t)p->slots;
-    p->base = (cnnfi_fused){.backend = "portable", .algorithm = "matrix product and depthwise in bands", .run = run, .run_one = run_one,
-                            .free = free_pair, .n_nodes = first->n_nodes + second->n_nodes, .batch = first->batch,
-                            .one_scratch = p->band_bytes, .weight_bytes = first->weight_bytes};
+    p->base = (cnnfi_fused){.backend = "portable",
+                            .algorithm = "matrix product and depthwise in bands",
+                            .run = run,
+                            .run_one = run_one,
+                            .free = free_pair,
+                            .n_nodes = first->n_nodes + second->n_nodes,
+                            .batch = first->batch,
+                            .one_scratch = p->band_bytes,
+                            .weight_bytes = first->weight_bytes};
     *out = &p->base;
     return CNNF_OK;
 }

@@ -338,7 +338,8 @@ static cnnf_status check_back(cnnfi_call *call, const cnnfi_window *w, const cnn
     int64_t dims[5];
     int32_t rank = cnnfi_window_dims(w, w->out, w->out_channels, dims);
     if (is_depthwise(call)) {
-        if (f->dims[2] != w->in_channels || f->dims[3] < 1 || w->out_channels / f->dims[3] != w->in_channels || w->out_channels % f->dims[3]) {
+        if (f->dims[2] != w->in_channels || f->dims[3] < 1 || w->out_channels / f->dims[3] != w->in_channels ||
+            w->out_channels % f->dims[3]) {
             return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the filter's channels do not fit the data's");
         }
     } else if (f->dims[w->spatial + 1] != w->out_channels) {
@@ -371,7 +372,8 @@ static cnnf_status back_window(cnnfi_call *call, cnnfi_window *w, int32_t spatia
         count += 2;
     }
     for (int64_t i = 0; i < count; i++) {
-        if (sizes[i] < 0 || sizes[i] > INT32_MAX) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input_sizes[%d] is %lld", (int)i, (long long)sizes[i]);
+        if (sizes[i] < 0 || sizes[i] > INT32_MAX)
+            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input_sizes[%d] is %lld", (int)i, (long long)sizes[i]);
     }
     CNNFI_TRY(cnnfi_window_data(call, w, spatial, (int32_t)count, sizes));
     CNNFI_TRY(read_filter(call, w, f));

@@ -29,7 +29,9 @@ static cnnf_status read_band(cnnfi_call *call, int32_t input, band *b)
     if (n < 1) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "k is empty");
     b->low = k[0];
     b->high = n == 2 ? k[1] : k[0];
-    return b->low <= b->high ? CNNF_OK : cnnfi_call_fail(call, CNNF_E_INVALID, "k is %lld, %lld", (long long)b->low, (long long)b->high);
+    return b->low <= b->high
+               ? CNNF_OK
+               : cnnfi_call_fail(call, CNNF_E_INVALID, "k is %lld, %lld", (long long)b->low, (long long)b->high);
 }
 
 static int64_t diagonal_length(int64_t rows, int64_t columns, int64_t d)

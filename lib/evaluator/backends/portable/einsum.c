@@ -31,7 +31,8 @@ static bool read_subscript(const char *begin, const char *end, int32_t rank, int
     for (const char *p = begin; p < end; p++) {
         if (*p == ' ') continue;
         if (*p == '.') {
-            if (dots || end - p < 3 || p[1] != '.' || p[2] != '.' || ellipsis < 0 || out->n + ellipsis >= MAX_LABELS) return false;
+            if (dots || end - p < 3 || p[1] != '.' || p[2] != '.' || ellipsis < 0 || out->n + ellipsis >= MAX_LABELS)
+                return false;
             for (int32_t i = ellipsis - 1; i >= 0; i--) out->label[out->n++] = (unsigned char)(ELLIPSIS + i);
             dots = true;
             p += 2;
@@ -81,7 +82,8 @@ static cnnf_status read_einsum(cnnfi_call *call, einsum *e)
     if (call->n_inputs == 2) CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
     if (call->inputs[0].dtype == CNNF_BOOL) return cnnfi_fail_dtype(call, 0);
     memset(e, 0, sizeof(*e));
-    const char *arrow = equation ? strstr(equation, "->") : NULL, *comma = arrow ? memchr(equation, ',', (size_t)(arrow - equation)) : NULL;
+    const char *arrow = equation ? strstr(equation, "->") : NULL,
+               *comma = arrow ? memchr(equation, ',', (size_t)(arrow - equation)) : NULL;
     subscript in[2] = {{0, {0}}, {0, {0}}}, out = {0, {0}};
     int32_t ellipsis = 0;
     bool good = arrow && (comma != NULL) == (call->n_inputs == 2) &&
@@ -99,7 +101,9 @@ static cnnf_status read_einsum(cnnfi_call *call, einsum *e)
         for (int32_t k = 0; k < 2; k++) found = found || memchr(in[k].label, e->label[i], (size_t)in[k].n) != NULL;
         good = found;
     }
-    return good ? CNNF_OK : cnnfi_call_fail(call, CNNF_E_MISMATCH, "equation '%s' does not fit the inputs", equation ? equation : "");
+    return good ? CNNF_OK
+                : cnnfi_call_fail(call, CNNF_E_MISMATCH, "equation '%s' does not fit the inputs",
+                                  equation ? equation : "");
 }
 
 static cnnf_status einsum_infer(cnnfi_call *call)

@@ -217,7 +217,8 @@ static void cut_units(cnnfi_fused_conv *f, int32_t threads)
 {
     f->rows_per_unit = f->gemm.pool ? UNIT_ROWS / 4 : UNIT_ROWS;
     f->panels_per_unit = f->panel_count;
-    int64_t even = (f->rows + (f->rows + f->rows_per_unit - 1) / f->rows_per_unit - 1) / ((f->rows + f->rows_per_unit - 1) / f->rows_per_unit);
+    int64_t even = (f->rows + (f->rows + f->rows_per_unit - 1) / f->rows_per_unit - 1) /
+                   ((f->rows + f->rows_per_unit - 1) / f->rows_per_unit);
     f->rows_per_unit = cnnfi_min_i64(f->rows_per_unit, (even + 11) / 12 * 12);
     int64_t wanted = threads > 1 ? 4 * (int64_t)threads : 1, row_units = (f->rows + f->rows_per_unit - 1) / f->rows_per_unit;
     if (row_units >= wanted) return;
@@ -252,7 +253,9 @@ static bool setup_gemm(cnnf_context *context, cnnfi_fused_conv *f, cnnfi_fusion 
     f->panel_count = cnnfi_panel_count(f->simd, w->out_channels);
     cut_units(f, n->threads);
     size_t frame = 0;
-    if (f->copy && (!cnnfi_mul_size(&frame, (size_t)g->image_stride, (size_t)w->batch) || !cnnfi_mul_size(&frame, frame, sizeof(float)))) return false;
+    if (f->copy && (!cnnfi_mul_size(&frame, (size_t)g->image_stride, (size_t)w->batch) ||
+                    !cnnfi_mul_size(&frame, frame, sizeof(float))))
+        return false;
     n->scratch_size = frame;
     f->base.run = run_gemm;
     f->base.run_one = gemm_one;
@@ -359,7 +362,8 @@ static bool winograd_pays(const cnnfi_simd *simd, const cnnfi_window *w)
     for (int i = 1; i < 3; i++) {
         if (w->stride[i] != 1 || w->dilation[i] != 1) return false;
     }
-    double lanes = simd->lanes, in = (double)w->in_channels, columns = (double)cnnfi_padded_columns(simd, w->out_channels) / lanes;
+    double lanes = simd->lanes, in = (double)w->in_channels,
+           columns = (double)cnnfi_padded_columns(simd, w->out_channels) / lanes;
     double in_vectors = (double)cnnfi_padded_columns(simd, w->in_channels) / lanes;
     double pixels = (double)w->batch * (double)w->out[1] * (double)w->out[2];
     double tiles = (double)w->batch * (double)((w->out[1] + 3) / 4) * (double)((w->out[2] + 3) / 4);

@@ -213,7 +213,9 @@ static cnnf_status invert_run(cnnfi_call *call)
     memset(out->data, 0xff, (size_t)out->count * size);
     for (int64_t i = 0; i < in->count; i++) {
         int64_t to = cnnfi_get_i64(in, i);
-        if (to < 0 || to >= in->count) return cnnfi_call_fail(call, CNNF_E_INVALID, "%lld is not between 0 and %lld", (long long)to, (long long)in->count);
+        if (to < 0 || to >= in->count)
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "%lld is not between 0 and %lld", (long long)to,
+                                   (long long)in->count);
         if (cnnfi_get_i64(out, to) != -1) return cnnfi_call_fail(call, CNNF_E_INVALID, "%lld is there twice", (long long)to);
         memcpy((char *)out->data + (size_t)to * size, &i, size);
     }

@@ -197,7 +197,8 @@ static cnnf_status read_dilation(cnnfi_call *call, dilation *d)
         d->size[i] = call->inputs[1].dims[i];
         d->stride[i] = cnnf_node_attr_list_int(call->node, "strides", 1 + i, 0);
         d->rate[i] = cnnf_node_attr_list_int(call->node, "rates", 1 + i, 0);
-        if (d->size[i] < 1 || d->stride[i] < 1 || d->rate[i] < 1 || !cnnfi_mul_i64(&span, d->size[i] - 1, d->rate[i]) || span > INT32_MAX)
+        if (d->size[i] < 1 || d->stride[i] < 1 || d->rate[i] < 1 || !cnnfi_mul_i64(&span, d->size[i] - 1, d->rate[i]) ||
+            span > INT32_MAX)
             return cnnfi_call_fail(call, CNNF_E_INVALID, "filter, strides or rates of axis %d", i);
         span++;
         d->out[i] = same ? n / d->stride[i] + (n % d->stride[i] != 0) : (n - span + d->stride[i]) / d->stride[i];

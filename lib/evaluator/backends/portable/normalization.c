@@ -95,7 +95,8 @@ static cnnf_status batch_norm_axis(cnnfi_call *call, int32_t *axis)
 {
     const cnnfi_value *x = &call->inputs[0];
     bool first = false;
-    if (x->rank != 4 && x->rank != 5) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input 0 has rank %d, needs 4 or 5", (int)x->rank);
+    if (x->rank != 4 && x->rank != 5)
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input 0 has rank %d, needs 4 or 5", (int)x->rank);
     const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
     CNNFI_TRY(cnnfi_data_format(call, format && strlen(format) == 5 ? 3 : 2, &first));
     *axis = first ? 1 : x->rank - 1;
@@ -117,7 +118,9 @@ static cnnf_status infer_batch_norm(cnnfi_call *call)
     CNNFI_TRY(batch_norm_axis(call, &axis));
     for (int32_t i = 1; i < 5; i++) {
         const cnnfi_value *v = &call->inputs[i];
-        if (v->dtype != CNNF_FLOAT) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d is %s, must be float", (int)i, cnnf_dtype_name(v->dtype));
+        if (v->dtype != CNNF_FLOAT)
+            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d is %s, must be float", (int)i,
+                                   cnnf_dtype_name(v->dtype));
         bool unused = i > 2 && is_training(call) && v->count == 0;
         if (v->rank == 1 && (v->dims[0] == x->dims[axis] || unused)) continue;
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d must have one number for each of %lld channels", (int)i,
@@ -201,7 +204,8 @@ static cnnf_status batch_norm(cnnfi_call *call)
         j.mean = call->outputs[3].data;
         j.variance = call->outputs[4].data;
     } else {
-        for (int32_t i = 1; i < 5; i++) memcpy(call->outputs[i].data, call->inputs[3 + (i - 1) % 2].data, (size_t)j.shape.channels * sizeof(float));
+        for (int32_t i = 1; i < 5; i++)
+            memcpy(call->outputs[i].data, call->inputs[3 + (i - 1) % 2].data, (size_t)j.shape.channels * sizeof(float));
     }
     if (call->outputs[0].count > 0) cnnfi_parallel_for(call->pool, j.shape.outer, 16, norm_rows, &j);
     return CNNF_OK;
@@ -223,7 +227,8 @@ static cnnf_status infer_global(cnnfi_call *call)
     if (x->dtype == CNNF_DOUBLE) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "not for double");
     for (int32_t i = 1; i < 5; i++) {
         CNNFI_TRY(cnnfi_nn_rank(call, i, 1));
-        if (call->inputs[i].dims[0] != x->dims[3]) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d must have one number per channel", (int)i);
+        if (call->inputs[i].dims[0] != x->dims[3])
+            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d must have one number per channel", (int)i);
     }
     CNNFI_TRY(cnnfi_call_output(call, 0, x->dtype, 4, x->dims));
     call->scratch_size = (size_t)x->dims[3] * sizeof(float);
@@ -274,7 +279,8 @@ static cnnf_status lrn(cnnfi_call *call)
     for (int64_t i = 0; i < call->inputs[0].count; i++) {
         int64_t c = i % depth, reach = cnnfi_min_i64(cnnfi_max_i64(radius, 0), depth);
         float sum = 0;
-        for (int64_t k = cnnfi_max_i64(c - reach, 0); k <= cnnfi_min_i64(c + reach, depth - 1); k++) sum += x[i - c + k] * x[i - c + k];
+        for (int64_t k = cnnfi_max_i64(c - reach, 0); k <= cnnfi_min_i64(c + reach, depth - 1); k++)
+            sum += x[i - c + k] * x[i - c + k];
         y[i] = x[i] * powf(bias + alpha * sum, -beta);
     }
     return CNNF_OK;

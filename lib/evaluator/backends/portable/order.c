@@ -405,7 +405,8 @@ static cnnf_status bound_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_want_rank(call, 1, 2));
     if (call->inputs[0].dims[0] != call->inputs[1].dims[0])
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the batches differ");
-    return cnnfi_output_like(call, 1, cnnf_node_attr_type(call->node, "out_type", CNNF_INT32) == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32);
+    return cnnfi_output_like(
+        call, 1, cnnf_node_attr_type(call->node, "out_type", CNNF_INT32) == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32);
 }
 
 /* upper: the first place above the value, else the first not below it. */

@@ -257,14 +257,16 @@ static cnnf_status infer_argmax(cnnfi_call *call)
 {
     cnnf_dtype index = cnnf_node_attr_type(call->node, "Targmax", CNNF_INT64);
     CNNFI_TRY(infer_pool(call, 2, 1, true));
-    if (index != CNNF_INT32 && index != CNNF_INT64) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "Targmax %s", cnnf_dtype_name(index));
+    if (index != CNNF_INT32 && index != CNNF_INT64)
+        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "Targmax %s", cnnf_dtype_name(index));
     const cnnfi_value *out = &call->outputs[0];
     return cnnfi_call_output(call, 1, index, out->rank, out->dims);
 }
 
 /* The first of equal maxima; a window without anything above the lowest number tells its first pixel. */
 #define DEFINE_ARGMAX(T)                                                                                               \
-    static int64_t argmax_##T(const cnnfi_window *w, const void *data, int64_t n, int64_t c, const int64_t *lo, const int64_t *hi) \
+    static int64_t argmax_##T(const cnnfi_window *w, const void *data, int64_t n, int64_t c, const int64_t *lo,        \
+                              const int64_t *hi)                                                                       \
     {                                                                                                                  \
         const T *x = (const T *)data + n * w->in_strides[0] + c * w->in_strides[4];                                    \
         int64_t best = lo[1] * w->in_strides[2] + lo[2] * w->in_strides[3];                                            \

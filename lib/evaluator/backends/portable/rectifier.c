@@ -25,7 +25,8 @@ typedef void (*body_fn)(int64_t begin, int64_t end, void *user);
         }                                                                                                              \
     }
 #define FLOATS(name, f, d) LOOP(name##_f32, float, f) LOOP(name##_f64, double, d)
-#define SIGNED(name, e) LOOP(name##_i8, int8_t, e) LOOP(name##_i16, int16_t, e) LOOP(name##_i32, int32_t, e) LOOP(name##_i64, int64_t, e)
+#define SIGNED(name, e)                                                                                                \
+    LOOP(name##_i8, int8_t, e) LOOP(name##_i16, int16_t, e) LOOP(name##_i32, int32_t, e) LOOP(name##_i64, int64_t, e)
 #define UNSIGNED(name, e) LOOP(name##_u8, uint8_t, e) LOOP(name##_u16, uint16_t, e)
 
 /* Selu's constants are those of Klambauer et al., as TensorFlow has them. */
@@ -86,7 +87,8 @@ static cnnf_status infer(cnnfi_call *call)
 {
     const cnnfi_value *x = &call->inputs[0];
     CNNFI_TRY(cnnfi_nn_inputs(call, 1));
-    if (!body_of(row_of(call->node), x->dtype)) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "not for %s", cnnf_dtype_name(x->dtype));
+    if (!body_of(row_of(call->node), x->dtype))
+        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "not for %s", cnnf_dtype_name(x->dtype));
     CNNFI_TRY(cnnfi_call_output(call, 0, x->dtype, x->rank, x->dims));
     cnnfi_nn_widen(call);
     return CNNF_OK;

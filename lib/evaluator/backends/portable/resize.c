@@ -28,10 +28,12 @@ static cnnf_status read_resize(cnnfi_call *call, resize *r)
     CNNFI_TRY(cnnfi_call_ints_exact(call, 1, size, 2));
     r->align = cnnf_node_attr_bool(call->node, "align_corners", 0) != 0;
     r->half = cnnf_node_attr_bool(call->node, "half_pixel_centers", 0) != 0;
-    if (r->align && r->half) return cnnfi_call_fail(call, CNNF_E_INVALID, "align_corners and half_pixel_centers exclude each other");
+    if (r->align && r->half)
+        return cnnfi_call_fail(call, CNNF_E_INVALID, "align_corners and half_pixel_centers exclude each other");
     *r = (resize){.batch = in->dims[0], .height = in->dims[1], .width = in->dims[2], .channels = in->dims[3],
                   .out_height = size[0], .out_width = size[1], .align = r->align, .half = r->half};
-    if (size[0] < 1 || size[1] < 1 || r->height < 1 || r->width < 1 || r->channels < 1 || size[0] > INT32_MAX || size[1] > INT32_MAX)
+    if (size[0] < 1 || size[1] < 1 || r->height < 1 || r->width < 1 || r->channels < 1 || size[0] > INT32_MAX ||
+        size[1] > INT32_MAX)
         return cnnfi_call_fail(call, CNNF_E_INVALID, "from %lld x %lld to %lld x %lld", (long long)r->height,
                                (long long)r->width, (long long)size[0], (long long)size[1]);
     r->y_scale = resize_scale(r->height, size[0], r->align);
@@ -125,9 +127,13 @@ static cnnf_status nearest_run(cnnfi_call *call)
     size_t size = (size_t)r.channels * cnnf_dtype_size(call->inputs[0].dtype);
     char *to = call->outputs[0].data;
     for (int64_t row = 0; row < r.batch * r.out_height; row++) {
-        int64_t y = nearest_index(&r, row % r.out_height, r.y_scale, r.height), first = (row / r.out_height * r.height + y) * r.width;
+        int64_t y = nearest_index(&r, row % r.out_height, r.y_scale, r.height),
+                first = (row / r.out_height * r.height + y) * r.width;
         for (int64_t i = 0; i < r.out_width; i++, to += size)
-            memcpy(to, (const char *)call->inputs[0].data + (size_t)(first + nearest_index(&r, i, r.x_scale, r.width)) * size, size);
+            memcpy(to,
+                   (const char *)call->inputs[0].data +
+                       (size_t)(first + nearest_index(&r, i, r.x_scale, r.width)) * size,
+                   size);
     }
     return CNNF_OK;
 }
@@ -193,7 +199,8 @@ static cnnf_status bicubic_run(cnnfi_call *call)
             for (int64_t c = 0; c < r.channels; c++) {
                 float columns[4], values[4];
                 for (int k = 0; k < 4; k++) {
-                    for (int j = 0; j < 4; j++) values[j] = pixel(call->inputs, &r, row / r.out_height, y.index[j], x.index[k], c);
+                    for (int j = 0; j < 4; j++)
+                        values[j] = pixel(call->inputs, &r, row / r.out_height, y.index[j], x.index[k], c);
                     columns[k] = cubic_sum(values, &y);
                 }
                 *to++ = cubic_sum(columns, &x);
@@ -298,7 +305,9 @@ static cnnf_status crop_run(cnnfi_call *call)
     for (int64_t k = 0; k < out->dims[0]; k++) {
         const float *box = (const float *)in[1].data + 4 * k; /* y1 x1 y2 x2 */
         int32_t b = ((const int32_t *)in[2].data)[k];
-        if (b < 0 || b >= in->dims[0]) return cnnfi_call_fail(call, CNNF_E_INVALID, "box_ind[%lld] is %d of %lld", (long long)k, b, (long long)in->dims[0]);
+        if (b < 0 || b >= in->dims[0])
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "box_ind[%lld] is %d of %lld", (long long)k, b,
+                                   (long long)in->dims[0]);
         for (int64_t i = 0; i < out->dims[1]; i++)
             for (int64_t j = 0; j < out->dims[2]; j++, to += r.channels)
                 crop_pixel(call, &r, b, crop_place(box[0], box[2], i, out->dims[1], r.height),

@@ -20,7 +20,8 @@ static cnnf_status sorted_count(cnnfi_call *call, const cnnfi_value *ids, int64_
     int64_t last = -1;
     for (int64_t i = 0; i < ids->count; i++) {
         int64_t id = cnnfi_get_i64(ids, i);
-        if (id < 0 || id < last) return cnnfi_call_fail(call, CNNF_E_INVALID, "segment ids are not increasing at %lld", (long long)i);
+        if (id < 0 || id < last)
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "segment ids are not increasing at %lld", (long long)i);
         last = id;
     }
     *count = last + 1;
@@ -230,7 +231,8 @@ static cnnf_status histogram_infer(cnnfi_call *call)
     if (n < 1 || call->inputs[1].count != 2)
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "nbins is %lld, value_range has %lld elements", (long long)n,
                                (long long)call->inputs[1].count);
-    return cnnfi_output_one(call, cnnf_node_attr_type(call->node, "dtype", CNNF_INT32) == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32, 1, &n);
+    return cnnfi_output_one(
+        call, cnnf_node_attr_type(call->node, "dtype", CNNF_INT32) == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32, 1, &n);
 }
 
 static cnnf_status histogram_run(cnnfi_call *call)

@@ -204,7 +204,8 @@ static cnnf_status clip_run(cnnfi_call *call)
         } else {
             /* flipping the sign bit orders uint64 as int64 */
             uint64_t flip = is_u64 ? (uint64_t)1 << 63 : 0;
-            int64_t x = (int64_t)((uint64_t)cnnfi_get_i64(in, i) ^ flip), low = (int64_t)((uint64_t)cnnfi_get_i64(in + 1, l) ^ flip);
+            int64_t x = (int64_t)((uint64_t)cnnfi_get_i64(in, i) ^ flip),
+                    low = (int64_t)((uint64_t)cnnfi_get_i64(in + 1, l) ^ flip);
             int64_t high = (int64_t)((uint64_t)cnnfi_get_i64(in + 2, h) ^ flip), cut = x > high ? high : x;
             pick = cut < low ? 1 : x > high ? 2 : 0;
         }
@@ -283,7 +284,9 @@ static cnnf_status bucketize_infer(cnnfi_call *call)
 static cnnf_status bucketize_run(cnnfi_call *call)
 {
     const cnnfi_attr *attr = cnnfi_node_attr(call->node, "boundaries");
-    const float *boundaries = attr && attr->kind == CNNF_ATTR_LIST && attr->u.list.item_kind == CNNF_ATTR_FLOAT ? attr->u.list.u.floats : NULL;
+    const float *boundaries = attr && attr->kind == CNNF_ATTR_LIST && attr->u.list.item_kind == CNNF_ATTR_FLOAT
+                                  ? attr->u.list.u.floats
+                                  : NULL;
     size_t n = boundaries ? attr->u.list.count : 0;
     for (size_t i = 1; i < n; i++)
         if (boundaries[i] < boundaries[i - 1]) return cnnfi_call_fail(call, CNNF_E_INVALID, "boundaries are not sorted");

@@ -62,7 +62,8 @@ static void depth_space_copy(cnnfi_call *call, const depth_space *s, bool to_dep
             y = left % s->height, left /= s->height;
         }
         int64_t d = (y % b * b + x % b) * s->channels + c;
-        int64_t at = s->channels_first ? ((left * deep + d) * h + y / b) * w + x / b : ((left * h + y / b) * w + x / b) * deep + d;
+        int64_t at = s->channels_first ? ((left * deep + d) * h + y / b) * w + x / b
+                                       : ((left * h + y / b) * w + x / b) * deep + d;
         memcpy(out + (size_t)(to_depth ? at : i) * size, in + (size_t)(to_depth ? i : at) * size, size);
     }
 }
@@ -150,7 +151,8 @@ static cnnf_status to_space_infer(cnnfi_call *call)
     dims[0] /= s.product;
     for (int32_t i = 0; i < s.axes; i++) {
         int64_t whole;
-        bool fits = cnnfi_mul_i64(&whole, in->dims[1 + i], s.block[i]) && s.before[i] <= whole && s.after[i] <= whole - s.before[i];
+        bool fits = cnnfi_mul_i64(&whole, in->dims[1 + i], s.block[i]) && s.before[i] <= whole &&
+                    s.after[i] <= whole - s.before[i];
         if (!fits) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the crops of axis %d are too big", i);
         dims[1 + i] = whole - s.before[i] - s.after[i];
     }
@@ -218,7 +220,8 @@ static cnnf_status patch_axis(cnnfi_call *call, patches *p, int32_t i, bool same
     p->size[i] = cnnf_node_attr_list_int(call->node, "ksizes", 1 + i, 0);
     p->stride[i] = cnnf_node_attr_list_int(call->node, "strides", 1 + i, 0);
     p->rate[i] = p->axes == 2 ? cnnf_node_attr_list_int(call->node, "rates", 1 + i, 1) : 1;
-    if (p->size[i] < 1 || p->stride[i] < 1 || p->rate[i] < 1 || !cnnfi_mul_i64(&span, p->size[i] - 1, p->rate[i]) || span > INT32_MAX)
+    if (p->size[i] < 1 || p->stride[i] < 1 || p->rate[i] < 1 || !cnnfi_mul_i64(&span, p->size[i] - 1, p->rate[i]) ||
+        span > INT32_MAX)
         return cnnfi_call_fail(call, CNNF_E_INVALID, "ksizes, strides or rates of axis %d", i);
     span++;
     p->out[i] = same ? n / p->stride[i] + (n % p->stride[i] != 0) : (n - span + p->stride[i]) / p->stride[i];

@@ -36,7 +36,8 @@ typedef struct unary_spec {
     LOOP(name##_u8, uint8_t, uint8_t, e)                                                                               \
     LOOP(name##_u16, uint16_t, uint16_t, e)                                                                            \
     LOOP(name##_u32, uint32_t, uint32_t, e) LOOP(name##_u64, uint64_t, uint64_t, e)
-#define COMPLEX_OP(name, f, d) LOOP(name##_c64, float _Complex, float _Complex, f) LOOP(name##_c128, double _Complex, double _Complex, d)
+#define COMPLEX_OP(name, f, d)                                                                                         \
+    LOOP(name##_c64, float _Complex, float _Complex, f) LOOP(name##_c128, double _Complex, double _Complex, d)
 #define COMPLEX_LIBM(name, fn) COMPLEX_OP(name, c##fn##f(x), c##fn(x))
 
 /* Integers wrap: computed unsigned, as two's complement hardware does. */

@@ -12,7 +12,8 @@ static vec any_pixel(const cnnfi_depthwise *d, const float *image, int64_t row, 
         for (int64_t j = 0; j < d->filter_x; j++) {
             int64_t x = column * d->stride_x - d->before_x + j * d->dilation_x;
             if (x < 0 || x >= d->width) continue;
-            sum += load_n(image + ((y - d->first_row) * d->width + x) * d->channels + c, n) * load(d->filter + (i * d->filter_x + j) * d->channels + c);
+            sum += load_n(image + ((y - d->first_row) * d->width + x) * d->channels + c, n) *
+                   load(d->filter + (i * d->filter_x + j) * d->channels + c);
         }
     }
     return sum;
@@ -69,7 +70,8 @@ ALWAYS void all_channels(const cnnfi_depthwise *d, const cnnfi_post *post, const
 }
 
 /* Columns [first, last), four at a time. */
-ALWAYS void inner_3x3(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t first, int64_t last, const int stride)
+ALWAYS void inner_3x3(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t first, int64_t last,
+                      const int stride)
 {
     int64_t column = first;
     for (; column + 4 <= last; column += 4) all_channels(d, post, j, column, 4, stride);

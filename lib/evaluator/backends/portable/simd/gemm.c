@@ -69,9 +69,11 @@ ALWAYS void store_pooled(const int rows, const int width, const cnnfi_gemm *g, v
                                       const float *residual)                                                           \
     {                                                                                                                  \
         vec sums[MOST_ROWS][2];                                                                                        \
-        tile_sums(rows, width, sums, a, g->runs, g->n_runs, g->run_length, p->b, g->post.bias + p->first);                                      \
-        if (is_simple(&g->post)) store_simple(rows, width, g, sums, p, y);                                             \
-        else store_plain(rows, width, g, sums, p, y, residual);                                                        \
+        tile_sums(rows, width, sums, a, g->runs, g->n_runs, g->run_length, p->b, g->post.bias + p->first);             \
+        if (is_simple(&g->post))                                                                                       \
+            store_simple(rows, width, g, sums, p, y);                                                                  \
+        else                                                                                                           \
+            store_plain(rows, width, g, sums, p, y, residual);                                                         \
     }
 #define DEFINE_POOLED(rows, width)                                                                                     \
     static void pooled_##rows##_##width(const cnnfi_gemm *g, const float *const *a, const panel *p, float *y,          \
@@ -79,7 +81,7 @@ ALWAYS void store_pooled(const int rows, const int width, const cnnfi_gemm *g, v
     {                                                                                                                  \
         vec sums[MOST_ROWS][2];                                                                                        \
         (void)residual;                                                                                                \
-        tile_sums(rows, width, sums, a, g->runs, g->n_runs, g->run_length, p->b, g->post.bias + p->first);                                      \
+        tile_sums(rows, width, sums, a, g->runs, g->n_runs, g->run_length, p->b, g->post.bias + p->first);             \
         store_pooled(rows, width, g, sums, p, y);                                                                      \
     }
 #define BOTH(define, rows) define(rows, 1) define(rows, 2)
