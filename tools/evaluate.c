@@ -182,8 +182,10 @@ int cmd_evaluate(int argc, char **argv)
     const command self = {"evaluate", "--graph=G --dataset=FILE [flags]", "accuracy on a data set", NULL};
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, &code)) return code;
-    if ((!a.graph && !a.model) || !a.dataset) return cli_say(EXIT_USAGE, "evaluate: --graph (or --model) and --dataset are needed");
-    if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0 || a.one_hot < 0) return cli_say(EXIT_USAGE, "evaluate: a number is out of range");
+    if ((!a.graph && !a.model) || !a.dataset)
+        return cli_say(EXIT_USAGE, "evaluate: --graph (or --model) and --dataset are needed");
+    if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0 || a.one_hot < 0)
+        return cli_say(EXIT_USAGE, "evaluate: a number is out of range");
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, run(&s, &a));
