@@ -32,4 +32,16 @@ for compiler in "cc $out/consumer.c" "c++ $out/consumer.cc"; do
     $compiler -o "$out/consumer" $flags
     LD_LIBRARY_PATH=$libdir "$out/consumer" "$root/examples/data/keras_trained_model.h5"
 done
+if command -v cmake >/dev/null; then
+    cat >"$out/CMakeLists.txt" <<'C'
+cmake_minimum_required(VERSION 3.13)
+project(consumer C)
+find_package(cnnfreeze CONFIG REQUIRED)
+add_executable(consumer consumer.c)
+target_link_libraries(consumer cnnfreeze::cnnfreeze)
+C
+    cmake -S "$out" -B "$out/cmake" -Dcnnfreeze_DIR="$libdir/cmake/cnnfreeze" >/dev/null
+    cmake --build "$out/cmake" >/dev/null
+    LD_LIBRARY_PATH=$libdir "$out/cmake/consumer" "$root/examples/data/keras_trained_model.h5"
+fi
 LD_LIBRARY_PATH=$libdir "$(find "$out/root" -path '*bin/cnnfreeze')" --version
