@@ -76,6 +76,25 @@ START_TEST(dropout_is_its_input)
 }
 END_TEST
 
+/* A training graph's gradient goes back through the mask it went forward through. */
+START_TEST(dropout_goes_from_the_gradient_too)
+{
+    cnnf_context *context = test_context();
+    cnnfi_builder *b = inverted(context);
+    cnnfi_node_set_type(b, cnnfi_builder_add(b, "Placeholder", "dy"), "dtype", CNNF_FLOAT);
+    add(b, "Mul", "dropout_grad", "dy", "mask");
+    add(b, "RealDiv", "scaled_grad", "dropout_grad", "keep");
+    add(b, "Relu", "dx", "scaled_grad", NULL);
+    cnnf_graph *graph = publish(b), *out = run_twice(graph, "remove_dropout", NULL, "y,dx");
+    ck_assert_inputs(out, "y", "x w");
+    ck_assert_inputs(out, "dx", "dy");
+    ck_assert_ptr_null(cnnf_graph_find(out, "random"));
+    cnnf_graph_unref(out);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 START_TEST(dropout_that_is_an_output_keeps_its_name)
 {
     cnnf_context *context = test_context();
@@ -136,6 +155,7 @@ static Suite *suite(void)
     Suite *s = suite_create("dropout");
     TCase *tc = tcase_create("dropout");
     tcase_add_test(tc, dropout_is_its_input);
+    tcase_add_test(tc, dropout_goes_from_the_gradient_too);
     tcase_add_test(tc, dropout_that_is_an_output_keeps_its_name);
     tcase_add_test(tc, classic_dropout_scales_the_weights_behind_it);
     tcase_add_test(tc, scaling_is_refused_where_it_is_not_exact);
