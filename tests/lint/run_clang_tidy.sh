@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# clang-tidy over the library and the command, as .clang-tidy says: run_clang_tidy.sh BUILD [FILE...]
+set -eu
+build=$(cd "$1" && pwd)
+shift
+cd "$(dirname "$0")/../.."
+tidy=$(command -v clang-tidy || command -v clang-tidy-14) || { echo "clang-tidy is not here: skipped"; exit 0; }
+# -Wno-unknown-warning-option: the compile commands are gcc's.
+{ [ $# -gt 0 ] && printf '%s\n' "$@" || find lib tools -name '*.c' | sort; } |
+    xargs -P 2 -n 4 "$tidy" -p "$build" --quiet --extra-arg=-Wno-unknown-warning-option 2>&1 |
+    grep -vE '^[0-9]+ warnings? (generated|treated)|^Suppressed ' >"$build/clang-tidy.log" || true
+if grep -qE '(warning|error): ' "$build/clang-tidy.log"; then
+    cat "$build/clang-tidy.log"
+    exit 1
+fi
+echo "clang-tidy has nothing to say"
