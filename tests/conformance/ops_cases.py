@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cases of test_ops.py: for every op, inputs and attributes that reach its corners."""
+"""The cases of check_ops.py: for every op, inputs and attributes that reach its corners."""
 import itertools
 
 import numpy as np

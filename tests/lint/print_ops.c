@@ -86,7 +86,7 @@ int main(void)
            "keeps it current. %d ops. The dtypes are those that an op's own check let pass on plain inputs with its\n"
            "attributes at their defaults; \"as TensorFlow's\" where that needs attributes. Everything else about an op "
            "is\n"
-           "as in TensorFlow, held against it by `tests/conformance/test_ops.py`; an op outside the table is refused "
+           "as in TensorFlow, held against it by `tests/conformance/check_ops.py`; an op outside the table is refused "
            "by name.\n",
            cnnf_op_count());
     const cnnfi_kernel_family *family;

@@ -2,7 +2,7 @@
 /*
  * Every kernel with whatever a hostile graph may ask of it: wrong counts, ranks, types, axes, attributes. Nothing is
  * expected but that infer refuses or run stays inside its buffers (the sanitizers look). Numbers are compared with
- * TensorFlow's in tests/conformance/test_ops.py.
+ * TensorFlow's in tests/conformance/check_ops.py.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Network ops with random shapes and attributes against TensorFlow, fed and with constant filters (the fused paths).
 
-    python test_evaluator.py [CASES] [SEED]        needs tensorflow (2.x) and a built library (CNNFREEZE_LIB)
+    python check_evaluator.py [CASES] [SEED]        needs tensorflow (2.x) and a built library (CNNFREEZE_LIB)
 """
 import os
 import random

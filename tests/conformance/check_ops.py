@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every op of the portable kernels against TensorFlow: random shapes, attributes and types in one graph and one process.
 
-Usage: test_ops.py LIBRARY [--only OP[,OP]] [--seed N] [--graphs FOLDER] [-v]
+Usage: check_ops.py LIBRARY [--only OP[,OP]] [--seed N] [--graphs FOLDER] [-v]
 Needs TensorFlow 2; exits 77 (skipped) without it. A case passes when both give the same numbers, or both refuse.
 """
 import argparse

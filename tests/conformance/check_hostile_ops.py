@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Network ops with attributes and shapes no TensorFlow would write: a result or an error, never a crash.
 
-    python test_hostile_ops.py [CASES] [SEED]      best with a library built with sanitizers (CNNFREEZE_LIB)
+    python check_hostile_ops.py [CASES] [SEED]      best with a library built with sanitizers (CNNFREEZE_LIB)
 """
 import os
 import random
