@@ -16,6 +16,7 @@ extern const cnnfi_kernel_family cnnfi_kernels_control;
 extern const cnnfi_kernel_family cnnfi_kernels_conv;
 extern const cnnfi_kernel_family cnnfi_kernels_diagonal;
 extern const cnnfi_kernel_family cnnfi_kernels_einsum;
+extern const cnnfi_kernel_family cnnfi_kernels_epilogue;
 extern const cnnfi_kernel_family cnnfi_kernels_gather;
 extern const cnnfi_kernel_family cnnfi_kernels_generate;
 extern const cnnfi_kernel_family cnnfi_kernels_join;
@@ -24,6 +25,7 @@ extern const cnnfi_kernel_family cnnfi_kernels_loss;
 extern const cnnfi_kernel_family cnnfi_kernels_matmul;
 extern const cnnfi_kernel_family cnnfi_kernels_nn;
 extern const cnnfi_kernel_family cnnfi_kernels_order;
+extern const cnnfi_kernel_family cnnfi_kernels_partition;
 extern const cnnfi_kernel_family cnnfi_kernels_pooling;
 extern const cnnfi_kernel_family cnnfi_kernels_quantize;
 extern const cnnfi_kernel_family cnnfi_kernels_rectifier;
@@ -35,6 +37,7 @@ extern const cnnfi_kernel_family cnnfi_kernels_select;
 extern const cnnfi_kernel_family cnnfi_kernels_shape;
 extern const cnnfi_kernel_family cnnfi_kernels_slice;
 extern const cnnfi_kernel_family cnnfi_kernels_space;
+extern const cnnfi_kernel_family cnnfi_kernels_suppress;
 extern const cnnfi_kernel_family cnnfi_kernels_unary;
 
 static const cnnfi_kernel_family *const families[] = {
@@ -44,6 +47,7 @@ static const cnnfi_kernel_family *const families[] = {
     &cnnfi_kernels_conv,
     &cnnfi_kernels_diagonal,
     &cnnfi_kernels_einsum,
+    &cnnfi_kernels_epilogue,
     &cnnfi_kernels_gather,
     &cnnfi_kernels_generate,
     &cnnfi_kernels_join,
@@ -52,6 +56,7 @@ static const cnnfi_kernel_family *const families[] = {
     &cnnfi_kernels_matmul,
     &cnnfi_kernels_nn,
     &cnnfi_kernels_order,
+    &cnnfi_kernels_partition,
     &cnnfi_kernels_pooling,
     &cnnfi_kernels_quantize,
     &cnnfi_kernels_rectifier,
@@ -63,6 +68,7 @@ static const cnnfi_kernel_family *const families[] = {
     &cnnfi_kernels_shape,
     &cnnfi_kernels_slice,
     &cnnfi_kernels_space,
+    &cnnfi_kernels_suppress,
     &cnnfi_kernels_unary,
 };
 

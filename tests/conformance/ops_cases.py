@@ -618,7 +618,50 @@ def checks(m):
             yield Case(op, m.real((3, 4), dtype))
 
 
-GROUPS = [spaces, diagonals, images, losses, quantizers, checks, unary, binary, casts, reductions, shapes, joins, slices, gathers, layouts, generators, selects, orders, segments]
+def suppressions(m):
+    for n, most, overlap, least in ((12, 5, 0.3, 0.0), (30, 40, 0.5, 0.2), (8, 0, 0.5, 0.0), (0, 3, 0.5, 0.0), (6, 6, 1.5, 0.0), (40, 30, 0.1, -1e9)):
+        boxes, scores = m.real((n, 4), F32, 0, 1), m.real((n,), F32, 0, 1)
+        scores[n // 2:] = np.round(scores[n // 2:], 1)
+        limit, iou, low = Const(most), Const(overlap, F32), Const(least, F32)
+        yield Case("NonMaxSuppression", boxes, scores, limit, iou_threshold=overlap)
+        yield Case("NonMaxSuppressionV2", boxes, scores, limit, iou)
+        yield Case("NonMaxSuppressionV3", boxes, scores, limit, iou, low)
+        yield Case("NonMaxSuppressionWithOverlaps", m.real((n, n), F32, 0, 1), scores, limit, iou, low)
+        for pad in (False, True):
+            yield Case("NonMaxSuppressionV4", boxes, scores, limit, iou, low, pad_to_max_output_size=pad)
+            for sigma in (0.0, 0.5, -1.0):
+                yield Case("NonMaxSuppressionV5", boxes, scores, limit, iou, low, Const(sigma, F32), pad_to_max_output_size=pad)
+
+
+def partitions(m):
+    for dtype in (F32, np.int64, F16, bool):
+        yield Case("DynamicPartition", m.any((6, 2), dtype), m.ints((6,), np.int32, 0, 3), num_partitions=4)
+        yield Case("DynamicPartition", m.any((2, 3, 4), dtype), m.ints((2, 3), np.int32, 0, 2), num_partitions=2)
+        for op in ("DynamicStitch", "ParallelDynamicStitch"):
+            yield Case(op, [Const([4, 0, 2]), Const([[1, 3], [5, 6]])], [m.any((3, 2), dtype), m.any((2, 2, 2), dtype)])
+    yield Case("DynamicPartition", m.real((3,)), Const([0, 1, 5]), num_partitions=2)
+    yield Case("DynamicPartition", m.real((3,)), Const([0, 1]), num_partitions=2)
+    yield Case("DynamicPartition", m.real((3,)), Const(1), num_partitions=2)
+    yield Case("DynamicStitch", [Const([0, 1])], [m.real((2, 3)), ])
+    yield Case("DynamicStitch", [Const([0, 1]), Const([0])], [m.real((2, 3)), m.real((1, 2))])
+
+
+def fused(m):
+    after = ("Relu", "Relu6", "Elu", "LeakyRelu", "Tanh", "Sigmoid")
+    norm = [m.real((5,)), m.real((5,)), m.real((5,)), m.real((5,), F32, 0.5, 2)]
+    for first, args in ((["BiasAdd"], [m.real((5,))]), (["FusedBatchNorm"], norm)):
+        for then in ([], *([a] for a in after)):
+            for padding, stride in (("SAME", 1), ("VALID", 2)):
+                yield Case("_FusedConv2D", m.real((2, 6, 7, 3)), m.real((3, 2, 3, 5)), args, [], strides=[1, stride, stride, 1], padding=padding, num_args=len(args),
+                           fused_ops=first + then, epsilon=0.001, leakyrelu_alpha=0.3)
+    for then in ([], *([a] for a in after), ["GeluExact"], ["GeluApproximate"]):
+        for a, b in ((False, False), (True, False), (False, True)):
+            yield Case("_FusedMatMul", m.real((4, 3) if a else (3, 4)), m.real((5, 4) if b else (4, 5)), [m.real((5,))], transpose_a=a, transpose_b=b,
+                       fused_ops=["BiasAdd"] + then, leakyrelu_alpha=0.3)
+    yield Case("_FusedMatMul", m.real((3, 4)), m.real((4, 5)), [m.real((5,))], fused_ops=["Nonsense"])
+
+
+GROUPS = [suppressions, partitions, fused, spaces, diagonals, images, losses, quantizers, checks, unary, binary, casts, reductions, shapes, joins, slices, gathers, layouts, generators, selects, orders, segments]
 
 
 def CASES(rng):
