@@ -13,16 +13,20 @@ cnnfi_affine cnnfi_affine_new(cnnfi_edit *edit, size_t n, int32_t axis, double *
     return (cnnfi_affine){.n = n, .scale = *scale, .shift = *shift, .axis = axis};
 }
 
+bool cnnfi_affine_composes(const cnnfi_affine *outer, const cnnfi_affine *inner)
+{
+    const bool same_axis = outer->axis == inner->axis && outer->blocks == inner->blocks;
+    if (!outer->n || !inner->n) return false;
+    if (outer->n == 1 || inner->n == 1) return true;
+    if (!same_axis || (outer->blocks && outer->n != inner->n)) return false;
+    return outer->n % inner->n == 0 || inner->n % outer->n == 0;
+}
+
 cnnfi_affine cnnfi_affine_compose(cnnfi_edit *edit, const cnnfi_affine *outer, const cnnfi_affine *inner)
 {
     const cnnfi_affine *longer = outer->n >= inner->n ? outer : inner;
     double *scale, *shift;
-    const bool same_axis = outer->axis == inner->axis && outer->blocks == inner->blocks;
-    if (!outer->n || !inner->n || (!same_axis && outer->n != 1 && inner->n != 1)) return (cnnfi_affine){0};
-    if (longer->n % outer->n || longer->n % inner->n ||
-        (longer->blocks && outer->n != inner->n && inner->n != 1 && outer->n != 1)) {
-        return (cnnfi_affine){0};
-    }
+    if (!cnnfi_affine_composes(outer, inner)) return (cnnfi_affine){0};
     cnnfi_affine a = cnnfi_affine_new(edit, longer->n, longer->axis, &scale, &shift);
     a.blocks = longer->blocks;
     for (size_t i = 0; i < a.n; i++) {

@@ -27,6 +27,8 @@ static inline size_t cnnfi_affine_channel(const cnnfi_affine *a, size_t j, size_
 
 /* Scale 1 and shift 0, to be filled. NULL values (n 0) when memory is out. */
 cnnfi_affine cnnfi_affine_new(cnnfi_edit *edit, size_t n, int32_t axis, double **scale, double **shift);
+/* Whether both speak of the same channels, or one of them of all alike. */
+bool cnnfi_affine_composes(const cnnfi_affine *outer, const cnnfi_affine *inner);
 /* outer(inner(x)); n of the result is the larger one, which must be a multiple of the other. n 0 when they do not match. */
 cnnfi_affine cnnfi_affine_compose(cnnfi_edit *edit, const cnnfi_affine *outer, const cnnfi_affine *inner);
 /* The scale (shift) alone. */

@@ -219,15 +219,25 @@ static cnnf_node *only_reader(finder *f, const cnnf_node *node, size_t *input)
     return NULL;
 }
 
-static size_t collect(finder *f, const step *first, step *steps)
+/*
+ * Two batch norms in a row that normalise different axes are two chains: `rest` is the step that speaks of
+ * other channels than those before it, its node NULL when there is none.
+ */
+static size_t collect(finder *f, const step *first, step *steps, step *rest)
 {
-    size_t n = 1;
+    size_t n = 1, widest = 0;
     steps[0] = *first;
+    rest->node = NULL;
     while (n < MAX_STEPS && !steps[n - 1].refusal) {
         size_t input;
         cnnf_node *next = only_reader(f, steps[n - 1].node, &input);
         if (!next || f->taken[next->index] || !as_step(f, next, &steps[n])) break;
         if (steps[n].data != input || steps[n].refusal) break;
+        if (!cnnfi_affine_composes(&steps[n].affine, &steps[widest].affine)) {
+            *rest = steps[n];
+            break;
+        }
+        if (steps[n].affine.n > steps[widest].affine.n) widest = n;
         n++;
     }
     return n;
@@ -268,11 +278,11 @@ static void set_affine(finder *f, cnnfi_norm *norm, const step *steps)
     if (!norm->refusal && !cnnfi_affine_is_finite(&norm->affine)) norm->refusal = "its scale or shift is not finite";
 }
 
-static cnnfi_norm *chain_from(finder *f, const step *first)
+static cnnfi_norm *chain_from(finder *f, const step *first, step *rest)
 {
     step steps[MAX_STEPS];
     cnnfi_norm_kind kind;
-    const size_t n = trim(steps, collect(f, first, steps));
+    const size_t n = trim(steps, collect(f, first, steps, rest));
     if (!n || !classify(steps, n, &kind)) return NULL;
     cnnfi_norm *norm = cnnfi_edit_array(f->edit, 1, sizeof *norm);
     cnnf_node **nodes = cnnfi_edit_array(f->edit, n, sizeof *nodes);
@@ -319,10 +329,15 @@ cnnfi_norm *cnnfi_find_batch_norms(cnnfi_edit *edit, cnnfi_constants *constants)
         cnnf_node *node = edit->b->graph->nodes[i];
         step s;
         if (node->removed || f.taken[i] || !as_step(&f, node, &s) || !begins_chain(&f, &s)) continue;
-        cnnfi_norm *norm = chain_from(&f, &s);
-        if (!norm) continue;
-        *last = norm;
-        last = &norm->next;
+        for (size_t passed = 0; s.node && passed < count; passed++) {
+            step rest;
+            cnnfi_norm *norm = chain_from(&f, &s, &rest);
+            if (norm) {
+                *last = norm;
+                last = &norm->next;
+            }
+            s = rest;
+        }
     }
     return first;
 }

@@ -688,3 +688,18 @@ def test_what_spreads_its_input_is_no_batch_norm():
 
     for make in (one_channel, more_axes):
         held(built(make), "fold_batch_norms", ["out"], tolerance=2e-5)
+
+
+@pytest.mark.parametrize("axes", [(2, 1), (1, 2), (2, 1, 2), (1, 1, 2)])
+def test_norms_of_different_axes_in_a_row(axes):
+    """Each is a batch norm of its own; those of the last axis fold into the weights before them."""
+    def make():
+        x = tf.placeholder(tf.float32, [3, 6, 4], name="x")
+        y = tf.reshape(tf.matmul(tf.reshape(x, [-1, 4]), weights(4, 5)), [3, 6, 5])
+        for axis in axes:
+            shape = [1, 6, 1] if axis == 1 else [1, 1, 5]
+            gamma, beta, mean, variance = (tf.reshape(tf.constant(v), shape) for v in statistics(shape[axis]))
+            y = tf.nn.batch_normalization(y, mean, variance, beta, gamma, 1e-3)
+        return y
+
+    check(make, absorbed=False)
