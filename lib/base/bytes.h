@@ -10,6 +10,22 @@
 
 #include "base/str.h"
 
+/* Numbers inside a record that has been read whole. */
+static inline uint16_t cnnfi_le16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t cnnfi_le32(const uint8_t *p)
+{
+    return (uint32_t)cnnfi_le16(p) | (uint32_t)cnnfi_le16(p + 2) << 16;
+}
+
+static inline uint64_t cnnfi_le64(const uint8_t *p)
+{
+    return (uint64_t)cnnfi_le32(p) | (uint64_t)cnnfi_le32(p + 4) << 32;
+}
+
 typedef struct cnnfi_cursor {
     const uint8_t *data;
     size_t size, at;

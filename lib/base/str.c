@@ -20,6 +20,14 @@ bool cnnfi_ends_with(const char *text, const char *suffix)
     return n >= m && memcmp(text + n - m, suffix, m) == 0;
 }
 
+bool cnnfi_text_in(const char *text, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(text, list[i]) == 0) return true;
+    }
+    return false;
+}
+
 /* Greedy with one remembered star: no recursion, O(pattern x text) at worst. */
 bool cnnfi_glob_match(const char *pattern, const char *text)
 {

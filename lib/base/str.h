@@ -18,6 +18,8 @@ typedef struct cnnfi_bytes {
 
 bool cnnfi_starts_with(const char *text, const char *prefix);
 bool cnnfi_ends_with(const char *text, const char *suffix);
+/* Whether the text is one of the list. */
+bool cnnfi_text_in(const char *text, const char *const *list, size_t count);
 /* '*' and '?' ('*' crosses '/'); linear time. */
 bool cnnfi_glob_match(const char *pattern, const char *text);
 /* Edit distance, capped at `cap` (then `cap` is returned). */

@@ -80,25 +80,6 @@ static cnnf_status fail(cnnfi_h5_guard *g, cnnf_status code, uint64_t at, const 
 
 /* ---- bytes ---- */
 
-static uint16_t u16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint32_t u32(const uint8_t *p)
-{
-    uint32_t value;
-    memcpy(&value, p, sizeof value);
-    return value;
-}
-
-static uint64_t u64(const uint8_t *p)
-{
-    uint64_t value;
-    memcpy(&value, p, sizeof value);
-    return value;
-}
-
 /* [at, at + size) of the file, in the guard's arena. Structures that overlap cannot make it read much more than there
  * is. */
 static cnnf_status fetch(cnnfi_h5_guard *g, uint64_t at, uint64_t size, const uint8_t **out, const char *what)
@@ -138,9 +119,9 @@ static cnnf_status float_type(cnnfi_h5_guard *g, uint64_t at, const uint8_t *p, 
         uint32_t bias;
     } known[] = {{2, 15, 10, 5, 10, 15}, {4, 31, 23, 8, 23, 127}, {8, 63, 52, 11, 52, 1023}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (known[i].size == size && p[2] == known[i].sign && u16(p + 8) == 0 && u16(p + 10) == 8 * size &&
-            p[12] == known[i].exponent && p[13] == known[i].exponent_size && p[14] == 0 &&
-            p[15] == known[i].mantissa_size && u32(p + 16) == known[i].bias && (p[1] & ~0x21) == 0)
+        if (known[i].size == size && p[2] == known[i].sign && cnnfi_le16(p + 8) == 0 &&
+            cnnfi_le16(p + 10) == 8 * size && p[12] == known[i].exponent && p[13] == known[i].exponent_size &&
+            p[14] == 0 && p[15] == known[i].mantissa_size && cnnfi_le32(p + 16) == known[i].bias && (p[1] & ~0x21) == 0)
             return CNNF_OK;
     return fail(g, CNNF_E_UNSUPPORTED, at, "a float type that is not IEEE half, single or double");
 }
@@ -151,11 +132,11 @@ static cnnf_status datatype(cnnfi_h5_guard *g, uint64_t at, const uint8_t *p, si
     *out = (type){.class = 0xff};
     if (left < 8) return FAIL(g, at, "a datatype message of %zu bytes", left);
     unsigned version = p[0] >> 4;
-    *out = (type){.class = p[0] & 15, .size = u32(p + 4)};
+    *out = (type){.class = p[0] & 15, .size = cnnfi_le32(p + 4)};
     if (version < 1 || version > 3) return FAIL(g, at, "datatype version %u", version);
     if (out->class == 0) {
         bool known = out->size == 1 || out->size == 2 || out->size == 4 || out->size == 8;
-        if (left < 12 || !known || u16(p + 8) != 0 || u16(p + 10) != 8 * out->size || (p[1] & ~0x09) != 0)
+        if (left < 12 || !known || cnnfi_le16(p + 8) != 0 || cnnfi_le16(p + 10) != 8 * out->size || (p[1] & ~0x09) != 0)
             return fail(g, CNNF_E_UNSUPPORTED, at, "an integer type of unusual layout");
     } else if (out->class == 1) {
         return left < 20 ? FAIL(g, at, "a datatype message of %zu bytes", left) : float_type(g, at, p, out->size);
@@ -202,7 +183,7 @@ static cnnf_status dataspace(cnnfi_h5_guard *g, uint64_t at, const uint8_t *p, s
         return FAIL(g, at, "a dataspace of %u dimensions in %zu bytes", rank, left);
     *out = (extent){.rank = rank, .points = kind == 2 ? 0 : 1};
     for (unsigned i = 0; i < rank; i++) {
-        uint64_t dim = u64(p + head + 8 * i), limit = flags ? u64(p + head + sizes + 8 * i) : dim;
+        uint64_t dim = cnnfi_le64(p + head + 8 * i), limit = flags ? cnnfi_le64(p + head + sizes + 8 * i) : dim;
         if (dim > limit) return FAIL(g, at, "a dimension larger than its maximum");
         if (__builtin_mul_overflow(out->points, dim, &out->points)) out->points = UINT64_MAX;
     }
@@ -217,16 +198,16 @@ static cnnf_status local_heap(cnnfi_h5_guard *g, uint64_t at, const uint8_t **da
     const uint8_t *head = NULL;
     CNNFI_TRY(fetch(g, at, 32, &head, "a local heap"));
     if (memcmp(head, "HEAP", 4) != 0 || head[4] != 0) return FAIL(g, at, "no local heap");
-    *size = u64(head + 8);
-    uint64_t free_block = u64(head + 16);
-    CNNFI_TRY(fetch(g, u64(head + 24), *size, data, "a local heap's data"));
+    *size = cnnfi_le64(head + 8);
+    uint64_t free_block = cnnfi_le64(head + 16);
+    CNNFI_TRY(fetch(g, cnnfi_le64(head + 24), *size, data, "a local heap's data"));
     for (uint64_t n = 0; free_block != 1; n++) {
         if (free_block % 8 != 0 || !cnnfi_range_fits(free_block, 16, *size) || n > *size / 16)
             return FAIL(g, at, "the free list of a local heap is damaged");
-        uint64_t length = u64(*data + free_block + 8);
+        uint64_t length = cnnfi_le64(*data + free_block + 8);
         if (length < 16 || !cnnfi_range_fits(free_block, length, *size))
             return FAIL(g, at, "a free block of a local heap is damaged");
-        free_block = u64(*data + free_block);
+        free_block = cnnfi_le64(*data + free_block);
     }
     return CNNF_OK;
 }
@@ -240,8 +221,8 @@ static const char *heap_string(const uint8_t *data, uint64_t size, uint64_t offs
 /* The object at `pos` of the global heap in hand, and where the next one is. */
 static bool heap_object(const cnnfi_h5_guard *g, uint64_t pos, uint16_t *id, uint64_t *bytes, uint64_t *next)
 {
-    *id = u16(g->heap + pos);
-    *bytes = u64(g->heap + pos + 8);
+    *id = cnnfi_le16(g->heap + pos);
+    *bytes = cnnfi_le64(g->heap + pos + 8);
     if (*bytes > g->heap_size - pos) return false;
     uint64_t step = *id == 0 ? *bytes : 16 + (*bytes + 7) / 8 * 8;
     *next = pos + step;
@@ -258,7 +239,7 @@ static cnnf_status open_global_heap(cnnfi_h5_guard *g, uint64_t at)
     g->heap = NULL;
     CNNFI_TRY(fetch(g, at, 16, &head, "a global heap"));
     g->heap_at = at;
-    g->heap_size = u64(head + 8);
+    g->heap_size = cnnfi_le64(head + 8);
     if (memcmp(head, "GCOL", 4) != 0 || head[4] != 1 || g->heap_size < 4096) return FAIL(g, at, "no global heap");
     CNNFI_TRY(fetch(g, at, g->heap_size, &g->heap, "a global heap"));
     for (uint64_t pos = 16; g->heap_size - pos >= 16;)
@@ -286,8 +267,8 @@ static cnnf_status variable_strings(cnnfi_h5_guard *g, uint64_t at, const uint8_
 {
     CNNFI_TRY(cnnfi_check_limit(g->context, CNNF_LIMIT_ENTRIES, count, g->path, g->error));
     for (uint64_t i = 0; i < count; i++) {
-        uint32_t length = u32(p + 16 * i), index = u32(p + 16 * i + 12);
-        uint64_t heap = u64(p + 16 * i + 4);
+        uint32_t length = cnnfi_le32(p + 16 * i), index = cnnfi_le32(p + 16 * i + 12);
+        uint64_t heap = cnnfi_le64(p + 16 * i + 4);
         if (heap == 0 || heap == UNDEFINED) {
             if (length != 0) return FAIL(g, at, "a string of %u bytes without a heap", length);
             continue;
@@ -310,7 +291,8 @@ static cnnf_status attribute(cnnfi_h5_guard *g, uint64_t at, const uint8_t *p, s
     uint64_t bytes;
     if (left < 9 || p[0] < 1 || p[0] > 3 || (p[0] > 1 && p[1] != 0))
         return FAIL(g, at, "an attribute message that is damaged");
-    size_t head = p[0] == 3 ? 9 : 8, name = u16(p + 2), type_size = u16(p + 4), space_size = u16(p + 6);
+    size_t head = p[0] == 3 ? 9 : 8, name = cnnfi_le16(p + 2), type_size = cnnfi_le16(p + 4),
+           space_size = cnnfi_le16(p + 6);
     size_t type_at = head + padded(name, p[0]), space_at = type_at + padded(type_size, p[0]),
            data_at = space_at + padded(space_size, p[0]);
     if (name == 0 || data_at > left || strnlen((const char *)p + head, name) != name - 1)
@@ -347,13 +329,13 @@ static cnnf_status tree_node(cnnfi_h5_guard *g, const tree *t, uint64_t at, int 
     CNNFI_TRY(first_time(g, "tree", at, &first));
     if (!first) return FAIL(g, at, "a B-tree node is met twice");
     CNNFI_TRY(fetch(g, at, size, &p, "a B-tree node"));
-    unsigned used = u16(p + 6);
+    unsigned used = cnnfi_le16(p + 6);
     if (memcmp(p, "TREE", 4) != 0 || p[4] != t->type || used > 2 * t->k)
         return FAIL(g, at, "no B-tree node of its kind");
     if (p[5] > MAX_TREE_DEPTH || (level >= 0 && p[5] != level)) return FAIL(g, at, "a B-tree node of level %u", p[5]);
     for (unsigned i = 0; i < used; i++) {
         const uint8_t *key = p + 24 + i * step;
-        uint64_t child = u64(key + t->key_size);
+        uint64_t child = cnnfi_le64(key + t->key_size);
         CNNFI_TRY(p[5] > 0 ? tree_node(g, t, child, p[5] - 1) : t->leaf(g, child, key, t->user));
     }
     return CNNF_OK;
@@ -383,7 +365,7 @@ static cnnf_status cached_table(cnnfi_h5_guard *g, uint64_t at, const uint8_t *e
     const char *path = g->path;
     CNNFI_TRY(check_object(g, header, &child));
     g->path = path;
-    if (child->tree != u64(entry + 24) || child->heap != u64(entry + 32))
+    if (child->tree != cnnfi_le64(entry + 24) || child->heap != cnnfi_le64(entry + 32))
         return FAIL(g, at, "a symbol table entry caches another table");
     return CNNF_OK;
 }
@@ -396,18 +378,18 @@ static cnnf_status symbol_node(cnnfi_h5_guard *g, uint64_t at, const uint8_t *ke
     CNNFI_TRY(first_time(g, "snod", at, &first));
     if (!first) return FAIL(g, at, "a symbol table node is met twice");
     CNNFI_TRY(fetch(g, at, 8 + 2u * g->leaf_k * 40, &p, "a symbol table node"));
-    unsigned used = u16(p + 6);
+    unsigned used = cnnfi_le16(p + 6);
     if (memcmp(p, "SNOD", 4) != 0 || p[4] != 1 || used > 2 * g->leaf_k) return FAIL(g, at, "no symbol table node");
-    if (!heap_string(s->heap, s->heap_size, u64(key)))
+    if (!heap_string(s->heap, s->heap_size, cnnfi_le64(key)))
         return FAIL(g, at, "a key of a symbol table lies outside its heap");
     for (unsigned i = 0; i < used; i++) {
         const uint8_t *entry = p + 8 + 40u * i;
-        const char *name = heap_string(s->heap, s->heap_size, u64(entry));
-        uint32_t cache = u32(entry + 16);
-        uint64_t header = u64(entry + 8);
+        const char *name = heap_string(s->heap, s->heap_size, cnnfi_le64(entry));
+        uint32_t cache = cnnfi_le32(entry + 16);
+        uint64_t header = cnnfi_le64(entry + 8);
         bool soft = cache == 2;
         if (!name || cache > 2) return FAIL(g, at, "entry %u of a symbol table is damaged", i);
-        if (soft && !heap_string(s->heap, s->heap_size, u32(entry + 24)))
+        if (soft && !heap_string(s->heap, s->heap_size, cnnfi_le32(entry + 24)))
             return FAIL(g, at, "a soft link's path lies outside its heap");
         if (!soft && header > INT64_MAX) return FAIL(g, at, "entry %u of a symbol table is damaged", i);
         CNNFI_TRY(add_link(g, s->group, name, soft ? LINK_OTHER : (int64_t)header, at));
@@ -430,7 +412,7 @@ static cnnf_status link_info(cnnfi_h5_guard *g, uint64_t at, const uint8_t *p, s
     if (left < 18 || p[0] != 0 || p[1] > 3) return FAIL(g, at, "a link info message that is damaged");
     size_t heap = 2 + (p[1] & 1 ? 8 : 0);
     if (left < heap + 16 + (p[1] & 2 ? 8 : 0)) return FAIL(g, at, "a link info message that is damaged");
-    if (u64(p + heap) == UNDEFINED && u64(p + heap + 8) == UNDEFINED) return CNNF_OK;
+    if (cnnfi_le64(p + heap) == UNDEFINED && cnnfi_le64(p + heap + 8) == UNDEFINED) return CNNF_OK;
     return fail(g, CNNF_E_UNSUPPORTED, at,
                 "a group in dense storage is not supported (h5repack --low=0 --high=0 rewrites it)");
 }
@@ -453,12 +435,12 @@ static cnnf_status link_message(cnnfi_h5_guard *g, object *group, uint64_t at, c
     pos += (size_t)length;
     if (!name) return cnnfi_fail_nomem(g->error);
     if (kind == 0) {
-        if (left - pos < 8 || u64(p + pos) > INT64_MAX) return FAIL(g, at, "a hard link without address");
-        return add_link(g, group, name, (int64_t)u64(p + pos), at);
+        if (left - pos < 8 || cnnfi_le64(p + pos) > INT64_MAX) return FAIL(g, at, "a hard link without address");
+        return add_link(g, group, name, (int64_t)cnnfi_le64(p + pos), at);
     }
-    if ((kind != 1 && kind != 64) || left - pos < 2 || u16(p + pos) == 0 || u16(p + pos) > left - pos - 2)
+    if ((kind != 1 && kind != 64) || left - pos < 2 || cnnfi_le16(p + pos) == 0 || cnnfi_le16(p + pos) > left - pos - 2)
         return FAIL(g, at, "a link of kind %u that is damaged", kind);
-    size_t value = u16(p + pos);
+    size_t value = cnnfi_le16(p + pos);
     const uint8_t *text = p + pos + 2;
     /* external: a byte, then file and object, both ended by zero */
     const uint8_t *zero = kind == 64 ? memchr(text + 1, '\0', value - 1) : text;
@@ -472,8 +454,8 @@ static cnnf_status link_message(cnnfi_h5_guard *g, object *group, uint64_t at, c
 static cnnf_status chunk_leaf(cnnfi_h5_guard *g, uint64_t child, const uint8_t *key, void *user)
 {
     (void)user;
-    if (!cnnfi_range_fits(child, u32(key), g->size))
-        return FAIL(g, child, "a chunk of %u bytes lies outside the file", u32(key));
+    if (!cnnfi_range_fits(child, cnnfi_le32(key), g->size))
+        return FAIL(g, child, "a chunk of %u bytes lies outside the file", cnnfi_le32(key));
     return CNNF_OK;
 }
 
@@ -487,13 +469,13 @@ static cnnf_status chunked(cnnfi_h5_guard *g, const layout_use *use, const type 
 {
     const uint8_t *p = use->p;
     unsigned rank = p[2];
-    if (use->left < 11u + 4u * rank || rank != e->rank + 1 || u32(p + 11 + 4 * (rank - 1)) != t->size)
+    if (use->left < 11u + 4u * rank || rank != e->rank + 1 || cnnfi_le32(p + 11 + 4 * (rank - 1)) != t->size)
         return FAIL(g, use->at, "a chunked layout that does not fit its dataset");
     for (unsigned i = 0; i < rank; i++)
-        if (u32(p + 11 + 4 * i) == 0) return FAIL(g, use->at, "a chunk without elements");
-    if (u64(p + 3) == UNDEFINED) return CNNF_OK;
+        if (cnnfi_le32(p + 11 + 4 * i) == 0) return FAIL(g, use->at, "a chunk without elements");
+    if (cnnfi_le64(p + 3) == UNDEFINED) return CNNF_OK;
     const tree tr = {.type = 1, .k = g->chunk_k, .key_size = 8 + 8 * (size_t)rank, .leaf = chunk_leaf};
-    return tree_node(g, &tr, u64(p + 3), -1);
+    return tree_node(g, &tr, cnnfi_le64(p + 3), -1);
 }
 
 static cnnf_status layout(cnnfi_h5_guard *g, const layout_use *use, const type *t, const extent *e)
@@ -505,13 +487,14 @@ static cnnf_status layout(cnnfi_h5_guard *g, const layout_use *use, const type *
     if (use->left < 4 || p[0] != 3 || p[1] > 2)
         return fail(g, CNNF_E_UNSUPPORTED, use->at, "data layout version %u is not supported (h5repack rewrites it)",
                     use->left ? p[0] : 0);
-    if (p[1] == 0) return u16(p + 2) <= use->left - 4 ? CNNF_OK : FAIL(g, use->at, "compact data run past their end");
+    if (p[1] == 0)
+        return cnnfi_le16(p + 2) <= use->left - 4 ? CNNF_OK : FAIL(g, use->at, "compact data run past their end");
     if (p[1] == 2)
         return use->left >= 11 ? chunked(g, use, t, e) : FAIL(g, use->at, "a layout message that is damaged");
     if (use->left < 18) return FAIL(g, use->at, "a layout message that is damaged");
-    if (u64(p + 2) != UNDEFINED && !cnnfi_range_fits(u64(p + 2), u64(p + 10), g->size))
-        return FAIL(g, use->at, "%" PRIu64 " bytes of data at %" PRIu64 " lie outside the file", u64(p + 10),
-                    u64(p + 2));
+    if (cnnfi_le64(p + 2) != UNDEFINED && !cnnfi_range_fits(cnnfi_le64(p + 2), cnnfi_le64(p + 10), g->size))
+        return FAIL(g, use->at, "%" PRIu64 " bytes of data at %" PRIu64 " lie outside the file", cnnfi_le64(p + 10),
+                    cnnfi_le64(p + 2));
     return CNNF_OK;
 }
 
@@ -520,10 +503,10 @@ static cnnf_status filters(cnnfi_h5_guard *g, uint64_t at, const uint8_t *p, siz
     if (left < 2 || p[0] < 1 || p[0] > 2 || p[1] > 32) return FAIL(g, at, "a filter message that is damaged");
     size_t pos = p[0] == 1 ? 8 : 2;
     for (unsigned i = 0; i < p[1]; i++) {
-        bool named = p[0] == 1 || (left - pos >= 2 && u16(p + pos) >= 256);
+        bool named = p[0] == 1 || (left - pos >= 2 && cnnfi_le16(p + pos) >= 256);
         size_t head = named ? 8 : 6;
         if (pos > left || left - pos < head) return FAIL(g, at, "a filter message that is damaged");
-        size_t name = named ? u16(p + pos + 2) : 0, values = u16(p + pos + head - 2);
+        size_t name = named ? cnnfi_le16(p + pos + 2) : 0, values = cnnfi_le16(p + pos + head - 2);
         if (p[0] == 1) name = (name + 7) / 8 * 8;
         size_t size = head + name + 4 * values + (p[0] == 1 && values % 2 ? 4 : 0);
         bool ended = name == 0 || (left - pos >= head + name && memchr(p + pos + head, '\0', name));
@@ -545,7 +528,7 @@ static cnnf_status fill(cnnfi_h5_guard *g, uint64_t at, const uint8_t *p, size_t
         if (p[0] == 2 && !p[3]) return CNNF_OK;
         pos = 4;
     }
-    if (left - pos < 4 || u32(p + pos) > left - pos - 4) return FAIL(g, at, "a fill value runs past its end");
+    if (left - pos < 4 || cnnfi_le32(p + pos) > left - pos - 4) return FAIL(g, at, "a fill value runs past its end");
     return CNNF_OK;
 }
 
@@ -553,11 +536,11 @@ static cnnf_status external_files(cnnfi_h5_guard *g, uint64_t at, const uint8_t 
 {
     const uint8_t *heap = NULL;
     uint64_t heap_size = 0;
-    if (left < 16 || p[0] != 1 || u16(p + 6) > u16(p + 4) || left < 16 + 24u * u16(p + 4))
+    if (left < 16 || p[0] != 1 || cnnfi_le16(p + 6) > cnnfi_le16(p + 4) || left < 16 + 24u * cnnfi_le16(p + 4))
         return FAIL(g, at, "an external files message that is damaged");
-    CNNFI_TRY(local_heap(g, u64(p + 8), &heap, &heap_size));
-    for (unsigned i = 0; i < u16(p + 6); i++)
-        if (!heap_string(heap, heap_size, u64(p + 16 + 24u * i)))
+    CNNFI_TRY(local_heap(g, cnnfi_le64(p + 8), &heap, &heap_size));
+    for (unsigned i = 0; i < cnnfi_le16(p + 6); i++)
+        if (!heap_string(heap, heap_size, cnnfi_le64(p + 16 + 24u * i)))
             return FAIL(g, at, "an external file's name lies outside its heap");
     return CNNF_OK;
 }
@@ -584,8 +567,8 @@ static cnnf_status once(cnnfi_h5_guard *g, header *h, unsigned kind, uint64_t at
 static cnnf_status symbol_table(cnnfi_h5_guard *g, header *h, uint64_t at, const uint8_t *p, size_t left)
 {
     if (left < 16) return FAIL(g, at, "a symbol table message of %zu bytes", left);
-    h->object->tree = u64(p);
-    h->object->heap = u64(p + 8);
+    h->object->tree = cnnfi_le64(p);
+    h->object->heap = cnnfi_le64(p + 8);
     (void)g;
     return CNNF_OK;
 }
@@ -616,7 +599,7 @@ static cnnf_status message(cnnfi_h5_guard *g, header *h, unsigned kind, uint64_t
     case MSG_DATATYPE:
         return datatype(g, at, p, left, &h->type);
     case MSG_OLD_FILL:
-        return left >= 4 && u32(p) <= left - 4 ? CNNF_OK : FAIL(g, at, "a fill value runs past its end");
+        return left >= 4 && cnnfi_le32(p) <= left - 4 ? CNNF_OK : FAIL(g, at, "a fill value runs past its end");
     case MSG_FILL:
         return fill(g, at, p, left);
     case MSG_LINK_INFO:
@@ -637,7 +620,7 @@ static cnnf_status message(cnnfi_h5_guard *g, header *h, unsigned kind, uint64_t
     case MSG_ATTRIBUTE:
         return attribute(g, at, p, left);
     case MSG_CONTINUATION:
-        return left >= 16 ? add_chunk(g, h, at, u64(p), u64(p + 8))
+        return left >= 16 ? add_chunk(g, h, at, cnnfi_le64(p), cnnfi_le64(p + 8))
                           : FAIL(g, at, "a continuation message of %zu bytes", left);
     case MSG_SYMBOL_TABLE:
         return symbol_table(g, h, at, p, left);
@@ -656,7 +639,7 @@ static cnnf_status messages(cnnfi_h5_guard *g, header *h, uint64_t offset, uint6
     CNNFI_TRY(fetch(g, offset, length, &p, "an object header"));
     for (uint64_t pos = 0; pos < length;) {
         if (length - pos < 8) return FAIL(g, offset + pos, "an object header ends within a message");
-        unsigned kind = u16(p + pos), size = u16(p + pos + 2), flags = p[pos + 4];
+        unsigned kind = cnnfi_le16(p + pos), size = cnnfi_le16(p + pos + 2), flags = p[pos + 4];
         if (size > length - pos - 8 || size % 8 != 0)
             return FAIL(g, offset + pos, "message %u runs %" PRIu64 " bytes past its end", kind,
                         size - (length - pos - 8));
@@ -693,9 +676,9 @@ static cnnf_status read_header(cnnfi_h5_guard *g, header *h, uint64_t at)
         return fail(g, CNNF_E_UNSUPPORTED, at,
                     "object headers of version 2 are not supported (h5repack --low=0 --high=0 rewrites the file)");
     if (p[0] != 1) return FAIL(g, at, "object header version %u", p[0]);
-    unsigned count = u16(p + 2);
-    if (count == 0 && u32(p + 8) == 0) return FAIL(g, at, "an object header without messages");
-    CNNFI_TRY(add_chunk(g, h, at, at + 16, u32(p + 8)));
+    unsigned count = cnnfi_le16(p + 2);
+    if (count == 0 && cnnfi_le32(p + 8) == 0) return FAIL(g, at, "an object header without messages");
+    CNNFI_TRY(add_chunk(g, h, at, at + 16, cnnfi_le32(p + 8)));
     for (unsigned i = 0; i < h->n_chunks; i++)
         CNNFI_TRY(messages(g, h, h->chunk[i][0], h->chunk[i][1]));
     if (h->messages != count) return FAIL(g, at, "an object header of %u messages has %u", count, h->messages);
@@ -745,17 +728,17 @@ static cnnf_status superblock(cnnfi_h5_guard *g)
         return fail(g, CNNF_E_UNSUPPORTED, 8,
                     "superblock version %u is not supported (h5repack --low=0 --high=0 rewrites the file)", p[8]);
     const uint8_t *tail = p + (p[8] == 1 ? 28 : 24), *root = tail + 32;
-    g->leaf_k = u16(p + 16);
-    g->internal_k = u16(p + 18);
-    g->chunk_k = p[8] == 1 ? u16(p + 24) : 32;
-    if (p[9] != 0 || p[10] != 0 || p[12] != 0 || u32(p + 20) > 3 || g->leaf_k == 0 || g->internal_k == 0 ||
+    g->leaf_k = cnnfi_le16(p + 16);
+    g->internal_k = cnnfi_le16(p + 18);
+    g->chunk_k = p[8] == 1 ? cnnfi_le16(p + 24) : 32;
+    if (p[9] != 0 || p[10] != 0 || p[12] != 0 || cnnfi_le32(p + 20) > 3 || g->leaf_k == 0 || g->internal_k == 0 ||
         g->chunk_k == 0 || g->leaf_k > 4096 || g->internal_k > 4096 || g->chunk_k > 4096)
         return FAIL(g, 9, "the superblock is damaged");
-    if (u64(tail) != 0 || u64(tail + 8) != UNDEFINED || u64(tail + 24) != UNDEFINED)
+    if (cnnfi_le64(tail) != 0 || cnnfi_le64(tail + 8) != UNDEFINED || cnnfi_le64(tail + 24) != UNDEFINED)
         return fail(g, CNNF_E_UNSUPPORTED, 24, "a base address, free-space or driver information is not supported");
-    g->root = u64(root + 8);
-    if (u32(root + 16) > 1) return FAIL(g, 24, "the root entry is damaged");
-    if (u32(root + 16) == 1) return cached_table(g, 24, root, g->root);
+    g->root = cnnfi_le64(root + 8);
+    if (cnnfi_le32(root + 16) > 1) return FAIL(g, 24, "the root entry is damaged");
+    if (cnnfi_le32(root + 16) == 1) return cached_table(g, 24, root, g->root);
     return CNNF_OK;
 }
 

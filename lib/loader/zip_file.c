@@ -22,25 +22,6 @@ enum { END_SIZE = 22, END64_SIZE = 56, LOCATOR_SIZE = 20, CENTRAL_SIZE = 46, LOC
 #define CENTRAL_MAGIC 0x02014b50u
 #define LOCAL_MAGIC   0x04034b50u
 
-static uint16_t u16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint32_t u32(const uint8_t *p)
-{
-    uint32_t value;
-    memcpy(&value, p, sizeof value);
-    return value;
-}
-
-static uint64_t u64(const uint8_t *p)
-{
-    uint64_t value;
-    memcpy(&value, p, sizeof value);
-    return value;
-}
-
 /* ---- the end of the archive ---- */
 
 /* Offset of the last end-of-central-directory record whose comment reaches the end of the file. */
@@ -54,7 +35,7 @@ static cnnf_status find_end(uint64_t *out, const cnnfi_source *source, uint8_t e
     cnnf_status status = cnnfi_source_read(source, size - window, tail, window, error);
     bool found = false;
     for (size_t at = window < END_SIZE ? 0 : window - END_SIZE + 1; status == CNNF_OK && !found && at-- > 0;) {
-        if (u32(tail + at) != END_MAGIC || at + END_SIZE + u16(tail + at + 20) != window) continue;
+        if (cnnfi_le32(tail + at) != END_MAGIC || at + END_SIZE + cnnfi_le16(tail + at + 20) != window) continue;
         memcpy(end, tail + at, END_SIZE);
         *out = size - window + at;
         found = true;
@@ -72,14 +53,15 @@ static cnnf_status read_end64(cnnfi_zip *zip, uint64_t end, cnnf_error *error)
     const char *name = cnnfi_source_name(zip->source);
     if (end < LOCATOR_SIZE) return CNNF_OK;
     CNNFI_TRY(cnnfi_source_read(zip->source, end - LOCATOR_SIZE, locator, sizeof locator, error));
-    if (u32(locator) != LOCATOR_MAGIC) return CNNF_OK;
-    if (!cnnfi_range_fits(u64(locator + 8), END64_SIZE, end))
+    if (cnnfi_le32(locator) != LOCATOR_MAGIC) return CNNF_OK;
+    if (!cnnfi_range_fits(cnnfi_le64(locator + 8), END64_SIZE, end))
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: zip: zip64 record lies outside the file", name);
-    CNNFI_TRY(cnnfi_source_read(zip->source, u64(locator + 8), end64, sizeof end64, error));
-    if (u32(end64) != END64_MAGIC) return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: zip: zip64 record is damaged", name);
-    zip->entries = u64(end64 + 32);
-    zip->directory_size = u64(end64 + 40);
-    zip->directory = u64(end64 + 48);
+    CNNFI_TRY(cnnfi_source_read(zip->source, cnnfi_le64(locator + 8), end64, sizeof end64, error));
+    if (cnnfi_le32(end64) != END64_MAGIC)
+        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: zip: zip64 record is damaged", name);
+    zip->entries = cnnfi_le64(end64 + 32);
+    zip->directory_size = cnnfi_le64(end64 + 40);
+    zip->directory = cnnfi_le64(end64 + 48);
     return CNNF_OK;
 }
 
@@ -89,9 +71,11 @@ cnnf_status cnnfi_zip_open(cnnfi_zip *out, cnnfi_source *source, cnnf_error *err
     uint64_t at = 0;
     const char *name = cnnfi_source_name(source);
     CNNFI_TRY(find_end(&at, source, end, error));
-    *out = (cnnfi_zip){
-        .source = source, .entries = u16(end + 10), .directory_size = u32(end + 12), .directory = u32(end + 16)};
-    if (u16(end + 4) != 0 || u16(end + 6) != 0)
+    *out = (cnnfi_zip){.source = source,
+                       .entries = cnnfi_le16(end + 10),
+                       .directory_size = cnnfi_le32(end + 12),
+                       .directory = cnnfi_le32(end + 16)};
+    if (cnnfi_le16(end + 4) != 0 || cnnfi_le16(end + 6) != 0)
         return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: zip: archives of several parts are not supported", name);
     CNNFI_TRY(read_end64(out, at, error));
     if (!cnnfi_range_fits(out->directory, out->directory_size, at) || out->entries > out->directory_size / CENTRAL_SIZE)
@@ -121,12 +105,12 @@ static bool read_extra64(entry *e, const uint8_t *extra, size_t size)
 {
     uint64_t *const wide[] = {&e->size, &e->packed, &e->local};
     for (size_t at = 0; size - at >= 4;) {
-        size_t length = u16(extra + at + 2), used = 4;
+        size_t length = cnnfi_le16(extra + at + 2), used = 4;
         if (length > size - at - 4) return false;
-        for (size_t i = 0; u16(extra + at) == 1 && i < 3; i++) {
+        for (size_t i = 0; cnnfi_le16(extra + at) == 1 && i < 3; i++) {
             if (*wide[i] != UINT32_MAX) continue;
             if (used + 8 > length + 4) return false;
-            *wide[i] = u64(extra + at + used);
+            *wide[i] = cnnfi_le64(extra + at + used);
             used += 8;
         }
         at += 4 + length;
@@ -138,16 +122,16 @@ static bool read_extra64(entry *e, const uint8_t *extra, size_t size)
 static bool next_record(cnnfi_cursor *c, entry *e, cnnfi_bytes *name)
 {
     cnnfi_bytes head, extra, comment;
-    if (!cnnfi_read_bytes(c, CENTRAL_SIZE, &head) || u32(head.data) != CENTRAL_MAGIC) return false;
+    if (!cnnfi_read_bytes(c, CENTRAL_SIZE, &head) || cnnfi_le32(head.data) != CENTRAL_MAGIC) return false;
     const uint8_t *p = head.data;
-    *e = (entry){.flags = u16(p + 8),
-                 .method = u16(p + 10),
-                 .crc = u32(p + 16),
-                 .packed = u32(p + 20),
-                 .size = u32(p + 24),
-                 .local = u32(p + 42)};
-    return cnnfi_read_bytes(c, u16(p + 28), name) && cnnfi_read_bytes(c, u16(p + 30), &extra) &&
-           cnnfi_read_bytes(c, u16(p + 32), &comment) && read_extra64(e, extra.data, extra.size);
+    *e = (entry){.flags = cnnfi_le16(p + 8),
+                 .method = cnnfi_le16(p + 10),
+                 .crc = cnnfi_le32(p + 16),
+                 .packed = cnnfi_le32(p + 20),
+                 .size = cnnfi_le32(p + 24),
+                 .local = cnnfi_le32(p + 42)};
+    return cnnfi_read_bytes(c, cnnfi_le16(p + 28), name) && cnnfi_read_bytes(c, cnnfi_le16(p + 30), &extra) &&
+           cnnfi_read_bytes(c, cnnfi_le16(p + 32), &comment) && read_extra64(e, extra.data, extra.size);
 }
 
 static bool same_name(const cnnfi_bytes *name, const char *wanted)
@@ -218,20 +202,20 @@ static cnnf_status check_local(const cnnfi_zip *zip, const uint8_t *directory, c
     if (!cnnfi_range_fits(e->local, LOCAL_SIZE + length, zip->directory))
         return fail_entry(zip, e->name, "lies outside the file", error);
     CNNFI_TRY(cnnfi_source_read(zip->source, e->local, head, sizeof head, error));
-    if (u32(head) != LOCAL_MAGIC || u16(head + 26) != length || length > sizeof name)
+    if (cnnfi_le32(head) != LOCAL_MAGIC || cnnfi_le16(head + 26) != length || length > sizeof name)
         return fail_entry(zip, e->name, "local header disagrees with directory (name)", error);
     CNNFI_TRY(cnnfi_source_read(zip->source, e->local + LOCAL_SIZE, name, length, error));
     if (memcmp(name, e->name, length) != 0)
         return fail_entry(zip, e->name, "local header disagrees with directory (name)", error);
-    if (u16(head + 8) != e->method || ((u16(head + 6) ^ e->flags) & 1))
+    if (cnnfi_le16(head + 8) != e->method || ((cnnfi_le16(head + 6) ^ e->flags) & 1))
         return fail_entry(zip, e->name, "local header disagrees with directory (method)", error);
-    bool follows = (u16(head + 6) & 8) != 0; /* sizes come behind the data */
-    uint32_t size = u32(head + 22), packed = u32(head + 18);
+    bool follows = (cnnfi_le16(head + 6) & 8) != 0; /* sizes come behind the data */
+    uint32_t size = cnnfi_le32(head + 22), packed = cnnfi_le32(head + 18);
     if (!follows && ((size != UINT32_MAX && size != e->size) || (packed != UINT32_MAX && packed != e->packed)))
         return cnnfi_fail(error, CNNF_E_CORRUPT,
                           "%s: zip: entry '%s': local header disagrees with directory (size %u / %" PRIu64 ")",
                           cnnfi_source_name(zip->source), e->name, size, e->size);
-    *data = e->local + LOCAL_SIZE + length + u16(head + 28);
+    *data = e->local + LOCAL_SIZE + length + cnnfi_le16(head + 28);
     if (!cnnfi_range_fits(*data, e->packed, zip->directory))
         return fail_entry(zip, e->name, "lies outside the file", error);
     if (overlapped(zip, directory, e->local, *data + e->packed))

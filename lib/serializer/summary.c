@@ -12,23 +12,16 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/num.h"
+#include "base/str.h"
 
 /* ---- collecting ---- */
-
-static bool is_one_of(const char *op, const char *const *ops, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(op, ops[i]) == 0) return true;
-    }
-    return false;
-}
 
 /* summarize_graph_main.cc: what nobody reads is an output, unless it is one of these. */
 static bool is_no_output(const char *op)
 {
     static const char *const ops[] = {"Const", "Assign", "NoOp", "Placeholder", "AssignVariableOp", "VarIsInitializedOp",
                                       "IsVariableInitialized", "VariableV2", "Variable", "VarHandleOp", "SaveV2", "Assert"};
-    return is_one_of(op, ops, sizeof ops / sizeof *ops);
+    return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
 }
 
 static const cnnf_tensor *held(const cnnf_node *node)

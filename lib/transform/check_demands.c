@@ -25,21 +25,14 @@ static void found(cnnfi_finding *f, const char *format, ...)
     cnnfi_strbuf_printf(&f->text, "%s%s", f->text.size ? "; " : "", text);
 }
 
-static bool is_in(const char *op, const char *const *ops, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(op, ops[i]) == 0) return true;
-    }
-    return false;
-}
-#define IS_IN(op, ops) is_in(op, ops, sizeof(ops) / sizeof *(ops))
+#define IS_IN(op, ops) cnnfi_text_in(op, ops, sizeof(ops) / sizeof *(ops))
 
 /* Names every node whose op is one of these. */
 static void find_ops(cnnfi_finding *f, const char *const *ops, size_t count)
 {
     for (size_t i = 0; i < f->graph->n_nodes; i++) {
         const cnnf_node *node = f->graph->nodes[i];
-        if (is_in(node->op, ops, count)) found(f, "'%s' is %s", node->name, node->op);
+        if (cnnfi_text_in(node->op, ops, count)) found(f, "'%s' is %s", node->name, node->op);
     }
 }
 #define FIND_OPS(f, ops) find_ops(f, ops, sizeof(ops) / sizeof *(ops))

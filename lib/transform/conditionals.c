@@ -48,7 +48,7 @@ static bool known_node(const cnnfi_edit *edit, const cnnf_node *node, double *va
         *value = *value == 0;
         return true;
     }
-    if (cnnfi_op_is_identity(node->op) || cnnfi_op_in(node->op, passing, sizeof passing / sizeof *passing)) {
+    if (cnnfi_op_is_identity(node->op) || cnnfi_text_in(node->op, passing, sizeof passing / sizeof *passing)) {
         return known(edit, node, 0, value, depth);
     }
     return known_binary(edit, node, value, depth);
@@ -240,7 +240,7 @@ static const cnnfi_function *branch_of_case(const cnnfi_edit *edit, const cnnf_n
 static const cnnfi_function *taken_branch(const cnnfi_edit *edit, const cnnf_node *node)
 {
     static const char *const ifs[] = {"If", "StatelessIf"}, *const cases[] = {"Case", "StatelessCase"};
-    const bool is_if = cnnfi_op_in(node->op, ifs, 2), is_case = cnnfi_op_in(node->op, cases, 2);
+    const bool is_if = cnnfi_text_in(node->op, ifs, 2), is_case = cnnfi_text_in(node->op, cases, 2);
     double value;
     if ((!is_if && !is_case) || !cnnfi_known_scalar(edit, node, 0, &value)) return NULL;
     return is_if ? cnnfi_function_attr(edit, node, value != 0 ? "then_branch" : "else_branch")

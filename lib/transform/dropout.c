@@ -157,7 +157,7 @@ static const struct operation *operation_of(const char *op)
 static bool is_uniform(const char *op)
 {
     static const char *const ops[] = {"RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"};
-    return cnnfi_op_in(op, ops, sizeof ops / sizeof *ops);
+    return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
 }
 
 /* A constant whose elements are all the same counts as one number. */
@@ -265,7 +265,7 @@ static bool leaves(const cnnfi_edit *edit, const cnnf_node *node, leaf_test test
 static bool scales_by_scalar(const cnnfi_edit *edit, const cnnf_node *node)
 {
     static const char *const ops[] = {"Div", "Mul", "RealDiv"};
-    for (size_t i = 0; cnnfi_op_in(node->op, ops, 3) && i < 2; i++) {
+    for (size_t i = 0; cnnfi_text_in(node->op, ops, 3) && i < 2; i++) {
         const cnnf_node *from = cnnfi_edit_producer(edit, node, i, NULL);
         if (from && leaves(edit, from, is_scalar_leaf, false, 0)) return true;
     }

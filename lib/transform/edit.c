@@ -386,22 +386,14 @@ bool *cnnfi_edit_needed(cnnfi_edit *edit, const cnnfi_pass_run *run)
 
 /* ---- what ops mean ---- */
 
-bool cnnfi_op_in(const char *op, const char *const *ops, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(op, ops[i]) == 0) return true;
-    }
-    return false;
-}
-
 bool cnnfi_op_is_identity(const char *op)
 {
     static const char *const ops[] = {"Identity", "StopGradient", "PreventGradient", "CheckNumerics", "Snapshot"};
-    return cnnfi_op_in(op, ops, sizeof ops / sizeof *ops);
+    return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
 }
 
 bool cnnfi_op_is_shape_only(const char *op)
 {
     static const char *const ops[] = {"Shape", "ShapeN", "Rank", "Size", "ZerosLike", "OnesLike"};
-    return cnnfi_op_in(op, ops, sizeof ops / sizeof *ops);
+    return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
 }

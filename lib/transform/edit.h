@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/str.h"
 #include "graph/graph.h"
 #include "transform/passes.h"
 
@@ -87,6 +88,5 @@ bool *cnnfi_edit_needed(cnnfi_edit *edit, const cnnfi_pass_run *run);
 bool cnnfi_op_is_identity(const char *op);
 /* Looks at shape only: Shape, ShapeN, Rank, Size, ZerosLike, OnesLike. */
 bool cnnfi_op_is_shape_only(const char *op);
-bool cnnfi_op_in(const char *op, const char *const *ops, size_t count);
 
 #endif

@@ -140,7 +140,7 @@ static bool fused_affine(finder *f, const parameters *p, int32_t axis, step *out
 bool cnnfi_op_is_fused_batch_norm(const char *op)
 {
     static const char *const ops[] = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"};
-    return cnnfi_op_in(op, ops, sizeof ops / sizeof *ops);
+    return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
 }
 
 static bool other_outputs_used(finder *f, const cnnf_node *node)

@@ -207,54 +207,58 @@ const cnnfi_function *cnnfi_function_attr(const cnnfi_edit *edit, const cnnf_nod
 const cnnfi_function *cnnfi_called_function(const cnnfi_edit *edit, const cnnf_node *node)
 {
     static const char *const calls[] = {"PartitionedCall", "StatefulPartitionedCall"};
-    if (cnnfi_op_in(node->op, calls, 2)) return cnnfi_function_attr(edit, node, "f");
+    if (cnnfi_text_in(node->op, calls, 2)) return cnnfi_function_attr(edit, node, "f");
     return cnnfi_op_find(node->op) ? NULL : cnnfi_graph_function(edit->b->graph, node->op);
 }
 
 /* ---- what no node mentions any more ---- */
 
-static void mark(const cnnfi_edit *edit, const char *name, bool *keep, int depth);
+typedef struct marking {
+    const cnnf_graph *graph;
+    bool *keep;   /* per function */
+    size_t *todo; /* kept functions whose nodes are still to be looked at */
+    size_t n_todo;
+} marking;
 
-static void mark_attrs(const cnnfi_edit *edit, const cnnfi_attr *attrs, size_t count, bool *keep, int depth)
+static void mark(marking *m, const char *name)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (attrs[i].kind == CNNF_ATTR_FUNC) mark(edit, attrs[i].u.func->name, keep, depth);
-        const bool funcs = attrs[i].kind == CNNF_ATTR_LIST && attrs[i].u.list.item_kind == CNNF_ATTR_FUNC;
-        for (size_t k = 0; funcs && k < attrs[i].u.list.count; k++) mark(edit, attrs[i].u.list.u.funcs[k].name, keep, depth);
+    for (size_t i = 0; i < m->graph->n_functions; i++) {
+        if (m->keep[i] || strcmp(m->graph->functions[i]->name, name) != 0) continue;
+        m->keep[i] = true;
+        m->todo[m->n_todo++] = i;
     }
 }
 
-/* Functions call each other in chains as long as there are functions; deeper ones are kept unseen. */
-#define MAX_CALL_DEPTH 256
-
-static void mark(const cnnfi_edit *edit, const char *name, bool *keep, int depth)
+static void mark_called(marking *m, const cnnf_node *node)
 {
-    const cnnf_graph *g = edit->b->graph;
-    for (size_t i = 0; i < g->n_functions; i++) {
-        const cnnfi_function *f = g->functions[i];
-        if (keep[i] || strcmp(f->name, name) != 0) continue;
-        keep[i] = true;
-        for (size_t k = 0; depth < MAX_CALL_DEPTH && k < f->n_nodes; k++) {
-            mark(edit, f->nodes[k]->op, keep, depth + 1);
-            mark_attrs(edit, f->nodes[k]->attrs, f->nodes[k]->n_attrs, keep, depth + 1);
-        }
+    mark(m, node->op);
+    for (size_t i = 0; i < node->n_attrs; i++) {
+        const cnnfi_attr *attr = &node->attrs[i];
+        if (attr->kind == CNNF_ATTR_FUNC) mark(m, attr->u.func->name);
+        const bool funcs = attr->kind == CNNF_ATTR_LIST && attr->u.list.item_kind == CNNF_ATTR_FUNC;
+        for (size_t k = 0; funcs && k < attr->u.list.count; k++) mark(m, attr->u.list.u.funcs[k].name);
     }
 }
 
 void cnnfi_drop_unused_functions(cnnfi_edit *edit)
 {
     cnnf_graph *g = edit->b->graph;
-    bool *keep = cnnfi_edit_array(edit, g->n_functions, sizeof *keep);
+    marking m = {.graph = g,
+                 .keep = cnnfi_edit_array(edit, g->n_functions, sizeof *m.keep),
+                 .todo = cnnfi_edit_array(edit, g->n_functions, sizeof *m.todo)};
     size_t kept = 0;
-    for (size_t i = 0; keep && i < g->n_nodes; i++) {
-        if (g->nodes[i]->removed) continue;
-        mark(edit, g->nodes[i]->op, keep, 0);
-        mark_attrs(edit, g->nodes[i]->attrs, g->nodes[i]->n_attrs, keep, 0);
+    if (!m.keep || !m.todo) return;
+    for (size_t i = 0; i < g->n_nodes; i++) {
+        if (!g->nodes[i]->removed) mark_called(&m, g->nodes[i]);
     }
-    for (size_t i = 0; keep && i < g->n_functions; i++) {
-        if (keep[i]) g->functions[kept++] = g->functions[i];
+    while (m.n_todo) {
+        const cnnfi_function *f = g->functions[m.todo[--m.n_todo]];
+        for (size_t k = 0; k < f->n_nodes; k++) mark_called(&m, f->nodes[k]);
     }
-    if (!keep || kept == g->n_functions) return;
+    for (size_t i = 0; i < g->n_functions; i++) {
+        if (m.keep[i]) g->functions[kept++] = g->functions[i];
+    }
+    if (kept == g->n_functions) return;
     g->n_functions = kept;
     edit->changes++;
 }

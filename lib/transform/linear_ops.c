@@ -48,7 +48,7 @@ static cnnf_node *reshaped_const(const cnnfi_edit *edit, const cnnf_node *node, 
     bool reshaped = false;
     for (int depth = 0; from && depth < 8; depth++) {
         if (strcmp(from->op, "Const") == 0) return reshaped ? from : NULL;
-        const bool reshape = cnnfi_op_in(from->op, reshapes, 3);
+        const bool reshape = cnnfi_text_in(from->op, reshapes, 3);
         if (!reshape && !cnnfi_op_is_identity(from->op)) return NULL;
         reshaped |= reshape;
         from = cnnfi_edit_producer(edit, from, 0, NULL);

@@ -98,7 +98,7 @@ static bool is_assignment(const char *op)
 {
     static const char *const ops[] = {"Assign",           "AssignAdd",           "AssignSub",          "AssignVariableOp",
                                       "AssignAddVariableOp", "AssignSubVariableOp", "ScatterUpdate",    "ScatterAdd"};
-    return cnnfi_op_in(op, ops, sizeof ops / sizeof *ops);
+    return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
 }
 
 /* An assignment, or a NoOp or Identity that waits for one (group_deps). */

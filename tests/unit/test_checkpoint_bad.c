@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Indexes that lie: each is refused with the message a user can act on. */
-#include "folder.h"
+#include "fixture.h"
 
 #include "base/context.h"
 #include "base/crc32c.h"
 #include "base/wire.h"
 #include "loader/checkpoint/checkpoint_impl.h"
 #include "serializer/checkpoint_index.h"
-
-static cnnf_context *context;
-static cnnf_error *error;
-
-static void setup(void)
-{
-    context = test_context();
-    error = cnnf_error_new();
-    folder_make();
-}
-
-static void teardown(void)
-{
-    folder_remove();
-    cnnf_error_free(error);
-    test_context_done(context);
-}
 
 /* Opens folder/v and compares the message, where "%s" stands for the folder. */
 static void check(cnnf_status status, const char *format)

@@ -2,28 +2,11 @@
 /* Checkpoints that TensorFlow wrote (tests/golden/checkpoint/make.py), and what damage does to them. */
 #include <fcntl.h>
 
-#include "folder.h"
+#include "fixture.h"
 
 #include "base/num.h"
 #include "graph/tensor.h"
 #include "loader/checkpoint/checkpoint_impl.h"
-
-static cnnf_context *context;
-static cnnf_error *error;
-
-static void setup(void)
-{
-    context = test_context();
-    error = cnnf_error_new();
-    folder_make();
-}
-
-static void teardown(void)
-{
-    folder_remove();
-    cnnf_error_free(error);
-    test_context_done(context);
-}
 
 static cnnf_checkpoint *open_ok(const char *path)
 {

@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is written has TensorFlow's bytes; a failure leaves nothing behind. */
-#include "folder.h"
+#include "fixture.h"
 
 #include "base/context.h"
 #include "base/error.h"
 #include "graph/graph.h"
 #include "graph/tensor.h"
 #include "serializer/checkpoint_index.h"
-
-static cnnf_context *context;
-static cnnf_error *error;
-
-static void setup(void)
-{
-    context = test_context();
-    error = cnnf_error_new();
-    folder_make();
-}
-
-static void teardown(void)
-{
-    folder_remove();
-    cnnf_error_free(error);
-    test_context_done(context);
-}
 
 /* A graph of one bound variable per tensor of the checkpoint. */
 static cnnf_graph *graph_of(const char *path, const char *op)

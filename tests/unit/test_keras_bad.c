@@ -4,24 +4,7 @@
 #include <hdf5.h>
 #include <zlib.h>
 
-#include "folder.h"
-
-static cnnf_context *context;
-static cnnf_error *error;
-
-static void setup(void)
-{
-    folder_make();
-    context = test_context();
-    error = cnnf_error_new();
-}
-
-static void teardown(void)
-{
-    cnnf_error_free(error);
-    test_context_done(context);
-    folder_remove();
-}
+#include "fixture.h"
 
 /* ---- writing models ---- */
 

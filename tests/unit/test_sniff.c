@@ -1,23 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files are told apart by their content; what is no graph is named. */
-#include "folder.h"
-
-static cnnf_context *context;
-static cnnf_error *error;
-
-static void setup(void)
-{
-    folder_make();
-    context = test_context();
-    error = cnnf_error_new();
-}
-
-static void teardown(void)
-{
-    cnnf_error_free(error);
-    test_context_done(context);
-    folder_remove();
-}
+#include "fixture.h"
 
 #define BYTES(literal) literal, sizeof(literal) - 1
 

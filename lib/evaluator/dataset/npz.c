@@ -15,21 +15,6 @@ typedef struct member {
     uint64_t packed, offset; /* of the local header */
 } member;
 
-static uint16_t u16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] | p[1] << 8);
-}
-
-static uint32_t u32(const uint8_t *p)
-{
-    return (uint32_t)u16(p) | (uint32_t)u16(p + 2) << 16;
-}
-
-static uint64_t u64(const uint8_t *p)
-{
-    return (uint64_t)u32(p) | (uint64_t)u32(p + 4) << 32;
-}
-
 static cnnf_status damaged(const cnnfi_source *source, const char *what, cnnf_error *error)
 {
     return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: NPZ: %s", cnnfi_source_name(source), what);
@@ -44,15 +29,15 @@ static cnnf_status find_directory(const cnnfi_source *source, uint64_t *offset, 
     CNNFI_TRY(cnnfi_source_read(source, total - n, tail, n, error));
     for (size_t at = n < END_SIZE ? 0 : n - END_SIZE + 1; at-- > 0;) {
         if (memcmp(tail + at, "PK\5\6", 4) != 0) continue;
-        *size = u32(tail + at + 12);
-        *offset = u32(tail + at + 16);
+        *size = cnnfi_le32(tail + at + 12);
+        *offset = cnnfi_le32(tail + at + 16);
         if (*offset == UINT32_MAX || *size == UINT32_MAX) {
             if (at < 20 || memcmp(tail + at - 20, "PK\6\7", 4) != 0) return damaged(source, "no zip64 locator", error);
-            uint64_t where = u64(tail + at - 12);
+            uint64_t where = cnnfi_le64(tail + at - 12);
             if (!cnnfi_range_fits(where, sizeof(record), total)) return damaged(source, "a bad zip64 locator", error);
             CNNFI_TRY(cnnfi_source_read(source, where, record, sizeof(record), error));
-            *size = u64(record + 40);
-            *offset = u64(record + 48);
+            *size = cnnfi_le64(record + 40);
+            *offset = cnnfi_le64(record + 48);
         }
         if (!cnnfi_range_fits(*offset, *size, total) || *size > MAX_DIRECTORY)
             return damaged(source, "the directory lies outside the file", error);
@@ -65,13 +50,13 @@ static cnnf_status find_directory(const cnnfi_source *source, uint64_t *offset, 
 static void read_zip64(member *m, uint64_t plain, const uint8_t *extra, size_t size)
 {
     while (size >= 4) {
-        size_t n = u16(extra + 2);
+        size_t n = cnnfi_le16(extra + 2);
         if (n > size - 4) return;
         const uint8_t *p = extra + 4, *end = p + n;
-        if (u16(extra) == 1) {
+        if (cnnfi_le16(extra) == 1) {
             if (plain == UINT32_MAX && end - p >= 8) p += 8;
-            if (m->packed == UINT32_MAX && end - p >= 8) m->packed = u64(p), p += 8;
-            if (m->offset == UINT32_MAX && end - p >= 8) m->offset = u64(p);
+            if (m->packed == UINT32_MAX && end - p >= 8) m->packed = cnnfi_le64(p), p += 8;
+            if (m->offset == UINT32_MAX && end - p >= 8) m->offset = cnnfi_le64(p);
             return;
         }
         extra += 4 + n;
@@ -84,13 +69,14 @@ static bool next_member(cnnfi_cursor *c, member *m)
 {
     cnnfi_bytes head, name, rest;
     if (!cnnfi_read_bytes(c, 46, &head) || memcmp(head.data, "PK\1\2", 4) != 0) return false;
-    size_t name_size = u16(head.data + 28), extra = u16(head.data + 30), comment = u16(head.data + 32);
+    size_t name_size = cnnfi_le16(head.data + 28), extra = cnnfi_le16(head.data + 30),
+           comment = cnnfi_le16(head.data + 32);
     if (!cnnfi_read_bytes(c, name_size, &name) || !cnnfi_read_bytes(c, extra + comment, &rest)) return false;
     memset(m, 0, sizeof(*m));
-    m->method = u16(head.data + 10);
-    m->packed = u32(head.data + 20);
-    m->offset = u32(head.data + 42);
-    read_zip64(m, u32(head.data + 24), rest.data, extra);
+    m->method = cnnfi_le16(head.data + 10);
+    m->packed = cnnfi_le32(head.data + 20);
+    m->offset = cnnfi_le32(head.data + 42);
+    read_zip64(m, cnnfi_le32(head.data + 24), rest.data, extra);
     if (name_size > 4 && memcmp(name.data + name_size - 4, ".npy", 4) == 0) name_size -= 4;
     memcpy(m->name, name.data, name_size < sizeof(m->name) - 1 ? name_size : sizeof(m->name) - 1);
     return true;
@@ -108,7 +94,7 @@ static cnnf_status open_member(cnnfi_array_file *file, cnnf_context *context, cn
     if (m->method != 0 && m->method != 8)
         return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: NPZ: '%s' is packed with method %d",
                           cnnfi_source_name(source), m->name, m->method);
-    uint64_t begin = m->offset + sizeof(head) + u16(head + 26) + u16(head + 28);
+    uint64_t begin = m->offset + sizeof(head) + cnnfi_le16(head + 26) + cnnfi_le16(head + 28);
     CNNFI_TRY(cnnfi_stream_new(&stream, source, begin, m->packed,
                                m->method == 8 ? CNNFI_CODING_DEFLATE : CNNFI_CODING_PLAIN, error));
     return cnnfi_npy_open(file, context, stream, error);
@@ -123,7 +109,8 @@ static int preference(const char *name, const char *const *names)
 }
 
 static const char *const image_names[] = {"x_test", "test_images", "x", "images", "data", "X", "x_val", "arr_0", NULL};
-static const char *const label_names[] = {"y_test", "test_labels", "y", "labels", "target", "Y", "y_val", "arr_1", NULL};
+static const char *const label_names[] = {"y_test", "test_labels", "y",     "labels", "target",
+                                          "Y",      "y_val",       "arr_1", NULL};
 
 static cnnf_status pick(cnnf_dataset *d, cnnfi_source *source, const uint8_t *directory, size_t size, cnnf_error *error)
 {

@@ -83,7 +83,7 @@ static cnnf_status spread(cnnfi_conversion *c, int32_t scope_index, size_t p, in
     const cnnfi_scope *scope = is_main ? &c->main : &c->functions[scope_index].scope;
     bool *seen = is_main ? c->seen : c->functions[scope_index].seen;
     for (size_t i = scope->first[p]; i < scope->first[p + 1]; i++) {
-        const cnnfi_use use = scope->uses[i];
+        const cnnfi_reading use = scope->uses[i];
         if ((is_main && !c->keep[use.node]) || (port >= 0 && use.port != port)) continue;
         const cnnfi_arrival next = {scope_index, use.node, use.input, variable};
         CNNFI_TRY(arrive(c, scope, seen, next, error));

@@ -25,15 +25,7 @@ typedef struct guesser {
     bool *fed; /* computed from an input */
 } guesser;
 
-static bool in_list(const char *const *list, size_t count, const char *text)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(list[i], text) == 0) return true;
-    }
-    return false;
-}
-
-#define IN_LIST(list, text) in_list((list), sizeof(list) / sizeof *(list), (text))
+#define IN_LIST(list, text) cnnfi_text_in((text), (list), sizeof(list) / sizeof *(list))
 
 static bool starts_with_any(const char *const *list, size_t count, const char *text)
 {

@@ -23,7 +23,7 @@ static cnnf_status rewrite_intermediate(cnnfi_conversion *c, const cnnfi_arrival
 static cnnf_status rewrite_reference(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
 {
     cnnf_node *copy = cnnfi_conversion_copy(c, at);
-    if (strncmp(copy->op, "Ref", 3) == 0) cnnfi_node_set_op(c->builder, copy, copy->op + 3);
+    if (cnnfi_starts_with(copy->op, "Ref")) cnnfi_node_set_op(c->builder, copy, copy->op + 3);
     return rewrite_intermediate(c, at, error);
 }
 
@@ -335,10 +335,7 @@ bool cnnfi_op_needs_variable(const char *op)
                                       "StridedSliceAssign",
                                       "VarIsInitializedOp"};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        if (strncmp(op, prefixes[i], strlen(prefixes[i])) == 0) return true;
+        if (cnnfi_starts_with(op, prefixes[i])) return true;
     }
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-        if (strcmp(op, ops[i]) == 0) return true;
-    }
-    return false;
+    return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
 }

@@ -6,10 +6,10 @@
 #include "graph/graph.h"
 
 /* One reading of a producer's output. */
-typedef struct cnnfi_use {
+typedef struct cnnfi_reading {
     int32_t node, input; /* the reader and which of its inputs */
     int32_t port;
-} cnnfi_use;
+} cnnfi_reading;
 
 /* Producers are the nodes, then the function's arguments. */
 typedef struct cnnfi_scope {
@@ -18,7 +18,7 @@ typedef struct cnnfi_scope {
     size_t n_nodes, n_producers;
     struct cnnf_node *const *nodes;
     size_t *first; /* uses of producer p: [first[p], first[p + 1]) */
-    cnnfi_use *uses;
+    cnnfi_reading *uses;
     size_t *input_base; /* of node i in numberings of all inputs; [n_nodes]: their count */
 } cnnfi_scope;
 

@@ -107,9 +107,7 @@ static bool is_quiet_op(const cnnfi_body *bodies, const cnnfi_strmap *functions,
     const cnnfi_function *called = cnnfi_inlinable_function(graph, node, NULL);
     if (called) return bodies[cnnfi_strmap_get(functions, called->name)].quiet;
     static const char *const quiet[] = {"Const", "NoOp", "Placeholder", "ReadVariableOp", "VarHandleOp"};
-    for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++) {
-        if (strcmp(node->op, quiet[i]) == 0) return true;
-    }
+    if (cnnfi_text_in(node->op, quiet, sizeof quiet / sizeof *quiet)) return true;
     const cnnfi_op *op = cnnfi_op_find(node->op);
     return op && !(op->flags & CNNFI_OP_IS_STATEFUL);
 }
