@@ -245,6 +245,11 @@ int cnnfi_os_list(cnnf_context *context, const char *path, char ***names, size_t
     return code;
 }
 
+cnnf_status cnnfi_os_status(int code)
+{
+    return code == ENOMEM ? CNNF_E_NOMEM : CNNF_E_IO;
+}
+
 static const struct {
     int code;
     const char *text;

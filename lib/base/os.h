@@ -35,6 +35,7 @@ bool cnnfi_os_exists(const char *path);
 /* Names in a folder, sorted, without "." and "..": one block of the context's, an array and its strings; free the array. */
 int cnnfi_os_list(cnnf_context *context, const char *path, char ***names, size_t *count);
 /* strerror without the locale: "No such file or directory"; a general sentence for the rest. */
+cnnf_status cnnfi_os_status(int code); /* of a failure: CNNF_E_NOMEM or CNNF_E_IO */
 const char *cnnfi_os_error(int code);
 
 /* ---- threads ---- */

@@ -302,21 +302,50 @@ static cnnf_status evaluate(cnnf_context *context, const fixture *x, cnnf_error 
     return status;
 }
 
-static cnnf_status read_csv(cnnf_context *context, const fixture *x, cnnf_error *error)
+/* The first two examples of a data set; no shape: the file's own. */
+static cnnf_status read_dataset(cnnf_context *context, const char *path, int32_t rank, const int64_t *dims, cnnf_error *error)
 {
-    const int64_t dims[] = {2, 2, 1};
     cnnf_dataset_options *options = NULL;
     cnnf_dataset *data = NULL;
     cnnf_tensor *images = NULL, *labels = NULL;
     cnnf_status status = cnnf_dataset_options_new(&options, context, error);
-    if (!status) status = cnnf_dataset_options_set_shape(options, 3, dims);
-    if (!status) status = cnnf_dataset_open(&data, context, SOURCE_ROOT "/tests/golden/oom/data.csv", options, error);
+    if (!status && rank) status = cnnf_dataset_options_set_shape(options, rank, dims);
+    if (!status) status = cnnf_dataset_open(&data, context, path, options, error);
     if (!status) status = cnnf_dataset_next(data, 2, &images, &labels, error);
+    if (status && (images || labels)) status = CNNF_E_INTERNAL;
     cnnf_tensor_unref(images);
     cnnf_tensor_unref(labels);
     cnnf_dataset_free(data);
     cnnf_dataset_options_free(options);
     return status;
+}
+
+#define DATASET(path) SOURCE_ROOT "/tests/golden/dataset/" path
+
+static cnnf_status read_csv(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    const int64_t dims[] = {2, 2, 1};
+    (void)x;
+    return read_dataset(context, SOURCE_ROOT "/tests/golden/oom/data.csv", 3, dims, error);
+}
+
+static cnnf_status read_gz(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    (void)x;
+    return read_dataset(context, DATASET("pairs.csv.gz"), 0, NULL, error);
+}
+
+static cnnf_status read_npz(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    (void)x;
+    return read_dataset(context, DATASET("pairs.npz"), 0, NULL, error);
+}
+
+static cnnf_status read_images(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    const int64_t dims[] = {4, 4, 3};
+    (void)x;
+    return read_dataset(context, DATASET("images"), 3, dims, error);
 }
 
 static cnnf_status count_metrics(cnnf_context *context, const fixture *x, cnnf_error *error)
@@ -367,6 +396,9 @@ static const struct {
     {"fold_constants", fold_constants},
     {"evaluate", evaluate},
     {"read_csv", read_csv},
+    {"read_gz", read_gz},
+    {"read_npz", read_npz},
+    {"read_images", read_images},
     {"count_metrics", count_metrics},
 };
 

@@ -23,6 +23,7 @@ typedef struct job {
     cnnfi_mutex *reading, *adding;
     bool ended;         /* under `reading` */
     uint64_t done;      /* under `adding` */
+    uint64_t reported;  /* by the caller's thread alone */
     cnnf_status status; /* the first failure, under `adding` */
     cnnf_error *error;
 } job;
@@ -81,6 +82,7 @@ static cnnf_status report(job *j, cnnf_error *error)
     uint64_t done = j->done;
     cnnfi_mutex_unlock(j->adding);
     int64_t total = cnnf_dataset_count(j->dataset);
+    j->reported = done;
     if (j->progress(done, total > 0 ? (uint64_t)total : 0, j->user) == 0) return CNNF_OK;
     return cnnfi_fail(error, CNNF_E_CANCELLED, "stopped after %llu images", (unsigned long long)done);
 }
@@ -126,6 +128,8 @@ static cnnf_status run_job(job *j, cnnf_error *error)
     }
     cnnfi_pool *pool = cnnfi_evaluator_pool(j->evaluator);
     cnnfi_parallel_for(pool, cnnfi_pool_threads(pool), 1, work, j);
+    /* Other threads may have done the last batches, or all of them. */
+    if (j->status == CNNF_OK && j->reported != j->done) j->status = report(j, error);
     cnnfi_mutex_free(context, j->reading);
     cnnfi_mutex_free(context, j->adding);
     return j->status;

@@ -51,7 +51,7 @@ static cnnf_status list_folder(cnnf_dataset *d, const char *path, char ***names,
 {
     int code = cnnfi_os_list(d->context, path, names, count);
     if (code == 0) return CNNF_OK;
-    return cnnfi_fail(error, CNNF_E_IO, "%s: %s", path, cnnfi_os_error(code));
+    return cnnfi_fail(error, cnnfi_os_status(code), "%s: %s", path, cnnfi_os_error(code));
 }
 
 /* The pictures of one class. */
