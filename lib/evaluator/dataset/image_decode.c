@@ -27,6 +27,7 @@ typedef struct decoder {
     const char *path;
     cnnf_error *error;
     cnnf_status status;
+    bool starved; /* an allocation of libpng failed: its message calls that a bad file */
     jmp_buf jump;
     png_structp png;
     png_infop info;
@@ -60,8 +61,9 @@ static bool make_room(decoder *d, uint64_t width, uint64_t height)
 
 static void fail_decoder(decoder *d, const char *format, const char *what)
 {
-    if (d->status == CNNF_OK)
-        d->status = cnnfi_fail(d->error, CNNF_E_CORRUPT, "%s: %s: %s", d->path, format, what);
+    if (d->status != CNNF_OK) return;
+    d->status = d->starved ? cnnfi_fail_nomem(d->error)
+                           : cnnfi_fail(d->error, CNNF_E_CORRUPT, "%s: %s: %s", d->path, format, what);
 }
 
 /* ---- PNG ---- */
@@ -79,12 +81,16 @@ static void png_warned(png_structp png, png_const_charp message)
 
 static png_voidp png_alloc(png_structp png, png_alloc_size_t size)
 {
-    return cnnfi_malloc(png_get_mem_ptr(png), size);
+    decoder *d = png_get_mem_ptr(png);
+    void *block = cnnfi_malloc(d->context, size);
+    d->starved = d->starved || !block;
+    return block;
 }
 
 static void png_release(png_structp png, png_voidp pointer)
 {
-    cnnfi_free(png_get_mem_ptr(png), pointer);
+    const decoder *d = png_get_mem_ptr(png);
+    cnnfi_free(d->context, pointer);
 }
 
 static void png_take(png_structp png, png_bytep to, size_t size)
@@ -109,7 +115,7 @@ static void png_configure(decoder *d)
 
 static void decode_png(decoder *d)
 {
-    d->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, d, png_failed, png_warned, d->context, png_alloc, png_release);
+    d->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, d, png_failed, png_warned, d, png_alloc, png_release);
     d->info = d->png ? png_create_info_struct(d->png) : NULL;
     if (!d->info) {
         d->status = cnnfi_fail_nomem(d->error);
