@@ -35,11 +35,14 @@ CNNF_API cnnf_status cnnf_pipeline_new(cnnf_pipeline **out, cnnf_context *contex
 CNNF_API void cnnf_pipeline_free(cnnf_pipeline *pipeline); /**< NULL is allowed. @since 0.1 */
 /**
  * Appends passes: one name, or several, each with arguments in brackets. An unknown pass or
- * argument is CNNF_E_NOT_FOUND, bad grammar CNNF_E_INVALID; then nothing is appended. @since 0.1
+ * argument is CNNF_E_NOT_FOUND, bad grammar CNNF_E_INVALID, else CNNF_OK or CNNF_E_NOMEM; on failure
+ * nothing is appended. @since 0.1
  */
 CNNF_API cnnf_status cnnf_pipeline_add(cnnf_pipeline *pipeline, const char *passes, cnnf_error *error);
-/** Nodes that keep their name and meaning: the graph's inputs and outputs. `x:0` is taken as `x`. Without: the declared
- * ones. @since 0.1 */
+/**
+ * Nodes that keep their name and meaning: the graph's inputs and outputs. `x:0` is taken as `x`. Without: the
+ * declared ones. CNNF_OK, CNNF_E_NOMEM, CNNF_E_INVALID (NULL). @since 0.1
+ */
 CNNF_API cnnf_status cnnf_pipeline_add_input(cnnf_pipeline *pipeline, const char *name, cnnf_error *error);
 CNNF_API cnnf_status cnnf_pipeline_add_output(cnnf_pipeline *pipeline, const char *name, cnnf_error *error); /**< @since 0.1 */
 /**
@@ -56,7 +59,7 @@ CNNF_API cnnf_status cnnf_pipeline_run(cnnf_graph **out, const cnnf_pipeline *pi
 CNNF_API cnnf_status cnnf_pipeline_run_report(cnnf_graph **out, cnnf_buffer **report, const cnnf_pipeline *pipeline,
                                               const cnnf_graph *graph, cnnf_error *error);
 
-/** *New* options of cnnf_freeze(). @since 0.1 */
+/** *New* options of cnnf_freeze(). CNNF_OK, CNNF_E_NOMEM, CNNF_E_INVALID (NULL), as each setter gives. @since 0.1 */
 CNNF_API cnnf_status cnnf_freeze_options_new(cnnf_freeze_options **out, cnnf_context *context, cnnf_error *error);
 CNNF_API void cnnf_freeze_options_free(cnnf_freeze_options *options); /**< NULL is allowed. @since 0.1 */
 /** An output node (`x:0` is taken as `x`; a Keras layer's name finds its last node); repeatable. Without: the declared
@@ -83,14 +86,17 @@ CNNF_API cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *
  * TensorFlow 2.15's freeze_graph does. *out is a *new* graph; *converted (nullable) the number of
  * variables turned. A needed variable without a value is CNNF_E_NOT_FOUND; an assignment in the
  * outputs' cone CNNF_E_UNSUPPORTED with the path from the output; a graph of more than 2 GiB
- * CNNF_E_LIMIT with its largest tensors. @since 0.1
+ * CNNF_E_LIMIT with its largest tensors; an initializer whose value is not constant CNNF_E_UNSUPPORTED; a name that
+ * is not there CNNF_E_NOT_FOUND; no outputs given, declared or found CNNF_E_INVALID; a broken graph CNNF_E_CORRUPT;
+ * CNNF_E_NOMEM. @since 0.1
  */
 CNNF_API cnnf_status cnnf_freeze(cnnf_graph **out, int64_t *converted, const cnnf_graph *graph,
                                  const cnnf_freeze_options *options, cnnf_error *error);
 
 /**
  * The outputs of a graph that declares none: its ranked sinks, one name per line, save, init,
- * summary and training nodes never. *out is a *new* buffer. @since 0.1
+ * summary and training nodes never. *out is a *new* buffer, empty when there are none. CNNF_OK, CNNF_E_CORRUPT
+ * (a cycle), CNNF_E_INVALID (NULL), CNNF_E_NOMEM. @since 0.1
  */
 CNNF_API cnnf_status cnnf_graph_guess_outputs(cnnf_buffer **out, const cnnf_graph *graph, cnnf_error *error);
 

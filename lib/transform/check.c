@@ -136,7 +136,7 @@ static void put_finding_text(cnnfi_strbuf *out, const cnnfi_demand *demand, cons
     cnnfi_strbuf_printf(out, "%s  %s: %s\n", verdict, demand->name, demand->text);
     if (!finding->count) return;
     cnnfi_strbuf_printf(out, "      %s", finding->text.data ? finding->text.data : "");
-    if (finding->count > 8) cnnfi_strbuf_printf(out, "; and %" PRId64 " more", finding->count - 8);
+    if (finding->count > CNNFI_SHOWN) cnnfi_strbuf_printf(out, "; and %" PRId64 " more", finding->count - CNNFI_SHOWN);
     cnnfi_strbuf_putc(out, '\n');
 }
 

@@ -20,7 +20,9 @@ typedef struct cnnfi_target {
     void (*command)(cnnfi_strbuf *out, const cnnf_graph *graph); /* the ready command line */
 } cnnfi_target;
 
-/* What a demand found: every node that does not meet it is added. */
+#define CNNFI_SHOWN 8 /* nodes named per demand */
+
+/* What a demand found: every node that does not meet it is counted, the first ones are named. */
 typedef struct cnnfi_finding {
     const cnnfi_target *target;
     const cnnf_graph *graph;

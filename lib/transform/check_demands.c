@@ -10,13 +10,11 @@
 #include "graph/op_table.h"
 #include "transform/check.h"
 
-#define SHOWN 8 /* nodes named per demand */
-
 static void found(cnnfi_finding *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void found(cnnfi_finding *f, const char *format, ...)
 {
-    if (f->count++ >= SHOWN) return;
+    if (f->count++ >= CNNFI_SHOWN) return;
     char text[512];
     va_list args;
     va_start(args, format);
