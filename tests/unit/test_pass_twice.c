@@ -42,11 +42,13 @@ static void expect_settled(const cnnf_graph *graph, const char *pass, const char
     }
 }
 
-static void expect_all_settled(const char *path, const char *output)
+/* `ours`: a file of this project, which must be there; the others may lie beside it. */
+static void expect_all_settled(const char *path, const char *output, bool ours)
 {
     cnnf_context *context = test_context();
     cnnf_graph *graph = NULL;
     const bool present = cnnf_load_file(&graph, context, path, NULL, NULL) == CNNF_OK;
+    ck_assert_msg(present || !ours, "%s does not load", path);
     for (int32_t i = 0; present && i < cnnf_pass_count(); i++) {
         const char *pass = cnnf_pass_name(i);
         if (strcmp(pass, "rename_node") == 0) continue; /* refuses a name that is gone, as its second run would find */
@@ -60,10 +62,10 @@ static void expect_all_settled(const char *path, const char *output)
 
 START_TEST(passes_settle_on_training_graphs)
 {
-    expect_all_settled(GOLDEN("passes/training_cond_v1.pb"), "out");
-    expect_all_settled(SHARED("tutorial/train/tf_complete_model.pb"), "activation_6/Softmax");
-    expect_all_settled(SHARED("real/tutorial-repo/8052576/tf_complete_model.pb"), "activation_4/Softmax");
-    expect_all_settled(SHARED("real/tutorial-repo/aa73c88/tf_complete_model.pb"), "activation_4/Softmax");
+    expect_all_settled(GOLDEN("passes/training_cond_v1.pb"), "out", true);
+    expect_all_settled(SHARED("tutorial/train/tf_complete_model.pb"), "activation_6/Softmax", false);
+    expect_all_settled(SHARED("real/tutorial-repo/8052576/tf_complete_model.pb"), "activation_4/Softmax", false);
+    expect_all_settled(SHARED("real/tutorial-repo/aa73c88/tf_complete_model.pb"), "activation_4/Softmax", false);
 }
 END_TEST
 
