@@ -26,9 +26,12 @@ static void print_variables(const cnnf_graph *graph)
 
 static void print_graph(const cnnf_graph *graph)
 {
-    for (int64_t i = 0; i < cnnf_graph_input_count(graph); i++) printf("input:  %s\n", cnnf_graph_input_name(graph, i));
-    for (int64_t i = 0; i < cnnf_graph_output_count(graph); i++) printf("output: %s\n", cnnf_graph_output_name(graph, i));
-    printf("%" PRId64 " nodes, %" PRId64 " variables\n", cnnf_graph_node_count(graph), cnnf_graph_variable_count(graph));
+    for (int64_t i = 0; i < cnnf_graph_input_count(graph); i++)
+        printf("input:  %s\n", cnnf_graph_input_name(graph, i));
+    for (int64_t i = 0; i < cnnf_graph_output_count(graph); i++)
+        printf("output: %s\n", cnnf_graph_output_name(graph, i));
+    printf("%" PRId64 " nodes, %" PRId64 " variables\n", cnnf_graph_node_count(graph),
+           cnnf_graph_variable_count(graph));
     print_variables(graph);
 }
 
@@ -41,8 +44,10 @@ int main(int argc, char **argv)
 
     cnnf_status status = cnnf_context_new(&context, NULL, error);
     if (!status) status = cnnf_load_file(&graph, context, argv[1], NULL, error);
-    if (!status) print_graph(graph);
-    else fprintf(stderr, "%s\n", cnnf_error_message(error));
+    if (!status)
+        print_graph(graph);
+    else
+        fprintf(stderr, "%s\n", cnnf_error_message(error));
 
     cnnf_graph_unref(graph);
     cnnf_context_unref(context);

@@ -55,7 +55,8 @@ int main(int argc, char **argv)
     if (!status) status = open_data(&data, context, graph, argv, error);
     if (!status) status = cnnf_metrics_new(&metrics, context, atoll(argv[5]), 0, error);
     if (!status) {
-        status = cnnf_evaluate_dataset(metrics, evaluator, data, argv[3], argv[4], BATCH, 0, on_progress, &images, error);
+        status =
+            cnnf_evaluate_dataset(metrics, evaluator, data, argv[3], argv[4], BATCH, 0, on_progress, &images, error);
     }
     if (!status) {
         printf("%" PRIu64 " images, accuracy %.4f, loss %.4f\n", images, cnnf_metrics_accuracy(metrics),

@@ -8,10 +8,10 @@
 #include "cli.h"
 #include "load.h"
 
-#define MAX_RUNS 1000000
+#define MAX_RUNS    1000000
 #define WARMUP_RUNS 3
-#define BLOCK_NS 50000000u      /* the best block of this length counts */
-#define LEAST_NS 1000000000u    /* measured time at least */
+#define BLOCK_NS    50000000u   /* the best block of this length counts */
+#define LEAST_NS    1000000000u /* measured time at least */
 
 typedef struct arguments {
     const char *graph, *input, *shape, *output, *backend, *format;
@@ -58,7 +58,8 @@ static cnnf_status measure(measurement *m, cnnf_evaluator *evaluator, const sess
 {
     const double batch = (double)cnnf_tensor_dim(x, 0);
     cnnf_status status = CNNF_OK;
-    for (int i = 0; !status && i < WARMUP_RUNS; i++) status = one_run(evaluator, s, input, output, x);
+    for (int i = 0; !status && i < WARMUP_RUNS; i++)
+        status = one_run(evaluator, s, input, output, x);
     const uint64_t start = cli_now_ns();
     uint64_t block = start, block_runs = 0, before = start;
     while (!status && m->runs < max_runs && (before - start < LEAST_NS || m->runs < 3)) {
@@ -95,11 +96,12 @@ static void print_measurement(const measurement *m, const char *backend, bool js
     }
     printf("{\"images_per_second\":%.2f,\"latency_us\":{\"min\":%.1f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f},"
            "\"runs\":%" PRIu64 ",\"backend\":\"%s\"}\n",
-           m->images_per_second, percentile_us(m, 0), percentile_us(m, 0.5), percentile_us(m, 0.9), percentile_us(m, 0.99),
-           m->runs, backend);
+           m->images_per_second, percentile_us(m, 0), percentile_us(m, 0.5), percentile_us(m, 0.9),
+           percentile_us(m, 0.99), m->runs, backend);
 }
 
-static cnnf_status input_shape(const arguments *a, const cnnf_graph *graph, const char *input, int64_t *dims, size_t *rank)
+static cnnf_status input_shape(const arguments *a, const cnnf_graph *graph, const char *input, int64_t *dims,
+                               size_t *rank)
 {
     if (a->shape) return cli_numbers(a->shape, dims, 8, rank) ? CNNF_OK : CNNF_E_INVALID;
     const cnnf_node *node = cnnf_graph_find(graph, input);
@@ -152,7 +154,8 @@ int cmd_benchmark_model(int argc, char **argv)
     const flag flags[] = {
         {"graph", FLAG_STRING, &a.graph, "FILE", "frozen graph, or a model"},
         {"input_layer", FLAG_STRING, &a.input, "NAME", "node to feed (the declared one)"},
-        {"input_layer_shape", FLAG_STRING, &a.shape, "32,28,28,1", "its shape, batch first (the declared one, batch 1)"},
+        {"input_layer_shape", FLAG_STRING, &a.shape, "32,28,28,1",
+         "its shape, batch first (the declared one, batch 1)"},
         {"output_layer", FLAG_STRING, &a.output, "NAME", "node to fetch (the declared one)"},
         {"num_threads", FLAG_INT, &a.threads, "N", "threads (all processors)"},
         {"max_num_runs", FLAG_INT, &a.max_runs, "N", "stop after so many runs (10000)"},

@@ -52,7 +52,8 @@ static cnnf_status check(const session *s, const arguments *a)
 
 static int list_targets(void)
 {
-    for (int32_t i = 0; i < cnnf_check_target_count(); i++) puts(cnnf_check_target_name(i));
+    for (int32_t i = 0; i < cnnf_check_target_count(); i++)
+        puts(cnnf_check_target_name(i));
     return EXIT_DONE;
 }
 

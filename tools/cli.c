@@ -154,7 +154,8 @@ static int parse_flag(const command *self, const flag *flags, size_t n_flags, in
     const char *text = argv[*i] + (argv[*i][1] == '-' ? 2 : 1);
     const char *equals = strchr(text, '=');
     const flag *f = find_flag(flags, n_flags, text, equals ? (size_t)(equals - text) : strlen(text));
-    if (!f) return cli_say(EXIT_USAGE, "%s: unknown flag '%s' (see cnnfreeze %s --help)", self->name, argv[*i], self->name);
+    if (!f)
+        return cli_say(EXIT_USAGE, "%s: unknown flag '%s' (see cnnfreeze %s --help)", self->name, argv[*i], self->name);
     const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
     const char *value = equals ? equals + 1 : NULL;
     if (!value && f->kind == FLAG_OPTIONAL) {
@@ -181,10 +182,14 @@ bool cli_parse(const command *self, const flag *flags, size_t n_flags, int argc,
             print_help(self, flags, n_flags);
             return false;
         }
-        if (!only_positional && strcmp(arg, "--") == 0) only_positional = true;
-        else if (!only_positional && arg[0] == '-' && arg[1]) *exit_code = parse_flag(self, flags, n_flags, argc, argv, &i);
-        else if (found < max_positional) positional[found++] = arg;
-        else *exit_code = cli_say(EXIT_USAGE, "%s: one argument too many: '%s'", self->name, arg);
+        if (!only_positional && strcmp(arg, "--") == 0)
+            only_positional = true;
+        else if (!only_positional && arg[0] == '-' && arg[1])
+            *exit_code = parse_flag(self, flags, n_flags, argc, argv, &i);
+        else if (found < max_positional)
+            positional[found++] = arg;
+        else
+            *exit_code = cli_say(EXIT_USAGE, "%s: one argument too many: '%s'", self->name, arg);
     }
     if (!*exit_code && found < min_positional) {
         *exit_code = cli_say(EXIT_USAGE, "usage: cnnfreeze %s %s", self->name, self->usage);
@@ -221,7 +226,7 @@ const char *cli_split_pair(const char *text, char *key, size_t key_size)
 
 bool cli_numbers(const char *text, int64_t *out, size_t max, size_t *count)
 {
-    for (*count = 0; *text; ) {
+    for (*count = 0; *text;) {
         char *end = NULL;
         errno = 0;
         const long long value = strtoll(text, &end, 10);
@@ -236,7 +241,8 @@ static void print_names(const char *title, int64_t count, const char *(*name)(co
                         const cnnf_graph *graph)
 {
     printf("%s", title);
-    for (int64_t i = 0; i < count; i++) printf("%s%s", i ? ", " : " ", name(graph, i));
+    for (int64_t i = 0; i < count; i++)
+        printf("%s%s", i ? ", " : " ", name(graph, i));
     putchar('\n');
 }
 
@@ -265,7 +271,7 @@ void cli_progress_start(progress *p, const char *unit)
     *p = (progress){.unit = unit, .started_ns = cli_now_ns(), .terminal = isatty(STDERR_FILENO) != 0};
 }
 
-#define BAR_WIDTH 30
+#define BAR_WIDTH     30
 #define SHOW_EVERY_NS 50000000u
 
 static void show_progress(progress *p, uint64_t now)
@@ -275,7 +281,8 @@ static void show_progress(progress *p, uint64_t now)
     if (p->total) {
         char bar[BAR_WIDTH + 1];
         const size_t full = (size_t)((double)BAR_WIDTH * (double)p->done / (double)p->total);
-        for (size_t i = 0; i < BAR_WIDTH; i++) bar[i] = i < full ? '#' : '.';
+        for (size_t i = 0; i < BAR_WIDTH; i++)
+            bar[i] = i < full ? '#' : '.';
         bar[BAR_WIDTH] = '\0';
         fprintf(stderr, "\r[%s] %llu/%llu %s, %.0f/s, %.0f s left   ", bar, (unsigned long long)p->done,
                 (unsigned long long)p->total, p->unit, rate, rate > 0 ? (double)(p->total - p->done) / rate : 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the subcommands share: flags, exit codes, messages, progress. The command is a plain client of the public API. */
+/* What the subcommands share: flags, exit codes, messages, progress. The command is a plain client of the public API.
+ */
 #ifndef CLI_H
 #define CLI_H
 
@@ -29,7 +30,8 @@ typedef struct flag_list {
     size_t count;
 } flag_list;
 
-/* `target`: const char ** (STRING; OPTIONAL: "" when given without a value), bool *, int64_t *, double *, flag_list *. */
+/* `target`: const char ** (STRING; OPTIONAL: "" when given without a value), bool *, int64_t *, double *, flag_list *.
+ */
 typedef struct flag {
     const char *name;
     flag_kind kind;
@@ -40,8 +42,8 @@ typedef struct flag {
 
 typedef struct command {
     const char *name;
-    const char *usage;   /* after the name */
-    const char *summary; /* one line */
+    const char *usage;                 /* after the name */
+    const char *summary;               /* one line */
     int (*run)(int argc, char **argv); /* argv[0] is the name */
 } command;
 

@@ -77,7 +77,8 @@ static cnnf_status compare_numbers(const session *s, const arguments *a, cnnf_gr
     cnnf_buffer *report = NULL;
     cnnf_status status = comparison_options(&options, s, a);
     if (!status) status = cnnf_compare_numbers(&comparison, graphs[0], graphs[1], options, s->error);
-    if (!status) status = cnnf_comparison_report(&report, comparison, a->format && strcmp(a->format, "json") == 0, s->error);
+    if (!status)
+        status = cnnf_comparison_report(&report, comparison, a->format && strcmp(a->format, "json") == 0, s->error);
     if (!status) print_report(report);
     if (!status && !cnnf_comparison_within(comparison)) status = CNNF_E_CHECK;
     cnnf_buffer_free(report);
@@ -90,7 +91,8 @@ static cnnf_status compare(const session *s, const arguments *a)
 {
     cnnf_graph *graphs[2] = {NULL, NULL};
     cnnf_status status = CNNF_OK;
-    for (int i = 0; !status && i < 2; i++) status = load_model(&graphs[i], s, a->paths[i], a->checkpoint, &a->keras);
+    for (int i = 0; !status && i < 2; i++)
+        status = load_model(&graphs[i], s, a->paths[i], a->checkpoint, &a->keras);
     if (!status && !a->numbers_only) status = compare_structure(s, a, graphs);
     if (!status && !a->structure_only) status = compare_numbers(s, a, graphs);
     cnnf_graph_unref(graphs[0]);
@@ -117,7 +119,8 @@ int cmd_compare_graphs(int argc, char **argv)
     const command self = {"compare_graphs", "A B [flags]", "two graphs side by side, structure and numbers", NULL};
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, a.paths, 2, 2, &code)) return code;
-    if (a.runs < 1 || a.runs > 1000 || a.batch < 1) return cli_say(EXIT_USAGE, "compare_graphs: a number is out of range");
+    if (a.runs < 1 || a.runs > 1000 || a.batch < 1)
+        return cli_say(EXIT_USAGE, "compare_graphs: a number is out of range");
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     const cnnf_status status = compare(&s, &a);

@@ -104,7 +104,8 @@ static cnnf_status count_classes(int64_t *classes, const session *s, const subje
 }
 
 /* Evaluates one graph; *metrics is kept also when the run was interrupted. */
-static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const session *s, const arguments *a, const char *path)
+static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const session *s, const arguments *a,
+                            const char *path)
 {
     subject m = {0};
     cnnf_dataset *data = NULL;
@@ -121,7 +122,8 @@ static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const sessi
         status = cnnf_evaluate_dataset(*metrics, m.evaluator, data, m.input, m.output, a->batch, a->full_batches_only,
                                        cli_progress, &bar, s->error);
         *seconds = cli_seconds_since(start);
-        cli_progress((uint64_t)cnnf_metrics_count(*metrics), bar.total, &bar); /* the last batches may be counted together */
+        cli_progress((uint64_t)cnnf_metrics_count(*metrics), bar.total,
+                     &bar); /* the last batches may be counted together */
         cli_progress_end(&bar);
         cli_catch_interrupt(NULL);
     }
@@ -137,10 +139,13 @@ static cnnf_status run(const session *s, const arguments *a)
     cnnf_status status = evaluate(&metrics, &seconds, s, a, a->model ? a->model : a->graph);
     if (!status && a->against) status = evaluate(&other, &other_seconds, s, a, a->against);
     if (!status || (status == CNNF_E_CANCELLED && metrics)) {
-        const report_request request = {.topk = a->topk, .worst = a->worst, .confusion = a->confusion,
+        const report_request request = {.topk = a->topk,
+                                        .worst = a->worst,
+                                        .confusion = a->confusion,
                                         .label_map = a->label_map,
                                         .json = a->format && strcmp(a->format, "json") == 0,
-                                        .details = a->format && strcmp(a->format, "full") == 0, .seconds = seconds};
+                                        .details = a->format && strcmp(a->format, "full") == 0,
+                                        .seconds = seconds};
         const cnnf_status printed = report_metrics(s, metrics, &request);
         if (!status) status = printed;
         if (!status && other) report_against(metrics, other);
@@ -163,9 +168,11 @@ int cmd_evaluate(int argc, char **argv)
         {"batchsize", FLAG_INT, &a.batch, "N", "images per batch (32)"},
         {"dataset", FLAG_STRING, &a.dataset, "FILE", "CSV, IDX, NPY, NPZ or a folder of images"},
         {"labels", FLAG_STRING, &a.labels, "FILE", "labels of IDX, NPY or image data"},
-        {"label_map", FLAG_STRING, &a.label_map, "FILE", "classes of the labels: \"LABEL CLASS\" or LABEL, one per line"},
+        {"label_map", FLAG_STRING, &a.label_map, "FILE",
+         "classes of the labels: \"LABEL CLASS\" or LABEL, one per line"},
         {"one_hot", FLAG_INT, &a.one_hot, "CLASSES", "CSV: the first columns are a one-hot label"},
-        {"full_batches_only", FLAG_BOOL, &a.full_batches_only, NULL, "drop a last partial batch, as the tutorial's script"},
+        {"full_batches_only", FLAG_BOOL, &a.full_batches_only, NULL,
+         "drop a last partial batch, as the tutorial's script"},
         {"scale", FLAG_DOUBLE, &a.scale, "X", "divide pixels by X (255 for CSV, IDX, images; 1 for NPY, NPZ)"},
         {"mean", FLAG_DOUBLE, &a.mean, "X", "then subtract X (0)"},
         {"std", FLAG_DOUBLE, &a.std, "X", "then divide by X (1)"},

@@ -49,7 +49,8 @@ static cnnf_status find_outputs(output_names *names, const session *s, const arg
     return CNNF_E_NOT_FOUND;
 }
 
-static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cnnf_graph *graph, const output_names *names)
+static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cnnf_graph *graph,
+                                    const output_names *names)
 {
     cnnf_freeze_options *options = NULL;
     cnnf_status status = cnnf_freeze_options_new(&options, s->context, s->error);
@@ -116,8 +117,8 @@ static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph
     }
     if (!status) status = cnnf_compare_numbers(&comparison, reference, out, options, s->error);
     if (!status) {
-        printf("Verified: largest difference %.3g, relative %.3g (tolerance %.3g)\n", cnnf_comparison_max_abs(comparison),
-               cnnf_comparison_max_rel(comparison), a->tolerance);
+        printf("Verified: largest difference %.3g, relative %.3g (tolerance %.3g)\n",
+               cnnf_comparison_max_abs(comparison), cnnf_comparison_max_rel(comparison), a->tolerance);
         if (!cnnf_comparison_within(comparison)) {
             cli_say(0, "%s: the frozen graph differs beyond the tolerance; nothing was written", a->output);
             status = CNNF_E_CHECK;
@@ -172,7 +173,8 @@ int cmd_freeze(int argc, char **argv)
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, &a.input, 1, 1, &code)) return code;
     if (!a.output) return cli_say(EXIT_USAGE, "freeze: -o OUT.pb is needed");
-    if (a.target && !cnnf_check_target_passes(a.target)) return cli_say(EXIT_USAGE, "freeze: --for=%s is not known", a.target);
+    if (a.target && !cnnf_check_target_passes(a.target))
+        return cli_say(EXIT_USAGE, "freeze: --for=%s is not known", a.target);
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, freeze(&s, &a));

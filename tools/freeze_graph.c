@@ -72,7 +72,9 @@ static cnnf_status note_format(const session *s, const arguments *a, const char 
    restore ops, which are not needed here: values come from the checkpoint by name. */
 static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
 {
-    const char *path = a->saved_model_dir ? a->saved_model_dir : a->input_meta_graph ? a->input_meta_graph : a->input_graph;
+    const char *path = a->saved_model_dir    ? a->saved_model_dir
+                       : a->input_meta_graph ? a->input_meta_graph
+                                             : a->input_graph;
     const int32_t wanted = a->saved_model_dir    ? CNNF_FORMAT_SAVED_MODEL
                            : a->input_meta_graph ? CNNF_FORMAT_META_GRAPH
                                                  : CNNF_FORMAT_GRAPHDEF;
@@ -85,7 +87,8 @@ static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
     if (!status) status = cli_each(a->tags, add_tag, options);
     if (!status) status = cnnf_load_file(&graph, s->context, path, options, s->error);
     if (!status && !a->saved_model_dir) status = note_format(s, a, path);
-    if (!status && a->input_meta_graph) printf("Loaded meta graph file '%s\n", path); /* the quote is TensorFlow's own */
+    if (!status && a->input_meta_graph)
+        printf("Loaded meta graph file '%s\n", path); /* the quote is TensorFlow's own */
     if (!status && a->input_checkpoint) {
         status = cnnf_bind_checkpoint(out, graph, a->input_checkpoint, options, s->error);
         cnnf_graph_unref(graph);
@@ -135,9 +138,10 @@ static void drop_empty(const char **value)
 
 static int check_arguments(arguments *a)
 {
-    const char **values[] = {&a->input_graph,  &a->input_saver, &a->input_checkpoint, &a->output_graph,
-                             &a->saved_model_dir, &a->input_meta_graph};
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++) drop_empty(values[i]);
+    const char **values[] = {&a->input_graph,  &a->input_saver,     &a->input_checkpoint,
+                             &a->output_graph, &a->saved_model_dir, &a->input_meta_graph};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        drop_empty(values[i]);
     if (a->checkpoint_version != 1 && a->checkpoint_version != 2) {
         return cli_say(EXIT_USAGE, "Invalid checkpoint version (must be '1' or '2'): %" PRId64, a->checkpoint_version);
     }
@@ -172,7 +176,8 @@ int cmd_freeze_graph(int argc, char **argv)
         {"saved_model_tags", FLAG_STRING, &a.tags, "a,b", "tags of the SavedModel's graph (serve)"},
         {"fsync", FLAG_BOOL, &a.fsync, NULL, "survive a power loss"},
     };
-    const command self = {"freeze_graph", "[flags]", "graph and checkpoint to frozen graph: TensorFlow's freeze_graph", NULL};
+    const command self = {"freeze_graph", "[flags]", "graph and checkpoint to frozen graph: TensorFlow's freeze_graph",
+                          NULL};
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, &code)) return code;
     code = check_arguments(&a);

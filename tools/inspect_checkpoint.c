@@ -16,7 +16,8 @@ typedef struct arguments {
 static void print_shape(const cnnf_tensor *tensor)
 {
     putchar('[');
-    for (int32_t i = 0; i < cnnf_tensor_rank(tensor); i++) printf("%s%" PRId64, i ? "," : "", cnnf_tensor_dim(tensor, i));
+    for (int32_t i = 0; i < cnnf_tensor_rank(tensor); i++)
+        printf("%s%" PRId64, i ? "," : "", cnnf_tensor_dim(tensor, i));
     putchar(']');
 }
 
@@ -116,7 +117,8 @@ static cnnf_status list_tensors(const session *s, const cnnf_checkpoint *checkpo
         bytes += cnnf_tensor_byte_size(tensor);
     }
     printf("%" PRId64 " tensors, %" PRIu64 " bytes, checkpoint format V%d%s\n", count, bytes,
-           cnnf_checkpoint_version(checkpoint) == 1 ? 1 : 2, cnnf_checkpoint_version(checkpoint) == 3 ? " (object-based)" : "");
+           cnnf_checkpoint_version(checkpoint) == 1 ? 1 : 2,
+           cnnf_checkpoint_version(checkpoint) == 3 ? " (object-based)" : "");
     return CNNF_OK;
 }
 

@@ -32,7 +32,8 @@ static cnnf_status add_list(cnnf_load_options *options, const flag_list *list,
                             cnnf_status (*add)(cnnf_load_options *, const char *))
 {
     cnnf_status status = CNNF_OK;
-    for (size_t i = 0; !status && i < list->count; i++) status = add(options, list->values[i]);
+    for (size_t i = 0; !status && i < list->count; i++)
+        status = add(options, list->values[i]);
     return status;
 }
 
@@ -87,7 +88,8 @@ cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *gra
 cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version)
 {
     char pass[64]; /* a release that was asked for is a demand; the default is the oldest one that will do */
-    snprintf(pass, sizeof pass, "target_tf(version=%.16s%s)", version ? version : "1.15", version ? "" : ", ignore_errors=true");
+    snprintf(pass, sizeof pass, "target_tf(version=%.16s%s)", version ? version : "1.15",
+             version ? "" : ", ignore_errors=true");
     return run_passes(out, s, graph, pass, NULL);
 }
 

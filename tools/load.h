@@ -13,10 +13,12 @@ typedef struct keras_flags {
 
 #define KERAS_FLAGS(k)                                                                                                 \
     {"name_suffix", FLAG_STRING, &(k).name_suffix, "SUFFIX", "Keras: suffix of every node (_1)"},                      \
-    {"variables", FLAG_STRING, &(k).variables, "KIND", "Keras: reference or resource (as the file's Keras)"},          \
-    {"architecture", FLAG_STRING, &(k).architecture, "FILE.json", "Keras: architecture of a weights-only file"},       \
-    {"map_layer", FLAG_LIST, &(k).map_layer, "Old=New", "Keras: treat a class as another; repeatable"},                \
-    {"drop_layer", FLAG_LIST, &(k).drop_layer, "NAME", "Keras: treat a layer as an identity; repeatable"}
+        {"variables", FLAG_STRING, &(k).variables, "KIND", "Keras: reference or resource (as the file's Keras)"},      \
+        {"architecture", FLAG_STRING, &(k).architecture, "FILE.json", "Keras: architecture of a weights-only file"},   \
+        {"map_layer", FLAG_LIST, &(k).map_layer, "Old=New", "Keras: treat a class as another; repeatable"},            \
+    {                                                                                                                  \
+        "drop_layer", FLAG_LIST, &(k).drop_layer, "NAME", "Keras: treat a layer as an identity; repeatable"            \
+    }
 
 cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, const keras_flags *flags);
 

@@ -7,8 +7,10 @@
 
 static int print_usage(FILE *to, int code)
 {
-    fprintf(to, "cnnfreeze %s - trained Keras CNN to frozen TensorFlow graph, without TensorFlow\n\n"
-                "usage: cnnfreeze SUBCOMMAND ... (--help after any of them)\n\n", cnnf_version_string());
+    fprintf(to,
+            "cnnfreeze %s - trained Keras CNN to frozen TensorFlow graph, without TensorFlow\n\n"
+            "usage: cnnfreeze SUBCOMMAND ... (--help after any of them)\n\n",
+            cnnf_version_string());
     for (size_t i = 0; i < cli_command_count; i++) {
         fprintf(to, "  %-20s %s\n", cli_commands[i].name, cli_commands[i].summary);
     }

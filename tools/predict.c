@@ -53,7 +53,8 @@ static cnnf_status take_rows(cnnf_tensor **out, const session *s, const cnnf_ten
 {
     int64_t dims[32] = {0};
     const int32_t rank = cnnf_tensor_rank(from);
-    for (int32_t i = 0; i < rank && i < 32; i++) dims[i] = cnnf_tensor_dim(from, i);
+    for (int32_t i = 0; i < rank && i < 32; i++)
+        dims[i] = cnnf_tensor_dim(from, i);
     dims[0] = rows;
     const cnnf_status status = cnnf_tensor_new(out, s->context, cnnf_tensor_dtype(from), rank, dims, s->error);
     if (status) return status;
@@ -68,12 +69,14 @@ static cnnf_status run_batch(bindings *results, cnnf_evaluator *evaluator, const
 {
     cnnf_tensor *parts[MAX_TENSORS] = {NULL};
     cnnf_status status = CNNF_OK;
-    for (size_t i = 0; !status && i < feeds->count; i++) status = take_rows(&parts[i], s, feeds->tensors[i], first, rows);
+    for (size_t i = 0; !status && i < feeds->count; i++)
+        status = take_rows(&parts[i], s, feeds->tensors[i], first, rows);
     if (!status) {
         status = cnnf_evaluator_run(evaluator, feeds->name_list, (const cnnf_tensor *const *)parts, feeds->count,
                                     results->name_list, results->tensors, results->count, s->error);
     }
-    for (size_t i = 0; i < feeds->count; i++) cnnf_tensor_unref(parts[i]);
+    for (size_t i = 0; i < feeds->count; i++)
+        cnnf_tensor_unref(parts[i]);
     return status;
 }
 
@@ -83,12 +86,13 @@ static cnnf_status collect(bindings *whole, const session *s, const bindings *pa
     for (size_t i = 0; i < whole->count; i++) {
         int64_t dims[32] = {0};
         const int32_t rank = cnnf_tensor_rank(part->tensors[i]);
-        for (int32_t axis = 0; axis < rank && axis < 32; axis++) dims[axis] = cnnf_tensor_dim(part->tensors[i], axis);
+        for (int32_t axis = 0; axis < rank && axis < 32; axis++)
+            dims[axis] = cnnf_tensor_dim(part->tensors[i], axis);
         const int64_t rows = rank ? dims[0] : 0;
         if (!whole->tensors[i]) {
             dims[0] = total;
-            const cnnf_status status = cnnf_tensor_new(&whole->tensors[i], s->context, cnnf_tensor_dtype(part->tensors[i]),
-                                                       rank, dims, s->error);
+            const cnnf_status status = cnnf_tensor_new(&whole->tensors[i], s->context,
+                                                       cnnf_tensor_dtype(part->tensors[i]), rank, dims, s->error);
             if (status) return status;
         }
         const size_t bytes = cnnf_tensor_byte_size(part->tensors[i]);
@@ -178,10 +182,12 @@ int cmd_predict(int argc, char **argv)
         {"backend", FLAG_STRING, &a.backend, "NAME", "auto, portable or onednn"},
         KERAS_FLAGS(a.keras),
     };
-    const command self = {"predict", "--graph=G --feed NAME=x.npy --fetch NAME=y.npy [flags]", "runs a graph on arrays", NULL};
+    const command self = {"predict", "--graph=G --feed NAME=x.npy --fetch NAME=y.npy [flags]", "runs a graph on arrays",
+                          NULL};
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, &code)) return code;
-    if (!a.graph || !a.fetches.count) return cli_say(EXIT_USAGE, "predict: --graph and at least one --fetch are needed");
+    if (!a.graph || !a.fetches.count)
+        return cli_say(EXIT_USAGE, "predict: --graph and at least one --fetch are needed");
     if (a.batch < 0 || a.threads < 0) return cli_say(EXIT_USAGE, "predict: a number is out of range");
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;

@@ -84,7 +84,8 @@ static void print_classes(const cnnf_metrics *metrics, const label_names *labels
     printf("%-20s %9s %9s %9s %9s\n", "class", "images", "precision", "recall", "f1");
     for (int64_t c = 0; c < cnnf_metrics_classes(metrics); c++) {
         int64_t images = 0;
-        for (int64_t g = 0; g < cnnf_metrics_classes(metrics); g++) images += cnnf_metrics_confusion(metrics, c, g);
+        for (int64_t g = 0; g < cnnf_metrics_classes(metrics); g++)
+            images += cnnf_metrics_confusion(metrics, c, g);
         printf("%-20s %9" PRId64 " %9.4f %9.4f %9.4f\n", label_name(labels, c, room), images,
                cnnf_metrics_precision(metrics, c), cnnf_metrics_recall(metrics, c), cnnf_metrics_f1(metrics, c));
     }
@@ -98,16 +99,19 @@ static void print_worst(const cnnf_metrics *metrics, const label_names *labels)
         int64_t row, label, guess;
         double confidence;
         if (cnnf_metrics_worst(metrics, i, &row, &label, &guess, &confidence, NULL)) return;
-        printf("%" PRId64 " %s %s %.4f\n", row, label_name(labels, label, room), label_name(labels, guess, other), confidence);
+        printf("%" PRId64 " %s %s %.4f\n", row, label_name(labels, label, room), label_name(labels, guess, other),
+               confidence);
     }
 }
 
 static void print_text(const cnnf_metrics *metrics, const report_request *request, const label_names *labels)
 {
     printf("Graph accuracy with validation dataset: %.4f\n", cnnf_metrics_accuracy(metrics));
-    if (request->topk) printf("Top-%" PRId64 " accuracy: %.4f\n", request->topk, cnnf_metrics_topk(metrics, request->topk));
+    if (request->topk)
+        printf("Top-%" PRId64 " accuracy: %.4f\n", request->topk, cnnf_metrics_topk(metrics, request->topk));
     if (request->details) {
-        printf("Images: %" PRId64 ", correct: %" PRId64 "\n", cnnf_metrics_count(metrics), cnnf_metrics_correct(metrics));
+        printf("Images: %" PRId64 ", correct: %" PRId64 "\n", cnnf_metrics_count(metrics),
+               cnnf_metrics_correct(metrics));
         printf("Loss: %.6f\n", cnnf_metrics_loss(metrics));
         if (request->seconds > 0) printf("Images/s: %.0f\n", (double)cnnf_metrics_count(metrics) / request->seconds);
         print_classes(metrics, labels);
@@ -126,7 +130,8 @@ static void print_json_classes(const cnnf_metrics *metrics)
     printf("],\"confusion\":[");
     for (int64_t c = 0; c < classes; c++) {
         printf("%s[", c ? "," : "");
-        for (int64_t g = 0; g < classes; g++) printf("%s%" PRId64, g ? "," : "", cnnf_metrics_confusion(metrics, c, g));
+        for (int64_t g = 0; g < classes; g++)
+            printf("%s%" PRId64, g ? "," : "", cnnf_metrics_confusion(metrics, c, g));
         putchar(']');
     }
     printf("],");
@@ -144,8 +149,8 @@ static void print_json(const cnnf_metrics *metrics, const report_request *reques
         int64_t row, label, guess;
         double confidence;
         if (cnnf_metrics_worst(metrics, i, &row, &label, &guess, &confidence, NULL)) break;
-        printf("%s{\"row\":%" PRId64 ",\"label\":%" PRId64 ",\"guess\":%" PRId64 ",\"confidence\":%.6f}", i ? "," : "", row,
-               label, guess, confidence);
+        printf("%s{\"row\":%" PRId64 ",\"label\":%" PRId64 ",\"guess\":%" PRId64 ",\"confidence\":%.6f}", i ? "," : "",
+               row, label, guess, confidence);
     }
     const double rate = request->seconds > 0 ? (double)cnnf_metrics_count(metrics) / request->seconds : 0;
     printf("],\"images_per_second\":%.1f}\n", rate);
@@ -157,9 +162,12 @@ cnnf_status report_metrics(const session *s, const cnnf_metrics *metrics, const 
     static label_names labels; /* 32 KiB of pointers: too big for a stack frame */
     cnnf_status status = read_labels(&labels, request->label_map);
     if (status) return status;
-    if (request->json) print_json(metrics, request);
-    else print_text(metrics, request, &labels);
-    if (request->confusion && (!request->json || *request->confusion)) status = write_confusion(metrics, request->confusion);
+    if (request->json)
+        print_json(metrics, request);
+    else
+        print_text(metrics, request, &labels);
+    if (request->confusion && (!request->json || *request->confusion))
+        status = write_confusion(metrics, request->confusion);
     free(labels.text);
     return status;
 }

@@ -30,7 +30,8 @@ int cmd_summarize_graph(int argc, char **argv)
         {"format", FLAG_STRING, &a.format, "text|json|dot", "what to print (text)"},
         KERAS_FLAGS(a.keras),
     };
-    const command self = {"summarize_graph", "GRAPH [flags]", "inputs, outputs, ops, parameters of a graph or model", NULL};
+    const command self = {"summarize_graph", "GRAPH [flags]", "inputs, outputs, ops, parameters of a graph or model",
+                          NULL};
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, &a.graph, 0, 1, &code)) return code;
     if (!a.graph) a.graph = a.in_graph;

@@ -66,7 +66,8 @@ static cnnf_status transform(const session *s, const arguments *a)
 
 static int list_passes(void)
 {
-    for (int32_t i = 0; i < cnnf_pass_count(); i++) printf("%-28s %s\n", cnnf_pass_name(i), cnnf_pass_description(i));
+    for (int32_t i = 0; i < cnnf_pass_count(); i++)
+        printf("%-28s %s\n", cnnf_pass_name(i), cnnf_pass_description(i));
     return EXIT_DONE;
 }
 

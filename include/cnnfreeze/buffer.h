@@ -15,7 +15,8 @@ typedef struct cnnf_buffer cnnf_buffer;
 
 CNNF_BEGIN_DECLS
 
-/** The bytes, *borrowed* until the buffer is freed. A zero byte follows the last one, so text is a C string. @since 0.1 */
+/** The bytes, *borrowed* until the buffer is freed. A zero byte follows the last one, so text is a C string. @since 0.1
+ */
 CNNF_API const void *cnnf_buffer_data(const cnnf_buffer *buffer);
 /** Their number. @since 0.1 */
 CNNF_API size_t cnnf_buffer_size(const cnnf_buffer *buffer);

@@ -39,7 +39,8 @@ CNNF_API const char *cnnf_checkpoint_name(const cnnf_checkpoint *checkpoint, int
 CNNF_API int64_t cnnf_checkpoint_find(const cnnf_checkpoint *checkpoint, const char *name);
 /** The tensor, *borrowed*: dtype and shape are known, the bytes are still in the file. @since 0.1 */
 CNNF_API const cnnf_tensor *cnnf_checkpoint_tensor(const cnnf_checkpoint *checkpoint, int64_t index);
-/** Reads the tensor and compares its crc32c. CNNF_OK, CNNF_E_CORRUPT, CNNF_E_IO, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1 */
+/** Reads the tensor and compares its crc32c. CNNF_OK, CNNF_E_CORRUPT, CNNF_E_IO, CNNF_E_INVALID, CNNF_E_NOMEM. @since
+ * 0.1 */
 CNNF_API cnnf_status cnnf_checkpoint_verify(const cnnf_checkpoint *checkpoint, int64_t index, cnnf_error *error);
 /** 1 (V1), 2 (V2); 3 for an object-based V2. @since 0.1 */
 CNNF_API int32_t cnnf_checkpoint_version(const cnnf_checkpoint *checkpoint);

@@ -24,8 +24,10 @@ typedef struct cnnf_comparison_options cnnf_comparison_options;
 
 CNNF_BEGIN_DECLS
 
-/** *New* options holding the defaults: one run, seed 1, batch 2, tolerance 1e-5, one thread per processor. @since 0.1 */
-CNNF_API cnnf_status cnnf_comparison_options_new(cnnf_comparison_options **out, cnnf_context *context, cnnf_error *error);
+/** *New* options holding the defaults: one run, seed 1, batch 2, tolerance 1e-5, one thread per processor. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_comparison_options_new(cnnf_comparison_options **out, cnnf_context *context,
+                                                 cnnf_error *error);
 CNNF_API void cnnf_comparison_options_free(cnnf_comparison_options *options); /**< NULL is allowed. @since 0.1 */
 /** A value for the input `name` (one more reference); inputs without one are random. CNNF_OK, CNNF_E_INVALID,
  * CNNF_E_NOMEM. @since 0.1 */
@@ -55,11 +57,13 @@ CNNF_API cnnf_status cnnf_compare_numbers(cnnf_comparison **out, const cnnf_grap
 CNNF_API void cnnf_comparison_free(cnnf_comparison *comparison); /**< NULL is allowed. @since 0.1 */
 /** Whether every output is within the tolerance. @since 0.1 */
 CNNF_API int32_t cnnf_comparison_within(const cnnf_comparison *comparison);
-/** Largest |a - b| over the outputs; infinite when shapes differ or one has a NaN where the other has none. @since 0.1 */
+/** Largest |a - b| over the outputs; infinite when shapes differ or one has a NaN where the other has none. @since 0.1
+ */
 CNNF_API double cnnf_comparison_max_abs(const cnnf_comparison *comparison);
 /** The same relative to the largest number of each tensor. @since 0.1 */
 CNNF_API double cnnf_comparison_max_rel(const cnnf_comparison *comparison);
-/** First common tensor, in the order of execution, beyond the tolerance; *borrowed*, NULL when there is none. @since 0.1 */
+/** First common tensor, in the order of execution, beyond the tolerance; *borrowed*, NULL when there is none. @since
+ * 0.1 */
 CNNF_API const char *cnnf_comparison_first(const cnnf_comparison *comparison);
 /** Tensors compared. @since 0.1 */
 CNNF_API int64_t cnnf_comparison_count(const cnnf_comparison *comparison);

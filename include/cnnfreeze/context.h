@@ -29,8 +29,8 @@ typedef void *(*cnnf_realloc_fn)(void *pointer, size_t size, void *user);
 typedef void (*cnnf_free_fn)(void *pointer, void *user);
 
 /** Log levels; a message is delivered when its level is at least the context's. */
-#define CNNF_LOG_DEBUG 0
-#define CNNF_LOG_INFO 1
+#define CNNF_LOG_DEBUG   0
+#define CNNF_LOG_INFO    1
 #define CNNF_LOG_WARNING 2
 
 /** A finished UTF-8 line without newline, *borrowed* for the call; called on the calling thread only. */
@@ -46,26 +46,27 @@ typedef int32_t (*cnnf_progress_fn)(uint64_t done, uint64_t total, void *user);
  * Limits: checked against the numbers a file declares, before anything is allocated.
  * cnnf_context_options_set_limit(); the value 0 restores the default.
  */
-#define CNNF_LIMIT_FILE_BYTES 0     /**< one input file; default 16 GiB */
-#define CNNF_LIMIT_TENSOR_BYTES 1   /**< one tensor in memory; default 2 GiB */
-#define CNNF_LIMIT_MEMORY 2         /**< all bytes the context holds at once; default 8 GiB */
-#define CNNF_LIMIT_TENSOR_ELEMENTS 3 /**< elements of one tensor; default 2^31-1 */
-#define CNNF_LIMIT_RANK 4           /**< dimensions of one tensor; default 32 */
-#define CNNF_LIMIT_NODES 5          /**< nodes of one graph, functions included; default 1,000,000 */
-#define CNNF_LIMIT_NODE_INPUTS 6    /**< inputs of one node; default 65,536 */
-#define CNNF_LIMIT_DEPTH 7          /**< nesting of messages, JSON, text and groups; default 64 */
-#define CNNF_LIMIT_ATTRS 8          /**< attributes of one node; default 1,024 */
-#define CNNF_LIMIT_ATTR_BYTES 9     /**< one attribute that is no tensor, model_config too; default 64 MiB */
-#define CNNF_LIMIT_NAME_BYTES 10    /**< one name; default 4,096 */
-#define CNNF_LIMIT_SHARDS 11        /**< files of one checkpoint; default 4,096 */
-#define CNNF_LIMIT_ENTRIES 12       /**< entries of a checkpoint or zip, links of an H5; default 1,000,000 */
-#define CNNF_LIMIT_LINE_BYTES 13    /**< one line of a data set; default 64 MiB */
-#define CNNF_LIMIT_PIXELS 14        /**< pixels of one image; default 67,108,864 */
-#define CNNF_LIMIT_COUNT 15
+#define CNNF_LIMIT_FILE_BYTES      0  /**< one input file; default 16 GiB */
+#define CNNF_LIMIT_TENSOR_BYTES    1  /**< one tensor in memory; default 2 GiB */
+#define CNNF_LIMIT_MEMORY          2  /**< all bytes the context holds at once; default 8 GiB */
+#define CNNF_LIMIT_TENSOR_ELEMENTS 3  /**< elements of one tensor; default 2^31-1 */
+#define CNNF_LIMIT_RANK            4  /**< dimensions of one tensor; default 32 */
+#define CNNF_LIMIT_NODES           5  /**< nodes of one graph, functions included; default 1,000,000 */
+#define CNNF_LIMIT_NODE_INPUTS     6  /**< inputs of one node; default 65,536 */
+#define CNNF_LIMIT_DEPTH           7  /**< nesting of messages, JSON, text and groups; default 64 */
+#define CNNF_LIMIT_ATTRS           8  /**< attributes of one node; default 1,024 */
+#define CNNF_LIMIT_ATTR_BYTES      9  /**< one attribute that is no tensor, model_config too; default 64 MiB */
+#define CNNF_LIMIT_NAME_BYTES      10 /**< one name; default 4,096 */
+#define CNNF_LIMIT_SHARDS          11 /**< files of one checkpoint; default 4,096 */
+#define CNNF_LIMIT_ENTRIES         12 /**< entries of a checkpoint or zip, links of an H5; default 1,000,000 */
+#define CNNF_LIMIT_LINE_BYTES      13 /**< one line of a data set; default 64 MiB */
+#define CNNF_LIMIT_PIXELS          14 /**< pixels of one image; default 67,108,864 */
+#define CNNF_LIMIT_COUNT           15
 
 CNNF_BEGIN_DECLS
 
-/** *New* options holding the defaults: malloc, no log, the limits above. CNNF_OK, CNNF_E_NOMEM or CNNF_E_INVALID. @since 0.1 */
+/** *New* options holding the defaults: malloc, no log, the limits above. CNNF_OK, CNNF_E_NOMEM or CNNF_E_INVALID.
+ * @since 0.1 */
 CNNF_API cnnf_status cnnf_context_options_new(cnnf_context_options **out);
 /** Releases options; NULL is allowed. @since 0.1 */
 CNNF_API void cnnf_context_options_free(cnnf_context_options *options);

@@ -35,7 +35,8 @@ CNNF_API cnnf_status cnnf_dataset_options_new(cnnf_dataset_options **out, cnnf_c
 CNNF_API void cnnf_dataset_options_free(cnnf_dataset_options *options); /**< NULL is allowed. @since 0.1 */
 /** Shape of one example, without the batch ({28, 28, 1}); needed where the file does not say. @since 0.1 */
 CNNF_API cnnf_status cnnf_dataset_options_set_shape(cnnf_dataset_options *options, int32_t rank, const int64_t *dims);
-/** Pixels are divided by `scale` in float32: default 255 for CSV, IDX and images, 1 for NPY/NPZ; 1 = as they are. @since 0.1 */
+/** Pixels are divided by `scale` in float32: default 255 for CSV, IDX and images, 1 for NPY/NPZ; 1 = as they are.
+ * @since 0.1 */
 CNNF_API cnnf_status cnnf_dataset_options_set_scale(cnnf_dataset_options *options, double scale);
 /** Then (v - mean) / std; defaults 0 and 1. @since 0.1 */
 CNNF_API cnnf_status cnnf_dataset_options_set_normalization(cnnf_dataset_options *options, double mean, double std);

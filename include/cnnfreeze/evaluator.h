@@ -50,7 +50,8 @@ CNNF_API cnnf_status cnnf_evaluator_options_set_deterministic(cnnf_evaluator_opt
  */
 CNNF_API cnnf_status cnnf_evaluator_new(cnnf_evaluator **out, const cnnf_graph *graph,
                                         const cnnf_evaluator_options *options, cnnf_error *error);
-CNNF_API void cnnf_evaluator_free(cnnf_evaluator *evaluator); /**< NULL is allowed; no run may be under way. @since 0.1 */
+CNNF_API void
+cnnf_evaluator_free(cnnf_evaluator *evaluator); /**< NULL is allowed; no run may be under way. @since 0.1 */
 /**
  * Computes `fetch_count` tensors ("node" or "node:1") from `feed_count` fed ones. outputs: as many
  * *new* references. CNNF_OK; CNNF_E_NOT_FOUND (a name), CNNF_E_MISMATCH (a shape or dtype, with the
@@ -70,9 +71,10 @@ CNNF_API void cnnf_evaluator_cancel(cnnf_evaluator *evaluator);
  * output shape. The text is for people and logs; its wording may change. Status as
  * cnnf_evaluator_run(); on failure *out is NULL. @since 0.1
  */
-CNNF_API cnnf_status cnnf_evaluator_describe(cnnf_buffer **out, cnnf_evaluator *evaluator, const char *const *feed_names,
-                                             const cnnf_tensor *const *feeds, size_t feed_count,
-                                             const char *const *fetch_names, size_t fetch_count, cnnf_error *error);
+CNNF_API cnnf_status cnnf_evaluator_describe(cnnf_buffer **out, cnnf_evaluator *evaluator,
+                                             const char *const *feed_names, const cnnf_tensor *const *feeds,
+                                             size_t feed_count, const char *const *fetch_names, size_t fetch_count,
+                                             cnnf_error *error);
 /** The backend in use: "portable" or "onednn". @since 0.1 */
 CNNF_API const char *cnnf_evaluator_backend(const cnnf_evaluator *evaluator);
 

@@ -4,7 +4,7 @@
 #define CNNFREEZE_EXPORT_H
 
 #if defined(__GNUC__)
-#define CNNF_API __attribute__((visibility("default")))
+#define CNNF_API                 __attribute__((visibility("default")))
 #define CNNF_DEPRECATED(message) __attribute__((deprecated(message)))
 #else
 #define CNNF_API
@@ -13,7 +13,7 @@
 
 #ifdef __cplusplus
 #define CNNF_BEGIN_DECLS extern "C" {
-#define CNNF_END_DECLS }
+#define CNNF_END_DECLS   }
 #else
 #define CNNF_BEGIN_DECLS
 #define CNNF_END_DECLS

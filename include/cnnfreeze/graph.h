@@ -24,17 +24,17 @@ typedef struct cnnf_graph cnnf_graph;
 typedef struct cnnf_node cnnf_node;
 
 /** What an attribute holds (AttrValue's oneof). */
-#define CNNF_ATTR_NONE 0
-#define CNNF_ATTR_STRING 1
-#define CNNF_ATTR_INT 2
-#define CNNF_ATTR_FLOAT 3
-#define CNNF_ATTR_BOOL 4
-#define CNNF_ATTR_TYPE 5
-#define CNNF_ATTR_SHAPE 6
-#define CNNF_ATTR_TENSOR 7
-#define CNNF_ATTR_FUNC 8
+#define CNNF_ATTR_NONE        0
+#define CNNF_ATTR_STRING      1
+#define CNNF_ATTR_INT         2
+#define CNNF_ATTR_FLOAT       3
+#define CNNF_ATTR_BOOL        4
+#define CNNF_ATTR_TYPE        5
+#define CNNF_ATTR_SHAPE       6
+#define CNNF_ATTR_TENSOR      7
+#define CNNF_ATTR_FUNC        8
 #define CNNF_ATTR_PLACEHOLDER 9
-#define CNNF_ATTR_LIST 10
+#define CNNF_ATTR_LIST        10
 
 CNNF_BEGIN_DECLS
 
@@ -51,31 +51,34 @@ CNNF_API const cnnf_node *cnnf_graph_find(const cnnf_graph *graph, const char *n
 
 /** Declared inputs: what the Keras model or the signature says, else the Placeholder nodes. @since 0.1 */
 CNNF_API int64_t cnnf_graph_input_count(const cnnf_graph *graph);
-CNNF_API const char *cnnf_graph_input_name(const cnnf_graph *graph, int64_t index); /**< node name, or NULL. @since 0.1 */
+CNNF_API const char *cnnf_graph_input_name(const cnnf_graph *graph,
+                                           int64_t index); /**< node name, or NULL. @since 0.1 */
 /** Declared outputs; 0 when the file does not say (cnnf_graph_guess_outputs() in transform.h then helps). @since 0.1 */
 CNNF_API int64_t cnnf_graph_output_count(const cnnf_graph *graph);
-CNNF_API const char *cnnf_graph_output_name(const cnnf_graph *graph, int64_t index); /**< node name, or NULL. @since 0.1 */
+CNNF_API const char *cnnf_graph_output_name(const cnnf_graph *graph,
+                                            int64_t index); /**< node name, or NULL. @since 0.1 */
 /** Variable nodes, bound or not; 0 means frozen. @since 0.1 */
 CNNF_API int64_t cnnf_graph_variable_count(const cnnf_graph *graph);
 /** Functions in the library. @since 0.1 */
 CNNF_API int64_t cnnf_graph_function_count(const cnnf_graph *graph);
 
-CNNF_API const char *cnnf_node_name(const cnnf_node *node);       /**< @since 0.1 */
-CNNF_API const char *cnnf_node_op(const cnnf_node *node);         /**< @since 0.1 */
-CNNF_API const char *cnnf_node_device(const cnnf_node *node);     /**< "" when none. @since 0.1 */
-CNNF_API int64_t cnnf_node_input_count(const cnnf_node *node);    /**< data and control inputs. @since 0.1 */
+CNNF_API const char *cnnf_node_name(const cnnf_node *node);    /**< @since 0.1 */
+CNNF_API const char *cnnf_node_op(const cnnf_node *node);      /**< @since 0.1 */
+CNNF_API const char *cnnf_node_device(const cnnf_node *node);  /**< "" when none. @since 0.1 */
+CNNF_API int64_t cnnf_node_input_count(const cnnf_node *node); /**< data and control inputs. @since 0.1 */
 /** Input `index` as written: "node", "node:1", "^control"; NULL outside the range. @since 0.1 */
 CNNF_API const char *cnnf_node_input(const cnnf_node *node, int64_t index);
-CNNF_API int64_t cnnf_node_attr_count(const cnnf_node *node);     /**< @since 0.1 */
+CNNF_API int64_t cnnf_node_attr_count(const cnnf_node *node); /**< @since 0.1 */
 /** Attribute names, sorted by byte; NULL outside the range. @since 0.1 */
 CNNF_API const char *cnnf_node_attr_name(const cnnf_node *node, int64_t index);
 /** CNNF_ATTR_*; CNNF_ATTR_NONE when there is no such attribute. @since 0.1 */
 CNNF_API int32_t cnnf_node_attr_kind(const cnnf_node *node, const char *name);
 /** The value, when the attribute is of that kind; else the fallback. @since 0.1 */
 CNNF_API int64_t cnnf_node_attr_int(const cnnf_node *node, const char *name, int64_t fallback);
-CNNF_API double cnnf_node_attr_float(const cnnf_node *node, const char *name, double fallback); /**< @since 0.1 */
+CNNF_API double cnnf_node_attr_float(const cnnf_node *node, const char *name, double fallback);  /**< @since 0.1 */
 CNNF_API int32_t cnnf_node_attr_bool(const cnnf_node *node, const char *name, int32_t fallback); /**< @since 0.1 */
-CNNF_API cnnf_dtype cnnf_node_attr_type(const cnnf_node *node, const char *name, cnnf_dtype fallback); /**< @since 0.1 */
+CNNF_API cnnf_dtype cnnf_node_attr_type(const cnnf_node *node, const char *name,
+                                        cnnf_dtype fallback); /**< @since 0.1 */
 /** Bytes of a string attribute (followed by a zero byte), `size` nullable; NULL when it is none. @since 0.1 */
 CNNF_API const char *cnnf_node_attr_string(const cnnf_node *node, const char *name, size_t *size);
 /** Length of a list attribute; -1 when it is none. @since 0.1 */

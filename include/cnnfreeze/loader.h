@@ -20,32 +20,32 @@
 #include <cnnfreeze/graph.h>
 
 /** What a file can be; cnnf_format_name() gives the words. */
-#define CNNF_FORMAT_UNKNOWN 0
-#define CNNF_FORMAT_KERAS_H5 1
-#define CNNF_FORMAT_KERAS_V3 2           /**< .keras zip */
-#define CNNF_FORMAT_GRAPHDEF 3
-#define CNNF_FORMAT_GRAPHDEF_TEXT 4
-#define CNNF_FORMAT_META_GRAPH 5
-#define CNNF_FORMAT_META_GRAPH_TEXT 6
-#define CNNF_FORMAT_SAVED_MODEL 7        /**< the folder or its saved_model.pb */
+#define CNNF_FORMAT_UNKNOWN          0
+#define CNNF_FORMAT_KERAS_H5         1
+#define CNNF_FORMAT_KERAS_V3         2 /**< .keras zip */
+#define CNNF_FORMAT_GRAPHDEF         3
+#define CNNF_FORMAT_GRAPHDEF_TEXT    4
+#define CNNF_FORMAT_META_GRAPH       5
+#define CNNF_FORMAT_META_GRAPH_TEXT  6
+#define CNNF_FORMAT_SAVED_MODEL      7 /**< the folder or its saved_model.pb */
 #define CNNF_FORMAT_SAVED_MODEL_TEXT 8
 #define CNNF_FORMAT_CHECKPOINT_INDEX 9
-#define CNNF_FORMAT_CHECKPOINT_DATA 10
-#define CNNF_FORMAT_CHECKPOINT_STATE 11  /**< the text file called `checkpoint` */
-#define CNNF_FORMAT_CHECKPOINT_V1 12
-#define CNNF_FORMAT_SAVER_DEF 13
-#define CNNF_FORMAT_SAVER_DEF_TEXT 14
-#define CNNF_FORMAT_HDF5 15              /**< HDF5 that is no Keras file */
-#define CNNF_FORMAT_ZIP 16
-#define CNNF_FORMAT_GIT_LFS 17           /**< a pointer instead of the file */
-#define CNNF_FORMAT_HTML 18              /**< a web page saved under a model's name */
-#define CNNF_FORMAT_EMPTY 19
-#define CNNF_FORMAT_JSON 20
+#define CNNF_FORMAT_CHECKPOINT_DATA  10
+#define CNNF_FORMAT_CHECKPOINT_STATE 11 /**< the text file called `checkpoint` */
+#define CNNF_FORMAT_CHECKPOINT_V1    12
+#define CNNF_FORMAT_SAVER_DEF        13
+#define CNNF_FORMAT_SAVER_DEF_TEXT   14
+#define CNNF_FORMAT_HDF5             15 /**< HDF5 that is no Keras file */
+#define CNNF_FORMAT_ZIP              16
+#define CNNF_FORMAT_GIT_LFS          17 /**< a pointer instead of the file */
+#define CNNF_FORMAT_HTML             18 /**< a web page saved under a model's name */
+#define CNNF_FORMAT_EMPTY            19
+#define CNNF_FORMAT_JSON             20
 
 /** Which variables a Keras model gets. */
-#define CNNF_VARIABLES_AUTO 0      /**< as the Keras that wrote the file: multi-backend reference, else resource */
+#define CNNF_VARIABLES_AUTO      0 /**< as the Keras that wrote the file: multi-backend reference, else resource */
 #define CNNF_VARIABLES_REFERENCE 1 /**< VariableV2 and /read */
-#define CNNF_VARIABLES_RESOURCE 2  /**< VarHandleOp and ReadVariableOp */
+#define CNNF_VARIABLES_RESOURCE  2 /**< VarHandleOp and ReadVariableOp */
 
 typedef struct cnnf_load_options cnnf_load_options;
 
@@ -55,7 +55,8 @@ CNNF_BEGIN_DECLS
 CNNF_API cnnf_status cnnf_load_options_new(cnnf_load_options **out, cnnf_context *context, cnnf_error *error);
 /** Releases options; NULL is allowed. @since 0.1 */
 CNNF_API void cnnf_load_options_free(cnnf_load_options *options);
-/** Keras: a suffix for every node ("_1": the names of a model loaded a second time in one process). Default "". @since 0.1 */
+/** Keras: a suffix for every node ("_1": the names of a model loaded a second time in one process). Default "". @since
+ * 0.1 */
 CNNF_API cnnf_status cnnf_load_options_set_name_suffix(cnnf_load_options *options, const char *suffix);
 /** Keras: CNNF_VARIABLES_*. @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_set_variables(cnnf_load_options *options, int32_t variables);
@@ -69,7 +70,8 @@ CNNF_API cnnf_status cnnf_load_options_map_layer(cnnf_load_options *options, con
 CNNF_API cnnf_status cnnf_load_options_drop_layer(cnnf_load_options *options, const char *name);
 /** SavedModel: a tag the meta graph must have; repeatable; default "serve". @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_add_tag(cnnf_load_options *options, const char *tag);
-/** SavedModel: the signature whose inputs and outputs are declared; default "serving_default", else the only one. @since 0.1 */
+/** SavedModel: the signature whose inputs and outputs are declared; default "serving_default", else the only one.
+ * @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options, const char *signature);
 /**
  * Demand a kind of file: CNNF_FORMAT_GRAPHDEF, _META_GRAPH, _SAVED_MODEL or _KERAS_H5, each for its binary and text

@@ -42,7 +42,8 @@ CNNF_API cnnf_status cnnf_metrics_restore(cnnf_metrics **out, cnnf_context *cont
 
 CNNF_API int64_t cnnf_metrics_classes(const cnnf_metrics *metrics); /**< @since 0.1 */
 CNNF_API int64_t cnnf_metrics_count(const cnnf_metrics *metrics);   /**< examples seen. @since 0.1 */
-CNNF_API int64_t cnnf_metrics_correct(const cnnf_metrics *metrics); /**< argmax (first of equals) is the label. @since 0.1 */
+CNNF_API int64_t
+cnnf_metrics_correct(const cnnf_metrics *metrics); /**< argmax (first of equals) is the label. @since 0.1 */
 CNNF_API double cnnf_metrics_accuracy(const cnnf_metrics *metrics); /**< correct / count; 0 when empty. @since 0.1 */
 /** Share of examples whose label is among the k largest; k in 1 .. classes. @since 0.1 */
 CNNF_API double cnnf_metrics_topk(const cnnf_metrics *metrics, int64_t k);

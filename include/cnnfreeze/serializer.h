@@ -34,7 +34,8 @@ CNNF_API cnnf_status cnnf_write_options_set_text(cnnf_write_options *options, in
 /** Survive a power loss: fsync the file and its folder before returning. Default 0. @since 0.1 */
 CNNF_API cnnf_status cnnf_write_options_set_fsync(cnnf_write_options *options, int32_t fsync);
 /** Progress in bytes written. @since 0.1 */
-CNNF_API cnnf_status cnnf_write_options_set_progress(cnnf_write_options *options, cnnf_progress_fn progress, void *user);
+CNNF_API cnnf_status cnnf_write_options_set_progress(cnnf_write_options *options, cnnf_progress_fn progress,
+                                                     void *user);
 
 /** Bytes the binary GraphDef will have, before any work. @since 0.1 */
 CNNF_API cnnf_status cnnf_graphdef_size(uint64_t *out, const cnnf_graph *graph, cnnf_error *error);
@@ -70,7 +71,8 @@ CNNF_API cnnf_status cnnf_write_checkpoint(const cnnf_graph *graph, const char *
  * buffer; format "text" (NULL: the lines of TensorFlow's summarize_graph), "json", or "dot" (a picture for
  * Graphviz, layers as boxes). CNNF_OK, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1
  */
-CNNF_API cnnf_status cnnf_graph_summary(cnnf_buffer **out, const cnnf_graph *graph, const char *format, cnnf_error *error);
+CNNF_API cnnf_status cnnf_graph_summary(cnnf_buffer **out, const cnnf_graph *graph, const char *format,
+                                        cnnf_error *error);
 
 CNNF_END_DECLS
 

@@ -24,33 +24,33 @@ typedef struct cnnf_tensor cnnf_tensor;
 /** Element types: TensorFlow's numbers (tensorflow/core/framework/types.proto). */
 typedef int32_t cnnf_dtype;
 #define CNNF_DTYPE_INVALID 0
-#define CNNF_FLOAT 1
-#define CNNF_DOUBLE 2
-#define CNNF_INT32 3
-#define CNNF_UINT8 4
-#define CNNF_INT16 5
-#define CNNF_INT8 6
-#define CNNF_STRING 7
-#define CNNF_COMPLEX64 8
-#define CNNF_INT64 9
-#define CNNF_BOOL 10
-#define CNNF_QINT8 11
-#define CNNF_QUINT8 12
-#define CNNF_QINT32 13
-#define CNNF_BFLOAT16 14
-#define CNNF_QINT16 15
-#define CNNF_QUINT16 16
-#define CNNF_UINT16 17
-#define CNNF_COMPLEX128 18
-#define CNNF_HALF 19
-#define CNNF_RESOURCE 20
-#define CNNF_VARIANT 21
-#define CNNF_UINT32 22
-#define CNNF_UINT64 23
-#define CNNF_FLOAT8_E5M2 24
+#define CNNF_FLOAT         1
+#define CNNF_DOUBLE        2
+#define CNNF_INT32         3
+#define CNNF_UINT8         4
+#define CNNF_INT16         5
+#define CNNF_INT8          6
+#define CNNF_STRING        7
+#define CNNF_COMPLEX64     8
+#define CNNF_INT64         9
+#define CNNF_BOOL          10
+#define CNNF_QINT8         11
+#define CNNF_QUINT8        12
+#define CNNF_QINT32        13
+#define CNNF_BFLOAT16      14
+#define CNNF_QINT16        15
+#define CNNF_QUINT16       16
+#define CNNF_UINT16        17
+#define CNNF_COMPLEX128    18
+#define CNNF_HALF          19
+#define CNNF_RESOURCE      20
+#define CNNF_VARIANT       21
+#define CNNF_UINT32        22
+#define CNNF_UINT64        23
+#define CNNF_FLOAT8_E5M2   24
 #define CNNF_FLOAT8_E4M3FN 25
-#define CNNF_INT4 29
-#define CNNF_UINT4 30
+#define CNNF_INT4          29
+#define CNNF_UINT4         30
 
 /** Called once, on any thread, when wrapped memory is no longer needed. */
 typedef void (*cnnf_release_fn)(void *user);
@@ -89,7 +89,8 @@ CNNF_API int64_t cnnf_tensor_dim(const cnnf_tensor *tensor, int32_t axis);
 CNNF_API int64_t cnnf_tensor_element_count(const cnnf_tensor *tensor); /**< @since 0.1 */
 /** Bytes of all elements; 0 for string tensors. @since 0.1 */
 CNNF_API size_t cnnf_tensor_byte_size(const cnnf_tensor *tensor);
-/** The bytes, *borrowed* from the tensor, when they are in memory; NULL when they are in a file or there are none. @since 0.1 */
+/** The bytes, *borrowed* from the tensor, when they are in memory; NULL when they are in a file or there are none.
+ * @since 0.1 */
 CNNF_API const void *cnnf_tensor_data(const cnnf_tensor *tensor);
 /** The bytes for writing: only for the single reference to a tensor of cnnf_tensor_new(); else NULL. @since 0.1 */
 CNNF_API void *cnnf_tensor_data_mut(cnnf_tensor *tensor);
@@ -97,7 +98,8 @@ CNNF_API void *cnnf_tensor_data_mut(cnnf_tensor *tensor);
  * Copies `size` bytes from byte `offset`. CNNF_OK, CNNF_E_INVALID (outside the tensor, or a string
  * tensor), CNNF_E_IO (the file failed or changed while in use), CNNF_E_NOMEM. @since 0.1
  */
-CNNF_API cnnf_status cnnf_tensor_read(const cnnf_tensor *tensor, size_t offset, void *data, size_t size, cnnf_error *error);
+CNNF_API cnnf_status cnnf_tensor_read(const cnnf_tensor *tensor, size_t offset, void *data, size_t size,
+                                      cnnf_error *error);
 /**
  * The tensor with its bytes in memory: a *new* reference to itself, or a *new* tensor read from the
  * file (its checksum verified where the format has one). Status as cnnf_tensor_read(), and

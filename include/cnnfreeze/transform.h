@@ -44,7 +44,8 @@ CNNF_API cnnf_status cnnf_pipeline_add(cnnf_pipeline *pipeline, const char *pass
  * declared ones. CNNF_OK, CNNF_E_NOMEM, CNNF_E_INVALID (NULL). @since 0.1
  */
 CNNF_API cnnf_status cnnf_pipeline_add_input(cnnf_pipeline *pipeline, const char *name, cnnf_error *error);
-CNNF_API cnnf_status cnnf_pipeline_add_output(cnnf_pipeline *pipeline, const char *name, cnnf_error *error); /**< @since 0.1 */
+CNNF_API cnnf_status cnnf_pipeline_add_output(cnnf_pipeline *pipeline, const char *name,
+                                              cnnf_error *error); /**< @since 0.1 */
 /**
  * Runs the passes in order. *out is a *new* graph, also when nothing changed.
  * CNNF_OK and every failure of a pass (CNNF_E_UNSUPPORTED where it would not be exact); on failure
@@ -65,7 +66,8 @@ CNNF_API void cnnf_freeze_options_free(cnnf_freeze_options *options); /**< NULL 
 /** An output node (`x:0` is taken as `x`; a Keras layer's name finds its last node); repeatable. Without: the declared
  * outputs. @since 0.1 */
 CNNF_API cnnf_status cnnf_freeze_options_add_output(cnnf_freeze_options *options, const char *name);
-/** Variables to freeze or not to freeze (globs allowed; a name that matches nothing is an error); repeatable. @since 0.1 */
+/** Variables to freeze or not to freeze (globs allowed; a name that matches nothing is an error); repeatable. @since
+ * 0.1 */
 CNNF_API cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, const char *pattern);
 CNNF_API cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, const char *pattern); /**< @since 0.1 */
 /**
@@ -120,8 +122,8 @@ CNNF_API cnnf_status cnnf_check_graph(cnnf_buffer **out, int64_t *unmet, const c
  * *differences (nullable) their number. Neither order nor `:0` counts. CNNF_OK, CNNF_E_IO, CNNF_E_INVALID,
  * CNNF_E_NOMEM. @since 0.1
  */
-CNNF_API cnnf_status cnnf_compare_graphs(cnnf_buffer **out, int64_t *differences, const cnnf_graph *a, const cnnf_graph *b,
-                                         const char *format, cnnf_error *error);
+CNNF_API cnnf_status cnnf_compare_graphs(cnnf_buffer **out, int64_t *differences, const cnnf_graph *a,
+                                         const cnnf_graph *b, const char *format, cnnf_error *error);
 
 CNNF_END_DECLS
 

@@ -9,7 +9,7 @@
 #include "base/context.h"
 
 #define PAGE_BYTES ((size_t)16 * 1024)
-#define ALIGNMENT 16
+#define ALIGNMENT  16
 
 struct cnnfi_arena_page {
     struct cnnfi_arena_page *next;

@@ -80,7 +80,8 @@ static void set_defaults(struct cnnf_context_options *options)
 {
     *options = (struct cnnf_context_options){
         .malloc_fn = system_malloc, .realloc_fn = system_realloc, .free_fn = system_free, .min_level = CNNF_LOG_INFO};
-    for (int32_t i = 0; i < CNNF_LIMIT_COUNT; i++) options->limits[i] = limit_table[i].normal;
+    for (int32_t i = 0; i < CNNF_LIMIT_COUNT; i++)
+        options->limits[i] = limit_table[i].normal;
 }
 
 cnnf_status cnnf_context_options_new(cnnf_context_options **out)
@@ -133,7 +134,8 @@ cnnf_status cnnf_context_options_set_limit(cnnf_context_options *options, int32_
 cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options)
 {
     if (!options) return CNNF_E_INVALID;
-    for (int32_t i = 0; i < CNNF_LIMIT_COUNT; i++) options->limits[i] = limit_table[i].untrusted;
+    for (int32_t i = 0; i < CNNF_LIMIT_COUNT; i++)
+        options->limits[i] = limit_table[i].untrusted;
     return CNNF_OK;
 }
 
@@ -285,7 +287,8 @@ bool cnnfi_grow(cnnf_context *context, void **array, size_t *capacity, size_t co
 {
     if (count < *capacity) return true;
     size_t wanted, bytes;
-    if (!cnnfi_mul_size(&wanted, *capacity ? *capacity : 4, 2) || !cnnfi_mul_size(&bytes, wanted, item_size)) return false;
+    if (!cnnfi_mul_size(&wanted, *capacity ? *capacity : 4, 2) || !cnnfi_mul_size(&bytes, wanted, item_size))
+        return false;
     void *grown = cnnfi_realloc(context, *array, bytes);
     if (!grown) return false;
     *array = grown;
@@ -324,8 +327,7 @@ cnnf_buffer *cnnfi_buffer_new(cnnf_context *context, size_t size)
     if (!cnnfi_add_size(&total, size, sizeof(cnnf_buffer) + 1)) return NULL;
     cnnf_buffer *buffer = cnnfi_malloc(context, total);
     if (!buffer) return NULL;
-    *buffer = (cnnf_buffer){
-        .context = cnnf_context_ref(context), .size = size, .data = (unsigned char *)(buffer + 1)};
+    *buffer = (cnnf_buffer){.context = cnnf_context_ref(context), .size = size, .data = (unsigned char *)(buffer + 1)};
     buffer->data[size] = '\0';
     return buffer;
 }

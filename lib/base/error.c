@@ -78,7 +78,7 @@ static void format_message(cnnf_error *error, const char *format, va_list args)
     copy_printable(error->message, sizeof error->message, text);
 }
 
-cnnf_status (cnnfi_fail)(cnnf_error *error, cnnf_status code, const char *format, ...)
+cnnf_status(cnnfi_fail)(cnnf_error *error, cnnf_status code, const char *format, ...)
 {
     if (!error) return code;
     cnnf_error_clear(error);
@@ -90,7 +90,7 @@ cnnf_status (cnnfi_fail)(cnnf_error *error, cnnf_status code, const char *format
     return code;
 }
 
-cnnf_status (cnnfi_fail_nomem)(cnnf_error *error)
+cnnf_status(cnnfi_fail_nomem)(cnnf_error *error)
 {
     return cnnfi_fail(error, CNNF_E_NOMEM, "out of memory");
 }

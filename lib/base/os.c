@@ -198,7 +198,8 @@ static void sort_names(char **names, size_t count)
         for (size_t i = gap; i < count; i++) {
             char *name = names[i];
             size_t j = i;
-            for (; j >= gap && strcmp(names[j - gap], name) > 0; j -= gap) names[j] = names[j - gap];
+            for (; j >= gap && strcmp(names[j - gap], name) > 0; j -= gap)
+                names[j] = names[j - gap];
             names[j] = name;
         }
     }
@@ -234,9 +235,12 @@ int cnnfi_os_list(cnnf_context *context, const char *path, char ***names, size_t
     const uint64_t limit = cnnfi_limit(context, CNNF_LIMIT_ENTRIES);
     for (const struct dirent *entry; !code && (entry = readdir(folder));) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        if (found >= limit) code = EFBIG;
-        else if (!list_add(context, &text, &size, &capacity, entry->d_name)) code = ENOMEM;
-        else found++;
+        if (found >= limit)
+            code = EFBIG;
+        else if (!list_add(context, &text, &size, &capacity, entry->d_name))
+            code = ENOMEM;
+        else
+            found++;
     }
     closedir(folder);
     if (!code) code = list_pack(context, text, size, found, names);
@@ -254,16 +258,26 @@ static const struct {
     int code;
     const char *text;
 } errors[] = {
-    {ENOENT, "No such file or directory"}, {EACCES, "Permission denied"},
-    {EISDIR, "Is a directory"},            {ENOTDIR, "Not a directory"},
-    {EINVAL, "not a regular file"},        {ENOSPC, "No space left on device"},
-    {EIO, "Input/output error"},           {EEXIST, "File exists"},
-    {EMFILE, "Too many open files"},       {ENFILE, "Too many open files in system"},
-    {EROFS, "Read-only file system"},      {ENAMETOOLONG, "File name too long"},
-    {EFBIG, "File too large"},             {ELOOP, "Too many levels of symbolic links"},
-    {EPERM, "Operation not permitted"},    {EDQUOT, "Disk quota exceeded"},
-    {ENOMEM, "Cannot allocate memory"},    {EBUSY, "Device or resource busy"},
-    {EXDEV, "Invalid cross-device link"},  {EPIPE, "Broken pipe"},
+    {ENOENT, "No such file or directory"},
+    {EACCES, "Permission denied"},
+    {EISDIR, "Is a directory"},
+    {ENOTDIR, "Not a directory"},
+    {EINVAL, "not a regular file"},
+    {ENOSPC, "No space left on device"},
+    {EIO, "Input/output error"},
+    {EEXIST, "File exists"},
+    {EMFILE, "Too many open files"},
+    {ENFILE, "Too many open files in system"},
+    {EROFS, "Read-only file system"},
+    {ENAMETOOLONG, "File name too long"},
+    {EFBIG, "File too large"},
+    {ELOOP, "Too many levels of symbolic links"},
+    {EPERM, "Operation not permitted"},
+    {EDQUOT, "Disk quota exceeded"},
+    {ENOMEM, "Cannot allocate memory"},
+    {EBUSY, "Device or resource busy"},
+    {EXDEV, "Invalid cross-device link"},
+    {EPIPE, "Broken pipe"},
 };
 
 const char *cnnfi_os_error(int code)

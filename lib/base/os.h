@@ -22,8 +22,9 @@ int cnnfi_os_stat_fd(int fd, cnnfi_file_id *id);
 int cnnfi_os_pread(int fd, void *data, size_t size, uint64_t offset, size_t *got); /* loops; *got < size at the end */
 int cnnfi_os_write(int fd, const void *data, size_t size);                         /* loops */
 int cnnfi_os_pwrite(int fd, const void *data, size_t size, uint64_t offset);
-int cnnfi_os_open_temp(const char *beside, char *name, size_t name_size, int *fd); /* O_EXCL in the folder of `beside` */
-int cnnfi_os_open_unlinked(int *fd);                                               /* anonymous file in the temporary folder */
+int cnnfi_os_open_temp(const char *beside, char *name, size_t name_size,
+                       int *fd);     /* O_EXCL in the folder of `beside` */
+int cnnfi_os_open_unlinked(int *fd); /* anonymous file in the temporary folder */
 int cnnfi_os_rename(const char *from, const char *to);
 int cnnfi_os_unlink(const char *path);
 int cnnfi_os_fsync(int fd);
@@ -32,7 +33,8 @@ int cnnfi_os_copy_mode(int fd, const char *existing); /* mode of the file it rep
 void cnnfi_os_close(int fd);
 bool cnnfi_os_is_folder(const char *path);
 bool cnnfi_os_exists(const char *path);
-/* Names in a folder, sorted, without "." and "..": one block of the context's, an array and its strings; free the array. */
+/* Names in a folder, sorted, without "." and "..": one block of the context's, an array and its strings; free the
+ * array. */
 int cnnfi_os_list(cnnf_context *context, const char *path, char ***names, size_t *count);
 /* strerror without the locale: "No such file or directory"; a general sentence for the rest. */
 cnnf_status cnnfi_os_status(int code); /* of a failure: CNNF_E_NOMEM or CNNF_E_IO */

@@ -20,9 +20,9 @@ struct cnnfi_source {
     void *owned;           /* memory copied by us */
     void (*release)(void *user);
     void *user;
-    int fd;                /* -1: memory */
-    bool temporary;        /* ours alone: nobody else can change it */
-    bool absent;           /* there is no such file */
+    int fd;         /* -1: memory */
+    bool temporary; /* ours alone: nobody else can change it */
+    bool absent;    /* there is no such file */
     cnnfi_file_id id;
 };
 
@@ -190,7 +190,8 @@ static cnnf_status check_unchanged(const cnnfi_source *source, cnnf_error *error
     if (source->temporary) return CNNF_OK;
     const int code = cnnfi_os_stat_fd(source->fd, &now);
     if (code) return fail_os(error, source->name, "cannot read", code);
-    if (now.size == source->id.size && now.mtime_sec == source->id.mtime_sec && now.mtime_nsec == source->id.mtime_nsec) {
+    if (now.size == source->id.size && now.mtime_sec == source->id.mtime_sec &&
+        now.mtime_nsec == source->id.mtime_nsec) {
         return CNNF_OK;
     }
     cnnfi_fail(error, CNNF_E_IO, "%s: changed while in use", source->name);

@@ -30,7 +30,8 @@ cnnf_status cnnfi_source_wrap(cnnfi_source **out, cnnf_context *context, const v
 cnnf_status cnnfi_source_temp(cnnfi_source **out, cnnf_context *context, const char *name, cnnf_error *error);
 cnnf_status cnnfi_source_append(cnnfi_source *source, const void *data, size_t size, cnnf_error *error);
 
-/* A file that should be there and is not: any size, every read is CNNF_E_IO "cannot open: No such file or directory". */
+/* A file that should be there and is not: any size, every read is CNNF_E_IO "cannot open: No such file or directory".
+ */
 cnnf_status cnnfi_source_absent(cnnfi_source **out, cnnf_context *context, const char *name, cnnf_error *error);
 
 cnnfi_source *cnnfi_source_ref(cnnfi_source *source);

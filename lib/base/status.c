@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const char *const status_names[] = {
-    "OK",      "NOMEM",     "INVALID",  "IO",        "FORMAT", "CORRUPT", "UNSUPPORTED",
-    "LIMIT",   "NOT_FOUND", "MISMATCH", "CANCELLED", "CHECK",  "INTERNAL",
+    "OK",    "NOMEM",     "INVALID",  "IO",        "FORMAT", "CORRUPT",  "UNSUPPORTED",
+    "LIMIT", "NOT_FOUND", "MISMATCH", "CANCELLED", "CHECK",  "INTERNAL",
 };
 
 const char *cnnf_status_name(cnnf_status status)
@@ -17,7 +17,7 @@ const char *cnnf_status_name(cnnf_status status)
 }
 
 #define TEXT_(x) #x
-#define TEXT(x) TEXT_(x)
+#define TEXT(x)  TEXT_(x)
 
 const char *cnnf_version_string(void)
 {

@@ -46,7 +46,8 @@ bool cnnfi_glob_match(const char *pattern, const char *text)
             return false;
         }
     }
-    while (*pattern == '*') pattern++;
+    while (*pattern == '*')
+        pattern++;
     return *pattern == '\0';
 }
 
@@ -57,7 +58,8 @@ size_t cnnfi_edit_distance(const char *a, const char *b, size_t cap)
     const size_t n = strlen(a), m = strlen(b);
     if (m >= EDIT_MAX || (n > m ? n - m : m - n) >= cap) return cap;
     size_t row[EDIT_MAX]; /* row[j]: distance of a[0..i) to b[0..j) */
-    for (size_t j = 0; j <= m; j++) row[j] = j;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
     for (size_t i = 1; i <= n; i++) {
         size_t diagonal = row[0];
         row[0] = i;

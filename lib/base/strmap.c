@@ -8,7 +8,7 @@
 struct cnnfi_strmap_slot {
     const char *key; /* NULL: never used */
     uint64_t hash;
-    int64_t value;   /* REMOVED: a key was here */
+    int64_t value; /* REMOVED: a key was here */
 };
 
 #define REMOVED INT64_MIN
@@ -59,7 +59,8 @@ static bool rehash(cnnfi_strmap *map)
 {
     const cnnfi_strmap old = *map;
     size_t capacity = 16;
-    while (capacity < old.count * 4) capacity *= 2;
+    while (capacity < old.count * 4)
+        capacity *= 2;
     struct cnnfi_strmap_slot *slots = cnnfi_calloc(map->context, capacity, sizeof *slots);
     if (!slots) return false;
     map->slots = slots;

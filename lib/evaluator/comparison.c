@@ -63,7 +63,8 @@ static void list_free(pair_list *list, cnnf_context *context)
     memset(list, 0, sizeof(*list));
 }
 
-static cnnf_status list_add(pair_list *list, cnnf_context *context, const char *a, const char *b, const cnnf_tensor *value)
+static cnnf_status list_add(pair_list *list, cnnf_context *context, const char *a, const char *b,
+                            const cnnf_tensor *value)
 {
     named_pair pair = {.a = cnnfi_strdup(context, a), .b = cnnfi_strdup(context, b ? b : a)};
     if (!pair.a || !pair.b || !cnnfi_grow(context, (void **)&list->items, &list->capacity, list->count, sizeof(pair))) {
@@ -85,8 +86,8 @@ cnnf_status cnnf_comparison_options_new(cnnf_comparison_options **out, cnnf_cont
     if (!context) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: context is NULL");
     cnnf_comparison_options *o = cnnfi_calloc(context, 1, sizeof(*o));
     if (!o) return cnnfi_fail_nomem(error);
-    *o = (cnnf_comparison_options){.context = cnnf_context_ref(context), .runs = 1, .seed = 1, .batch = 2,
-                                   .tolerance = 1e-5, .inside = true};
+    *o = (cnnf_comparison_options){
+        .context = cnnf_context_ref(context), .runs = 1, .seed = 1, .batch = 2, .tolerance = 1e-5, .inside = true};
     *out = o;
     return CNNF_OK;
 }
@@ -101,7 +102,8 @@ void cnnf_comparison_options_free(cnnf_comparison_options *options)
     cnnf_context_unref(context);
 }
 
-cnnf_status cnnf_comparison_options_add_feed(cnnf_comparison_options *options, const char *name, const cnnf_tensor *value)
+cnnf_status cnnf_comparison_options_add_feed(cnnf_comparison_options *options, const char *name,
+                                             const cnnf_tensor *value)
 {
     if (!options || !name || !value) return CNNF_E_INVALID;
     return list_add(&options->feeds, options->context, name, NULL, value);
@@ -161,7 +163,8 @@ static cnnf_status random_tensor(cnnf_tensor **out, cnnf_context *context, const
     cnnf_dtype dtype = cnnf_node_attr_type(node, "dtype", CNNF_FLOAT);
     cnnfi_type type = cnnfi_type_of(dtype);
     if (rank < 0 || rank > CNNFI_EVAL_MAX_RANK || type == CNNFI_T_NONE)
-        return cnnfi_fail(error, CNNF_E_INVALID, "input '%s': its shape or dtype is not known; give its value", node->name);
+        return cnnfi_fail(error, CNNF_E_INVALID, "input '%s': its shape or dtype is not known; give its value",
+                          node->name);
     for (int32_t i = 0; i < rank; i++) {
         dims[i] = cnnf_node_attr_shape_dim(node, "shape", i);
         if (dims[i] < 0 && i == 0) dims[i] = batch;
@@ -220,14 +223,16 @@ static cnnf_status make_feeds(runner *r, uint64_t *state, cnnf_error *error)
 
 static cnnfi_value view(const cnnf_tensor *tensor)
 {
-    return (cnnfi_value){.dtype = cnnf_tensor_dtype(tensor), .count = cnnf_tensor_element_count(tensor),
+    return (cnnfi_value){.dtype = cnnf_tensor_dtype(tensor),
+                         .count = cnnf_tensor_element_count(tensor),
                          .data = (void *)(uintptr_t)cnnf_tensor_data(tensor)};
 }
 
 static bool same_shape(const cnnf_tensor *a, const cnnf_tensor *b)
 {
     bool same = cnnf_tensor_rank(a) == cnnf_tensor_rank(b);
-    for (int32_t i = 0; same && i < cnnf_tensor_rank(a); i++) same = cnnf_tensor_dim(a, i) == cnnf_tensor_dim(b, i);
+    for (int32_t i = 0; same && i < cnnf_tensor_rank(a); i++)
+        same = cnnf_tensor_dim(a, i) == cnnf_tensor_dim(b, i);
     return same;
 }
 
@@ -254,7 +259,8 @@ static void measure(result *to, const cnnf_tensor *a, const cnnf_tensor *b)
 
 /* ---- running ---- */
 
-static cnnf_status run_one(runner *r, int which, const named_pair *names, size_t n, cnnf_tensor **outputs, cnnf_error *error)
+static cnnf_status run_one(runner *r, int which, const named_pair *names, size_t n, cnnf_tensor **outputs,
+                           cnnf_error *error)
 {
     const char *fetches[CHUNK];
     const size_t n_feeds = r->feeds.count;
@@ -265,7 +271,8 @@ static cnnf_status run_one(runner *r, int which, const named_pair *names, size_t
         feed_names[i] = which ? r->feeds.items[i].b : r->feeds.items[i].a;
         values[i] = r->feeds.items[i].value;
     }
-    for (size_t i = 0; i < n; i++) fetches[i] = which ? names[i].b : names[i].a;
+    for (size_t i = 0; i < n; i++)
+        fetches[i] = which ? names[i].b : names[i].a;
     if (status == CNNF_OK)
         status = cnnf_evaluator_run(r->evaluators[which], feed_names, values, n_feeds, fetches, outputs, n, error);
     cnnfi_free(r->context, feed_names);
@@ -280,13 +287,14 @@ static result *find_result(cnnf_comparison *c, const char *a)
     return NULL;
 }
 
-static cnnf_status record(runner *r, const named_pair *names, bool is_output, const cnnf_tensor *a, const cnnf_tensor *b,
-                          cnnf_error *error)
+static cnnf_status record(runner *r, const named_pair *names, bool is_output, const cnnf_tensor *a,
+                          const cnnf_tensor *b, cnnf_error *error)
 {
     cnnf_comparison *c = r->comparison;
     result *to = find_result(c, names->a);
     if (!to) {
-        result new = {.a = cnnfi_strdup(c->context, names->a), .b = cnnfi_strdup(c->context, names->b), .is_output = is_output};
+        result new = {
+            .a = cnnfi_strdup(c->context, names->a), .b = cnnfi_strdup(c->context, names->b), .is_output = is_output};
         if (!new.a || !new.b || !cnnfi_grow(c->context, (void **)&c->results, &c->capacity, c->count, sizeof(new))) {
             cnnfi_free(c->context, new.a);
             cnnfi_free(c->context, new.b);
@@ -305,10 +313,12 @@ static cnnf_status compare_chunk(runner *r, const named_pair *names, size_t n, b
 {
     cnnf_tensor *outputs[2][CHUNK] = {{NULL}};
     cnnf_status status = CNNF_OK;
-    for (int which = 0; which < 2 && status == CNNF_OK; which++) status = run_one(r, which, names, n, outputs[which], error);
+    for (int which = 0; which < 2 && status == CNNF_OK; which++)
+        status = run_one(r, which, names, n, outputs[which], error);
     for (size_t i = 0; i < n && status == CNNF_OK; i++)
         status = record(r, &names[i], is_output, outputs[0][i], outputs[1][i], error);
-    for (size_t i = 0; i < 2 * CHUNK; i++) cnnf_tensor_unref(outputs[i / CHUNK][i % CHUNK]);
+    for (size_t i = 0; i < 2 * CHUNK; i++)
+        cnnf_tensor_unref(outputs[i / CHUNK][i % CHUNK]);
     return status;
 }
 
@@ -356,7 +366,8 @@ static cnnf_status choose_outputs(runner *r, pair_list *outputs, cnnf_error *err
     }
     cnnfi_consumers_free(&consumers);
     if (status != CNNF_OK) return cnnfi_fail_nomem(error);
-    return outputs->count ? CNNF_OK : cnnfi_fail(error, CNNF_E_NOT_FOUND, "the graphs have no output in common; name them");
+    return outputs->count ? CNNF_OK
+                          : cnnfi_fail(error, CNNF_E_NOT_FOUND, "the graphs have no output in common; name them");
 }
 
 /* Nodes with inputs that both graphs have and that an output needs, in the first graph's order of execution. */
@@ -376,7 +387,8 @@ static cnnf_status choose_inner(runner *r, const pair_list *outputs, pair_list *
     if (status == CNNF_OK) status = cnnfi_reach(keep, a, roots, n_roots, false, error);
     for (size_t i = 0; i < a->n_nodes && status == CNNF_OK; i++) {
         const cnnf_node *node = a->nodes[order[i]];
-        if (!keep[order[i]] || cnnfi_node_data_inputs(node) == 0 || !cnnf_graph_find(r->graphs[1], node->name)) continue;
+        if (!keep[order[i]] || cnnfi_node_data_inputs(node) == 0 || !cnnf_graph_find(r->graphs[1], node->name))
+            continue;
         if (list_add(inner, r->context, node->name, NULL, NULL) != CNNF_OK) status = cnnfi_fail_nomem(error);
     }
     cnnfi_free(r->context, order);
@@ -404,7 +416,8 @@ static cnnf_status run_all(runner *r, cnnf_error *error)
 cnnf_status cnnf_compare_numbers(cnnf_comparison **out, const cnnf_graph *a, const cnnf_graph *b,
                                  const cnnf_comparison_options *options, cnnf_error *error)
 {
-    const struct cnnf_comparison_options defaults = {.runs = 1, .seed = 1, .batch = 2, .tolerance = 1e-5, .inside = true};
+    const struct cnnf_comparison_options defaults = {
+        .runs = 1, .seed = 1, .batch = 2, .tolerance = 1e-5, .inside = true};
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: out is NULL");
     *out = NULL;
     if (!a || !b) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: a graph is NULL");
@@ -444,14 +457,16 @@ void cnnf_comparison_free(cnnf_comparison *comparison)
 double cnnf_comparison_max_abs(const cnnf_comparison *comparison)
 {
     double worst = 0;
-    for (size_t i = 0; comparison && i < comparison->n_outputs; i++) worst = fmax(worst, comparison->results[i].max_abs);
+    for (size_t i = 0; comparison && i < comparison->n_outputs; i++)
+        worst = fmax(worst, comparison->results[i].max_abs);
     return worst;
 }
 
 double cnnf_comparison_max_rel(const cnnf_comparison *comparison)
 {
     double worst = 0;
-    for (size_t i = 0; comparison && i < comparison->n_outputs; i++) worst = fmax(worst, comparison->results[i].max_rel);
+    for (size_t i = 0; comparison && i < comparison->n_outputs; i++)
+        worst = fmax(worst, comparison->results[i].max_rel);
     return worst;
 }
 
@@ -540,7 +555,8 @@ static void report_text(cnnfi_strbuf *text, const cnnf_comparison *c)
         cnnfi_strbuf_puts(text, "all within the tolerance\n");
 }
 
-cnnf_status cnnf_comparison_report(cnnf_buffer **out, const cnnf_comparison *comparison, int32_t json, cnnf_error *error)
+cnnf_status cnnf_comparison_report(cnnf_buffer **out, const cnnf_comparison *comparison, int32_t json,
+                                   cnnf_error *error)
 {
     cnnfi_strbuf text;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: out is NULL");

@@ -31,7 +31,8 @@ cnnf_status cnnfi_constants_new(cnnfi_constants **out, const cnnf_graph *graph, 
 void cnnfi_constants_free(cnnfi_constants *self)
 {
     if (!self) return;
-    for (size_t i = 0; self->loaded && i < self->count; i++) cnnf_tensor_unref(self->loaded[i]);
+    for (size_t i = 0; self->loaded && i < self->count; i++)
+        cnnf_tensor_unref(self->loaded[i]);
     if (self->mutex) cnnfi_mutex_free(self->context, self->mutex);
     cnnfi_free(self->context, self->loaded);
     cnnfi_free(self->context, self);

@@ -6,12 +6,14 @@
 static const char *algorithm(const cnnfi_step *step)
 {
     switch (step->kind) {
-    case CNNFI_STEP_FUSED: return step->fused->algorithm;
+    case CNNFI_STEP_FUSED:
+        return step->fused->algorithm;
     case CNNFI_STEP_KERNEL:
         return step->dynamic ? "general, shapes at run time" : step->kernel->flags & CNNFI_OP_VIEW ? "view" : "general";
     case CNNFI_STEP_SWITCH:
     case CNNFI_STEP_MERGE:
-    case CNNFI_STEP_MARK: break;
+    case CNNFI_STEP_MARK:
+        break;
     }
     return "control flow";
 }
@@ -38,8 +40,10 @@ static void describe_steps(const cnnfi_plan *plan, const cnnfi_step *steps, int3
     for (int32_t i = 0; i < count; i++) {
         const cnnfi_fused *fused = steps[i].kind == CNNFI_STEP_FUSED ? steps[i].fused : NULL;
         bool end = last && i + 1 == count;
-        if (fused && fused->n_parts > 0) describe_steps(plan, fused->parts, fused->n_parts, false, end, out);
-        else describe_step(plan, &steps[i], alone, end, out);
+        if (fused && fused->n_parts > 0)
+            describe_steps(plan, fused->parts, fused->n_parts, false, end, out);
+        else
+            describe_step(plan, &steps[i], alone, end, out);
     }
 }
 

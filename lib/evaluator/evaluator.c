@@ -13,7 +13,7 @@
 /* Plans kept, the least recently used goes first: a data set has two (full and last batch), a search some more. */
 #define MAX_PLANS 8
 /* Idle workspaces kept per plan. */
-#define MAX_IDLE 16
+#define MAX_IDLE    16
 #define MAX_THREADS 1024
 
 struct cnnf_evaluator_options {
@@ -79,7 +79,8 @@ cnnf_status cnnf_evaluator_options_set_threads(cnnf_evaluator_options *options, 
 cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, const char *backend)
 {
     static const char *const known[] = {
-        "auto", "portable",
+        "auto",
+        "portable",
 #if CNNFI_ONEDNN
         "onednn",
 #endif
@@ -135,7 +136,8 @@ cnnf_status cnnf_evaluator_new(cnnf_evaluator **out, const cnnf_graph *graph, co
 
 static void clear_entry(cnnf_evaluator *e, entry *slot)
 {
-    for (int32_t i = 0; i < slot->n_idle; i++) cnnfi_workspace_free(slot->idle[i]);
+    for (int32_t i = 0; i < slot->n_idle; i++)
+        cnnfi_workspace_free(slot->idle[i]);
     cnnfi_plan_unref(slot->plan);
     cnnfi_free(e->context, slot->key);
     memset(slot, 0, sizeof(*slot));
@@ -145,9 +147,12 @@ void cnnf_evaluator_free(cnnf_evaluator *e)
 {
     if (!e) return;
     cnnf_context *context = e->context;
-    if (e->pid == cnnfi_os_pid()) cnnfi_pool_free(e->pool);
-    else cnnfi_pool_abandon(e->pool);
-    for (int i = 0; i < MAX_PLANS; i++) clear_entry(e, &e->entries[i]);
+    if (e->pid == cnnfi_os_pid())
+        cnnfi_pool_free(e->pool);
+    else
+        cnnfi_pool_abandon(e->pool);
+    for (int i = 0; i < MAX_PLANS; i++)
+        clear_entry(e, &e->entries[i]);
     cnnfi_constants_free(e->constants);
     if (e->mutex) cnnfi_mutex_free(context, e->mutex);
     cnnf_graph_unref(e->graph);
@@ -186,7 +191,8 @@ static cnnf_status make_key(cnnf_evaluator *e, const request *r, cnnfi_strbuf *k
         cnnfi_strbuf_add(key, cnnfi_tensor_dims(r->feeds[i]), (size_t)head[1] * sizeof(int64_t));
     }
     cnnfi_strbuf_putc(key, '>');
-    for (size_t i = 0; i < r->n_fetches; i++) cnnfi_strbuf_add(key, r->fetch_names[i], strlen(r->fetch_names[i]) + 1);
+    for (size_t i = 0; i < r->n_fetches; i++)
+        cnnfi_strbuf_add(key, r->fetch_names[i], strlen(r->fetch_names[i]) + 1);
     return key->failed ? cnnfi_fail_nomem(error) : CNNF_OK;
 }
 
@@ -231,9 +237,16 @@ static cnnf_status find_or_compile(cnnf_evaluator *e, const request *r, cnnfi_st
     }
     cnnfi_mutex_unlock(e->mutex);
     if (found) return CNNF_OK;
-    cnnfi_plan_request make = {.graph = e->graph, .feed_names = r->feed_names, .feeds = r->feeds, .n_feeds = r->n_feeds,
-                               .fetch_names = r->fetch_names, .n_fetches = r->n_fetches, .constants = e->constants,
-                               .backend = e->backend, .threads = cnnfi_pool_threads(e->pool), .strict = e->strict};
+    cnnfi_plan_request make = {.graph = e->graph,
+                               .feed_names = r->feed_names,
+                               .feeds = r->feeds,
+                               .n_feeds = r->n_feeds,
+                               .fetch_names = r->fetch_names,
+                               .n_fetches = r->n_fetches,
+                               .constants = e->constants,
+                               .backend = e->backend,
+                               .threads = cnnfi_pool_threads(e->pool),
+                               .strict = e->strict};
     CNNFI_TRY(cnnfi_plan_compile(out, e->context, &make, error));
     cnnfi_mutex_lock(e->mutex);
     if (!find_entry(e, key)) keep_plan(e, *out, key);
@@ -278,7 +291,8 @@ static cnnf_status run_plan(cnnf_evaluator *e, const request *r, cnnf_tensor **o
     if (status == CNNF_OK) status = find_or_compile(e, r, &key, &plan, &workspace, error);
     if (status == CNNF_OK && !workspace) status = cnnfi_workspace_new(&workspace, plan, error);
     if (status == CNNF_OK) {
-        cnnfi_run_request run = {.feeds = r->feeds, .outputs = outputs, .pool = e->pool, .cancelled = cancelled, .user = &watch};
+        cnnfi_run_request run = {
+            .feeds = r->feeds, .outputs = outputs, .pool = e->pool, .cancelled = cancelled, .user = &watch};
         status = cnnfi_plan_run(workspace, &run, error);
     }
     if (workspace) give_back(e, workspace);
@@ -294,13 +308,16 @@ static cnnf_status run_loaded(cnnf_evaluator *e, const request *r, cnnf_tensor *
     if (!loaded) return cnnfi_fail_nomem(error);
     cnnf_status status = CNNF_OK;
     for (size_t i = 0; i < r->n_feeds && status == CNNF_OK; i++) {
-        if (cnnf_tensor_byte_size(r->feeds[i]) > 0) status = cnnf_tensor_load(&loaded[i], r->feeds[i], error);
-        else loaded[i] = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)r->feeds[i]);
+        if (cnnf_tensor_byte_size(r->feeds[i]) > 0)
+            status = cnnf_tensor_load(&loaded[i], r->feeds[i], error);
+        else
+            loaded[i] = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)r->feeds[i]);
     }
     request with = *r;
     with.feeds = (const cnnf_tensor *const *)loaded;
     if (status == CNNF_OK) status = run_plan(e, &with, outputs, error);
-    for (size_t i = 0; i < r->n_feeds; i++) cnnf_tensor_unref(loaded[i]);
+    for (size_t i = 0; i < r->n_feeds; i++)
+        cnnf_tensor_unref(loaded[i]);
     cnnfi_free(e->context, loaded);
     return status;
 }
@@ -316,20 +333,23 @@ static cnnf_status check_request(const cnnf_evaluator *e, const request *r, cnnf
     for (size_t i = 0; i < r->n_fetches; i++) {
         if (!r->fetch_names[i]) return cnnfi_fail(error, CNNF_E_INVALID, "fetch %zu has no name", i);
     }
-    if (r->n_feeds > 65536 || r->n_fetches > 65536) return cnnfi_fail(error, CNNF_E_INVALID, "too many feeds or fetches");
+    if (r->n_feeds > 65536 || r->n_fetches > 65536)
+        return cnnfi_fail(error, CNNF_E_INVALID, "too many feeds or fetches");
     if (e->pid != cnnfi_os_pid()) {
-        return cnnfi_fail(error, CNNF_E_INVALID, "the evaluator belongs to the parent process: make a new one after fork()");
+        return cnnfi_fail(error, CNNF_E_INVALID,
+                          "the evaluator belongs to the parent process: make a new one after fork()");
     }
     return CNNF_OK;
 }
 
-cnnf_status cnnf_evaluator_run(cnnf_evaluator *evaluator, const char *const *feed_names, const cnnf_tensor *const *feeds,
-                               size_t feed_count, const char *const *fetch_names, cnnf_tensor **outputs,
-                               size_t fetch_count, cnnf_error *error)
+cnnf_status cnnf_evaluator_run(cnnf_evaluator *evaluator, const char *const *feed_names,
+                               const cnnf_tensor *const *feeds, size_t feed_count, const char *const *fetch_names,
+                               cnnf_tensor **outputs, size_t fetch_count, cnnf_error *error)
 {
     request r = {feed_names, feeds, feed_count, fetch_names, fetch_count};
     if (fetch_count && !outputs) return cnnfi_fail(error, CNNF_E_INVALID, "outputs is NULL");
-    for (size_t i = 0; i < fetch_count; i++) outputs[i] = NULL;
+    for (size_t i = 0; i < fetch_count; i++)
+        outputs[i] = NULL;
     CNNFI_TRY(check_request(evaluator, &r, error));
     return run_loaded(evaluator, &r, outputs, error);
 }

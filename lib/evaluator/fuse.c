@@ -18,7 +18,7 @@ typedef struct chain {
     cnnfi_plan *plan;
     cnnf_error *error;
     cnnfi_fusion_backend first, second; /* who is asked; NULL: nobody */
-    const int32_t *reader; /* by slot: the step that reads it (any, when several) */
+    const int32_t *reader;              /* by slot: the step that reads it (any, when several) */
     cnnfi_fusion fusion;
     stage stage;
     int32_t channels;
@@ -36,7 +36,8 @@ static const cnnfi_slot *slot_at(const chain *c, int32_t index)
 
 static bool is_constant(const cnnfi_slot *slot, cnnf_dtype dtype)
 {
-    return slot->value.data && slot->place == CNNFI_PLACE_CONST && slot->value.dtype == dtype && slot->life == CNNFI_LIVE;
+    return slot->value.data && slot->place == CNNFI_PLACE_CONST && slot->value.dtype == dtype &&
+           slot->life == CNNFI_LIVE;
 }
 
 static bool is_ordinary(const cnnfi_step *step)
@@ -62,9 +63,11 @@ static const float *channel_numbers(const chain *c, int32_t slot, int64_t *step)
 }
 
 /* v * scale + shift, either pointer NULL; steps 0 repeat one number. */
-static bool apply_affine(chain *c, const float *scale, int64_t scale_step, const float *shift, int64_t shift_step, double sign)
+static bool apply_affine(chain *c, const float *scale, int64_t scale_step, const float *shift, int64_t shift_step,
+                         double sign)
 {
-    double *to_scale = c->stage == LINEAR ? c->scale : c->late_scale, *to_shift = c->stage == LINEAR ? c->shift : c->late_shift;
+    double *to_scale = c->stage == LINEAR ? c->scale : c->late_scale,
+           *to_shift = c->stage == LINEAR ? c->shift : c->late_shift;
     if (c->stage > CLAMPED) return false;
     for (int64_t i = 0; i < c->channels; i++) {
         double s = scale ? (double)scale[i * scale_step] : 1.0, t = shift ? sign * (double)shift[i * shift_step] : 0.0;
@@ -144,14 +147,17 @@ static bool absorb_norm(chain *c, const cnnfi_step *step)
         if (!numbers[i] || (spread == 0 && c->channels != 1)) return false;
     }
     double epsilon = cnnf_node_attr_float(step->node, "epsilon", 1e-4);
-    double *scale = c->stage == LINEAR ? c->scale : c->late_scale, *shift = c->stage == LINEAR ? c->shift : c->late_shift;
+    double *scale = c->stage == LINEAR ? c->scale : c->late_scale,
+           *shift = c->stage == LINEAR ? c->shift : c->late_shift;
     for (int64_t i = 0; i < c->channels; i++) {
         double factor = (double)numbers[0][i] / sqrt((double)numbers[3][i] + epsilon);
         scale[i] *= factor;
         shift[i] = (shift[i] - (double)numbers[2][i]) * factor + (double)numbers[1][i];
     }
-    if (c->stage == LINEAR) c->shifted = c->scaled = true;
-    else c->late = true;
+    if (c->stage == LINEAR)
+        c->shifted = c->scaled = true;
+    else
+        c->late = true;
     return true;
 }
 
@@ -201,7 +207,8 @@ static bool absorb_pool(chain *c, const cnnfi_step *step)
     const cnnfi_window *w = &c->fusion.w;
     const cnnfi_value *in = &slot_at(c, c->output)->value;
     const char *format = cnnf_node_attr_string(step->node, "data_format", NULL);
-    if (c->fusion.depthwise || c->fusion.residual || c->fusion.pool || (format && strcmp(format, "NHWC") != 0)) return false;
+    if (c->fusion.depthwise || c->fusion.residual || c->fusion.pool || (format && strcmp(format, "NHWC") != 0))
+        return false;
     if (!is_pair(step->node, "ksize") || !is_pair(step->node, "strides") || in->rank != 4) return false;
     bool even = w->out[1] % 2 == 0 && w->out[2] % 2 == 0;
     if (in->dims[1] != w->out[1] || in->dims[2] != w->out[2] || w->out[1] < 2 || w->out[2] < 2) return false;
@@ -224,10 +231,20 @@ typedef struct follower {
 } follower;
 
 static const follower followers[] = {
-    {"Add", absorb_sum},           {"AddV2", absorb_sum},         {"BiasAdd", absorb_bias},       {"BiasAddV1", absorb_bias},
-    {"FusedBatchNorm", absorb_norm}, {"FusedBatchNormV2", absorb_norm}, {"FusedBatchNormV3", absorb_norm},
-    {"Identity", absorb_view},     {"MaxPool", absorb_pool},      {"Mul", absorb_product},        {"Relu", absorb_relu},
-    {"Relu6", absorb_relu6},       {"Squeeze", absorb_view},      {"Sub", absorb_difference},
+    {"Add", absorb_sum},
+    {"AddV2", absorb_sum},
+    {"BiasAdd", absorb_bias},
+    {"BiasAddV1", absorb_bias},
+    {"FusedBatchNorm", absorb_norm},
+    {"FusedBatchNormV2", absorb_norm},
+    {"FusedBatchNormV3", absorb_norm},
+    {"Identity", absorb_view},
+    {"MaxPool", absorb_pool},
+    {"Mul", absorb_product},
+    {"Relu", absorb_relu},
+    {"Relu6", absorb_relu6},
+    {"Squeeze", absorb_view},
+    {"Sub", absorb_difference},
 };
 
 static bool absorb(chain *c, const cnnfi_step *step)
@@ -319,7 +336,8 @@ static bool begin_product(chain *c, const cnnfi_step *step)
     if (f->rank != 2 || cnnf_node_attr_bool(step->node, matmul ? "transpose_a" : "adj_x", 0)) return false;
     cnnfi_window *w = &c->fusion.w;
     *w = (cnnfi_window){.spatial = 2, .batch = 1, .in_channels = x->dims[x->rank - 1]};
-    for (int i = 0; i < 3; i++) w->in[i] = w->out[i] = w->filter[i] = w->stride[i] = w->dilation[i] = 1;
+    for (int i = 0; i < 3; i++)
+        w->in[i] = w->out[i] = w->filter[i] = w->stride[i] = w->dilation[i] = 1;
     if (w->in_channels == 0) return false;
     w->in[2] = w->out[2] = x->count / w->in_channels;
     w->out_channels = slot_at(c, step->output)->value.dims[x->rank - 1];
@@ -332,7 +350,8 @@ static bool begin_norm(chain *c, const cnnfi_step *step)
     const cnnfi_value *x = &slot_at(c, step->inputs[0])->value;
     if (x->rank != 4) return false;
     c->fusion.depthwise = true;
-    c->fusion.w = (cnnfi_window){.spatial = 2, .batch = x->dims[0], .in_channels = x->dims[3], .out_channels = x->dims[3]};
+    c->fusion.w =
+        (cnnfi_window){.spatial = 2, .batch = x->dims[0], .in_channels = x->dims[3], .out_channels = x->dims[3]};
     cnnfi_window *w = &c->fusion.w;
     for (int i = 0; i < 3; i++) {
         w->filter[i] = w->stride[i] = w->dilation[i] = 1;
@@ -403,7 +422,8 @@ static float *scaled_filter(const chain *c, const float *filter, bool transposed
 static float *to_floats(const chain *c, const double *from)
 {
     float *out = cnnfi_array(c->plan->context, (size_t)c->channels, sizeof(float));
-    for (int64_t i = 0; out && i < c->channels; i++) out[i] = (float)from[i];
+    for (int64_t i = 0; out && i < c->channels; i++)
+        out[i] = (float)from[i];
     return out;
 }
 
@@ -431,7 +451,8 @@ static cnnf_status ask_backend(chain *c, const cnnfi_step *root, const beginning
 
 cnnf_status cnnfi_plan_own(cnnfi_plan *plan, cnnfi_fused *fused, cnnf_error *error)
 {
-    if (!cnnfi_grow(plan->context, (void **)&plan->fused, &plan->fused_capacity, (size_t)plan->n_fused, sizeof(cnnfi_fused *))) {
+    if (!cnnfi_grow(plan->context, (void **)&plan->fused, &plan->fused_capacity, (size_t)plan->n_fused,
+                    sizeof(cnnfi_fused *))) {
         fused->free(plan->context, fused);
         return cnnfi_fail_nomem(error);
     }
@@ -452,7 +473,8 @@ static cnnf_status replace(chain *c, cnnfi_fused *fused, const cnnf_node *node)
     if (!inputs) return cnnfi_fail_nomem(c->error);
     for (int32_t i = 0; i < c->n_absorbed; i++) {
         cnnfi_step *step = &plan->steps[c->absorbed[i]];
-        for (int32_t k = 0; k < step->n_outputs; k++) plan->slots[step->output + k].place = CNNFI_PLACE_NONE;
+        for (int32_t k = 0; k < step->n_outputs; k++)
+            plan->slots[step->output + k].place = CNNFI_PLACE_NONE;
         step->node = NULL;
     }
     inputs[0] = c->input;
@@ -507,7 +529,8 @@ void cnnfi_plan_compact(cnnfi_plan *plan)
     for (int32_t i = 0; i < plan->n_steps; i++) {
         if (!plan->steps[i].node) continue;
         plan->steps[n] = plan->steps[i];
-        for (int32_t k = 0; k < plan->steps[n].n_outputs; k++) plan->slots[plan->steps[n].output + k].producer = n;
+        for (int32_t k = 0; k < plan->steps[n].n_outputs; k++)
+            plan->slots[plan->steps[n].output + k].producer = n;
         n++;
     }
     plan->n_steps = n;
@@ -564,7 +587,10 @@ cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_plan_request *request,
     cnnf_context *context = plan->context;
     cnnf_status status = CNNF_OK;
     int32_t *reader = cnnfi_array(context, (size_t)plan->n_slots + 1, sizeof(int32_t));
-    chain c = {.plan = plan, .error = error, .reader = reader, .fusion = {.threads = request->threads, .strict = request->strict},
+    chain c = {.plan = plan,
+               .error = error,
+               .reader = reader,
+               .fusion = {.threads = request->threads, .strict = request->strict},
                .absorbed = cnnfi_array(context, (size_t)plan->n_steps + 1, sizeof(int32_t))};
     choose_backends(&c, request->backend);
     if (!reader || !c.absorbed) {
@@ -573,14 +599,16 @@ cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_plan_request *request,
     }
     memset(reader, -1, ((size_t)plan->n_slots + 1) * sizeof(int32_t));
     for (int32_t i = 0; i < plan->n_steps; i++) {
-        for (int32_t k = 0; k < plan->steps[i].n_inputs; k++) reader[plan->steps[i].inputs[k]] = i;
+        for (int32_t k = 0; k < plan->steps[i].n_inputs; k++)
+            reader[plan->steps[i].inputs[k]] = i;
     }
     for (int32_t i = 0; i < plan->n_steps && status == CNNF_OK; i++) {
         const beginning *b = find_beginning(&c, &plan->steps[i]);
         if (b) status = try_chain(&c, i, b);
     }
     cnnfi_plan_compact(plan);
-    for (int32_t i = 0; i + 1 < plan->n_steps && status == CNNF_OK; i++) status = try_pair(plan, i, request->threads, error);
+    for (int32_t i = 0; i + 1 < plan->n_steps && status == CNNF_OK; i++)
+        status = try_pair(plan, i, request->threads, error);
     cnnfi_plan_compact(plan);
     find_roots(plan);
 done:

@@ -38,15 +38,15 @@ typedef struct cnnfi_pool cnnfi_pool; /* the threads that may help inside one op
 /* One call of infer or run. */
 typedef struct cnnfi_call {
     cnnf_context *context;
-    const cnnf_node *node;   /* attributes, name for messages */
-    int32_t n_inputs;        /* data inputs */
+    const cnnf_node *node; /* attributes, name for messages */
+    int32_t n_inputs;      /* data inputs */
     const cnnfi_value *inputs;
-    int32_t n_outputs;       /* set by infer (cnnfi_call_output() counts), at most max_outputs */
-    int32_t max_outputs;     /* room in outputs: CNNFI_EVAL_MAX_OUTPUTS, more when attribute num_split or num asks for it */
-    cnnfi_value *outputs;    /* infer fills dtype, rank, dims; run finds data allocated */
-    size_t scratch_size;     /* infer may ask for scratch memory ... */
-    void *scratch;           /* ... run finds it here, aligned to 64 */
-    cnnfi_pool *pool;        /* run only */
+    int32_t n_outputs;   /* set by infer (cnnfi_call_output() counts), at most max_outputs */
+    int32_t max_outputs; /* room in outputs: CNNFI_EVAL_MAX_OUTPUTS, more when attribute num_split or num asks for it */
+    cnnfi_value *outputs; /* infer fills dtype, rank, dims; run finds data allocated */
+    size_t scratch_size;  /* infer may ask for scratch memory ... */
+    void *scratch;        /* ... run finds it here, aligned to 64 */
+    cnnfi_pool *pool;     /* run only */
     cnnf_error *error;
 } cnnfi_call;
 
@@ -55,10 +55,12 @@ typedef struct cnnfi_call {
 #define CNNFI_INFER_DYNAMIC 1
 
 /* Flags of a row. */
-#define CNNFI_OP_VIEW 1u      /* output 0 has input 0's bytes unchanged (Identity, Reshape ...): the plan may share the buffer */
-#define CNNFI_OP_INPLACE 2u   /* output 0 may share the buffer of an input of the same size (element-wise) */
-#define CNNFI_OP_STATEFUL 4u  /* never folded or merged (Assert) */
-#define CNNFI_OP_SHAPE 8u     /* run reads the inputs' shapes only (Shape, Rank, ZerosLike): folded as soon as they are known */
+#define CNNFI_OP_VIEW                                                                                                  \
+    1u /* output 0 has input 0's bytes unchanged (Identity, Reshape ...): the plan may share the buffer */
+#define CNNFI_OP_INPLACE  2u /* output 0 may share the buffer of an input of the same size (element-wise) */
+#define CNNFI_OP_STATEFUL 4u /* never folded or merged (Assert) */
+#define CNNFI_OP_SHAPE                                                                                                 \
+    8u /* run reads the inputs' shapes only (Shape, Rank, ZerosLike): folded as soon as they are known */
 
 typedef struct cnnfi_kernel {
     const char *op;
@@ -79,8 +81,8 @@ const cnnfi_kernel *cnnfi_kernel_find(const char *op); /* NULL when outside the 
 const cnnfi_kernel_family *cnnfi_kernel_family_at(size_t index);
 
 /* Splits [0, n) over the pool's threads in pieces of at least `grain`; returns when all are done. */
-void cnnfi_parallel_for(cnnfi_pool *pool, int64_t n, int64_t grain, void (*body)(int64_t begin, int64_t end, void *user),
-                        void *user);
+void cnnfi_parallel_for(cnnfi_pool *pool, int64_t n, int64_t grain,
+                        void (*body)(int64_t begin, int64_t end, void *user), void *user);
 int32_t cnnfi_pool_threads(const cnnfi_pool *pool); /* 1 for NULL */
 
 /* Failing with the node's name: "node 'conv': strides[1] is 0, must be >= 1". */

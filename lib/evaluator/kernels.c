@@ -41,34 +41,13 @@ extern const cnnfi_kernel_family cnnfi_kernels_suppress;
 extern const cnnfi_kernel_family cnnfi_kernels_unary;
 
 static const cnnfi_kernel_family *const families[] = {
-    &cnnfi_kernels_binary,
-    &cnnfi_kernels_cast,
-    &cnnfi_kernels_control,
-    &cnnfi_kernels_conv,
-    &cnnfi_kernels_diagonal,
-    &cnnfi_kernels_einsum,
-    &cnnfi_kernels_epilogue,
-    &cnnfi_kernels_gather,
-    &cnnfi_kernels_generate,
-    &cnnfi_kernels_join,
-    &cnnfi_kernels_layout,
-    &cnnfi_kernels_loss,
-    &cnnfi_kernels_matmul,
-    &cnnfi_kernels_nn,
-    &cnnfi_kernels_order,
-    &cnnfi_kernels_partition,
-    &cnnfi_kernels_pooling,
-    &cnnfi_kernels_quantize,
-    &cnnfi_kernels_rectifier,
-    &cnnfi_kernels_reduce,
-    &cnnfi_kernels_resize,
-    &cnnfi_kernels_scan,
-    &cnnfi_kernels_segment,
-    &cnnfi_kernels_select,
-    &cnnfi_kernels_shape,
-    &cnnfi_kernels_slice,
-    &cnnfi_kernels_space,
-    &cnnfi_kernels_suppress,
+    &cnnfi_kernels_binary,   &cnnfi_kernels_cast,     &cnnfi_kernels_control,   &cnnfi_kernels_conv,
+    &cnnfi_kernels_diagonal, &cnnfi_kernels_einsum,   &cnnfi_kernels_epilogue,  &cnnfi_kernels_gather,
+    &cnnfi_kernels_generate, &cnnfi_kernels_join,     &cnnfi_kernels_layout,    &cnnfi_kernels_loss,
+    &cnnfi_kernels_matmul,   &cnnfi_kernels_nn,       &cnnfi_kernels_order,     &cnnfi_kernels_partition,
+    &cnnfi_kernels_pooling,  &cnnfi_kernels_quantize, &cnnfi_kernels_rectifier, &cnnfi_kernels_reduce,
+    &cnnfi_kernels_resize,   &cnnfi_kernels_scan,     &cnnfi_kernels_segment,   &cnnfi_kernels_select,
+    &cnnfi_kernels_shape,    &cnnfi_kernels_slice,    &cnnfi_kernels_space,     &cnnfi_kernels_suppress,
     &cnnfi_kernels_unary,
 };
 
@@ -92,7 +71,8 @@ const cnnfi_kernel *cnnfi_kernel_find(const char *op)
 int32_t cnnf_op_count(void)
 {
     size_t count = 0;
-    for (size_t f = 0; f < N_FAMILIES; f++) count += families[f]->count;
+    for (size_t f = 0; f < N_FAMILIES; f++)
+        count += families[f]->count;
     return (int32_t)count;
 }
 
@@ -114,7 +94,8 @@ const char *cnnf_op_name(int32_t index)
 {
     if (index < 0 || index >= cnnf_op_count()) return NULL;
     const char *name = next_name(NULL);
-    while (index-- > 0) name = next_name(name);
+    while (index-- > 0)
+        name = next_name(name);
     return name;
 }
 

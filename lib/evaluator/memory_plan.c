@@ -10,7 +10,7 @@
 #include "evaluator/plan.h"
 
 #define ALIGNMENT ((size_t)64)
-#define FOREVER INT32_MAX
+#define FOREVER   INT32_MAX
 
 typedef struct hole {
     size_t offset, size;
@@ -31,7 +31,8 @@ static bool release(planner *p, size_t offset, size_t size)
     if (size == 0) return true;
     if (!cnnfi_grow(p->plan->context, (void **)&p->holes, &p->hole_capacity, p->n_holes, sizeof(hole))) return false;
     size_t at = 0;
-    while (at < p->n_holes && p->holes[at].offset < offset) at++;
+    while (at < p->n_holes && p->holes[at].offset < offset)
+        at++;
     memmove(p->holes + at + 1, p->holes + at, (p->n_holes - at) * sizeof(hole));
     p->holes[at] = (hole){offset, size};
     p->n_holes++;
@@ -82,12 +83,15 @@ static size_t value_bytes(const cnnfi_value *value)
 static void find_last_uses(planner *p)
 {
     const cnnfi_plan *plan = p->plan;
-    for (int32_t s = 0; s < plan->n_slots; s++) p->last_use[s] = plan->slots[s].producer;
+    for (int32_t s = 0; s < plan->n_slots; s++)
+        p->last_use[s] = plan->slots[s].producer;
     for (int32_t i = 0; i < plan->n_steps; i++) {
         const cnnfi_step *step = &plan->steps[i];
-        for (int32_t k = 0; k < step->n_inputs; k++) p->last_use[plan->slots[step->inputs[k]].root] = i;
+        for (int32_t k = 0; k < step->n_inputs; k++)
+            p->last_use[plan->slots[step->inputs[k]].root] = i;
     }
-    for (int32_t f = 0; f < plan->n_fetches; f++) p->last_use[plan->slots[plan->fetches[f]].root] = FOREVER;
+    for (int32_t f = 0; f < plan->n_fetches; f++)
+        p->last_use[plan->slots[plan->fetches[f]].root] = FOREVER;
 }
 
 /* An input whose block the first output of an element-wise step may take over; -1: none. */
@@ -102,7 +106,8 @@ static int32_t inplace_input(const planner *p, int32_t index)
         const cnnfi_slot *in = &plan->slots[root];
         if (in->place != CNNFI_PLACE_ARENA || p->last_use[root] != index || p->sizes[root] == 0) continue;
         const cnnfi_value *value = &plan->slots[step->inputs[k]].value;
-        if (value->count != out->value.count || cnnf_dtype_size(value->dtype) != cnnf_dtype_size(out->value.dtype)) continue;
+        if (value->count != out->value.count || cnnf_dtype_size(value->dtype) != cnnf_dtype_size(out->value.dtype))
+            continue;
         return root;
     }
     return -1;
@@ -158,8 +163,9 @@ static cnnf_status check_total(const cnnfi_plan *plan, cnnf_error *error)
         fits = fits && plan->steps[i].scratch_size < SIZE_MAX / 2 &&
                cnnfi_add_size(&total, total, plan->steps[i].scratch_size + ALIGNMENT);
     }
-    return fits ? CNNF_OK : cnnfi_fail_limit(error, "the plan's buffers", CNNF_LIMIT_MEMORY, UINT64_MAX,
-                                             cnnfi_limit(plan->context, CNNF_LIMIT_MEMORY));
+    return fits ? CNNF_OK
+                : cnnfi_fail_limit(error, "the plan's buffers", CNNF_LIMIT_MEMORY, UINT64_MAX,
+                                   cnnfi_limit(plan->context, CNNF_LIMIT_MEMORY));
 }
 
 cnnf_status cnnfi_plan_memory(cnnfi_plan *plan, cnnf_error *error)

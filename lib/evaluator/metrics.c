@@ -26,16 +26,16 @@ typedef struct mistake {
 struct cnnf_metrics {
     cnnf_context *context;
     int64_t classes, worst_room, worst_count;
-    int64_t count, undefined; /* examples; those whose loss is NaN */
+    int64_t count, undefined;     /* examples; those whose loss is NaN */
     uint64_t loss_low, loss_high; /* sum of the others, 128 bits */
-    int64_t *rank;            /* [classes]: examples whose label had that many better guesses */
-    int64_t *confusion;       /* [label][guess] */
-    mistake *worst;           /* most confident first */
+    int64_t *rank;                /* [classes]: examples whose label had that many better guesses */
+    int64_t *confusion;           /* [label][guess] */
+    mistake *worst;               /* most confident first */
 };
 
 /* Places of int64_t in a saved state before the arrays: classes, worst_room, worst_count, count, undefined, loss. */
 #define SAVED_NUMBERS 7
-#define MAGIC "CNNFMTR\1" /* the last byte is the version */
+#define MAGIC         "CNNFMTR\1" /* the last byte is the version */
 
 static cnnf_status check_size(cnnf_context *context, int64_t classes, int64_t worst, cnnf_error *error)
 {
@@ -101,7 +101,8 @@ static void keep_mistake(cnnf_metrics *m, mistake new)
     } else {
         m->worst_count++;
     }
-    for (; at > 0 && is_worse(&new, &m->worst[at - 1]); at--) m->worst[at] = m->worst[at - 1];
+    for (; at > 0 && is_worse(&new, &m->worst[at - 1]); at--)
+        m->worst[at] = m->worst[at - 1];
     m->worst[at] = new;
 }
 
@@ -148,7 +149,9 @@ static void add_example(cnnf_metrics *m, const float *p, int64_t label, int64_t 
     m->confusion[label * m->classes + guess]++;
     add_loss(m, (double)p[label]);
     if (guess != label)
-        keep_mistake(m, (mistake){.row = row, .label = label, .guess = guess,
+        keep_mistake(m, (mistake){.row = row,
+                                  .label = label,
+                                  .guess = guess,
                                   .confidence = isnan(p[guess]) ? (double)INFINITY : (double)p[guess]});
 }
 
@@ -208,9 +211,12 @@ cnnf_status cnnf_metrics_merge(cnnf_metrics *metrics, const cnnf_metrics *other,
     metrics->undefined += other->undefined;
     metrics->loss_low += other->loss_low;
     metrics->loss_high += other->loss_high + (metrics->loss_low < other->loss_low);
-    for (int64_t i = 0; i < metrics->classes; i++) metrics->rank[i] += other->rank[i];
-    for (int64_t i = 0; i < metrics->classes * metrics->classes; i++) metrics->confusion[i] += other->confusion[i];
-    for (int64_t i = 0; i < other->worst_count; i++) keep_mistake(metrics, other->worst[i]);
+    for (int64_t i = 0; i < metrics->classes; i++)
+        metrics->rank[i] += other->rank[i];
+    for (int64_t i = 0; i < metrics->classes * metrics->classes; i++)
+        metrics->confusion[i] += other->confusion[i];
+    for (int64_t i = 0; i < other->worst_count; i++)
+        keep_mistake(metrics, other->worst[i]);
     return CNNF_OK;
 }
 
@@ -218,7 +224,8 @@ cnnf_status cnnf_metrics_merge(cnnf_metrics *metrics, const cnnf_metrics *other,
 
 static size_t saved_size(int64_t classes, int64_t worst_count)
 {
-    return 8 + SAVED_NUMBERS * 8 + (size_t)(classes + classes * classes) * 8 + (size_t)worst_count * sizeof(mistake) + 4;
+    return 8 + SAVED_NUMBERS * 8 + (size_t)(classes + classes * classes) * 8 + (size_t)worst_count * sizeof(mistake) +
+           4;
 }
 
 static char *put(char *to, const void *data, size_t size)
@@ -236,7 +243,7 @@ cnnf_status cnnf_metrics_save(cnnf_buffer **out, const cnnf_metrics *metrics, cn
     size_t size = saved_size(m->classes, m->worst_count), cells = (size_t)(m->classes * m->classes);
     cnnf_buffer *buffer = cnnfi_buffer_new(m->context, size);
     if (!buffer) return cnnfi_fail_nomem(error);
-    const int64_t numbers[SAVED_NUMBERS] = {m->classes,   m->worst_room,         m->worst_count,        m->count,
+    const int64_t numbers[SAVED_NUMBERS] = {m->classes,   m->worst_room,        m->worst_count,       m->count,
                                             m->undefined, (int64_t)m->loss_low, (int64_t)m->loss_high};
     char *start = cnnfi_buffer_mut(buffer), *to = put(start, MAGIC, 8);
     to = put(to, numbers, sizeof(numbers));
@@ -271,7 +278,8 @@ static cnnf_status read_numbers(cnnfi_cursor *c, int64_t *numbers, cnnf_error *e
     if (c->size < 8 + SAVED_NUMBERS * 8 + 4 || !cnnfi_read_bytes(c, 8, &magic) || memcmp(magic.data, MAGIC, 7) != 0)
         return cnnfi_fail(error, CNNF_E_FORMAT, "metrics: not a saved state");
     if (magic.data[7] != MAGIC[7])
-        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "metrics: state of version %d, this library reads 1", magic.data[7]);
+        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "metrics: state of version %d, this library reads 1",
+                          magic.data[7]);
     memcpy(&crc, c->data + c->size - 4, 4);
     if (crc != cnnfi_crc32c_mask(cnnfi_crc32c(0, c->data, c->size - 4)))
         return cnnfi_fail(error, CNNF_E_CORRUPT, "metrics: the checksum does not fit");
@@ -344,7 +352,8 @@ double cnnf_metrics_topk(const cnnf_metrics *metrics, int64_t k)
 {
     int64_t sum = 0;
     if (!metrics) return 0;
-    for (int64_t i = 0; i < k && i < metrics->classes; i++) sum += metrics->rank[i];
+    for (int64_t i = 0; i < k && i < metrics->classes; i++)
+        sum += metrics->rank[i];
     return share(sum, metrics->count);
 }
 

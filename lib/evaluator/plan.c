@@ -16,7 +16,8 @@ static const uint8_t nothing[64];
 void *cnnfi_plan_block(cnnfi_plan *plan, size_t size)
 {
     if (size > SIZE_MAX - 128) return NULL;
-    if (!cnnfi_grow(plan->context, (void **)&plan->blocks, &plan->block_capacity, (size_t)plan->n_blocks, sizeof(void *))) {
+    if (!cnnfi_grow(plan->context, (void **)&plan->blocks, &plan->block_capacity, (size_t)plan->n_blocks,
+                    sizeof(void *))) {
         return NULL;
     }
     uint8_t *block = cnnfi_malloc(plan->context, size + 64);
@@ -35,8 +36,10 @@ void cnnfi_plan_unref(cnnfi_plan *plan)
 {
     if (!plan || atomic_fetch_sub(&plan->refs, 1) != 1) return;
     cnnf_context *context = plan->context;
-    for (int32_t i = 0; i < plan->n_fused; i++) plan->fused[i]->free(context, plan->fused[i]);
-    for (int32_t i = 0; i < plan->n_blocks; i++) cnnfi_free(context, plan->blocks[i]);
+    for (int32_t i = 0; i < plan->n_fused; i++)
+        plan->fused[i]->free(context, plan->fused[i]);
+    for (int32_t i = 0; i < plan->n_blocks; i++)
+        cnnfi_free(context, plan->blocks[i]);
     cnnfi_free(context, plan->fused);
     cnnfi_free(context, plan->blocks);
     cnnfi_free(context, plan->slots);
@@ -77,11 +80,14 @@ static cnnf_status reserve(cnnfi_compiler *c, int32_t node, int32_t count)
 static cnnf_status add_step(cnnfi_compiler *c, const cnnfi_step *step)
 {
     cnnfi_plan *plan = c->plan;
-    if (!cnnfi_grow(c->context, (void **)&plan->steps, &plan->step_capacity, (size_t)plan->n_steps, sizeof(cnnfi_step))) {
+    if (!cnnfi_grow(c->context, (void **)&plan->steps, &plan->step_capacity, (size_t)plan->n_steps,
+                    sizeof(cnnfi_step))) {
         return cnnfi_fail_nomem(c->error);
     }
-    for (int32_t i = 0; i < step->n_inputs; i++) plan->slots[step->inputs[i]].uses++;
-    for (int32_t i = 0; i < step->n_outputs; i++) plan->slots[step->output + i].producer = plan->n_steps;
+    for (int32_t i = 0; i < step->n_inputs; i++)
+        plan->slots[step->inputs[i]].uses++;
+    for (int32_t i = 0; i < step->n_outputs; i++)
+        plan->slots[step->output + i].producer = plan->n_steps;
     plan->steps[plan->n_steps++] = *step;
     return CNNF_OK;
 }
@@ -101,7 +107,8 @@ static cnnf_status value_of_tensor(cnnfi_compiler *c, const cnnf_tensor *tensor,
                           CNNFI_EVAL_MAX_RANK);
     }
     *out = (cnnfi_value){.dtype = cnnf_tensor_dtype(tensor), .rank = rank, .count = cnnf_tensor_element_count(tensor)};
-    for (int32_t i = 0; i < rank; i++) out->dims[i] = cnnf_tensor_dim(tensor, i);
+    for (int32_t i = 0; i < rank; i++)
+        out->dims[i] = cnnf_tensor_dim(tensor, i);
     return CNNF_OK;
 }
 
@@ -198,13 +205,20 @@ static int32_t max_outputs(const cnnf_node *node)
 static cnnf_status make_call(cnnfi_compiler *c, cnnfi_step *step, cnnfi_call *call)
 {
     step->max_outputs = max_outputs(step->node);
-    cnnfi_value *inputs = cnnfi_array(c->context, (size_t)step->n_inputs + (size_t)step->max_outputs + 1, sizeof(cnnfi_value));
+    cnnfi_value *inputs =
+        cnnfi_array(c->context, (size_t)step->n_inputs + (size_t)step->max_outputs + 1, sizeof(cnnfi_value));
     if (!inputs) return cnnfi_fail_nomem(c->error);
-    for (int32_t i = 0; i < step->n_inputs; i++) inputs[i] = c->plan->slots[step->inputs[i]].value;
+    for (int32_t i = 0; i < step->n_inputs; i++)
+        inputs[i] = c->plan->slots[step->inputs[i]].value;
     cnnfi_value *outputs = inputs + step->n_inputs;
     memset(outputs, 0, (size_t)step->max_outputs * sizeof(cnnfi_value));
-    *call = (cnnfi_call){.context = c->context, .node = step->node, .n_inputs = step->n_inputs, .inputs = inputs,
-                         .max_outputs = step->max_outputs, .outputs = outputs, .error = c->error};
+    *call = (cnnfi_call){.context = c->context,
+                         .node = step->node,
+                         .n_inputs = step->n_inputs,
+                         .inputs = inputs,
+                         .max_outputs = step->max_outputs,
+                         .outputs = outputs,
+                         .error = c->error};
     return CNNF_OK;
 }
 
@@ -388,11 +402,13 @@ static cnnf_status compile_switch(cnnfi_compiler *c, const cnnf_node *node)
 {
     cnnfi_step step;
     CNNFI_TRY(begin_step(c, node, &step));
-    if (step.n_inputs != 2) return cnnfi_fail(c->error, CNNF_E_CORRUPT, "node '%s' (%s) needs 2 inputs", node->name, node->op);
+    if (step.n_inputs != 2)
+        return cnnfi_fail(c->error, CNNF_E_CORRUPT, "node '%s' (%s) needs 2 inputs", node->name, node->op);
     CNNFI_TRY(reserve(c, node->index, 2));
     const cnnfi_slot data = c->plan->slots[step.inputs[0]], predicate = c->plan->slots[step.inputs[1]];
     if (predicate.known && (predicate.value.dtype != CNNF_BOOL || predicate.value.count != 1)) {
-        return cnnfi_fail(c->error, CNNF_E_MISMATCH, "node '%s' (%s): the predicate must be one bool", node->name, node->op);
+        return cnnfi_fail(c->error, CNNF_E_MISMATCH, "node '%s' (%s): the predicate must be one bool", node->name,
+                          node->op);
     }
     for (int32_t i = 0; i < 2; i++) {
         cnnfi_slot *out = &c->plan->slots[c->first_slot[node->index] + i];
@@ -401,7 +417,8 @@ static cnnf_status compile_switch(cnnfi_compiler *c, const cnnf_node *node)
         out->root = data.root;
         out->place = data.value.data ? CNNFI_PLACE_CONST : CNNFI_PLACE_VIEW;
         out->life = CNNFI_MAYBE_DEAD;
-        if (predicate.value.data) out->life = *(const uint8_t *)predicate.value.data == (uint8_t)i ? CNNFI_LIVE : CNNFI_DEAD;
+        if (predicate.value.data)
+            out->life = *(const uint8_t *)predicate.value.data == (uint8_t)i ? CNNFI_LIVE : CNNFI_DEAD;
     }
     step.kind = CNNFI_STEP_SWITCH;
     return finish_step(c, &step);
@@ -409,10 +426,12 @@ static cnnf_status compile_switch(cnnfi_compiler *c, const cnnf_node *node)
 
 static bool same_shape(const cnnfi_value *a, const cnnfi_value *b)
 {
-    return a->dtype == b->dtype && a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof(int64_t)) == 0;
+    return a->dtype == b->dtype && a->rank == b->rank &&
+           memcmp(a->dims, b->dims, (size_t)a->rank * sizeof(int64_t)) == 0;
 }
 
-/* Whether the inputs of a Merge that are not surely dead agree in shape; *life: the best of them, *first one of them. */
+/* Whether the inputs of a Merge that are not surely dead agree in shape; *life: the best of them, *first one of them.
+ */
 static bool merge_inputs(const cnnfi_compiler *c, const cnnfi_step *step, uint8_t *life, int32_t *first)
 {
     bool agree = true;
@@ -458,10 +477,18 @@ typedef struct special {
 } special;
 
 static const special specials[] = {
-    {"Const", compile_const},         {"HostConst", compile_const},     {"Placeholder", compile_placeholder},
-    {"PlaceholderV2", compile_placeholder}, {"Variable", compile_variable},   {"VariableV2", compile_variable},
-    {"VarHandleOp", compile_variable}, {"NoOp", compile_noop},           {"Switch", compile_switch},
-    {"RefSwitch", compile_switch},    {"Merge", compile_merge},         {"RefMerge", compile_merge},
+    {"Const", compile_const},
+    {"HostConst", compile_const},
+    {"Placeholder", compile_placeholder},
+    {"PlaceholderV2", compile_placeholder},
+    {"Variable", compile_variable},
+    {"VariableV2", compile_variable},
+    {"VarHandleOp", compile_variable},
+    {"NoOp", compile_noop},
+    {"Switch", compile_switch},
+    {"RefSwitch", compile_switch},
+    {"Merge", compile_merge},
+    {"RefMerge", compile_merge},
 };
 
 static cnnf_status compile_node(cnnfi_compiler *c, int32_t index)
@@ -538,7 +565,8 @@ static cnnf_status compile(cnnfi_compiler *c)
 {
     CNNFI_TRY(cnnfi_compiler_prune(c));
     CNNFI_TRY(add_feeds(c));
-    for (int32_t i = 0; i < c->n_order; i++) CNNFI_TRY(compile_node(c, c->order[i]));
+    for (int32_t i = 0; i < c->n_order; i++)
+        CNNFI_TRY(compile_node(c, c->order[i]));
     CNNFI_TRY(add_fetches(c));
     CNNFI_TRY(cnnfi_plan_fuse(c->plan, c->request, c->error));
     CNNFI_TRY(cnnfi_plan_segment(c->plan, c->request->threads, c->error));
@@ -561,11 +589,12 @@ static bool compiler_init(cnnfi_compiler *c)
     plan->n_fetches = (int32_t)c->request->n_fetches;
     plan->feeds = plan_array(plan, plan->n_feeds, sizeof(int32_t));
     plan->fetches = plan_array(plan, plan->n_fetches, sizeof(int32_t));
-    if (!c->feeds || !c->fetches || !c->order || !c->max_port || !c->first_slot || !c->n_outputs || !c->life || !c->flag ||
-        !plan->feeds || !plan->fetches) {
+    if (!c->feeds || !c->fetches || !c->order || !c->max_port || !c->first_slot || !c->n_outputs || !c->life ||
+        !c->flag || !plan->feeds || !plan->fetches) {
         return false;
     }
-    for (size_t i = 0; i < n; i++) c->max_port[i] = c->first_slot[i] = c->flag[i] = -1;
+    for (size_t i = 0; i < n; i++)
+        c->max_port[i] = c->first_slot[i] = c->flag[i] = -1;
     return true;
 }
 
@@ -576,7 +605,10 @@ cnnf_status cnnfi_plan_compile(cnnfi_plan **out, cnnf_context *context, const cn
     cnnfi_plan *plan = cnnfi_calloc(context, 1, sizeof(*plan));
     if (!plan) return cnnfi_fail_nomem(error);
     struct cnnf_error unread = {0}; /* so that kernels may always fill one */
-    cnnfi_compiler c = {.context = context, .graph = request->graph, .request = request, .plan = plan,
+    cnnfi_compiler c = {.context = context,
+                        .graph = request->graph,
+                        .request = request,
+                        .plan = plan,
                         .error = error ? error : &unread};
     atomic_init(&plan->refs, 1);
     plan->context = context;

@@ -61,11 +61,11 @@ typedef struct cnnfi_step {
     const cnnfi_kernel *kernel;
     const cnnfi_fused *fused;
     int32_t n_inputs, n_outputs, max_outputs;
-    int32_t *inputs;     /* slots */
-    int32_t output;      /* first slot; the outputs lie side by side */
+    int32_t *inputs; /* slots */
+    int32_t output;  /* first slot; the outputs lie side by side */
     int32_t n_controls;
-    int32_t *controls;   /* liveness flags of nodes that may be dead */
-    int32_t live_flag;   /* its own, -1 when it cannot be dead */
+    int32_t *controls; /* liveness flags of nodes that may be dead */
+    int32_t live_flag; /* its own, -1 when it cannot be dead */
     bool dynamic;
     size_t scratch_size, scratch_offset;
 } cnnfi_step;
@@ -77,7 +77,8 @@ struct cnnfi_fused {
     cnnf_status (*run)(const cnnfi_fused *self, cnnfi_call *call);
     void (*free)(cnnf_context *context, cnnfi_fused *self);
     int32_t n_nodes; /* how many nodes of the graph it stands for */
-    /* For segments (segment.c); run_one NULL: not for them. One image on the calling thread, one_scratch bytes of scratch. */
+    /* For segments (segment.c); run_one NULL: not for them. One image on the calling thread, one_scratch bytes of
+     * scratch. */
     void (*run_one)(const cnnfi_fused *self, const float *x, const float *residual, float *y, void *scratch);
     int64_t batch;
     size_t one_scratch, weight_bytes;
@@ -98,7 +99,7 @@ struct cnnfi_plan {
     size_t arena_size;
     int32_t n_blocks, n_fused;
     size_t block_capacity, fused_capacity;
-    void **blocks;        /* folded values */
+    void **blocks; /* folded values */
     cnnfi_fused **fused;
 };
 

@@ -16,7 +16,7 @@ struct cnnfi_pool {
     cnnfi_thread **workers; /* threads - 1 */
     cnnfi_mutex *mutex;
     cnnfi_cond *wake;
-    atomic_int busy;       /* somebody has the threads */
+    atomic_int busy;        /* somebody has the threads */
     atomic_uint generation; /* one more for each job */
     atomic_int sleepers, active, open, stop;
     /* The job: written while `open` is 0 and `active` is 0, read only by those who saw `open`. */
@@ -109,11 +109,12 @@ static void run_job(cnnfi_pool *pool)
     wake_sleepers(pool);
     take_chunks(pool);
     atomic_store(&pool->open, 0);
-    while (atomic_load(&pool->active) != 0) relax();
+    while (atomic_load(&pool->active) != 0)
+        relax();
 }
 
-void cnnfi_parallel_for(cnnfi_pool *pool, int64_t n, int64_t grain, void (*body)(int64_t begin, int64_t end, void *user),
-                        void *user)
+void cnnfi_parallel_for(cnnfi_pool *pool, int64_t n, int64_t grain,
+                        void (*body)(int64_t begin, int64_t end, void *user), void *user)
 {
     if (n <= 0) return;
     if (grain < 1) grain = 1;
@@ -162,7 +163,8 @@ static void stop_workers(cnnfi_pool *pool)
     atomic_fetch_add(&pool->generation, 1);
     cnnfi_cond_broadcast(pool->wake);
     cnnfi_mutex_unlock(pool->mutex);
-    for (int32_t i = 0; i < pool->started; i++) cnnfi_thread_join(pool->context, pool->workers[i]);
+    for (int32_t i = 0; i < pool->started; i++)
+        cnnfi_thread_join(pool->context, pool->workers[i]);
 }
 
 void cnnfi_pool_free(cnnfi_pool *pool)

@@ -26,8 +26,10 @@ static cnnf_status resolve(cnnfi_compiler *c, const char *text, const char *what
 static cnnf_status resolve_all(cnnfi_compiler *c)
 {
     const cnnfi_plan_request *r = c->request;
-    for (size_t i = 0; i < r->n_feeds; i++) CNNFI_TRY(resolve(c, r->feed_names[i], "feed", &c->feeds[i]));
-    for (size_t i = 0; i < r->n_fetches; i++) CNNFI_TRY(resolve(c, r->fetch_names[i], "fetch", &c->fetches[i]));
+    for (size_t i = 0; i < r->n_feeds; i++)
+        CNNFI_TRY(resolve(c, r->feed_names[i], "feed", &c->feeds[i]));
+    for (size_t i = 0; i < r->n_fetches; i++)
+        CNNFI_TRY(resolve(c, r->fetch_names[i], "fetch", &c->fetches[i]));
     for (size_t i = 0; i < r->n_feeds; i++) {
         for (size_t k = 0; k < i; k++) {
             if (c->feeds[i].node != c->feeds[k].node || c->feeds[i].port != c->feeds[k].port) continue;
@@ -69,7 +71,8 @@ static cnnf_status need(cnnfi_compiler *c, walk *w, cnnfi_edge edge, const char 
         if (c->max_port[edge.node] < 0) c->max_port[edge.node] = 0;
     } else {
         if (cnnfi_compiler_fed(c, edge.node, edge.port) >= 0) return CNNF_OK;
-        CNNFI_TRY(cnnfi_check_limit(c->context, CNNF_LIMIT_NODE_INPUTS, (uint64_t)edge.port, "an output's number", c->error));
+        CNNFI_TRY(
+            cnnfi_check_limit(c->context, CNNF_LIMIT_NODE_INPUTS, (uint64_t)edge.port, "an output's number", c->error));
         if (c->max_port[edge.node] < edge.port) c->max_port[edge.node] = edge.port;
     }
     if (w->colour[edge.node] == 2) return CNNF_OK;
@@ -104,8 +107,9 @@ static cnnf_status walk_from(cnnfi_compiler *c, walk *w, cnnfi_endpoint root)
 cnnf_status cnnfi_compiler_refuse(cnnfi_compiler *c, const cnnf_node *node)
 {
     bool function = cnnfi_graph_function(c->graph, node->op) || strstr(node->op, "PartitionedCall");
-    cnnf_status status = cnnfi_fail(c->error, CNNF_E_UNSUPPORTED, "node '%s': op %s is outside the evaluator's table%s",
-                                    node->name, node->op, function ? " (a function call: inline the functions first)" : "");
+    cnnf_status status =
+        cnnfi_fail(c->error, CNNF_E_UNSUPPORTED, "node '%s': op %s is outside the evaluator's table%s", node->name,
+                   node->op, function ? " (a function call: inline the functions first)" : "");
     cnnfi_error_set_node(c->error, node->name);
     return status;
 }

@@ -61,7 +61,8 @@ cnnf_status cnnfi_workspace_new(cnnfi_workspace **out, cnnfi_plan *plan, cnnf_er
 
 static void free_heap(cnnfi_workspace *w)
 {
-    for (size_t i = 0; i < w->n_heap; i++) cnnfi_free(w->context, w->heap[i]);
+    for (size_t i = 0; i < w->n_heap; i++)
+        cnnfi_free(w->context, w->heap[i]);
     w->n_heap = 0;
 }
 
@@ -112,7 +113,8 @@ static void set_dead(cnnfi_workspace *w, const cnnfi_step *step, bool dead)
 {
     if (step->live_flag < 0) return;
     w->node_dead[step->live_flag] = dead;
-    for (int32_t i = 0; i < step->n_outputs; i++) w->dead[step->output + i] = dead;
+    for (int32_t i = 0; i < step->n_outputs; i++)
+        w->dead[step->output + i] = dead;
 }
 
 /* ---- steps ---- */
@@ -140,7 +142,8 @@ static size_t byte_count(const cnnfi_value *value)
 static cnnf_status run_merge(cnnfi_workspace *w, const cnnfi_step *step, cnnf_error *error)
 {
     int32_t alive = 0;
-    while (alive < step->n_inputs && w->dead[step->inputs[alive]]) alive++;
+    while (alive < step->n_inputs && w->dead[step->inputs[alive]])
+        alive++;
     set_dead(w, step, alive == step->n_inputs);
     if (alive == step->n_inputs) return CNNF_OK;
     const cnnfi_value *from = &w->values[step->inputs[alive]];
@@ -157,7 +160,8 @@ static cnnf_status run_merge(cnnfi_workspace *w, const cnnfi_step *step, cnnf_er
 
 static void gather_inputs(cnnfi_workspace *w, const cnnfi_step *step)
 {
-    for (int32_t i = 0; i < step->n_inputs; i++) w->inputs[i] = w->values[step->inputs[i]];
+    for (int32_t i = 0; i < step->n_inputs; i++)
+        w->inputs[i] = w->values[step->inputs[i]];
 }
 
 static cnnf_status run_known(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_call *call)
@@ -205,7 +209,8 @@ static cnnf_status run_dynamic(cnnfi_workspace *w, const cnnfi_step *step, cnnfi
     call->outputs = cnnfi_calloc(w->context, (size_t)step->max_outputs, sizeof(cnnfi_value));
     if (!call->outputs) return cnnfi_fail_nomem(call->error);
     cnnf_status status = infer_and_run(w, step, call);
-    if (status == CNNF_OK) memcpy(&w->values[step->output], call->outputs, (size_t)step->n_outputs * sizeof(cnnfi_value));
+    if (status == CNNF_OK)
+        memcpy(&w->values[step->output], call->outputs, (size_t)step->n_outputs * sizeof(cnnfi_value));
     cnnfi_free(w->context, call->outputs);
     return status;
 }
@@ -213,8 +218,13 @@ static cnnf_status run_dynamic(cnnfi_workspace *w, const cnnfi_step *step, cnnfi
 static cnnf_status run_kernel(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_pool *pool, cnnf_error *error)
 {
     gather_inputs(w, step);
-    cnnfi_call call = {.context = w->context, .node = step->node, .n_inputs = step->n_inputs, .inputs = w->inputs,
-                       .max_outputs = step->max_outputs, .pool = pool, .error = error};
+    cnnfi_call call = {.context = w->context,
+                       .node = step->node,
+                       .n_inputs = step->n_inputs,
+                       .inputs = w->inputs,
+                       .max_outputs = step->max_outputs,
+                       .pool = pool,
+                       .error = error};
     return step->dynamic ? run_dynamic(w, step, &call) : run_known(w, step, &call);
 }
 
@@ -224,11 +234,15 @@ static cnnf_status run_step(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_po
     set_dead(w, step, dead);
     if (dead) return CNNF_OK;
     switch (step->kind) {
-    case CNNFI_STEP_MARK: return CNNF_OK;
-    case CNNFI_STEP_SWITCH: return run_switch(w, step, error);
-    case CNNFI_STEP_MERGE: return run_merge(w, step, error);
+    case CNNFI_STEP_MARK:
+        return CNNF_OK;
+    case CNNFI_STEP_SWITCH:
+        return run_switch(w, step, error);
+    case CNNFI_STEP_MERGE:
+        return run_merge(w, step, error);
     case CNNFI_STEP_KERNEL:
-    case CNNFI_STEP_FUSED: break;
+    case CNNFI_STEP_FUSED:
+        break;
     }
     return run_kernel(w, step, pool, error);
 }
@@ -262,14 +276,16 @@ static cnnf_status run_all(cnnfi_workspace *w, const cnnfi_run_request *request,
         if (request->cancelled(request->user)) return cnnfi_fail(error, CNNF_E_CANCELLED, "cancelled");
         CNNFI_TRY(run_step(w, &plan->steps[i], request->pool, error));
     }
-    for (int32_t i = 0; i < plan->n_fetches; i++) CNNFI_TRY(fetch(w, plan->fetches[i], &request->outputs[i], error));
+    for (int32_t i = 0; i < plan->n_fetches; i++)
+        CNNFI_TRY(fetch(w, plan->fetches[i], &request->outputs[i], error));
     return CNNF_OK;
 }
 
 cnnf_status cnnfi_plan_run(cnnfi_workspace *w, const cnnfi_run_request *request, cnnf_error *error)
 {
     struct cnnf_error unread = {0};
-    for (int32_t i = 0; i < w->plan->n_fetches; i++) request->outputs[i] = NULL;
+    for (int32_t i = 0; i < w->plan->n_fetches; i++)
+        request->outputs[i] = NULL;
     cnnf_status status = run_all(w, request, error ? error : &unread);
     free_heap(w);
     for (int32_t i = 0; status != CNNF_OK && i < w->plan->n_fetches; i++) {

@@ -12,7 +12,7 @@
 
 /* A layer joins when its activations, the whole batch's, are at least this big and so many times its filter. */
 #define WORTHWHILE ((size_t)4 << 20)
-#define OUTWEIGHS 4
+#define OUTWEIGHS  4
 
 typedef struct operand {
     int32_t external; /* 0: data input of the segment, k: its k-th; -1: internal; INT32_MAX: the output; -2: none */
@@ -21,8 +21,8 @@ typedef struct operand {
 } operand;
 
 #define INTERNAL (-1)
-#define ABSENT (-2)
-#define OUTPUT INT32_MAX
+#define ABSENT   (-2)
+#define OUTPUT   INT32_MAX
 
 typedef struct part {
     const cnnfi_fused *fused;
@@ -90,7 +90,7 @@ static void free_segment(cnnf_context *context, cnnfi_fused *base)
 
 typedef struct finder {
     cnnfi_plan *plan;
-    int32_t *inside; /* by slot: reads by steps of the segment under construction */
+    int32_t *inside;     /* by slot: reads by steps of the segment under construction */
     int32_t first, last; /* steps [first, last) */
 } finder;
 
@@ -112,14 +112,16 @@ static bool is_closed(const finder *f)
     const cnnfi_plan *plan = f->plan;
     bool closed = true;
     for (int32_t i = f->first; i < f->last; i++) {
-        for (int32_t k = 0; k < plan->steps[i].n_inputs; k++) f->inside[plan->steps[i].inputs[k]]++;
+        for (int32_t k = 0; k < plan->steps[i].n_inputs; k++)
+            f->inside[plan->steps[i].inputs[k]]++;
     }
     for (int32_t i = f->first; i + 1 < f->last; i++) {
         const cnnfi_slot *out = &plan->slots[plan->steps[i].output];
         closed = closed && out->uses == f->inside[plan->steps[i].output];
     }
     for (int32_t i = f->first; i < f->last; i++) {
-        for (int32_t k = 0; k < plan->steps[i].n_inputs; k++) f->inside[plan->steps[i].inputs[k]] = 0;
+        for (int32_t k = 0; k < plan->steps[i].n_inputs; k++)
+            f->inside[plan->steps[i].inputs[k]] = 0;
     }
     return closed;
 }
@@ -132,8 +134,10 @@ static bool find(finder *f, int32_t threads)
     if (step->kind != CNNFI_STEP_FUSED || step->fused->batch < 2 || step->fused->batch < threads) return false;
     int64_t batch = step->fused->batch;
     f->last = f->first;
-    while (f->last < plan->n_steps && joins(plan, &plan->steps[f->last], batch)) f->last++;
-    while (f->last - f->first > 1 && !is_closed(f)) f->last--;
+    while (f->last < plan->n_steps && joins(plan, &plan->steps[f->last], batch))
+        f->last++;
+    while (f->last - f->first > 1 && !is_closed(f))
+        f->last--;
     return f->last - f->first > 1;
 }
 
@@ -204,7 +208,8 @@ static void fill_parts(const finder *f, segment *s, const lifetime *all, int32_t
         p->x = operand_of(f, s, all, step->inputs[0], inputs, n_inputs);
         p->residual = (operand){.external = ABSENT};
         if (step->n_inputs > 1) p->residual = operand_of(f, s, all, step->inputs[1], inputs, n_inputs);
-        p->y = (operand){.external = OUTPUT, .floats = (size_t)(f->plan->slots[step->output].value.count / s->base.batch)};
+        p->y =
+            (operand){.external = OUTPUT, .floats = (size_t)(f->plan->slots[step->output].value.count / s->base.batch)};
         if (i + 1 < s->count) p->y = operand_of(f, s, all, step->output, inputs, n_inputs);
         if (step->fused->one_scratch > scratch) scratch = step->fused->one_scratch;
         s->base.n_nodes += step->fused->n_nodes;
@@ -240,8 +245,12 @@ static cnnf_status build(finder *f, int32_t threads, cnnf_error *error)
     lifetime *all = cnnfi_calloc(context, (size_t)count, sizeof(*all));
     int32_t *inputs = cnnfi_arena_array(&f->plan->memory, 2 * (size_t)count, sizeof(int32_t));
     if (s) {
-        s->base = (cnnfi_fused){.backend = "portable", .algorithm = "image by image", .run = run_segment, .free = free_segment,
-                                .batch = f->plan->steps[f->first].fused->batch, .n_parts = count};
+        s->base = (cnnfi_fused){.backend = "portable",
+                                .algorithm = "image by image",
+                                .run = run_segment,
+                                .free = free_segment,
+                                .batch = f->plan->steps[f->first].fused->batch,
+                                .n_parts = count};
         s->count = count;
         s->slots = cnnfi_slot_count(threads);
         s->parts = cnnfi_calloc(context, (size_t)count, sizeof(part));

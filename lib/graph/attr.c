@@ -17,8 +17,10 @@ static size_t attr_position(const cnnf_node *node, const char *key, bool *found)
             *found = true;
             return middle;
         }
-        if (order < 0) low = middle + 1;
-        else high = middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }

@@ -54,8 +54,10 @@ cnnf_status cnnfi_builder_from(cnnfi_builder **out, const cnnf_graph *graph, cnn
     *out = NULL;
     cnnfi_builder *b = NULL;
     CNNFI_TRY(cnnfi_builder_new(&b, graph->context, error));
-    for (size_t i = 0; i < graph->n_nodes; i++) cnnfi_builder_copy_node(b, graph->nodes[i], NULL);
-    for (size_t i = 0; i < graph->n_functions; i++) cnnfi_builder_copy_function(b, graph->functions[i], NULL);
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        cnnfi_builder_copy_node(b, graph->nodes[i], NULL);
+    for (size_t i = 0; i < graph->n_functions; i++)
+        cnnfi_builder_copy_function(b, graph->functions[i], NULL);
     cnnfi_copy_graph_fields(b, graph);
     if (b->status) {
         const cnnf_status status = b->status;
@@ -149,7 +151,9 @@ cnnf_node *cnnfi_builder_add(cnnfi_builder *b, const char *op, const char *name)
     }
     cnnf_node *node = new_node(b, op, name);
     if (!node || !enter_name(b, node)) return NULL;
-    if (!sticky(b, cnnfi_grow(g->context, (void **)&g->nodes, &b->node_capacity, g->n_nodes, sizeof *g->nodes) ? b : NULL)) {
+    if (!sticky(b, cnnfi_grow(g->context, (void **)&g->nodes, &b->node_capacity, g->n_nodes, sizeof *g->nodes)
+                       ? b
+                       : NULL)) {
         return NULL;
     }
     g->nodes[g->n_nodes++] = node;
@@ -284,7 +288,8 @@ bool cnnfi_hold_tensor(cnnfi_builder *b, const cnnf_tensor *tensor)
 {
     cnnf_graph *g = b->graph;
     if (b->status) return false;
-    const bool grown = cnnfi_grow(g->context, (void **)&g->tensors, &g->tensor_capacity, g->n_tensors, sizeof *g->tensors);
+    const bool grown =
+        cnnfi_grow(g->context, (void **)&g->tensors, &g->tensor_capacity, g->n_tensors, sizeof *g->tensors);
     if (!sticky(b, grown ? g : NULL)) return false;
     g->tensors[g->n_tensors++] = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)tensor);
     return true;
@@ -309,8 +314,10 @@ void cnnfi_builder_redirect(cnnfi_builder *b, const char *from, const char *to)
         for (size_t k = 0; !node->removed && k < node->n_inputs; k++) {
             const char *input = node->inputs[k];
             const bool zero_port = whole && strncmp(input, from, length) == 0 && strcmp(input + length, ":0") == 0;
-            if (zero_port || strcmp(input, from) == 0) cnnfi_node_set_input(b, node, k, to);
-            else if (whole && strcmp(input, control) == 0) node->inputs[k] = to_control;
+            if (zero_port || strcmp(input, from) == 0)
+                cnnfi_node_set_input(b, node, k, to);
+            else if (whole && strcmp(input, control) == 0)
+                node->inputs[k] = to_control;
         }
     }
 }
@@ -335,7 +342,8 @@ static cnnf_node *const_of(cnnfi_builder *b, const char *name, cnnf_dtype dtype,
     return node;
 }
 
-cnnf_node *cnnfi_builder_const_i32(cnnfi_builder *b, const char *name, int32_t rank, const int32_t *values, size_t count)
+cnnf_node *cnnfi_builder_const_i32(cnnfi_builder *b, const char *name, int32_t rank, const int32_t *values,
+                                   size_t count)
 {
     return const_of(b, name, CNNF_INT32, rank, values, count);
 }
@@ -389,7 +397,8 @@ const cnnfi_function *cnnfi_graph_function(const cnnf_graph *graph, const char *
 static const char **copy_names(cnnfi_builder *b, const char *const *names, size_t count)
 {
     const char **copy = cnnfi_builder_array(b, count, sizeof *copy);
-    for (size_t i = 0; copy && i < count; i++) copy[i] = cnnfi_builder_strdup(b, names[i]);
+    for (size_t i = 0; copy && i < count; i++)
+        copy[i] = cnnfi_builder_strdup(b, names[i]);
     return copy;
 }
 
@@ -466,7 +475,8 @@ static cnnf_status resolve_inputs(cnnf_graph *g, cnnf_node *node, cnnf_error *er
         const int32_t port = cnnfi_input_parse(node->inputs[k], &name, &length);
         const int64_t at = cnnfi_strmap_get_n(&g->names, name, length);
         if (at < 0 || port < CNNFI_PORT_CONTROL) {
-            cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': input %zu '%s' names no node", node->name, k, node->inputs[k]);
+            cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': input %zu '%s' names no node", node->name, k,
+                       node->inputs[k]);
             cnnfi_error_set_node(error, node->name);
             return CNNF_E_CORRUPT;
         }
@@ -480,7 +490,8 @@ static cnnf_status seal(cnnf_graph *g, cnnf_error *error)
 {
     compact(g);
     CNNFI_TRY(index_names(g, error));
-    for (size_t i = 0; i < g->n_nodes; i++) CNNFI_TRY(resolve_inputs(g, g->nodes[i], error));
+    for (size_t i = 0; i < g->n_nodes; i++)
+        CNNFI_TRY(resolve_inputs(g, g->nodes[i], error));
     return CNNF_OK;
 }
 
@@ -488,8 +499,10 @@ cnnf_status cnnfi_builder_publish(cnnf_graph **out, cnnfi_builder *b, cnnf_error
 {
     *out = NULL;
     cnnf_status status = b->status;
-    if (status) cnnfi_error_copy(error, b->error);
-    else status = seal(b->graph, error);
+    if (status)
+        cnnfi_error_copy(error, b->error);
+    else
+        status = seal(b->graph, error);
     if (!status) *out = cnnf_graph_ref(b->graph);
     cnnfi_builder_free(b);
     return status;

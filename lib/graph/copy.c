@@ -54,8 +54,9 @@ static void copy_func(cnnfi_builder *b, cnnfi_func_ref *to, const cnnfi_func_ref
 static void copy_list(cnnfi_builder *b, cnnfi_attr_list *to, const cnnfi_attr_list *from)
 {
     static const size_t item_sizes[] = {
-        [CNNF_ATTR_STRING] = sizeof(cnnfi_bytes), [CNNF_ATTR_INT] = sizeof(int64_t),   [CNNF_ATTR_FLOAT] = sizeof(float),
-        [CNNF_ATTR_BOOL] = sizeof(bool),          [CNNF_ATTR_TYPE] = sizeof(int32_t),  [CNNF_ATTR_SHAPE] = sizeof(cnnfi_shape),
+        [CNNF_ATTR_STRING] = sizeof(cnnfi_bytes), [CNNF_ATTR_INT] = sizeof(int64_t),
+        [CNNF_ATTR_FLOAT] = sizeof(float),        [CNNF_ATTR_BOOL] = sizeof(bool),
+        [CNNF_ATTR_TYPE] = sizeof(int32_t),       [CNNF_ATTR_SHAPE] = sizeof(cnnfi_shape),
         [CNNF_ATTR_TENSOR] = sizeof(void *),      [CNNF_ATTR_FUNC] = sizeof(cnnfi_func_ref),
     };
     to->item_kind = from->item_kind;
@@ -124,7 +125,8 @@ static void fill_node(cnnfi_builder *b, cnnf_node *to, const cnnf_node *from)
     if (!to) return;
     if (*from->device) cnnfi_node_set_device(b, to, from->device);
     const char **inputs = cnnfi_builder_array(b, from->n_inputs, sizeof *inputs);
-    for (size_t i = 0; inputs && i < from->n_inputs; i++) inputs[i] = cnnfi_builder_strdup(b, from->inputs[i]);
+    for (size_t i = 0; inputs && i < from->n_inputs; i++)
+        inputs[i] = cnnfi_builder_strdup(b, from->inputs[i]);
     cnnfi_attr *attrs = copy_attrs(b, from->attrs, from->n_attrs);
     to->extra = copy_bytes(b, from->extra);
     if (b->status) return;
@@ -211,7 +213,8 @@ void cnnfi_copy_graph_fields(cnnfi_builder *b, const cnnf_graph *from)
     to->has_library = from->has_library;
     to->extra = copy_bytes(b, from->extra);
     cnnfi_builder_set_io(b, from->meta.inputs, from->meta.n_inputs, from->meta.outputs, from->meta.n_outputs);
-    for (size_t i = 0; i < from->meta.n_variables; i++) cnnfi_builder_add_variable(b, &from->meta.variables[i]);
+    for (size_t i = 0; i < from->meta.n_variables; i++)
+        cnnfi_builder_add_variable(b, &from->meta.variables[i]);
     to->meta.saver_filename_tensor = copy_text(b, from->meta.saver_filename_tensor);
     to->meta.saver_save_tensor = copy_text(b, from->meta.saver_save_tensor);
     to->meta.saver_restore_op = copy_text(b, from->meta.saver_restore_op);

@@ -60,7 +60,8 @@ static cnnf_status same_item(bool *out, const cnnfi_attr_list *a, const cnnfi_at
 static cnnf_status same_list(bool *out, const cnnfi_attr_list *a, const cnnfi_attr_list *b, cnnf_error *error)
 {
     *out = a->count == b->count && (!a->count || a->item_kind == b->item_kind);
-    for (size_t i = 0; *out && i < a->count; i++) CNNFI_TRY(same_item(out, a, b, i, error));
+    for (size_t i = 0; *out && i < a->count; i++)
+        CNNFI_TRY(same_item(out, a, b, i, error));
     return CNNF_OK;
 }
 
@@ -105,7 +106,8 @@ cnnf_status cnnfi_attrs_equal(bool *out, const cnnfi_attr *a, size_t n_a, const 
                               cnnf_error *error)
 {
     *out = n_a == n_b;
-    for (size_t i = 0; *out && i < n_a; i++) CNNFI_TRY(cnnfi_attr_equal(out, &a[i], &b[i], error));
+    for (size_t i = 0; *out && i < n_a; i++)
+        CNNFI_TRY(cnnfi_attr_equal(out, &a[i], &b[i], error));
     return CNNF_OK;
 }
 
@@ -165,7 +167,8 @@ static cnnf_status same_function(bool *out, const cnnfi_function *a, const cnnfi
            same_pairs(a->ret, a->n_ret, b->ret, b->n_ret) &&
            same_pairs(a->control_ret, a->n_control_ret, b->control_ret, b->n_control_ret);
     if (*out) CNNFI_TRY(cnnfi_attrs_equal(out, a->attrs, a->n_attrs, b->attrs, b->n_attrs, error));
-    for (size_t i = 0; *out && i < a->n_nodes; i++) CNNFI_TRY(cnnfi_node_equal(out, a->nodes[i], b->nodes[i], error));
+    for (size_t i = 0; *out && i < a->n_nodes; i++)
+        CNNFI_TRY(cnnfi_node_equal(out, a->nodes[i], b->nodes[i], error));
     return CNNF_OK;
 }
 
@@ -183,7 +186,8 @@ cnnf_status cnnfi_graph_equal(bool *out, const cnnf_graph *a, const cnnf_graph *
     *out = a == b;
     if (*out) return CNNF_OK;
     *out = same_frame(a, b);
-    for (size_t i = 0; *out && i < a->n_nodes; i++) CNNFI_TRY(cnnfi_node_equal(out, a->nodes[i], b->nodes[i], error));
+    for (size_t i = 0; *out && i < a->n_nodes; i++)
+        CNNFI_TRY(cnnfi_node_equal(out, a->nodes[i], b->nodes[i], error));
     for (size_t i = 0; *out && i < a->n_functions; i++) {
         CNNFI_TRY(same_function(out, a->functions[i], b->functions[i], error));
     }

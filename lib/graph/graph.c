@@ -18,7 +18,8 @@ void cnnf_graph_unref(cnnf_graph *graph)
 {
     if (!graph || atomic_fetch_sub_explicit(&graph->refs, 1, memory_order_acq_rel) != 1) return;
     cnnf_context *context = graph->context;
-    for (size_t i = 0; i < graph->n_tensors; i++) cnnf_tensor_unref(graph->tensors[i]);
+    for (size_t i = 0; i < graph->n_tensors; i++)
+        cnnf_tensor_unref(graph->tensors[i]);
     cnnfi_free(context, graph->tensors);
     cnnfi_free(context, graph->nodes);
     cnnfi_free(context, graph->functions);
@@ -54,7 +55,8 @@ int64_t cnnf_graph_input_count(const cnnf_graph *graph)
     if (!graph) return 0;
     if (graph->meta.n_inputs) return (int64_t)graph->meta.n_inputs;
     int64_t count = 0;
-    for (size_t i = 0; i < graph->n_nodes; i++) count += is_plain_input(graph->nodes[i]);
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        count += is_plain_input(graph->nodes[i]);
     return count;
 }
 
@@ -81,7 +83,8 @@ const char *cnnf_graph_output_name(const cnnf_graph *graph, int64_t index)
 int64_t cnnf_graph_variable_count(const cnnf_graph *graph)
 {
     int64_t count = 0;
-    for (size_t i = 0; graph && i < graph->n_nodes; i++) count += cnnfi_op_is_variable(graph->nodes[i]->op);
+    for (size_t i = 0; graph && i < graph->n_nodes; i++)
+        count += cnnfi_op_is_variable(graph->nodes[i]->op);
     return count;
 }
 
@@ -133,7 +136,8 @@ bool cnnfi_op_is_variable(const char *op)
 size_t cnnfi_node_data_inputs(const cnnf_node *node)
 {
     size_t n = 0;
-    while (n < node->n_inputs && node->inputs[n][0] != '^') n++;
+    while (n < node->n_inputs && node->inputs[n][0] != '^')
+        n++;
     return n;
 }
 

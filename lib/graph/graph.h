@@ -60,10 +60,10 @@ typedef struct cnnfi_pair {
 typedef struct cnnfi_function {
     const char *name; /* signature.name */
     size_t n_inputs, n_outputs;
-    cnnfi_arg *inputs, *outputs;  /* signature.input_arg, output_arg */
-    cnnfi_bytes signature_extra;  /* the rest of the OpDef, canonical: attr, flags, control_output ... */
+    cnnfi_arg *inputs, *outputs; /* signature.input_arg, output_arg */
+    cnnfi_bytes signature_extra; /* the rest of the OpDef, canonical: attr, flags, control_output ... */
     size_t n_attrs;
-    cnnfi_attr *attrs;            /* sorted by key */
+    cnnfi_attr *attrs; /* sorted by key */
     size_t n_nodes;
     struct cnnf_node **nodes;
     size_t n_ret, n_control_ret;
@@ -74,8 +74,8 @@ typedef struct cnnfi_function {
         size_t n_attrs;
         cnnfi_attr *attrs;
         cnnfi_bytes extra;
-    } *arg_attrs;                  /* sorted by index */
-    cnnfi_bytes extra;             /* resource_arg_unique_id, unknown: canonical */
+    } * arg_attrs;     /* sorted by index */
+    cnnfi_bytes extra; /* resource_arg_unique_id, unknown: canonical */
 } cnnfi_function;
 
 /* VersionDef; present = the message was there. */
@@ -89,7 +89,8 @@ typedef struct cnnfi_versions {
 
 /* VariableDef, for a MetaGraph's variable collections. */
 typedef struct cnnfi_variable_def {
-    const char *variable_name, *initial_value_name, *initializer_name, *snapshot_name; /* with ":0" as TensorFlow writes */
+    const char *variable_name, *initial_value_name, *initializer_name,
+        *snapshot_name; /* with ":0" as TensorFlow writes */
     bool is_resource, trainable;
 } cnnfi_variable_def;
 
@@ -98,9 +99,9 @@ typedef struct cnnfi_meta {
     size_t n_inputs, n_outputs;
     const char **inputs, **outputs; /* declared: node names, or "node:1" for other ports */
     size_t n_variables;
-    cnnfi_variable_def *variables;  /* in creation order */
+    cnnfi_variable_def *variables;                                            /* in creation order */
     const char *saver_filename_tensor, *saver_save_tensor, *saver_restore_op; /* SaverDef; NULL when none */
-    bool reference_variables;       /* Keras loader: which kind it built */
+    bool reference_variables;                                                 /* Keras loader: which kind it built */
 } cnnfi_meta;
 
 struct cnnf_graph {
@@ -117,16 +118,16 @@ struct cnnf_graph {
     bool has_library;          /* a library message was there, maybe empty */
     cnnfi_bytes extra;         /* debug_info, unknown fields of GraphDef: canonical */
     cnnfi_meta meta;
-    cnnf_tensor **tensors;     /* references held, for release */
+    cnnf_tensor **tensors; /* references held, for release */
     size_t n_tensors, tensor_capacity;
 };
 
 typedef struct cnnfi_builder {
     cnnf_graph *graph; /* under construction */
     size_t node_capacity, function_capacity;
-    cnnf_status status; /* sticky */
+    cnnf_status status;       /* sticky */
     struct cnnf_error *error; /* of the first failure; owned */
-    bool in_function;  /* cnnfi_function_node(): names are not entered in the map */
+    bool in_function;         /* cnnfi_function_node(): names are not entered in the map */
 } cnnfi_builder;
 
 /* ---- building ---- */
@@ -159,12 +160,12 @@ cnnf_node *cnnfi_builder_find(const cnnfi_builder *b, const char *name);
 const char *cnnfi_builder_unique(cnnfi_builder *b, const char *base);
 void cnnfi_builder_remove(cnnfi_builder *b, cnnf_node *node);
 bool cnnfi_builder_rename(cnnfi_builder *b, cnnf_node *node, const char *name); /* inputs of others are not touched */
-size_t cnnfi_builder_count(const cnnfi_builder *b); /* removed ones included */
-cnnf_node *cnnfi_builder_node(const cnnfi_builder *b, size_t index); /* may be removed */
+size_t cnnfi_builder_count(const cnnfi_builder *b);                             /* removed ones included */
+cnnf_node *cnnfi_builder_node(const cnnfi_builder *b, size_t index);            /* may be removed */
 
 void cnnfi_node_set_op(cnnfi_builder *b, cnnf_node *node, const char *op);
 void cnnfi_node_set_device(cnnfi_builder *b, cnnf_node *node, const char *device);
-void cnnfi_node_add_input(cnnfi_builder *b, cnnf_node *node, const char *input); /* as written */
+void cnnfi_node_add_input(cnnfi_builder *b, cnnf_node *node, const char *input);  /* as written */
 void cnnfi_node_add_control(cnnfi_builder *b, cnnf_node *node, const char *name); /* "^name" */
 void cnnfi_node_set_input(cnnfi_builder *b, cnnf_node *node, size_t index, const char *input);
 void cnnfi_node_remove_input(cnnf_node *node, size_t index);
@@ -183,12 +184,14 @@ void cnnfi_node_set_type(cnnfi_builder *b, cnnf_node *node, const char *key, cnn
 void cnnfi_node_set_string(cnnfi_builder *b, cnnf_node *node, const char *key, const char *value);
 void cnnfi_node_set_bytes(cnnfi_builder *b, cnnf_node *node, const char *key, const void *data, size_t size);
 void cnnfi_node_set_shape(cnnfi_builder *b, cnnf_node *node, const char *key, int32_t rank, const int64_t *dims);
-void cnnfi_node_set_tensor(cnnfi_builder *b, cnnf_node *node, const char *key, const cnnf_tensor *value); /* one more reference */
+void cnnfi_node_set_tensor(cnnfi_builder *b, cnnf_node *node, const char *key,
+                           const cnnf_tensor *value); /* one more reference */
 void cnnfi_node_set_func(cnnfi_builder *b, cnnf_node *node, const char *key, const char *function);
 void cnnfi_node_set_ints(cnnfi_builder *b, cnnf_node *node, const char *key, const int64_t *values, size_t count);
 void cnnfi_node_set_floats(cnnfi_builder *b, cnnf_node *node, const char *key, const float *values, size_t count);
 void cnnfi_node_set_types(cnnfi_builder *b, cnnf_node *node, const char *key, const int32_t *values, size_t count);
-void cnnfi_node_set_strings(cnnfi_builder *b, cnnf_node *node, const char *key, const char *const *values, size_t count);
+void cnnfi_node_set_strings(cnnfi_builder *b, cnnf_node *node, const char *key, const char *const *values,
+                            size_t count);
 void cnnfi_node_set_shapes(cnnfi_builder *b, cnnf_node *node, const char *key, const cnnfi_shape *values, size_t count);
 /* Deep copy of an attribute (any graph) into a node of this builder. */
 void cnnfi_node_copy_attr(cnnfi_builder *b, cnnf_node *node, const char *key, const cnnfi_attr *attr);
@@ -198,7 +201,8 @@ cnnf_node *cnnfi_builder_copy_node(cnnfi_builder *b, const cnnf_node *node, cons
 /* A Const node holding a tensor: attributes dtype and value. */
 cnnf_node *cnnfi_builder_const(cnnfi_builder *b, const char *name, const cnnf_tensor *value);
 /* The same from numbers. rank -1: no dims needed, a vector of count; rank 0: a scalar. */
-cnnf_node *cnnfi_builder_const_i32(cnnfi_builder *b, const char *name, int32_t rank, const int32_t *values, size_t count);
+cnnf_node *cnnfi_builder_const_i32(cnnfi_builder *b, const char *name, int32_t rank, const int32_t *values,
+                                   size_t count);
 cnnf_node *cnnfi_builder_const_f32(cnnfi_builder *b, const char *name, int32_t rank, const float *values, size_t count);
 
 /* ---- functions ---- */
@@ -217,7 +221,7 @@ void cnnfi_builder_set_versions(cnnfi_builder *b, int32_t producer, int32_t min_
 const cnnfi_attr *cnnfi_node_attr(const cnnf_node *node, const char *key); /* NULL when absent */
 cnnf_dtype cnnfi_node_type(const cnnf_node *node, const char *key);        /* 0 when absent */
 bool cnnfi_node_string_is(const cnnf_node *node, const char *key, const char *value);
-bool cnnfi_op_is_variable(const char *op); /* VariableV2, Variable, VarHandleOp, TemporaryVariable is none */
+bool cnnfi_op_is_variable(const char *op);            /* VariableV2, Variable, VarHandleOp, TemporaryVariable is none */
 size_t cnnfi_node_data_inputs(const cnnf_node *node); /* inputs before the first control input */
 /* Splits an input as written: returns the port (CNNFI_PORT_CONTROL for "^a"), the name's extent in *name, *length. */
 int32_t cnnfi_input_parse(const char *input, const char **name, size_t *length);
@@ -227,22 +231,23 @@ char *cnnfi_input_node(const char *input, char *out, size_t size);
 /* ---- consumers and order (over a published graph) ---- */
 typedef struct cnnfi_consumers {
     cnnf_context *context;
-    size_t *start;      /* n_nodes + 1 */
-    int32_t *node;      /* consumer */
-    int32_t *input;     /* which of its inputs */
-} cnnfi_consumers;      /* consumers of node i: [start[i], start[i + 1]) */
+    size_t *start;  /* n_nodes + 1 */
+    int32_t *node;  /* consumer */
+    int32_t *input; /* which of its inputs */
+} cnnfi_consumers;  /* consumers of node i: [start[i], start[i + 1]) */
 cnnf_status cnnfi_consumers_init(cnnfi_consumers *out, const cnnf_graph *graph, cnnf_error *error);
 void cnnfi_consumers_free(cnnfi_consumers *consumers);
 /* Topological order (indices), stable in file order; back edges out of NextIteration are ignored. A cycle is
    CNNF_E_CORRUPT "cycle: a -> b -> a". *order is a new block of the context's. */
 cnnf_status cnnfi_toposort(int32_t **order, const cnnf_graph *graph, cnnf_error *error);
-/* Marks what the roots need (data and control inputs); keep[] has n_nodes entries. with_class: follow `_class` loc:@ too,
-   as TensorFlow 2.x's extract_sub_graph does. */
+/* Marks what the roots need (data and control inputs); keep[] has n_nodes entries. with_class: follow `_class` loc:@
+   too, as TensorFlow 2.x's extract_sub_graph does. */
 cnnf_status cnnfi_reach(bool *keep, const cnnf_graph *graph, const int32_t *roots, size_t n_roots, bool with_class,
                         cnnf_error *error);
 
 /* ---- names a user gives ---- */
-/* Finds a node by what a user writes: "x", "x:0", a Keras layer's name (its last node). CNNF_E_NOT_FOUND offers the nearest. */
+/* Finds a node by what a user writes: "x", "x:0", a Keras layer's name (its last node). CNNF_E_NOT_FOUND offers the
+ * nearest. */
 cnnf_status cnnfi_resolve_node(const cnnf_node **out, const cnnf_graph *graph, const char *text, cnnf_error *error);
 
 #endif

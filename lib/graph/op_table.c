@@ -14,8 +14,10 @@ const cnnfi_op *cnnfi_op_find(const char *name)
         const size_t middle = low + (high - low) / 2;
         const int order = strcmp(cnnfi_ops[middle].name, name);
         if (order == 0) return &cnnfi_ops[middle];
-        if (order < 0) low = middle + 1;
-        else high = middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return NULL;
 }
@@ -96,9 +98,9 @@ int32_t cnnfi_release_producer(int32_t release)
 {
     static const struct {
         int32_t release, producer;
-    } producers[] = {{104, 24},  {105, 24},  {106, 26},  {107, 26},  {108, 26},  {109, 26},   {110, 26},
-                     {111, 27},  {112, 27},  {113, 27},  {114, 38},  {115, 134}, {200, 119},  {201, 175},
-                     {202, 175}, {203, 440}, {204, 561}, {205, 716}, {206, 808}, {207, 898},  {208, 987},
+    } producers[] = {{104, 24},   {105, 24},   {106, 26},   {107, 26},   {108, 26},   {109, 26},   {110, 26},
+                     {111, 27},   {112, 27},   {113, 27},   {114, 38},   {115, 134},  {200, 119},  {201, 175},
+                     {202, 175},  {203, 440},  {204, 561},  {205, 716},  {206, 808},  {207, 898},  {208, 987},
                      {209, 1087}, {210, 1205}, {211, 1286}, {212, 1395}, {213, 1482}, {214, 1575}, {215, 1645}};
     for (size_t i = 0; i < sizeof producers / sizeof *producers; i++) {
         if (producers[i].release == release) return producers[i].producer;
@@ -196,10 +198,29 @@ cnnf_dtype cnnfi_node_output_type(const cnnf_node *node, int64_t port)
 }
 
 /* Ops that are not marked stateful, but stand for something outside the graph or for a place in it. */
-static const char *const impure[] = {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "NoOp", "ControlTrigger",
-                                     "Enter", "Exit", "NextIteration", "Merge", "Switch", "LoopCond", "RefEnter",
-                                     "RefExit", "RefMerge", "RefSwitch", "RefNextIteration", "RefIdentity",
-                                     "Assign", "AssignAdd", "AssignSub", "Print", "Abort", "FakeParam"};
+static const char *const impure[] = {"Placeholder",
+                                     "PlaceholderV2",
+                                     "PlaceholderWithDefault",
+                                     "NoOp",
+                                     "ControlTrigger",
+                                     "Enter",
+                                     "Exit",
+                                     "NextIteration",
+                                     "Merge",
+                                     "Switch",
+                                     "LoopCond",
+                                     "RefEnter",
+                                     "RefExit",
+                                     "RefMerge",
+                                     "RefSwitch",
+                                     "RefNextIteration",
+                                     "RefIdentity",
+                                     "Assign",
+                                     "AssignAdd",
+                                     "AssignSub",
+                                     "Print",
+                                     "Abort",
+                                     "FakeParam"};
 
 bool cnnfi_node_is_pure(const cnnf_node *node)
 {

@@ -16,9 +16,9 @@
 #define CNNFI_RELEASE_OLDEST 104
 #define CNNFI_RELEASE_NEWEST 215
 
-#define CNNFI_OP_COMMUTATIVE 1
-#define CNNFI_OP_AGGREGATE 2
-#define CNNFI_OP_IS_STATEFUL 4
+#define CNNFI_OP_COMMUTATIVE   1
+#define CNNFI_OP_AGGREGATE     2
+#define CNNFI_OP_IS_STATEFUL   4
 #define CNNFI_OP_UNINITIALIZED 8
 
 /* OpDef.ArgDef: exactly one of type, type_attr, type_list_attr. */
@@ -31,7 +31,7 @@ typedef struct cnnfi_op_arg {
 /* OpDef.AttrDef; default and allowed values are AttrValue in wire form, data NULL when there is none. */
 typedef struct cnnfi_op_attr {
     const char *name, *type;
-    int32_t since; /* 0: as old as the op */
+    int32_t since;   /* 0: as old as the op */
     int64_t minimum; /* INT64_MIN: none */
     cnnfi_bytes default_value, allowed;
 } cnnfi_op_attr;
@@ -75,7 +75,8 @@ void cnnfi_wire_set(cnnfi_builder *b, cnnf_node *node, const char *key, cnnfi_by
 
 /* ---- nodes ---- */
 
-/* Data inputs and outputs a node has by its op and attributes; -1 when the op is not known or an attribute is missing. */
+/* Data inputs and outputs a node has by its op and attributes; -1 when the op is not known or an attribute is missing.
+ */
 int64_t cnnfi_op_node_inputs(const cnnfi_op *op, const cnnf_node *node);
 int64_t cnnfi_op_node_outputs(const cnnfi_op *op, const cnnf_node *node);
 /* Type of an input or output; 0 when not known. is_ref: nullable. */
@@ -89,7 +90,8 @@ bool cnnfi_node_is_pure(const cnnf_node *node);
 
 /* ---- OpDef ---- */
 
-/* The OpDef as `meta_info_def.stripped_op_list` of that release holds it (without descriptions), appended; false: unknown. */
+/* The OpDef as `meta_info_def.stripped_op_list` of that release holds it (without descriptions), appended; false:
+ * unknown. */
 bool cnnfi_op_def_bytes(cnnfi_strbuf *out, const char *op, int32_t release);
 
 #endif

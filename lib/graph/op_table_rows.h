@@ -14,20 +14,31 @@ typedef struct cnnfi_op_past {
     cnnfi_bytes default_value, allowed;
 } cnnfi_op_past;
 
-#define COMMUTATIVE CNNFI_OP_COMMUTATIVE
-#define AGGREGATE CNNFI_OP_AGGREGATE
-#define STATEFUL CNNFI_OP_IS_STATEFUL
+#define COMMUTATIVE   CNNFI_OP_COMMUTATIVE
+#define AGGREGATE     CNNFI_OP_AGGREGATE
+#define STATEFUL      CNNFI_OP_IS_STATEFUL
 #define UNINITIALIZED CNNFI_OP_UNINITIALIZED
 
-#define WIRE(text, length) {(const uint8_t *)(text), (length)}
+#define WIRE(text, length)                                                                                             \
+    {                                                                                                                  \
+        (const uint8_t *)(text), (length)                                                                              \
+    }
 #define ARG(name, type, type_attr, number_attr, type_list_attr, is_ref)                                                \
-    {name, type_attr, number_attr, type_list_attr, type, is_ref}
+    {                                                                                                                  \
+        name, type_attr, number_attr, type_list_attr, type, is_ref                                                     \
+    }
 #define ATTR(name, type, since, minimum, value, value_size, allowed, allowed_size)                                     \
-    {name, type, since, minimum, WIRE(value, value_size), WIRE(allowed, allowed_size)}
+    {                                                                                                                  \
+        name, type, since, minimum, WIRE(value, value_size), WIRE(allowed, allowed_size)                               \
+    }
 #define PAST(attr, changed_in, value, value_size, allowed, allowed_size)                                               \
-    {attr, changed_in, WIRE(value, value_size), WIRE(allowed, allowed_size)}
+    {                                                                                                                  \
+        attr, changed_in, WIRE(value, value_size), WIRE(allowed, allowed_size)                                         \
+    }
 #define OP(name, since, until, flags, deprecated, arg, n_in, n_out, attr, n_attr, past, n_past)                        \
-    {name, since, until, flags, deprecated, arg, n_in, n_out, attr, n_attr, past, n_past}
+    {                                                                                                                  \
+        name, since, until, flags, deprecated, arg, n_in, n_out, attr, n_attr, past, n_past                            \
+    }
 
 extern const cnnfi_op_arg cnnfi_op_args[];
 extern const cnnfi_op_attr cnnfi_op_attrs[];

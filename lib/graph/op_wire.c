@@ -177,9 +177,12 @@ static void set_list(cnnfi_builder *b, cnnf_node *node, const char *key, cnnfi_b
         floats[n] = float_of(item.bits);
         types[n] = (int32_t)item.bits;
     }
-    if (item.kind == CNNF_ATTR_FLOAT) cnnfi_node_set_floats(b, node, key, floats, n);
-    else if (item.kind == CNNF_ATTR_TYPE) cnnfi_node_set_types(b, node, key, types, n);
-    else cnnfi_node_set_ints(b, node, key, ints, item.kind == CNNF_ATTR_INT ? n : 0);
+    if (item.kind == CNNF_ATTR_FLOAT)
+        cnnfi_node_set_floats(b, node, key, floats, n);
+    else if (item.kind == CNNF_ATTR_TYPE)
+        cnnfi_node_set_types(b, node, key, types, n);
+    else
+        cnnfi_node_set_ints(b, node, key, ints, item.kind == CNNF_ATTR_INT ? n : 0);
 }
 
 void cnnfi_wire_set(cnnfi_builder *b, cnnf_node *node, const char *key, cnnfi_bytes wire)
@@ -277,8 +280,10 @@ bool cnnfi_op_def_bytes(cnnfi_strbuf *out, const char *name, int32_t release)
     const cnnfi_op *op = cnnfi_op_find(name);
     if (!op || !cnnfi_op_in_release(op, release)) return false;
     put_text(out, 1, op->name);
-    for (size_t i = 0; i < op->n_inputs; i++) put_arg(out, 2, op, cnnfi_op_input(op, i), release);
-    for (size_t i = 0; i < op->n_outputs; i++) put_arg(out, 3, op, cnnfi_op_output(op, i), release);
+    for (size_t i = 0; i < op->n_inputs; i++)
+        put_arg(out, 2, op, cnnfi_op_input(op, i), release);
+    for (size_t i = 0; i < op->n_outputs; i++)
+        put_arg(out, 3, op, cnnfi_op_output(op, i), release);
     for (size_t i = 0; i < op->n_attrs; i++) {
         const cnnfi_op_attr *attr = cnnfi_op_attr_at(op, i);
         if (cnnfi_op_attr_in_release(op, attr, release)) put_attr(out, op, attr, release);

@@ -10,7 +10,8 @@ cnnf_status cnnfi_consumers_init(cnnfi_consumers *out, const cnnf_graph *graph, 
 {
     *out = (cnnfi_consumers){.context = graph->context};
     size_t total = 0;
-    for (size_t i = 0; i < graph->n_nodes; i++) total += graph->nodes[i]->n_inputs;
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        total += graph->nodes[i]->n_inputs;
     out->start = cnnfi_calloc(graph->context, graph->n_nodes + 2, sizeof *out->start);
     out->node = cnnfi_array(graph->context, total, sizeof *out->node);
     out->input = cnnfi_array(graph->context, total, sizeof *out->input);
@@ -27,7 +28,8 @@ cnnf_status cnnfi_consumers_init(cnnfi_consumers *out, const cnnf_graph *graph, 
             if (producer + 1 <= graph->n_nodes) fill[producer + 1]++;
         }
     }
-    for (size_t i = 1; i <= graph->n_nodes; i++) fill[i] += fill[i - 1];
+    for (size_t i = 1; i <= graph->n_nodes; i++)
+        fill[i] += fill[i - 1];
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const cnnf_node *node = graph->nodes[i];
         for (size_t k = 0; k < node->n_inputs; k++) {
@@ -52,7 +54,8 @@ void cnnfi_consumers_free(cnnfi_consumers *consumers)
 static cnnf_status fail_cycle(const cnnf_graph *graph, const int32_t *waiting, cnnf_error *error)
 {
     size_t at = 0;
-    while (at < graph->n_nodes && !waiting[at]) at++;
+    while (at < graph->n_nodes && !waiting[at])
+        at++;
     for (size_t step = 0; step < graph->n_nodes; step++) { /* into the cycle, wherever it starts */
         const cnnf_node *node = graph->nodes[at];
         for (size_t k = 0; k < node->n_inputs; k++) {
@@ -87,7 +90,8 @@ static bool is_back_edge(const cnnf_graph *graph, cnnfi_edge edge)
 static int32_t count_waiting(const cnnf_graph *graph, const cnnf_node *node)
 {
     int32_t n = 0;
-    for (size_t k = 0; k < node->n_inputs; k++) n += !is_back_edge(graph, node->edges[k]);
+    for (size_t k = 0; k < node->n_inputs; k++)
+        n += !is_back_edge(graph, node->edges[k]);
     return n;
 }
 
@@ -95,7 +99,8 @@ static int32_t count_waiting(const cnnf_graph *graph, const cnnf_node *node)
 static void heap_push(int32_t *heap, size_t *size, int32_t value)
 {
     size_t at = (*size)++;
-    for (; at && heap[(at - 1) / 2] > value; at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
+    for (; at && heap[(at - 1) / 2] > value; at = (at - 1) / 2)
+        heap[at] = heap[(at - 1) / 2];
     heap[at] = value;
 }
 
@@ -182,10 +187,12 @@ cnnf_status cnnfi_reach(bool *keep, const cnnf_graph *graph, const int32_t *root
     if (!stack) return cnnfi_fail_nomem(error);
     memset(keep, 0, graph->n_nodes * sizeof *keep);
     size_t size = 0;
-    for (size_t i = 0; i < n_roots; i++) push_once(keep, stack, &size, roots[i]);
+    for (size_t i = 0; i < n_roots; i++)
+        push_once(keep, stack, &size, roots[i]);
     while (size) {
         const cnnf_node *node = graph->nodes[stack[--size]];
-        for (size_t k = 0; k < node->n_inputs; k++) push_once(keep, stack, &size, node->edges[k].node);
+        for (size_t k = 0; k < node->n_inputs; k++)
+            push_once(keep, stack, &size, node->edges[k].node);
         if (with_class) push_class(graph, node, keep, stack, &size);
     }
     cnnfi_free(graph->context, stack);

@@ -10,8 +10,15 @@
 /* Nodes around a layer that are no output of it. */
 static bool is_plumbing(const cnnf_node *node)
 {
-    static const char *const ops[] = {"Const", "NoOp", "VariableV2", "VarHandleOp", "Assign", "AssignVariableOp",
-                                      "ReadVariableOp", "VarIsInitializedOp", "IsVariableInitialized"};
+    static const char *const ops[] = {"Const",
+                                      "NoOp",
+                                      "VariableV2",
+                                      "VarHandleOp",
+                                      "Assign",
+                                      "AssignVariableOp",
+                                      "ReadVariableOp",
+                                      "VarIsInitializedOp",
+                                      "IsVariableInitialized"};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         if (strcmp(node->op, ops[i]) == 0) return true;
     }

@@ -15,8 +15,10 @@ bool cnnfi_shape_elements(int64_t *out, int32_t rank, const int64_t *dims)
     bool empty = false; /* a later 0 must not hide an overflow before it, nor overflow an empty shape */
     for (int32_t i = 0; i < rank; i++) {
         if (dims[i] < 0) return false;
-        if (dims[i] == 0) empty = true;
-        else if (!cnnfi_mul_i64(&count, count, dims[i])) return false;
+        if (dims[i] == 0)
+            empty = true;
+        else if (!cnnfi_mul_i64(&count, count, dims[i]))
+            return false;
     }
     *out = empty ? 0 : count;
     return true;

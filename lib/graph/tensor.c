@@ -21,18 +21,18 @@ struct cnnf_tensor {
     size_t byte_size;
     cnnfi_storage storage;
     cnnfi_encoding encoding;
-    cnnf_tensor *base;        /* reshaped: the tensor whose storage this is; NULL */
-    uint8_t *data;            /* MEMORY */
-    bool writable;            /* MEMORY: allocated by cnnf_tensor_new() */
-    void *owned;              /* block released with the tensor: MEMORY's bytes, PROTO's fields */
-    cnnf_release_fn release;  /* wrapped memory */
+    cnnf_tensor *base;       /* reshaped: the tensor whose storage this is; NULL */
+    uint8_t *data;           /* MEMORY */
+    bool writable;           /* MEMORY: allocated by cnnf_tensor_new() */
+    void *owned;             /* block released with the tensor: MEMORY's bytes, PROTO's fields */
+    cnnf_release_fn release; /* wrapped memory */
     void *release_user;
-    cnnfi_source *source;     /* RANGE */
+    cnnfi_source *source; /* RANGE */
     uint64_t offset;
     bool has_crc;
-    uint32_t crc;             /* masked */
-    cnnfi_bytes fields;       /* PROTO */
-    cnnfi_bytes *strings;     /* PROTO of CNNF_STRING: the values there are; the last repeats */
+    uint32_t crc;         /* masked */
+    cnnfi_bytes fields;   /* PROTO */
+    cnnfi_bytes *strings; /* PROTO of CNNF_STRING: the values there are; the last repeats */
     size_t n_strings;
     int64_t dims[];
 };

@@ -22,7 +22,8 @@ typedef enum cnnfi_storage { CNNFI_STORAGE_MEMORY, CNNFI_STORAGE_RANGE, CNNFI_ST
 
 /* How a tensor is written as a TensorProto. */
 typedef enum cnnfi_encoding {
-    CNNFI_ENCODING_AUTO,   /* as TensorFlow's make_tensor_proto: tensor_content iff more than one element and a numeric dtype */
+    CNNFI_ENCODING_AUTO,    /* as TensorFlow's make_tensor_proto: tensor_content iff more than one element and a numeric
+                               dtype */
     CNNFI_ENCODING_CONTENT, /* tensor_content, whatever the count: what the file had */
     CNNFI_ENCODING_SHAPELESS /* AUTO, and without tensor_shape: what the file had */
 } cnnfi_encoding;

@@ -18,13 +18,13 @@ static const struct {
     int wire;
     size_t parts; /* values per element: complex numbers take two */
 } value_fields[] = {
-    [CNNF_FLOAT] = {5, WIRE_32, 1},      [CNNF_DOUBLE] = {6, WIRE_64, 1},      [CNNF_INT32] = {7, WIRE_VARINT, 1},
-    [CNNF_UINT8] = {7, WIRE_VARINT, 1},  [CNNF_INT16] = {7, WIRE_VARINT, 1},   [CNNF_INT8] = {7, WIRE_VARINT, 1},
-    [CNNF_COMPLEX64] = {9, WIRE_32, 2},  [CNNF_INT64] = {10, WIRE_VARINT, 1},  [CNNF_BOOL] = {11, WIRE_VARINT, 1},
-    [CNNF_QINT8] = {7, WIRE_VARINT, 1},  [CNNF_QUINT8] = {7, WIRE_VARINT, 1},  [CNNF_QINT32] = {7, WIRE_VARINT, 1},
-    [CNNF_BFLOAT16] = {13, WIRE_VARINT, 1}, [CNNF_QINT16] = {7, WIRE_VARINT, 1}, [CNNF_QUINT16] = {7, WIRE_VARINT, 1},
-    [CNNF_UINT16] = {7, WIRE_VARINT, 1}, [CNNF_COMPLEX128] = {12, WIRE_64, 2}, [CNNF_HALF] = {13, WIRE_VARINT, 1},
-    [CNNF_UINT32] = {16, WIRE_VARINT, 1}, [CNNF_UINT64] = {17, WIRE_VARINT, 1}, [CNNF_INT4] = {7, WIRE_VARINT, 1},
+    [CNNF_FLOAT] = {5, WIRE_32, 1},         [CNNF_DOUBLE] = {6, WIRE_64, 1},      [CNNF_INT32] = {7, WIRE_VARINT, 1},
+    [CNNF_UINT8] = {7, WIRE_VARINT, 1},     [CNNF_INT16] = {7, WIRE_VARINT, 1},   [CNNF_INT8] = {7, WIRE_VARINT, 1},
+    [CNNF_COMPLEX64] = {9, WIRE_32, 2},     [CNNF_INT64] = {10, WIRE_VARINT, 1},  [CNNF_BOOL] = {11, WIRE_VARINT, 1},
+    [CNNF_QINT8] = {7, WIRE_VARINT, 1},     [CNNF_QUINT8] = {7, WIRE_VARINT, 1},  [CNNF_QINT32] = {7, WIRE_VARINT, 1},
+    [CNNF_BFLOAT16] = {13, WIRE_VARINT, 1}, [CNNF_QINT16] = {7, WIRE_VARINT, 1},  [CNNF_QUINT16] = {7, WIRE_VARINT, 1},
+    [CNNF_UINT16] = {7, WIRE_VARINT, 1},    [CNNF_COMPLEX128] = {12, WIRE_64, 2}, [CNNF_HALF] = {13, WIRE_VARINT, 1},
+    [CNNF_UINT32] = {16, WIRE_VARINT, 1},   [CNNF_UINT64] = {17, WIRE_VARINT, 1}, [CNNF_INT4] = {7, WIRE_VARINT, 1},
     [CNNF_UINT4] = {7, WIRE_VARINT, 1},
 };
 
@@ -46,7 +46,8 @@ static bool next_field(cnnfi_cursor *c, uint32_t *field, int *wire, cnnfi_bytes 
     case WIRE_32:
         return cnnfi_read_bytes(c, 4, value);
     case WIRE_BYTES:
-        return cnnfi_read_varint(c, &length) && length <= cnnfi_cursor_left(c) && cnnfi_read_bytes(c, (size_t)length, value);
+        return cnnfi_read_varint(c, &length) && length <= cnnfi_cursor_left(c) &&
+               cnnfi_read_bytes(c, (size_t)length, value);
     default:
         return false;
     }
@@ -124,7 +125,8 @@ cnnf_status cnnfi_tensor_proto_decode(cnnfi_bytes fields, cnnf_dtype dtype, size
     }
     repeat_last(out, element, values / parts, count);
     if (dtype == CNNF_BOOL) {
-        for (size_t i = 0; i < count; i++) out[i] = out[i] != 0;
+        for (size_t i = 0; i < count; i++)
+            out[i] = out[i] != 0;
     }
     return CNNF_OK;
 }
@@ -162,8 +164,9 @@ static void put_varint(cnnfi_strbuf *buf, uint64_t value)
 static cnnf_status finish_fields(cnnf_tensor **out, cnnfi_strbuf *buf, cnnf_dtype dtype, int32_t rank,
                                  const int64_t *dims, cnnf_error *error)
 {
-    cnnf_status status = buf->failed ? cnnfi_fail_nomem(error)
-                                     : cnnfi_tensor_proto(out, buf->context, dtype, rank, dims, buf->data, buf->size, error);
+    cnnf_status status = buf->failed
+                             ? cnnfi_fail_nomem(error)
+                             : cnnfi_tensor_proto(out, buf->context, dtype, rank, dims, buf->data, buf->size, error);
     cnnfi_strbuf_free(buf);
     return status;
 }
@@ -190,9 +193,12 @@ cnnf_status cnnfi_tensor_splat(cnnf_tensor **out, cnnf_context *context, cnnf_dt
     cnnfi_strbuf buf, body;
     cnnfi_strbuf_init(&buf, context);
     cnnfi_strbuf_init(&body, context);
-    if (dtype == CNNF_FLOAT) cnnfi_strbuf_add(&body, &as_float, sizeof as_float);
-    else if (dtype == CNNF_DOUBLE) cnnfi_strbuf_add(&body, &value, sizeof value);
-    else put_varint(&body, (uint64_t)(int64_t)value);
+    if (dtype == CNNF_FLOAT)
+        cnnfi_strbuf_add(&body, &as_float, sizeof as_float);
+    else if (dtype == CNNF_DOUBLE)
+        cnnfi_strbuf_add(&body, &value, sizeof value);
+    else
+        put_varint(&body, (uint64_t)(int64_t)value);
     put_varint(&buf, value_fields[dtype].field << 3 | WIRE_BYTES); /* repeated scalars are packed */
     put_varint(&buf, body.size);
     cnnfi_strbuf_add(&buf, body.data, body.size);

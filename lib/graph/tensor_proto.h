@@ -6,7 +6,8 @@
 #include "graph/tensor.h"
 
 /* Decodes `count` elements into data; fewer values repeat the last one, none are zeros, more are ignored. */
-cnnf_status cnnfi_tensor_proto_decode(cnnfi_bytes fields, cnnf_dtype dtype, size_t count, void *data, cnnf_error *error);
+cnnf_status cnnfi_tensor_proto_decode(cnnfi_bytes fields, cnnf_dtype dtype, size_t count, void *data,
+                                      cnnf_error *error);
 /* The string_val entries, as pieces of `fields`; a new block of the context's (NULL when there are none). */
 cnnf_status cnnfi_tensor_proto_strings(cnnfi_bytes fields, cnnf_context *context, cnnfi_bytes **strings, size_t *count,
                                        cnnf_error *error);

@@ -33,8 +33,8 @@ static int32_t scalar_kind(const char *type)
     static const struct {
         const char *type;
         int32_t kind;
-    } kinds[] = {{"string", CNNF_ATTR_STRING}, {"int", CNNF_ATTR_INT},     {"float", CNNF_ATTR_FLOAT},
-                 {"bool", CNNF_ATTR_BOOL},     {"type", CNNF_ATTR_TYPE},   {"shape", CNNF_ATTR_SHAPE},
+    } kinds[] = {{"string", CNNF_ATTR_STRING}, {"int", CNNF_ATTR_INT},   {"float", CNNF_ATTR_FLOAT},
+                 {"bool", CNNF_ATTR_BOOL},     {"type", CNNF_ATTR_TYPE}, {"shape", CNNF_ATTR_SHAPE},
                  {"tensor", CNNF_ATTR_TENSOR}, {"func", CNNF_ATTR_FUNC}};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strncmp(type, kinds[i].type, strlen(kinds[i].type)) == 0) return kinds[i].kind;
@@ -65,7 +65,8 @@ static cnnf_status check_attrs(const cnnf_node *node, const cnnfi_op *op, cnnf_e
             if (attr || rule->default_value.data) continue;
             return fail_node(node, error, "%s needs an attribute '%s'", node->op, rule->name);
         }
-        if (!has_type(attr, rule->type)) return fail_node(node, error, "attribute '%s' is no %s", rule->name, rule->type);
+        if (!has_type(attr, rule->type))
+            return fail_node(node, error, "attribute '%s' is no %s", rule->name, rule->type);
         if (!is_above_minimum(rule, attr)) {
             return fail_node(node, error, "attribute '%s' is below its minimum %" PRId64, rule->name, rule->minimum);
         }
@@ -128,7 +129,8 @@ static cnnf_status check_node(const cnnf_graph *graph, const cnnf_node *node, cn
 {
     const cnnfi_op *op = cnnfi_op_find(node->op);
     if (!*node->name) return fail_node(node, error, "it has no name");
-    if (cnnfi_strmap_get(&graph->names, node->name) != node->index) return fail_node(node, error, "its name occurs twice");
+    if (cnnfi_strmap_get(&graph->names, node->name) != node->index)
+        return fail_node(node, error, "its name occurs twice");
     CNNFI_TRY(check_order(node, error));
     if (op) CNNFI_TRY(check_attrs(node, op, error));
     if (op) CNNFI_TRY(check_arity(node, op, error));
@@ -153,8 +155,10 @@ static cnnf_status check_function(const cnnfi_function *function, cnnf_error *er
 cnnf_status cnnfi_graph_validate(const cnnf_graph *graph, cnnf_error *error)
 {
     int32_t *order = NULL;
-    for (size_t i = 0; i < graph->n_nodes; i++) CNNFI_TRY(check_node(graph, graph->nodes[i], error));
-    for (size_t i = 0; i < graph->n_functions; i++) CNNFI_TRY(check_function(graph->functions[i], error));
+    for (size_t i = 0; i < graph->n_nodes; i++)
+        CNNFI_TRY(check_node(graph, graph->nodes[i], error));
+    for (size_t i = 0; i < graph->n_functions; i++)
+        CNNFI_TRY(check_function(graph->functions[i], error));
     CNNFI_TRY(cnnfi_toposort(&order, graph, error));
     cnnfi_free(graph->context, order);
     return CNNF_OK;

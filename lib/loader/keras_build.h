@@ -131,7 +131,8 @@ cnnfi_kt cnnfi_kb_floats(cnnfi_kb *b, const char *name, size_t count, const floa
 cnnfi_kt cnnfi_kb_pairs(cnnfi_kb *b, const char *name, size_t n, const int32_t (*pairs)[2]); /* int32 [n,2] */
 cnnfi_kt cnnfi_kb_int(cnnfi_kb *b, const char *name, int32_t value);
 /* Any numeric dtype and shape, from values in memory. */
-cnnfi_kt cnnfi_kb_const(cnnfi_kb *b, const char *name, cnnf_dtype dtype, int32_t rank, const int64_t *dims, const void *values);
+cnnfi_kt cnnfi_kb_const(cnnfi_kb *b, const char *name, cnnf_dtype dtype, int32_t rank, const int64_t *dims,
+                        const void *values);
 
 /* Reshape to constant dims ("<name>/shape"). */
 cnnfi_kt cnnfi_kb_reshape(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t rank, const int64_t *dims);

@@ -32,7 +32,8 @@ void cnnfi_kc_fail_config(const cnnfi_kc *kc, cnnf_status code, const char *form
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    cnnfi_builder_fail(kc->b->graph, code, "%s: Keras config: layer '%s': %s", kc->b->model->path, kc->layer->name, what);
+    cnnfi_builder_fail(kc->b->graph, code, "%s: Keras config: layer '%s': %s", kc->b->model->path, kc->layer->name,
+                       what);
 }
 
 /* ---- nodes ---- */

@@ -150,8 +150,9 @@ static const cnnf_tensor *stored(cnnfi_kc *kc, const char *name, int32_t rank, c
     cnnfi_shape have = {.rank = cnnf_tensor_rank(value), .dims = cnnfi_tensor_dims(value)};
     if (!cnnfi_shape_equal(&want, &have)) {
         char a[128], c[128];
-        cnnfi_builder_fail(kc->b->graph, CNNF_E_MISMATCH, "%s: layer '%s': %s is %s, config needs %s", kc->b->model->path,
-                           kc->layer->name, name, cnnfi_shape_print(a, sizeof a, have.rank, have.dims),
+        cnnfi_builder_fail(kc->b->graph, CNNF_E_MISMATCH, "%s: layer '%s': %s is %s, config needs %s",
+                           kc->b->model->path, kc->layer->name, name,
+                           cnnfi_shape_print(a, sizeof a, have.rank, have.dims),
                            cnnfi_shape_print(c, sizeof c, rank, dims));
         return NULL;
     }

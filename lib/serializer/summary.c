@@ -19,8 +19,18 @@
 /* summarize_graph_main.cc: what nobody reads is an output, unless it is one of these. */
 static bool is_no_output(const char *op)
 {
-    static const char *const ops[] = {"Const", "Assign", "NoOp", "Placeholder", "AssignVariableOp", "VarIsInitializedOp",
-                                      "IsVariableInitialized", "VariableV2", "Variable", "VarHandleOp", "SaveV2", "Assert"};
+    static const char *const ops[] = {"Const",
+                                      "Assign",
+                                      "NoOp",
+                                      "Placeholder",
+                                      "AssignVariableOp",
+                                      "VarIsInitializedOp",
+                                      "IsVariableInitialized",
+                                      "VariableV2",
+                                      "Variable",
+                                      "VarHandleOp",
+                                      "SaveV2",
+                                      "Assert"};
     return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
 }
 
@@ -83,9 +93,12 @@ static void sort_nodes(cnnfi_summary *s, const bool *read)
 {
     for (size_t i = 0; i < s->graph->n_nodes; i++) {
         const cnnf_node *node = s->graph->nodes[i];
-        for (size_t k = 0; k < node->n_inputs; k++) s->control_edges += node->inputs[k][0] == '^';
-        if (strcmp(node->op, "Placeholder") == 0) s->inputs[s->n_inputs++] = node;
-        else if (cnnfi_op_is_variable(node->op)) s->variables[s->n_variables++] = node;
+        for (size_t k = 0; k < node->n_inputs; k++)
+            s->control_edges += node->inputs[k][0] == '^';
+        if (strcmp(node->op, "Placeholder") == 0)
+            s->inputs[s->n_inputs++] = node;
+        else if (cnnfi_op_is_variable(node->op))
+            s->variables[s->n_variables++] = node;
         if (!read[i] && !is_no_output(node->op)) s->outputs[s->n_outputs++] = node;
         count_parameters(s, node);
     }
@@ -101,7 +114,8 @@ static cnnf_status collect(cnnfi_summary *s, cnnf_error *error)
     s->ops = cnnfi_arena_array(&s->arena, g->n_nodes, sizeof *s->ops);
     if (!read || !s->inputs || !s->variables || !s->outputs || !s->ops) return cnnfi_fail_nomem(error);
     for (size_t i = 0; i < g->n_nodes; i++) {
-        for (size_t k = 0; k < g->nodes[i]->n_inputs; k++) read[g->nodes[i]->edges[k].node] = true;
+        for (size_t k = 0; k < g->nodes[i]->n_inputs; k++)
+            read[g->nodes[i]->edges[k].node] = true;
     }
     sort_nodes(s, read);
     return count_ops(s) ? CNNF_OK : cnnfi_fail_nomem(error);
@@ -117,9 +131,12 @@ void cnnfi_summary_shape(char *out, size_t size, const cnnf_node *node)
         return;
     }
     const int32_t rank = value ? cnnf_tensor_rank(value) : -1;
-    for (int32_t i = 0; i < rank; i++) dims[i] = cnnf_tensor_dim(value, i);
-    if (rank < 0) snprintf(out, size, "None");
-    else cnnfi_shape_print(out, size, rank, dims);
+    for (int32_t i = 0; i < rank; i++)
+        dims[i] = cnnf_tensor_dim(value, i);
+    if (rank < 0)
+        snprintf(out, size, "None");
+    else
+        cnnfi_shape_print(out, size, rank, dims);
 }
 
 /* ---- text: the tool's lines ---- */
@@ -134,7 +151,8 @@ static void put_human(cnnfi_strbuf *out, int64_t value)
         cnnfi_strbuf_printf(out, "%" PRId64, value);
         return;
     }
-    for (; value >= 1000000 && unit < 4; value /= 1000) unit++;
+    for (; value >= 1000000 && unit < 4; value /= 1000)
+        unit++;
     cnnfi_format_fixed(text, (double)value / 1000.0, 2);
     cnnfi_strbuf_printf(out, "%s%c", text, units[unit]);
 }
@@ -150,15 +168,18 @@ static void put_typed(cnnfi_strbuf *out, const char *what, const cnnf_node *cons
     for (size_t i = 0; i < count; i++) {
         const cnnf_dtype dtype = cnnfi_node_type(nodes[i], "dtype");
         cnnfi_summary_shape(shape, sizeof shape, nodes[i]);
-        cnnfi_strbuf_printf(out, "(name=%s, type=%s(%d), shape=%s) ", nodes[i]->name, cnnf_dtype_name(dtype), (int)dtype, shape);
+        cnnfi_strbuf_printf(out, "(name=%s, type=%s(%d), shape=%s) ", nodes[i]->name, cnnf_dtype_name(dtype),
+                            (int)dtype, shape);
     }
     cnnfi_strbuf_putc(out, '\n');
 }
 
 static void put_outputs(cnnfi_strbuf *out, const cnnfi_summary *s)
 {
-    if (s->n_outputs) cnnfi_strbuf_printf(out, "Found %zu possible outputs: ", s->n_outputs);
-    else cnnfi_strbuf_puts(out, "No outputs spotted.");
+    if (s->n_outputs)
+        cnnfi_strbuf_printf(out, "Found %zu possible outputs: ", s->n_outputs);
+    else
+        cnnfi_strbuf_puts(out, "No outputs spotted.");
     for (size_t i = 0; i < s->n_outputs; i++) {
         cnnfi_strbuf_printf(out, "(name=%s, op=%s) ", s->outputs[i]->name, s->outputs[i]->op);
     }
@@ -179,7 +200,8 @@ void cnnfi_summary_text(cnnfi_strbuf *out, const cnnfi_summary *s)
     for (size_t i = 0; i < s->n_ops; i++) {
         cnnfi_strbuf_printf(out, "%s%" PRId64 " %s", i ? ", " : "", s->ops[i].count, s->ops[i].op);
     }
-    cnnfi_strbuf_printf(out, "\n%zu nodes, %zu functions, %" PRIu64 " bytes of constants, %" PRIu64 " bytes of variables\n",
+    cnnfi_strbuf_printf(out,
+                        "\n%zu nodes, %zu functions, %" PRIu64 " bytes of constants, %" PRIu64 " bytes of variables\n",
                         s->graph->n_nodes, s->graph->n_functions, s->const_bytes, s->variable_bytes);
 }
 
@@ -238,8 +260,10 @@ static cnnf_status write_summary(cnnfi_strbuf *text, const cnnf_graph *graph, co
     cnnfi_summary s = {.graph = graph};
     cnnfi_arena_init(&s.arena, graph->context);
     const cnnf_status status = collect(&s, error);
-    if (!status && json) cnnfi_summary_json(text, &s);
-    else if (!status) cnnfi_summary_text(text, &s);
+    if (!status && json)
+        cnnfi_summary_json(text, &s);
+    else if (!status)
+        cnnfi_summary_text(text, &s);
     cnnfi_arena_free(&s.arena);
     return status;
 }

@@ -29,8 +29,17 @@ typedef struct picture {
 /* Constants, variables and what hands them on say nothing in a picture. */
 static bool is_plumbing(const char *op)
 {
-    static const char *const ops[] = {"Const", "Identity", "NoOp", "VariableV2", "Variable", "VarHandleOp", "ReadVariableOp",
-                                      "Assign", "AssignVariableOp", "VarIsInitializedOp", "IsVariableInitialized"};
+    static const char *const ops[] = {"Const",
+                                      "Identity",
+                                      "NoOp",
+                                      "VariableV2",
+                                      "Variable",
+                                      "VarHandleOp",
+                                      "ReadVariableOp",
+                                      "Assign",
+                                      "AssignVariableOp",
+                                      "VarIsInitializedOp",
+                                      "IsVariableInitialized"};
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         if (strcmp(op, ops[i]) == 0) return true;
     }
@@ -69,8 +78,10 @@ static bool add_node(picture *p, const cnnf_node *node)
     l->parameters += elements(node);
     if (says_nothing(p->graph, node, length)) return true;
     l->shown = true;
-    if (l->ops.size < 200) cnnfi_strbuf_printf(&l->ops, "%s%s", l->ops.size ? ", " : "", node->op);
-    else if (!cnnfi_ends_with(l->ops.data, "...")) cnnfi_strbuf_puts(&l->ops, " ...");
+    if (l->ops.size < 200)
+        cnnfi_strbuf_printf(&l->ops, "%s%s", l->ops.size ? ", " : "", node->op);
+    else if (!cnnfi_ends_with(l->ops.data, "..."))
+        cnnfi_strbuf_puts(&l->ops, " ...");
     return !l->ops.failed;
 }
 
@@ -111,7 +122,8 @@ static bool draw(picture *p)
         if (!add_node(p, g->nodes[i])) return false;
     }
     cnnfi_strbuf_puts(p->out, "digraph network {\n  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n");
-    for (size_t i = 0; i < p->n_layers; i++) put_layer(p, i);
+    for (size_t i = 0; i < p->n_layers; i++)
+        put_layer(p, i);
     for (size_t i = 0; i < g->n_nodes; i++) {
         for (size_t k = 0; k < g->nodes[i]->n_inputs; k++) {
             const cnnfi_edge edge = g->nodes[i]->edges[k];
@@ -131,7 +143,8 @@ cnnf_status cnnfi_summary_dot(cnnfi_strbuf *out, const cnnf_graph *graph, cnnf_e
     p.layers = cnnfi_arena_array(&p.arena, graph->n_nodes, sizeof *p.layers);
     p.of_node = cnnfi_arena_array(&p.arena, graph->n_nodes, sizeof *p.of_node);
     const bool ok = p.layers && p.of_node && draw(&p);
-    for (size_t i = 0; i < p.n_layers; i++) cnnfi_strbuf_free(&p.layers[i].ops);
+    for (size_t i = 0; i < p.n_layers; i++)
+        cnnfi_strbuf_free(&p.layers[i].ops);
     cnnfi_strmap_free(&p.by_name);
     cnnfi_strmap_free(&p.edges);
     cnnfi_arena_free(&p.arena);

@@ -45,7 +45,8 @@ static bool drop_axes(cnnfi_travel *t, const cnnf_node *node, const bool *gone, 
     if (!back && gone[a->axis]) return cnnfi_travel_refuse(t, node, "it takes the channel axis away");
     int32_t in = 0, out = 0;
     for (;; in++) {
-        while (back && in < CNNFI_CONST_RANK && gone[in]) in++;
+        while (back && in < CNNFI_CONST_RANK && gone[in])
+            in++;
         if (in >= CNNFI_CONST_RANK) return cnnfi_travel_refuse(t, node, "its rank is too large");
         if (back ? out == a->axis : in == a->axis) break;
         if (!gone[in]) out++;
@@ -61,7 +62,8 @@ static bool map_squeeze(cnnfi_travel *t, const cnnf_node *node, cnnfi_affine *a,
     const int64_t count = cnnf_node_attr_list_count(node, "squeeze_dims");
     if (a->n == 1) return true;
     if (count <= 0 || count > CNNFI_CONST_RANK) return cnnfi_travel_refuse(t, node, "it does not name its axes");
-    for (int64_t i = 0; i < count; i++) axes[i] = cnnf_node_attr_list_int(node, "squeeze_dims", i, 0);
+    for (int64_t i = 0; i < count; i++)
+        axes[i] = cnnf_node_attr_list_int(node, "squeeze_dims", i, 0);
     return axes_from_end(t, node, axes, (size_t)count, gone) && drop_axes(t, node, gone, a, back);
 }
 
@@ -121,16 +123,19 @@ static bool is_constant_int(cnnfi_travel *t, const cnnf_node *node, size_t input
 }
 
 /* strided_slice(shape(the reshape's own input)) from `begin`. */
-static bool slices_own_shape(cnnfi_travel *t, const cnnf_node *reshape, const cnnf_node *node, size_t input, int64_t begin)
+static bool slices_own_shape(cnnfi_travel *t, const cnnf_node *reshape, const cnnf_node *node, size_t input,
+                             int64_t begin)
 {
     const cnnfi_edit *edit = t->edit;
     const cnnf_node *slice = cnnfi_edit_producer(edit, node, input, NULL);
-    const cnnf_node *shape = slice && strcmp(slice->op, "StridedSlice") == 0 ? cnnfi_edit_producer(edit, slice, 0, NULL) : NULL;
+    const cnnf_node *shape =
+        slice && strcmp(slice->op, "StridedSlice") == 0 ? cnnfi_edit_producer(edit, slice, 0, NULL) : NULL;
     if (!shape || strcmp(shape->op, "Shape") != 0 || !is_constant_int(t, slice, 1, begin)) return false;
     return cnnfi_edit_producer(edit, shape, 0, NULL) == cnnfi_edit_producer(edit, reshape, 0, NULL);
 }
 
-/* Whether the reshape makes [batch, everything else]: Keras' Pack(-1, Prod(shape[1:])), tf.layers' Pack(shape[0], -1). */
+/* Whether the reshape makes [batch, everything else]: Keras' Pack(-1, Prod(shape[1:])), tf.layers' Pack(shape[0], -1).
+ */
 static bool flattens_all_but_batch(cnnfi_travel *t, const cnnf_node *reshape)
 {
     const cnnf_node *pack = cnnfi_edit_producer(t->edit, reshape, 1, NULL);
@@ -178,8 +183,11 @@ cnnfi_axis_map cnnfi_axis_map_of(const char *op)
     static const struct {
         const char *op;
         cnnfi_axis_map map;
-    } maps[] = {{"ExpandDims", map_expand_dims}, {"Mean", map_mean},           {"Reshape", map_reshape},
-                {"Squeeze", map_squeeze},        {"Transpose", map_transpose}};
+    } maps[] = {{"ExpandDims", map_expand_dims},
+                {"Mean", map_mean},
+                {"Reshape", map_reshape},
+                {"Squeeze", map_squeeze},
+                {"Transpose", map_transpose}};
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++) {
         if (strcmp(maps[i].op, op) == 0) return maps[i].map;
     }
@@ -205,7 +213,8 @@ bool cnnfi_channel_values(const cnnfi_const *c, size_t *n, int32_t *axis)
 bool cnnfi_pads_spare_channels(cnnfi_travel *t, const cnnf_node *node, const cnnfi_affine *a)
 {
     const cnnfi_const *pads = cnnfi_constant_input(t->constants, node, 1);
-    if (!pads || pads->rank != 2 || pads->dims[1] != 2) return cnnfi_travel_refuse(t, node, "its paddings are not constant");
+    if (!pads || pads->rank != 2 || pads->dims[1] != 2)
+        return cnnfi_travel_refuse(t, node, "its paddings are not constant");
     const int64_t row = pads->dims[0] - 1 - a->axis;
     if (a->n == 1) return true;
     if (row < 0 || pads->v[2 * row] != 0 || pads->v[2 * row + 1] != 0) {
@@ -233,9 +242,11 @@ cnnf_tensor *cnnfi_channel_tensor(cnnfi_edit *edit, cnnf_dtype dtype, const cnnf
     int64_t dims[CNNFI_CONST_RANK];
     double *spread = cnnfi_edit_array(edit, channels, sizeof *spread);
     if (!spread || like->axis >= CNNFI_CONST_RANK) return NULL;
-    for (size_t i = 0; i < channels; i++) spread[i] = values[cnnfi_affine_channel(like, i, channels)];
+    for (size_t i = 0; i < channels; i++)
+        spread[i] = values[cnnfi_affine_channel(like, i, channels)];
     dims[0] = (int64_t)channels;
-    for (int32_t i = 1; i <= like->axis; i++) dims[i] = 1;
+    for (int32_t i = 1; i <= like->axis; i++)
+        dims[i] = 1;
     return cnnfi_tensor_of_doubles(edit, dtype, like->axis + 1, dims, spread);
 }
 
@@ -264,8 +275,10 @@ cnnf_node *cnnfi_insert_shift(cnnfi_travel *t, cnnf_node *node, cnnf_node *user,
     const char *offset_base = cnnfi_builder_printf(edit->b, "%s_bn_offset", node->name);
     const char *offset = value && offset_base ? cnnfi_edit_const(edit, offset_base, value) : NULL;
     cnnf_tensor_unref(value);
-    if (user) cnnfi_edit_set_input(edit, user, input, sum->name);
-    else cnnfi_edit_redirect(edit, node, 0, sum->name, NULL);
+    if (user)
+        cnnfi_edit_set_input(edit, user, input, sum->name);
+    else
+        cnnfi_edit_redirect(edit, node, 0, sum->name, NULL);
     cnnfi_edit_add_input(edit, sum, node->name);
     cnnfi_edit_add_input(edit, sum, offset);
     cnnfi_node_set_type(edit->b, sum, "T", dtype);

@@ -23,11 +23,11 @@ typedef struct cnnfi_travel {
     cnnfi_edit *edit;
     cnnfi_constants *constants;
     bool commit;
-    bool keep_activations;    /* a ReLU stays a ReLU */
-    const char *reason;       /* of the last refusal: a constant, or in the builder's arena */
-    const char *reason_node;  /* where */
+    bool keep_activations;        /* a ReLU stays a ReLU */
+    const char *reason;           /* of the last refusal: a constant, or in the builder's arena */
+    const char *reason_node;      /* where */
     cnnfi_weight_change *changes; /* newest first */
-    cnnf_node *inserted; /* the last addition put in */
+    cnnf_node *inserted;          /* the last addition put in */
     int depth;
 } cnnfi_travel;
 

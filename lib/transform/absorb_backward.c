@@ -82,14 +82,17 @@ static bool meets(const operand *o, const cnnfi_affine *a)
 }
 
 /* Replaces the operand by values[n]; the shape stays but for a scalar that becomes a vector. */
-static void set_operand(cnnfi_travel *t, cnnf_node *node, const operand *o, const cnnfi_affine *a, size_t n, const double *values)
+static void set_operand(cnnfi_travel *t, cnnf_node *node, const operand *o, const cnnfi_affine *a, size_t n,
+                        const double *values)
 {
     int64_t dims[CNNFI_CONST_RANK];
     int32_t rank = o->value->rank;
-    for (int32_t i = 0; i < rank; i++) dims[i] = o->value->dims[i];
+    for (int32_t i = 0; i < rank; i++)
+        dims[i] = o->value->dims[i];
     if (n != o->n) {
         rank = a->axis + 1;
-        for (int32_t i = 0; i < rank; i++) dims[i] = i ? 1 : (int64_t)n;
+        for (int32_t i = 0; i < rank; i++)
+            dims[i] = i ? 1 : (int64_t)n;
     }
     const cnnf_dtype dtype = cnnfi_affine_dtype(node);
     cnnf_tensor *value = rank <= CNNFI_CONST_RANK ? cnnfi_tensor_of_doubles(t->edit, dtype, rank, dims, values) : NULL;
@@ -106,7 +109,8 @@ static bool move_shift_into(cnnfi_travel *t, const step *s, const operand *o, co
     const bool minus = strcmp(s->node->op, "Sub") == 0 && o->at == 1;
     const size_t n = o->n > a->n ? o->n : a->n;
     double *values = cnnfi_edit_array(t->edit, n, sizeof *values);
-    if (!meets(o, a) || !cnnfi_affine_dtype(s->node)) return cnnfi_travel_refuse(t, s->node, "its constant has another shape");
+    if (!meets(o, a) || !cnnfi_affine_dtype(s->node))
+        return cnnfi_travel_refuse(t, s->node, "its constant has another shape");
     const cnnfi_affine scale = cnnfi_affine_scale_only(t->edit, a);
     if (!values || !scale.n) return false;
     for (size_t i = 0; i < n; i++) {
@@ -236,7 +240,8 @@ static void make_bound(cnnfi_travel *t, cnnf_node *node, const char *op, const c
     cnnfi_node_set_type(edit->b, node, "T", dtype);
 }
 
-static void rewrite_bounds(cnnfi_travel *t, const step *s, const bounds *old, const new_bounds *now, const cnnfi_affine *a)
+static void rewrite_bounds(cnnfi_travel *t, const step *s, const bounds *old, const new_bounds *now,
+                           const cnnfi_affine *a)
 {
     cnnfi_affine like = *a; /* the layout of `now`'s values */
     like.n = now->n;
@@ -304,7 +309,8 @@ static bool back_average(cnnfi_travel *t, const step *s, const cnnfi_affine *a)
 /* max commutes with what does not fall; TensorFlow's padding never is the maximum. */
 static bool back_max_pool(cnnfi_travel *t, const step *s, const cnnfi_affine *a)
 {
-    if (cnnfi_affine_negatives(a)) return cnnfi_travel_refuse(t, s->node, "a negative scale does not commute with max pooling");
+    if (cnnfi_affine_negatives(a))
+        return cnnfi_travel_refuse(t, s->node, "a negative scale does not commute with max pooling");
     return back_average(t, s, a);
 }
 
@@ -352,7 +358,8 @@ static bool concat_layout(cnnfi_travel *t, const cnnf_node *node, const cnnfi_af
     const size_t inputs = cnnfi_node_data_inputs(node);
     const bool axis_first = strcmp(node->op, "Concat") == 0;
     *out = (concat){.first = axis_first, .count = inputs ? inputs - 1 : 0};
-    if (inputs < 2 || !cnnfi_constant_ints(t->constants, node, axis_first ? 0 : inputs - 1, &axis, 1, &count) || count != 1) {
+    if (inputs < 2 || !cnnfi_constant_ints(t->constants, node, axis_first ? 0 : inputs - 1, &axis, 1, &count) ||
+        count != 1) {
         return cnnfi_travel_refuse(t, node, "its axis is not constant");
     }
     if (a->n == 1) return true;

@@ -33,7 +33,8 @@ static void add_to_output(cnnfi_travel *t, cnnf_node *node, const cnnfi_affine *
         return;
     }
     double *values = cnnfi_edit_array(t->edit, shift->n, sizeof *values);
-    for (size_t i = 0; values && i < shift->n; i++) values[i] = bias->v[i] + shift->shift[i];
+    for (size_t i = 0; values && i < shift->n; i++)
+        values[i] = bias->v[i] + shift->shift[i];
     const int64_t dims[1] = {(int64_t)shift->n};
     cnnf_tensor *value = values ? cnnfi_tensor_of_doubles(t->edit, cnnfi_affine_dtype(sum), 1, dims, values) : NULL;
     cnnfi_edit_own_const(t->edit, sum, 1, value);
@@ -47,12 +48,14 @@ static bool forward_linear(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_af
     const cnnfi_linear_op *op = cnnfi_linear_of(t->edit, node, &reason);
     if (!op) return cnnfi_travel_refuse(t, node, reason);
     if (use->input != (size_t)op->data) return cnnfi_travel_refuse(t, node, "it is used as weights");
-    if (!cnnfi_linear_fits_input(t->edit, node, op, a)) return cnnfi_travel_refuse(t, node, "its input channels do not match");
+    if (!cnnfi_linear_fits_input(t->edit, node, op, a))
+        return cnnfi_travel_refuse(t, node, "its input channels do not match");
     const bool shifts = cnnfi_affine_has_shift(a);
     if (shifts && cnnfi_linear_pads(node, op, cnnfi_linear_weights(t->edit, node, op))) {
         return cnnfi_travel_refuse(t, node, "it pads with zeros, which a shift would move");
     }
-    if (shifts && cnnfi_edit_is_protected(t->edit, node)) return cnnfi_travel_refuse(t, node, "it is an output of the graph");
+    if (shifts && cnnfi_edit_is_protected(t->edit, node))
+        return cnnfi_travel_refuse(t, node, "it is an output of the graph");
     if (!t->commit) return true;
     cnnfi_affine shift = {0};
     cnnfi_weight_change *change = cnnfi_travel_change(t);
@@ -125,22 +128,14 @@ static const struct {
     const char *op;
     forward_fn absorb;
 } forward_ops[] = {
-    {"AvgPool", forward_average},
-    {"AvgPool3D", forward_average},
-    {"BatchToSpaceND", forward_space},
-    {"ExpandDims", forward_axes},
-    {"LeakyRelu", forward_homogeneous},
-    {"MaxPool", forward_max_pool},
-    {"MaxPool3D", forward_max_pool},
-    {"Mean", forward_axes},
-    {"MirrorPad", forward_pad},
-    {"Pad", forward_pad},
-    {"Relu", forward_homogeneous},
-    {"Reshape", forward_axes},
-    {"ResizeBilinear", hand_on},
-    {"ResizeNearestNeighbor", hand_on},
-    {"SpaceToBatchND", forward_space},
-    {"Squeeze", forward_axes},
+    {"AvgPool", forward_average},       {"AvgPool3D", forward_average},
+    {"BatchToSpaceND", forward_space},  {"ExpandDims", forward_axes},
+    {"LeakyRelu", forward_homogeneous}, {"MaxPool", forward_max_pool},
+    {"MaxPool3D", forward_max_pool},    {"Mean", forward_axes},
+    {"MirrorPad", forward_pad},         {"Pad", forward_pad},
+    {"Relu", forward_homogeneous},      {"Reshape", forward_axes},
+    {"ResizeBilinear", hand_on},        {"ResizeNearestNeighbor", hand_on},
+    {"SpaceToBatchND", forward_space},  {"Squeeze", forward_axes},
     {"Transpose", forward_axes},
 };
 
@@ -169,7 +164,8 @@ bool cnnfi_absorb_forward(cnnfi_travel *t, cnnf_node *node, const cnnfi_affine *
     bool done = uses.count > 0 || cnnfi_travel_refuse(t, node, "nobody reads it");
     if (t->depth >= MAX_DEPTH) return cnnfi_travel_refuse(t, node, "the way on is too long");
     t->depth++;
-    for (size_t i = 0; done && i < uses.count; i++) done = forward_one(t, &uses.items[i], a);
+    for (size_t i = 0; done && i < uses.count; i++)
+        done = forward_one(t, &uses.items[i], a);
     t->depth--;
     return done;
 }

@@ -9,7 +9,8 @@ cnnfi_affine cnnfi_affine_new(cnnfi_edit *edit, size_t n, int32_t axis, double *
     *scale = cnnfi_edit_array(edit, n, sizeof **scale);
     *shift = cnnfi_edit_array(edit, n, sizeof **shift);
     if (!*scale || !*shift) return (cnnfi_affine){0};
-    for (size_t i = 0; i < n; i++) (*scale)[i] = 1.0;
+    for (size_t i = 0; i < n; i++)
+        (*scale)[i] = 1.0;
     return (cnnfi_affine){.n = n, .scale = *scale, .shift = *shift, .axis = axis};
 }
 
@@ -48,7 +49,8 @@ cnnfi_affine cnnfi_affine_scale_only(cnnfi_edit *edit, const cnnfi_affine *a)
 {
     double *scale, *shift;
     const cnnfi_affine c = copy(edit, a, &scale, &shift);
-    for (size_t i = 0; i < c.n; i++) scale[i] = a->scale[i];
+    for (size_t i = 0; i < c.n; i++)
+        scale[i] = a->scale[i];
     return c;
 }
 
@@ -56,7 +58,8 @@ cnnfi_affine cnnfi_affine_shift_only(cnnfi_edit *edit, const cnnfi_affine *a)
 {
     double *scale, *shift;
     const cnnfi_affine c = copy(edit, a, &scale, &shift);
-    for (size_t i = 0; i < c.n; i++) shift[i] = a->shift[i];
+    for (size_t i = 0; i < c.n; i++)
+        shift[i] = a->shift[i];
     return c;
 }
 
@@ -100,13 +103,15 @@ bool cnnfi_affine_is_finite(const cnnfi_affine *a)
 size_t cnnfi_affine_negatives(const cnnfi_affine *a)
 {
     size_t count = 0;
-    for (size_t i = 0; i < a->n; i++) count += a->scale[i] < 0.0;
+    for (size_t i = 0; i < a->n; i++)
+        count += a->scale[i] < 0.0;
     return count;
 }
 
 size_t cnnfi_affine_zeros(const cnnfi_affine *a)
 {
     size_t count = 0;
-    for (size_t i = 0; i < a->n; i++) count += a->scale[i] == 0.0;
+    for (size_t i = 0; i < a->n; i++)
+        count += a->scale[i] == 0.0;
     return count;
 }

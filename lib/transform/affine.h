@@ -13,7 +13,7 @@
 #include "transform/edit.h"
 
 typedef struct cnnfi_affine {
-    size_t n; /* channels; 1: the same for all */
+    size_t n;                    /* channels; 1: the same for all */
     const double *scale, *shift; /* [n], in the edit's arena */
     int32_t axis;
     bool blocks;
@@ -29,7 +29,8 @@ static inline size_t cnnfi_affine_channel(const cnnfi_affine *a, size_t j, size_
 cnnfi_affine cnnfi_affine_new(cnnfi_edit *edit, size_t n, int32_t axis, double **scale, double **shift);
 /* Whether both speak of the same channels, or one of them of all alike. */
 bool cnnfi_affine_composes(const cnnfi_affine *outer, const cnnfi_affine *inner);
-/* outer(inner(x)); n of the result is the larger one, which must be a multiple of the other. n 0 when they do not match. */
+/* outer(inner(x)); n of the result is the larger one, which must be a multiple of the other. n 0 when they do not
+ * match. */
 cnnfi_affine cnnfi_affine_compose(cnnfi_edit *edit, const cnnfi_affine *outer, const cnnfi_affine *inner);
 /* The scale (shift) alone. */
 cnnfi_affine cnnfi_affine_scale_only(cnnfi_edit *edit, const cnnfi_affine *a);

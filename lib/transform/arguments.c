@@ -76,7 +76,8 @@ const char *cnnfi_run_arg(const cnnfi_pass_run *run, const char *name, size_t in
 size_t cnnfi_run_arg_count(const cnnfi_pass_run *run, const char *name)
 {
     size_t count = 0;
-    for (size_t i = 0; i < run->n_args; i++) count += strcmp(run->args[i].name, name) == 0;
+    for (size_t i = 0; i < run->n_args; i++)
+        count += strcmp(run->args[i].name, name) == 0;
     return count;
 }
 
@@ -150,9 +151,11 @@ static cnnf_status protect_sinks(bool *flags, const cnnf_graph *in)
     bool *read = cnnfi_calloc(in->context, in->n_nodes, sizeof *read);
     if (!read) return CNNF_E_NOMEM;
     for (size_t i = 0; i < in->n_nodes; i++) {
-        for (size_t k = 0; k < in->nodes[i]->n_inputs; k++) read[in->nodes[i]->edges[k].node] = true;
+        for (size_t k = 0; k < in->nodes[i]->n_inputs; k++)
+            read[in->nodes[i]->edges[k].node] = true;
     }
-    for (size_t i = 0; i < in->n_nodes; i++) flags[i] |= !read[i];
+    for (size_t i = 0; i < in->n_nodes; i++)
+        flags[i] |= !read[i];
     cnnfi_free(in->context, read);
     return CNNF_OK;
 }
@@ -221,8 +224,10 @@ static void drop_absent(cnnfi_builder *b)
     meta->n_variables = kept;
     const char **const saver[] = {&meta->saver_filename_tensor, &meta->saver_save_tensor, &meta->saver_restore_op};
     bool whole = true;
-    for (size_t i = 0; i < 3; i++) whole &= *saver[i] && is_there(b, *saver[i]);
-    for (size_t i = 0; i < 3 && !whole; i++) *saver[i] = NULL;
+    for (size_t i = 0; i < 3; i++)
+        whole &= *saver[i] && is_there(b, *saver[i]);
+    for (size_t i = 0; i < 3 && !whole; i++)
+        *saver[i] = NULL;
 }
 
 /* "loc:@x" without x is refused by every importer. */
@@ -249,7 +254,8 @@ cnnf_status cnnfi_pass_publish(cnnfi_pass_run *run, cnnf_graph **out, cnnfi_buil
 {
     if (!cnnfi_builder_status(b)) {
         drop_absent(b);
-        for (size_t i = 0; i < cnnfi_builder_count(b); i++) drop_stale_class(b, cnnfi_builder_node(b, i));
+        for (size_t i = 0; i < cnnfi_builder_count(b); i++)
+            drop_stale_class(b, cnnfi_builder_node(b, i));
     }
     return cnnfi_builder_publish(out, b, run->error);
 }

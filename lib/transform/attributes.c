@@ -17,10 +17,12 @@ static int64_t apply_to_every(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_b
 {
     const every *e = user;
     int64_t changed = 0;
-    for (size_t i = 0; i < in->n_nodes; i++) changed += e->apply(run, b, cnnfi_builder_node(b, i));
+    for (size_t i = 0; i < in->n_nodes; i++)
+        changed += e->apply(run, b, cnnfi_builder_node(b, i));
     for (size_t f = 0; !b->status && f < b->graph->n_functions; f++) {
         const cnnfi_function *function = b->graph->functions[f];
-        for (size_t i = 0; i < function->n_nodes; i++) changed += e->apply(run, b, function->nodes[i]);
+        for (size_t i = 0; i < function->n_nodes; i++)
+            changed += e->apply(run, b, function->nodes[i]);
     }
     cnnfi_run_count(run, e->counted, changed);
     return changed;
@@ -71,7 +73,8 @@ const cnnfi_pass cnnfi_pass_remove_attribute = {
 
 static int64_t rename_one(cnnfi_pass_run *run, cnnfi_builder *b, cnnf_node *node)
 {
-    const char *from = cnnfi_run_string(run, "old_attribute_name", ""), *to = cnnfi_run_string(run, "new_attribute_name", "");
+    const char *from = cnnfi_run_string(run, "old_attribute_name", ""),
+               *to = cnnfi_run_string(run, "new_attribute_name", "");
     const cnnfi_attr *attr = cnnfi_node_attr(node, from);
     if (!attr || !op_is_meant(run, node) || strcmp(from, to) == 0) return 0;
     const cnnfi_attr copy = *attr;

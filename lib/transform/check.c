@@ -39,8 +39,10 @@ static void put_shapes(cnnfi_strbuf *out, const cnnf_graph *graph, const char *u
         for (int32_t d = 0; d < rank; d++) {
             const int64_t dim = cnnf_node_attr_shape_dim(node, "shape", d);
             if (d) cnnfi_strbuf_putc(out, ',');
-            if (dim < 0) cnnfi_strbuf_puts(out, unknown);
-            else cnnfi_strbuf_printf(out, "%" PRId64, dim);
+            if (dim < 0)
+                cnnfi_strbuf_puts(out, unknown);
+            else
+                cnnfi_strbuf_printf(out, "%" PRId64, dim);
         }
     }
 }
@@ -63,7 +65,8 @@ static void opencv_command(cnnfi_strbuf *out, const cnnf_graph *graph)
 
 static void tflite_command(cnnfi_strbuf *out, const cnnf_graph *graph)
 {
-    cnnfi_strbuf_puts(out, "tflite_convert --graph_def_file=frozen_graph.pb --output_file=model.tflite --input_arrays=");
+    cnnfi_strbuf_puts(out,
+                      "tflite_convert --graph_def_file=frozen_graph.pb --output_file=model.tflite --input_arrays=");
     put_inputs(out, graph);
     cnnfi_strbuf_puts(out, " --input_shapes=");
     put_shapes(out, graph, "1", ":");
@@ -88,15 +91,18 @@ static void openvino_command(cnnfi_strbuf *out, const cnnf_graph *graph)
 static const cnnfi_target targets[] = {
     /* Built on TensorFlow 1.15; it knows Relu, not a Maximum per channel. */
     {"vitis-ai", CNNFI_FOR_VITIS, 115,
-     INFERENCE "fold_constants remove_identity fold_batch_norms(plain_relu=true) fold_constants remove_control_dependencies "
-               "prune target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
+     INFERENCE
+     "fold_constants remove_identity fold_batch_norms(plain_relu=true) fold_constants remove_control_dependencies "
+     "prune target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
      vitis_command},
     {"opencv", CNNFI_FOR_OPENCV, 115,
-     INFERENCE "fold_constants remove_identity fold_batch_norms(plain_relu=true) fold_constants remove_control_dependencies "
-               "prune target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
+     INFERENCE
+     "fold_constants remove_identity fold_batch_norms(plain_relu=true) fold_constants remove_control_dependencies "
+     "prune target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
      opencv_command},
     {"tflite", CNNFI_FOR_TFLITE, 215,
-     INFERENCE "fold_constants fold_batch_norms fold_constants remove_identity prune sort_by_execution_order", tflite_command},
+     INFERENCE "fold_constants fold_batch_norms fold_constants remove_identity prune sort_by_execution_order",
+     tflite_command},
     {"openvino", CNNFI_FOR_OPENVINO, 215,
      INFERENCE "fold_constants fold_batch_norms fold_constants remove_identity prune sort_by_execution_order",
      openvino_command},
@@ -163,8 +169,10 @@ static int64_t put_findings(cnnfi_strbuf *out, const cnnf_graph *graph, const cn
         cnnfi_strbuf_init(&finding.text, graph->context);
         demand->check(&finding);
         unmet += demand->must && finding.count;
-        if (json) put_finding_json(out, demand, &finding, first);
-        else put_finding_text(out, demand, &finding);
+        if (json)
+            put_finding_json(out, demand, &finding, first);
+        else
+            put_finding_text(out, demand, &finding);
         first = false;
         out->failed |= finding.text.failed;
         cnnfi_strbuf_free(&finding.text);
@@ -175,7 +183,8 @@ static int64_t put_findings(cnnfi_strbuf *out, const cnnf_graph *graph, const cn
 static void put_next_step(cnnfi_strbuf *out, const cnnf_graph *graph, const cnnfi_target *target, int64_t unmet)
 {
     if (unmet) {
-        cnnfi_strbuf_printf(out, "\n%" PRId64 " demands are not met; these passes may help:\n  %s\n", unmet, target->passes);
+        cnnfi_strbuf_printf(out, "\n%" PRId64 " demands are not met; these passes may help:\n  %s\n", unmet,
+                            target->passes);
         return;
     }
     cnnfi_strbuf_puts(out, "\nReady:\n  ");

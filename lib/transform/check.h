@@ -6,17 +6,17 @@
 #include "base/str.h"
 #include "transform/passes.h"
 
-#define CNNFI_FOR_VITIS 1u
-#define CNNFI_FOR_OPENCV 2u
-#define CNNFI_FOR_TFLITE 4u
+#define CNNFI_FOR_VITIS    1u
+#define CNNFI_FOR_OPENCV   2u
+#define CNNFI_FOR_TFLITE   4u
 #define CNNFI_FOR_OPENVINO 8u
-#define CNNFI_FOR_ALL 15u
+#define CNNFI_FOR_ALL      15u
 
 typedef struct cnnfi_target {
     const char *name;
     uint32_t bit;
-    int32_t release;    /* the newest ops and attributes it reads */
-    const char *passes; /* what makes a frozen graph fit */
+    int32_t release;                                             /* the newest ops and attributes it reads */
+    const char *passes;                                          /* what makes a frozen graph fit */
     void (*command)(cnnfi_strbuf *out, const cnnf_graph *graph); /* the ready command line */
 } cnnfi_target;
 

@@ -57,8 +57,10 @@ static void check_inputs(cnnfi_finding *f)
     for (int64_t i = 0; i < count; i++) {
         const char *name = cnnf_graph_input_name(f->graph, i);
         const cnnf_node *node = node_of(f->graph, name);
-        if (!node) found(f, "'%s' is not in the graph", name);
-        else if (strcmp(node->op, "Placeholder")) found(f, "'%s' is %s, not Placeholder", name, node->op);
+        if (!node)
+            found(f, "'%s' is not in the graph", name);
+        else if (strcmp(node->op, "Placeholder"))
+            found(f, "'%s' is %s, not Placeholder", name, node->op);
         else if (cnnfi_node_type(node, "dtype") != CNNF_FLOAT) {
             found(f, "'%s' is %s, not float", name, cnnf_dtype_name(cnnfi_node_type(node, "dtype")));
         }
@@ -73,7 +75,8 @@ static void check_input_shapes(cnnfi_finding *f)
         const int32_t rank = cnnf_node_attr_shape_rank(node, "shape");
         if (rank != 4) found(f, "'%s' has %s", node->name, rank < 0 ? "no known rank" : "another rank");
         for (int32_t d = 1; rank == 4 && d < 4; d++) {
-            if (cnnf_node_attr_shape_dim(node, "shape", d) < 0) found(f, "dimension %d of '%s' is unknown", (int)d, node->name);
+            if (cnnf_node_attr_shape_dim(node, "shape", d) < 0)
+                found(f, "dimension %d of '%s' is unknown", (int)d, node->name);
         }
     }
 }
@@ -104,8 +107,10 @@ static void check_outputs(cnnfi_finding *f)
         const char *name = cnnf_graph_output_name(f->graph, i);
         const cnnf_node *node = node_of(f->graph, name);
         const int64_t ports = node ? cnnfi_node_output_count(node) : 0;
-        if (!node) found(f, "'%s' is not in the graph", name);
-        else if (ports > 1) found(f, "'%s' has %d outputs", name, (int)ports);
+        if (!node)
+            found(f, "'%s' is not in the graph", name);
+        else if (ports > 1)
+            found(f, "'%s' has %d outputs", name, (int)ports);
     }
 }
 
@@ -129,8 +134,9 @@ static void check_release(cnnfi_finding *f)
 
 static void check_control_flow(cnnfi_finding *f)
 {
-    static const char *const ops[] = {"Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "Exit", "NextIteration", "LoopCond",
-                                      "If", "StatelessIf", "While", "StatelessWhile", "Case", "StatelessCase"};
+    static const char *const ops[] = {"Switch", "RefSwitch",      "Merge",    "RefMerge",     "Enter",
+                                      "Exit",   "NextIteration",  "LoopCond", "If",           "StatelessIf",
+                                      "While",  "StatelessWhile", "Case",     "StatelessCase"};
     FIND_OPS(f, ops);
 }
 
@@ -142,8 +148,9 @@ static void check_functions(cnnfi_finding *f)
 
 static void check_inference(cnnfi_finding *f)
 {
-    static const char *const ops[] = {"RandomUniform", "RandomStandardNormal", "TruncatedNormal", "Multinomial",
-                                      "StatelessRandomUniform", "StatelessRandomUniformV2", "StatelessRandomNormalV2"};
+    static const char *const ops[] = {
+        "RandomUniform",          "RandomStandardNormal",     "TruncatedNormal",        "Multinomial",
+        "StatelessRandomUniform", "StatelessRandomUniformV2", "StatelessRandomNormalV2"};
     FIND_OPS(f, ops);
     for (size_t i = 0; i < f->graph->n_nodes; i++) {
         const cnnf_node *node = f->graph->nodes[i];
@@ -209,13 +216,54 @@ static void check_identity(cnnfi_finding *f)
 /* Table 6 of the quantizer's manual. */
 static void check_vitis_ops(cnnfi_finding *f)
 {
-    static const char *const ops[] = {
-        "Conv2D", "DepthwiseConv2dNative", "Conv3D", "MatMul", "BiasAdd", "Add", "AddV2", "AddN", "AvgPool", "Mean", "MaxPool",
-        "Relu", "Relu6", "LeakyRelu", "Maximum", "Minimum", "Mul", "Sub", "Neg", "Sigmoid", "FusedBatchNorm", "FusedBatchNormV2",
-        "FusedBatchNormV3", "BatchNormWithGlobalNormalization", "ResizeBilinear", "ResizeNearestNeighbor", "Concat", "ConcatV2",
-        "Placeholder", "Const", "Pad", "MirrorPad", "Squeeze", "Reshape", "ExpandDims", "Max", "Transpose", "Softmax",
-        "DepthToSpace", "Conv2DBackpropInput", "Pack", "StridedSlice", "Shape", "Identity", "SpaceToBatchND", "BatchToSpaceND",
-        "Prod", "NoOp"};
+    static const char *const ops[] = {"Conv2D",
+                                      "DepthwiseConv2dNative",
+                                      "Conv3D",
+                                      "MatMul",
+                                      "BiasAdd",
+                                      "Add",
+                                      "AddV2",
+                                      "AddN",
+                                      "AvgPool",
+                                      "Mean",
+                                      "MaxPool",
+                                      "Relu",
+                                      "Relu6",
+                                      "LeakyRelu",
+                                      "Maximum",
+                                      "Minimum",
+                                      "Mul",
+                                      "Sub",
+                                      "Neg",
+                                      "Sigmoid",
+                                      "FusedBatchNorm",
+                                      "FusedBatchNormV2",
+                                      "FusedBatchNormV3",
+                                      "BatchNormWithGlobalNormalization",
+                                      "ResizeBilinear",
+                                      "ResizeNearestNeighbor",
+                                      "Concat",
+                                      "ConcatV2",
+                                      "Placeholder",
+                                      "Const",
+                                      "Pad",
+                                      "MirrorPad",
+                                      "Squeeze",
+                                      "Reshape",
+                                      "ExpandDims",
+                                      "Max",
+                                      "Transpose",
+                                      "Softmax",
+                                      "DepthToSpace",
+                                      "Conv2DBackpropInput",
+                                      "Pack",
+                                      "StridedSlice",
+                                      "Shape",
+                                      "Identity",
+                                      "SpaceToBatchND",
+                                      "BatchToSpaceND",
+                                      "Prod",
+                                      "NoOp"};
     for (size_t i = 0; i < f->graph->n_nodes; i++) {
         const cnnf_node *node = f->graph->nodes[i];
         if (!IS_IN(node->op, ops)) found(f, "'%s' is %s", node->name, node->op);

@@ -61,8 +61,10 @@ static cnnf_status compare_attrs(comparison *c, const cnnf_node *a, const cnnf_n
         const cnnfi_attr *other = cnnfi_node_attr(b, a->attrs[i].key);
         bool same = false;
         if (other) CNNFI_TRY(cnnfi_attr_equal(&same, &a->attrs[i], other, c->error));
-        if (!other) differ(c, "attribute_only_in_a", a->name, a->attrs[i].key, "");
-        else if (!same) differ(c, "attribute", a->name, a->attrs[i].key, "");
+        if (!other)
+            differ(c, "attribute_only_in_a", a->name, a->attrs[i].key, "");
+        else if (!same)
+            differ(c, "attribute", a->name, a->attrs[i].key, "");
     }
     for (size_t i = 0; i < b->n_attrs; i++) {
         if (!cnnfi_node_attr(a, b->attrs[i].key)) differ(c, "attribute_only_in_b", a->name, "", b->attrs[i].key);
@@ -89,8 +91,10 @@ static cnnf_status compare(comparison *c)
 {
     for (size_t i = 0; i < c->a->n_nodes; i++) {
         const cnnf_node *a = c->a->nodes[i], *b = cnnf_graph_find(c->b, a->name);
-        if (b) CNNFI_TRY(compare_nodes(c, a, b));
-        else differ(c, "only_in_a", a->name, a->op, "");
+        if (b)
+            CNNFI_TRY(compare_nodes(c, a, b));
+        else
+            differ(c, "only_in_a", a->name, a->op, "");
     }
     for (size_t i = 0; i < c->b->n_nodes; i++) {
         const cnnf_node *b = c->b->nodes[i];

@@ -23,7 +23,8 @@ static bool known_binary(const cnnfi_edit *edit, const cnnf_node *node, double *
                                       "Greater",    "GreaterEqual", "Less",  "LessEqual"};
     double a, b;
     size_t op = 0;
-    while (op < 8 && strcmp(node->op, ops[op]) != 0) op++;
+    while (op < 8 && strcmp(node->op, ops[op]) != 0)
+        op++;
     const bool has_a = op < 8 && known(edit, node, 0, &a, depth), has_b = op < 8 && known(edit, node, 1, &b, depth);
     /* One operand decides: and with false, or with true. */
     if (op < 2 && ((has_a && (a != 0) == (op == 1)) || (has_b && (b != 0) == (op == 1)))) {
@@ -98,7 +99,8 @@ static bool is_dead(const liveness *l, const cnnf_node *node)
     const size_t data = cnnfi_node_data_inputs(node);
     size_t dead = 0;
     if (is_merge(node)) {
-        for (size_t i = 0; i < data; i++) dead += dead_input(l, node, i);
+        for (size_t i = 0; i < data; i++)
+            dead += dead_input(l, node, i);
         return data > 0 && dead == data;
     }
     for (size_t i = 0; i < node->n_inputs; i++) {
@@ -173,15 +175,19 @@ static void fold_switch(const liveness *l, cnnf_node *node)
     const char *data = node->inputs[0];
     cnnfi_edit_redirect(edit, node, 1 - l->dead_port[node->index], data, NULL);
     const cnnfi_uses waiting = cnnfi_edit_uses(edit, node, CNNFI_PORT_CONTROL);
-    for (size_t i = waiting.count; i-- > 0;) cnnfi_edit_remove_input(edit, waiting.items[i].node, waiting.items[i].input);
-    if (cnnfi_edit_is_protected(edit, node)) cnnfi_edit_bypass(edit, node, data);
-    else cnnfi_edit_remove(edit, node);
+    for (size_t i = waiting.count; i-- > 0;)
+        cnnfi_edit_remove_input(edit, waiting.items[i].node, waiting.items[i].input);
+    if (cnnfi_edit_is_protected(edit, node))
+        cnnfi_edit_bypass(edit, node, data);
+    else
+        cnnfi_edit_remove(edit, node);
 }
 
 static bool remove_dead(const liveness *l, cnnf_node *node, const cnnfi_pass_run *run)
 {
     if (cnnfi_run_is_output(run, node->name)) {
-        cnnfi_builder_fail(l->edit->b, CNNF_E_UNSUPPORTED, "node '%s' is an output, but only training computes it", node->name);
+        cnnfi_builder_fail(l->edit->b, CNNF_E_UNSUPPORTED, "node '%s' is an output, but only training computes it",
+                           node->name);
         return false;
     }
     cnnfi_edit_remove(l->edit, node);
@@ -200,9 +206,12 @@ static size_t fold_switches(cnnfi_edit *edit, const cnnfi_pass_run *run)
     for (size_t i = 0; i < l.n && !edit->b->status; i++) {
         cnnf_node *node = edit->b->graph->nodes[i];
         if (node->removed) continue;
-        if (l.dead[i]) remove_dead(&l, node, run);
-        else if (l.dead_port[i] >= 0) fold_switch(&l, node);
-        else continue;
+        if (l.dead[i])
+            remove_dead(&l, node, run);
+        else if (l.dead_port[i] >= 0)
+            fold_switch(&l, node);
+        else
+            continue;
         folded++;
     }
     return folded;

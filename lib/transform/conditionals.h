@@ -11,7 +11,8 @@
  * protected node that is dead is a failure (CNNF_E_UNSUPPORTED) when it is an output asked for.
  */
 size_t cnnfi_fold_conditionals(cnnfi_edit *edit, const cnnfi_pass_run *run);
-/* A scalar integer or bool behind an input, through Identity, LogicalNot, comparisons ...; false when it is not constant. */
+/* A scalar integer or bool behind an input, through Identity, LogicalNot, comparisons ...; false when it is not
+ * constant. */
 bool cnnfi_known_scalar(const cnnfi_edit *edit, const cnnf_node *node, size_t input, double *value);
 
 #endif

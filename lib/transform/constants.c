@@ -49,8 +49,10 @@ double *cnnfi_doubles_of_tensor(cnnfi_edit *edit, const cnnf_tensor *tensor)
     const float *floats = is_float ? cnnf_tensor_data(loaded) : NULL;
     bool readable = loaded != NULL;
     for (int64_t i = 0; readable && i < count; i++) {
-        if (floats) values[i] = (double)floats[i];
-        else readable = cnnfi_tensor_get_f64(loaded, i, &values[i]);
+        if (floats)
+            values[i] = (double)floats[i];
+        else
+            readable = cnnfi_tensor_get_f64(loaded, i, &values[i]);
     }
     cnnf_tensor_unref(loaded);
     return readable ? values : NULL;
@@ -67,7 +69,8 @@ cnnf_tensor *cnnfi_tensor_of_doubles(cnnfi_edit *edit, cnnf_dtype dtype, int32_t
     const int64_t count = cnnf_tensor_element_count(tensor);
     void *data = cnnf_tensor_data_mut(tensor);
     if (dtype == CNNF_DOUBLE) memcpy(data, values, (size_t)count * sizeof *values);
-    for (int64_t i = 0; dtype == CNNF_FLOAT && i < count; i++) ((float *)data)[i] = (float)values[i];
+    for (int64_t i = 0; dtype == CNNF_FLOAT && i < count; i++)
+        ((float *)data)[i] = (float)values[i];
     return tensor;
 }
 
@@ -85,7 +88,8 @@ static bool eval_const(const evaluation *e, cnnfi_const *out)
     if (!tensor || !is_number(cnnf_tensor_dtype(tensor)) || cnnf_tensor_rank(tensor) > CNNFI_CONST_RANK) return false;
     if ((uint64_t)cnnf_tensor_element_count(tensor) > MAX_COUNT) return false;
     out->rank = cnnf_tensor_rank(tensor);
-    for (int32_t i = 0; i < out->rank; i++) out->dims[i] = cnnf_tensor_dim(tensor, i);
+    for (int32_t i = 0; i < out->rank; i++)
+        out->dims[i] = cnnf_tensor_dim(tensor, i);
     out->count = (size_t)cnnf_tensor_element_count(tensor);
     return (out->v = cnnfi_doubles_of_tensor(e->constants->edit, tensor)) != NULL;
 }
@@ -124,7 +128,8 @@ static bool map(const evaluation *e, cnnfi_const *out, unary_fn f)
     const cnnfi_const *x = operand(e, 0);
     double *v = x ? new_values(e, x->count) : NULL;
     if (!v) return false;
-    for (size_t i = 0; i < x->count; i++) v[i] = f(x->v[i]);
+    for (size_t i = 0; i < x->count; i++)
+        v[i] = f(x->v[i]);
     *out = *x;
     out->v = v;
     out->root = x->root || f == sqrt || f == rsqrt;
@@ -214,7 +219,8 @@ static bool zip(const evaluation *e, cnnfi_const *out, binary_fn f)
     const cnnfi_const *a = operand(e, 0), *b = a ? operand(e, 1) : NULL;
     double *v = b && broadcast(a, b, out) ? new_values(e, out->count) : NULL;
     if (!v) return false;
-    for (size_t i = 0; i < out->count; i++) v[i] = f(a->v[source_index(out, i, a)], b->v[source_index(out, i, b)]);
+    for (size_t i = 0; i < out->count; i++)
+        v[i] = f(a->v[source_index(out, i, a)], b->v[source_index(out, i, b)]);
     out->v = v;
     out->root = a->root || b->root || f == pow; /* pow(variance, 0.5) */
     return true;
@@ -254,9 +260,12 @@ static bool with_dims(cnnfi_const *out, const cnnfi_const *x, int32_t rank, cons
     out->rank = rank;
     for (int32_t i = 0; i < rank; i++) {
         out->dims[i] = dims[i];
-        if (dims[i] == -1 && open < 0) open = i;
-        else if (dims[i] < 0 || (dims[i] && known > MAX_COUNT / (size_t)dims[i])) return false;
-        else known *= (size_t)dims[i];
+        if (dims[i] == -1 && open < 0)
+            open = i;
+        else if (dims[i] < 0 || (dims[i] && known > MAX_COUNT / (size_t)dims[i]))
+            return false;
+        else
+            known *= (size_t)dims[i];
     }
     if (open >= 0 && known) out->dims[open] = (int64_t)(x->count / known);
     return open >= 0 ? known && x->count % known == 0 : known == x->count;
@@ -267,7 +276,8 @@ static bool eval_reshape(const evaluation *e, cnnfi_const *out)
     const cnnfi_const *x = operand(e, 0), *shape = x ? operand(e, 1) : NULL;
     int64_t dims[CNNFI_CONST_RANK] = {0};
     if (!shape || shape->rank > 1 || shape->count > CNNFI_CONST_RANK) return false;
-    for (size_t i = 0; i < shape->count; i++) dims[i] = (int64_t)shape->v[i];
+    for (size_t i = 0; i < shape->count; i++)
+        dims[i] = (int64_t)shape->v[i];
     return with_dims(out, x, (int32_t)shape->count, dims);
 }
 
@@ -279,7 +289,8 @@ static bool eval_expand_dims(const evaluation *e, cnnfi_const *out)
     const int32_t rank = x->rank + 1;
     const int32_t at = (int32_t)axis->v[0] < 0 ? (int32_t)axis->v[0] + rank : (int32_t)axis->v[0];
     if (at < 0 || at >= rank) return false;
-    for (int32_t i = 0; i < rank; i++) dims[i] = i == at ? 1 : x->dims[i < at ? i : i - 1];
+    for (int32_t i = 0; i < rank; i++)
+        dims[i] = i == at ? 1 : x->dims[i < at ? i : i - 1];
     return with_dims(out, x, rank, dims);
 }
 
@@ -300,7 +311,8 @@ static bool eval_squeeze(const evaluation *e, cnnfi_const *out)
 static bool splat(const evaluation *e, cnnfi_const *out, double value)
 {
     double *v = new_values(e, out->count);
-    for (size_t i = 0; v && i < out->count; i++) v[i] = value;
+    for (size_t i = 0; v && i < out->count; i++)
+        v[i] = value;
     out->v = v;
     out->root = false;
     return v != NULL;
@@ -340,13 +352,27 @@ static const struct {
     const char *op;
     bool (*eval)(const evaluation *e, cnnfi_const *out);
 } evaluators[] = {
-    {"Add", eval_add},           {"AddV2", eval_add},         {"BiasAdd", eval_add},
-    {"Cast", eval_cast},         {"Const", eval_const},       {"Div", eval_div},
-    {"ExpandDims", eval_expand_dims}, {"Fill", eval_fill},    {"Inv", eval_reciprocal},
-    {"Mul", eval_mul},           {"Neg", eval_neg},           {"OnesLike", eval_ones_like},
-    {"Pow", eval_pow},           {"RealDiv", eval_div},       {"Reciprocal", eval_reciprocal},
-    {"Reshape", eval_reshape},   {"Rsqrt", eval_rsqrt},       {"Sqrt", eval_sqrt},
-    {"Square", eval_square},     {"Squeeze", eval_squeeze},   {"Sub", eval_sub},
+    {"Add", eval_add},
+    {"AddV2", eval_add},
+    {"BiasAdd", eval_add},
+    {"Cast", eval_cast},
+    {"Const", eval_const},
+    {"Div", eval_div},
+    {"ExpandDims", eval_expand_dims},
+    {"Fill", eval_fill},
+    {"Inv", eval_reciprocal},
+    {"Mul", eval_mul},
+    {"Neg", eval_neg},
+    {"OnesLike", eval_ones_like},
+    {"Pow", eval_pow},
+    {"RealDiv", eval_div},
+    {"Reciprocal", eval_reciprocal},
+    {"Reshape", eval_reshape},
+    {"Rsqrt", eval_rsqrt},
+    {"Sqrt", eval_sqrt},
+    {"Square", eval_square},
+    {"Squeeze", eval_squeeze},
+    {"Sub", eval_sub},
     {"ZerosLike", eval_zeros_like},
 };
 
@@ -423,7 +449,8 @@ bool cnnfi_constant_ints(cnnfi_constants *constants, const cnnf_node *node, size
 {
     const cnnfi_const *c = cnnfi_constant_input(constants, node, input);
     if (!c || c->rank > 1 || c->count > capacity) return false;
-    for (size_t i = 0; i < c->count; i++) values[i] = (int64_t)c->v[i];
+    for (size_t i = 0; i < c->count; i++)
+        values[i] = (int64_t)c->v[i];
     *count = c->count;
     return true;
 }
@@ -434,7 +461,8 @@ static bool owns_const(cnnfi_edit *edit, const cnnf_node *node, size_t input, co
     while (node && node != source) {
         node = cnnfi_edit_producer(edit, node, input, NULL);
         input = 0;
-        if (!node || cnnfi_edit_is_protected(edit, node) || cnnfi_edit_uses(edit, node, CNNFI_PORT_ANY).count != 1) return false;
+        if (!node || cnnfi_edit_is_protected(edit, node) || cnnfi_edit_uses(edit, node, CNNFI_PORT_ANY).count != 1)
+            return false;
     }
     return node != NULL;
 }

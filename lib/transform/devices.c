@@ -15,10 +15,12 @@ static int64_t assign(cnnfi_builder *b, cnnf_node *node, const char *device)
 static int64_t remove_all(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
 {
     int64_t changed = 0;
-    for (size_t i = 0; i < in->n_nodes; i++) changed += assign(b, cnnfi_builder_node(b, i), "");
+    for (size_t i = 0; i < in->n_nodes; i++)
+        changed += assign(b, cnnfi_builder_node(b, i), "");
     for (size_t f = 0; !b->status && f < b->graph->n_functions; f++) {
         const cnnfi_function *function = b->graph->functions[f];
-        for (size_t i = 0; i < function->n_nodes; i++) changed += assign(b, function->nodes[i], "");
+        for (size_t i = 0; i < function->n_nodes; i++)
+            changed += assign(b, function->nodes[i], "");
     }
     cnnfi_run_count(run, "cleared", changed);
     return changed;

@@ -9,7 +9,7 @@
 
 #define MAX_EXPRESSION 48
 #define MAX_CANDIDATES 24
-#define MAX_DEPTH 24
+#define MAX_DEPTH      24
 /* Uniform numbers tried; a probability to keep is known to 1 / SAMPLES. */
 #define SAMPLES 1024
 
@@ -114,12 +114,30 @@ static const struct operation {
     op_fn apply;
     uint8_t operands;
 } operations[] = {
-    {"Add", op_add, 2},       {"AddV2", op_add, 2},      {"BroadcastTo", op_keep, 1}, {"Cast", op_keep, 1},
-    {"Div", op_div, 2},       {"DivNoNan", op_div, 2},   {"Fill", op_second, 2},      {"Floor", op_floor, 1},
-    {"Greater", op_gt, 2},    {"GreaterEqual", op_ge, 2}, {"Inv", op_reciprocal, 1},  {"Less", op_lt, 2},
-    {"LessEqual", op_le, 2},  {"LogicalNot", op_not, 1}, {"Mul", op_mul, 2},          {"Neg", op_neg, 1},
-    {"OnesLike", op_one, 0},  {"RealDiv", op_div, 2},    {"Reciprocal", op_reciprocal, 1}, {"Select", op_select, 3},
-    {"SelectV2", op_select, 3}, {"Sqrt", op_sqrt, 1},    {"Sub", op_sub, 2},          {"ZerosLike", op_zero, 0},
+    {"Add", op_add, 2},
+    {"AddV2", op_add, 2},
+    {"BroadcastTo", op_keep, 1},
+    {"Cast", op_keep, 1},
+    {"Div", op_div, 2},
+    {"DivNoNan", op_div, 2},
+    {"Fill", op_second, 2},
+    {"Floor", op_floor, 1},
+    {"Greater", op_gt, 2},
+    {"GreaterEqual", op_ge, 2},
+    {"Inv", op_reciprocal, 1},
+    {"Less", op_lt, 2},
+    {"LessEqual", op_le, 2},
+    {"LogicalNot", op_not, 1},
+    {"Mul", op_mul, 2},
+    {"Neg", op_neg, 1},
+    {"OnesLike", op_one, 0},
+    {"RealDiv", op_div, 2},
+    {"Reciprocal", op_reciprocal, 1},
+    {"Select", op_select, 3},
+    {"SelectV2", op_select, 3},
+    {"Sqrt", op_sqrt, 1},
+    {"Sub", op_sub, 2},
+    {"ZerosLike", op_zero, 0},
 };
 
 typedef enum term_kind { TERM_OP, TERM_CONST, TERM_UNIFORM, TERM_PARAMETER, TERM_DATA } term_kind;
@@ -183,7 +201,8 @@ static bool is_parameter(const cnnfi_edit *edit, const cnnf_node *node)
     }
     if (strcmp(node->op, "Placeholder") != 0) return false;
     const int32_t rank = cnnf_node_attr_shape_rank(node, "shape");
-    return rank == 0 || (rank < 0 && (strstr(node->name, "keep") || strstr(node->name, "drop") || strstr(node->name, "rate")));
+    return rank == 0 ||
+           (rank < 0 && (strstr(node->name, "keep") || strstr(node->name, "drop") || strstr(node->name, "rate")));
 }
 
 static int find_term(const expression *e, const cnnf_node *node)
@@ -210,7 +229,9 @@ static int add_operation(expression *e, cnnf_node *node, const struct operation 
         int32_t port;
         cnnf_node *from = cnnfi_edit_producer(e->edit, node, i, &port);
         const bool dims = op->apply == op_second && i == 0;
-        const int at = dims ? push(e, (term){.kind = TERM_CONST}) : from && port >= 0 ? add_term(e, from, port, depth + 1) : -1;
+        const int at = dims                ? push(e, (term){.kind = TERM_CONST})
+                       : from && port >= 0 ? add_term(e, from, port, depth + 1)
+                                           : -1;
         if (at < 0) return -1;
         t.at[i] = (uint8_t)at;
     }
@@ -348,9 +369,12 @@ static distribution sample(const expression *e, double x, double parameter)
     for (size_t i = 0; i < SAMPLES; i++) {
         const double y = evaluate(e, x, ((double)i + 0.5) / SAMPLES, parameter);
         d.mean += y / SAMPLES;
-        if (d.n_values == 0) d.first = y, d.n_values = 1;
-        else if (d.n_values == 1 && y != d.first) d.second = y, d.n_values = 2;
-        else if (d.n_values == 2 && y != d.first && y != d.second) d.n_values = 3;
+        if (d.n_values == 0)
+            d.first = y, d.n_values = 1;
+        else if (d.n_values == 1 && y != d.first)
+            d.second = y, d.n_values = 2;
+        else if (d.n_values == 2 && y != d.first && y != d.second)
+            d.n_values = 3;
         d.n_first += y == d.first;
     }
     return d;
@@ -371,8 +395,10 @@ static double exact_keep(const expression *e, double about)
     if (at_low == at_high) return about;
     for (int i = 0; i < 60; i++) {
         const double middle = 0.5 * (low + high);
-        if (evaluate(e, 1.0, middle, 0.5) == at_low) low = middle;
-        else high = middle;
+        if (evaluate(e, 1.0, middle, 0.5) == at_low)
+            low = middle;
+        else
+            high = middle;
     }
     return at_low != 0.0 ? high : 1.0 - high;
 }
@@ -450,8 +476,12 @@ static bool try_candidate(cnnfi_edit *edit, cnnf_node *node, int scalings, cnnfi
     cnnfi_dropout_kind kind;
     if (add_term(&e, node, 0, 0) < 0 || !e.data || !e.random || e.data == node || !classify(&e, &kind)) return false;
     const distribution d = sample(&e, 1.0, 0.4);
-    *out = (cnnfi_dropout){.kind = kind, .node = node, .data = e.data, .port = e.port,
-                           .keep = exact_keep(&e, kept(&d)), .n_parameters = e.n_parameters};
+    *out = (cnnfi_dropout){.kind = kind,
+                           .node = node,
+                           .data = e.data,
+                           .port = e.port,
+                           .keep = exact_keep(&e, kept(&d)),
+                           .n_parameters = e.n_parameters};
     if (e.n_parameters) out->keep = -1;
     memcpy(out->parameters, e.parameters, sizeof e.parameters);
     return true;

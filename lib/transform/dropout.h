@@ -23,7 +23,7 @@ typedef struct cnnfi_dropout {
     cnnf_node *node; /* the last op of the expression */
     cnnf_node *data; /* x */
     int32_t port;
-    double keep;     /* the probability to keep; -1 when a placeholder decides */
+    double keep;                                     /* the probability to keep; -1 when a placeholder decides */
     cnnf_node *parameters[CNNFI_DROPOUT_PARAMETERS]; /* keep_prob placeholders */
     size_t n_parameters;
 } cnnfi_dropout;

@@ -57,13 +57,15 @@ static void add_user(cnnfi_edit *edit, const char *input, const cnnf_node *user)
     if (at < 0) return;
     struct cnnfi_edit_entry *e = &edit->entries[at];
     if (e->n_users && e->users[e->n_users - 1] == user->index) return;
-    if (grow(edit, (void **)&e->users, &e->capacity, e->n_users, sizeof *e->users)) e->users[e->n_users++] = user->index;
+    if (grow(edit, (void **)&e->users, &e->capacity, e->n_users, sizeof *e->users))
+        e->users[e->n_users++] = user->index;
 }
 
 static void edit_free(cnnfi_edit *edit)
 {
     cnnf_context *context = cnnf_context_ref(context_of(edit));
-    for (size_t i = 0; i < edit->count; i++) cnnfi_free(context, edit->entries[i].users);
+    for (size_t i = 0; i < edit->count; i++)
+        cnnfi_free(context, edit->entries[i].users);
     cnnfi_free(context, edit->entries);
     cnnfi_free(context, edit->suspects);
     cnnfi_arena_free(&edit->arena);
@@ -75,9 +77,11 @@ static void edit_free(cnnfi_edit *edit)
 static void connect(cnnfi_edit *edit)
 {
     const cnnf_graph *g = edit->b->graph;
-    for (size_t i = 0; i < g->n_nodes && add_entry(edit, g->nodes[i]); i++) {}
+    for (size_t i = 0; i < g->n_nodes && add_entry(edit, g->nodes[i]); i++) {
+    }
     for (size_t i = 0; i < edit->count; i++) {
-        for (size_t k = 0; k < g->nodes[i]->n_inputs; k++) add_user(edit, g->nodes[i]->inputs[k], g->nodes[i]);
+        for (size_t k = 0; k < g->nodes[i]->n_inputs; k++)
+            add_user(edit, g->nodes[i]->inputs[k], g->nodes[i]);
     }
 }
 
@@ -89,7 +93,8 @@ cnnf_status cnnfi_edit_begin(cnnfi_edit *edit, cnnfi_pass_run *run, const cnnf_g
     connect(edit);
     edit->originals = edit->count;
     bool *flags = edit->b->status ? NULL : cnnfi_run_protection(run, in);
-    for (size_t i = 0; flags && i < edit->count; i++) edit->entries[i].protected = flags[i];
+    for (size_t i = 0; flags && i < edit->count; i++)
+        edit->entries[i].protected = flags[i];
     if (!flags) no_memory(edit);
     cnnfi_free(in->context, flags);
     const cnnf_status status = edit->b->status;
@@ -110,7 +115,8 @@ void *cnnfi_edit_array(cnnfi_edit *edit, size_t count, size_t size)
 
 static void suspect(cnnfi_edit *edit, const cnnf_node *node)
 {
-    if (!node || !grow(edit, (void **)&edit->suspects, &edit->suspect_capacity, edit->n_suspects, sizeof *edit->suspects)) {
+    if (!node ||
+        !grow(edit, (void **)&edit->suspects, &edit->suspect_capacity, edit->n_suspects, sizeof *edit->suspects)) {
         return;
     }
     edit->suspects[edit->n_suspects++] = node->index;
@@ -157,7 +163,8 @@ static void put_in_order(cnnfi_edit *edit)
                   .out = cnnfi_edit_array(edit, edit->count, sizeof *o.out),
                   .placed = cnnfi_edit_array(edit, edit->count, sizeof *o.placed)};
     if (!o.out || !o.placed || edit->count == edit->originals) return;
-    for (size_t i = 0; i < edit->count; i++) place(&o, g->nodes[i], 0);
+    for (size_t i = 0; i < edit->count; i++)
+        place(&o, g->nodes[i], 0);
     memcpy(g->nodes, o.out, edit->count * sizeof *o.out);
 }
 
@@ -218,7 +225,8 @@ static bool port_matches(int32_t wanted, int32_t port)
 }
 
 /* Calls count how many inputs match; with items they are stored. */
-static size_t matching_inputs(const cnnfi_edit *edit, cnnf_node *user, const cnnf_node *node, int32_t port, cnnfi_use *items)
+static size_t matching_inputs(const cnnfi_edit *edit, cnnf_node *user, const cnnf_node *node, int32_t port,
+                              cnnfi_use *items)
 {
     size_t found = 0;
     for (size_t k = 0; k < user->n_inputs; k++) {
@@ -249,8 +257,10 @@ cnnfi_uses cnnfi_edit_uses(cnnfi_edit *edit, const cnnf_node *node, int32_t port
 {
     const size_t count = walk_users(edit, node, port, NULL);
     cnnfi_uses uses = {.items = count ? cnnfi_edit_array(edit, count, sizeof *uses.items) : NULL, .count = count};
-    if (!uses.items) uses.count = 0;
-    else walk_users(edit, node, port, uses.items);
+    if (!uses.items)
+        uses.count = 0;
+    else
+        walk_users(edit, node, port, uses.items);
     return uses;
 }
 
@@ -302,7 +312,8 @@ void cnnfi_edit_redirect(cnnfi_edit *edit, const cnnf_node *from, int32_t port, 
 void cnnfi_edit_reset(cnnfi_edit *edit, cnnf_node *node, const char *op)
 {
     if (!node) return;
-    while (node->n_inputs) cnnfi_edit_remove_input(edit, node, node->n_inputs - 1);
+    while (node->n_inputs)
+        cnnfi_edit_remove_input(edit, node, node->n_inputs - 1);
     node->n_attrs = 0;
     node->extra = (cnnfi_bytes){0};
     cnnfi_node_set_op(edit->b, node, op);
@@ -318,7 +329,8 @@ void cnnfi_edit_bypass(cnnfi_edit *edit, cnnf_node *node, const char *input)
 {
     char producer[4096];
     const char *to = cnnfi_builder_strdup(edit->b, input); /* `input` may be the node's own, about to be dropped */
-    const char *control = to ? cnnfi_builder_printf(edit->b, "^%s", cnnfi_input_node(to, producer, sizeof producer)) : NULL;
+    const char *control =
+        to ? cnnfi_builder_printf(edit->b, "^%s", cnnfi_input_node(to, producer, sizeof producer)) : NULL;
     if (!control) return;
     const bool stays = cnnfi_edit_is_protected(edit, node);
     const cnnf_dtype type = output_type(node);
@@ -335,7 +347,8 @@ void cnnfi_edit_bypass(cnnfi_edit *edit, cnnf_node *node, const char *input)
 void cnnfi_edit_remove(cnnfi_edit *edit, cnnf_node *node)
 {
     if (!node || node->removed) return;
-    while (node->n_inputs) cnnfi_edit_remove_input(edit, node, node->n_inputs - 1);
+    while (node->n_inputs)
+        cnnfi_edit_remove_input(edit, node, node->n_inputs - 1);
     cnnfi_builder_remove(edit->b, node);
 }
 

@@ -38,12 +38,13 @@ typedef struct cnnfi_edit {
     size_t n_suspects, suspect_capacity;
     uint32_t stamp;
     size_t originals; /* nodes there were at the beginning */
-    size_t changes; /* edits that mattered, counted by the pass */
+    size_t changes;   /* edits that mattered, counted by the pass */
 } cnnfi_edit;
 
 /* Starts from a copy of `in`; what the run protects is protected. */
 cnnf_status cnnfi_edit_begin(cnnfi_edit *edit, cnnfi_pass_run *run, const cnnf_graph *in);
-/* Ends the edit, also on failure: publishes it without what lost its last user, or, when nothing changed, gives `in` again. */
+/* Ends the edit, also on failure: publishes it without what lost its last user, or, when nothing changed, gives `in`
+ * again. */
 cnnf_status cnnfi_edit_end(cnnfi_edit *edit, cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out);
 
 /* Room in the scratch arena; NULL records the failure in the builder. */
@@ -65,7 +66,8 @@ void cnnfi_edit_add_input(cnnfi_edit *edit, cnnf_node *node, const char *input);
 void cnnfi_edit_set_input(cnnfi_edit *edit, cnnf_node *node, size_t index, const char *input);
 void cnnfi_edit_remove_input(cnnfi_edit *edit, cnnf_node *node, size_t index);
 /* Users of output `port` of `from` use `input` ("a", "a:1") instead; `but` (nullable) keeps its own. */
-void cnnfi_edit_redirect(cnnfi_edit *edit, const cnnf_node *from, int32_t port, const char *input, const cnnf_node *but);
+void cnnfi_edit_redirect(cnnfi_edit *edit, const cnnf_node *from, int32_t port, const char *input,
+                         const cnnf_node *but);
 /* The node's own users by data and control edges go to `input`; then it is removed, or, where it is protected,
    becomes Identity(input). For nodes with one output. */
 void cnnfi_edit_bypass(cnnfi_edit *edit, cnnf_node *node, const char *input);

@@ -73,8 +73,8 @@ static const struct arithmetic {
     scale_of scale, shift;
     bool commutes; /* as an affine: c / x is none */
 } arithmetics[] = {
-    {"Add", keep, times, true},     {"AddV2", keep, times, true}, {"Div", over, none, false},
-    {"Mul", times, none, true},     {"RealDiv", over, none, false}, {"Sub", keep_or_flip, minus, true},
+    {"Add", keep, times, true}, {"AddV2", keep, times, true},   {"Div", over, none, false},
+    {"Mul", times, none, true}, {"RealDiv", over, none, false}, {"Sub", keep_or_flip, minus, true},
 };
 
 static const struct arithmetic *arithmetic_of(const char *op)
@@ -96,7 +96,8 @@ static bool arithmetic_step(finder *f, cnnf_node *node, step *out)
 {
     const struct arithmetic *op = arithmetic_of(node->op);
     if (!op || cnnfi_node_data_inputs(node) != 2 || !cnnfi_affine_dtype(node)) return false;
-    const cnnfi_const *first = cnnfi_constant_input(f->constants, node, 0), *second = cnnfi_constant_input(f->constants, node, 1);
+    const cnnfi_const *first = cnnfi_constant_input(f->constants, node, 0),
+                      *second = cnnfi_constant_input(f->constants, node, 1);
     const cnnfi_const *c = first ? first : second;
     size_t n;
     int32_t axis;
@@ -163,10 +164,14 @@ static bool fused_step(finder *f, cnnf_node *node, step *out)
     const bool first_3d = cnnfi_node_string_is(node, "data_format", "NCDHW");
     *out = (step){.node = node, .root = true};
     /* is_training is true by default, in the op as in the attribute. */
-    if (cnnf_node_attr_bool(node, "is_training", 1)) out->refusal = "it is in training mode (remove_training comes first)";
-    else if (other_outputs_used(f, node)) out->refusal = "its other outputs are used";
-    else if (!p.gamma || !p.beta || !p.mean || !p.variance) out->refusal = "its parameters are not constant";
-    else if (!cnnfi_affine_dtype(node)) out->refusal = "less than 32 bits: the weights could not be scaled exactly";
+    if (cnnf_node_attr_bool(node, "is_training", 1))
+        out->refusal = "it is in training mode (remove_training comes first)";
+    else if (other_outputs_used(f, node))
+        out->refusal = "its other outputs are used";
+    else if (!p.gamma || !p.beta || !p.mean || !p.variance)
+        out->refusal = "its parameters are not constant";
+    else if (!cnnfi_affine_dtype(node))
+        out->refusal = "less than 32 bits: the weights could not be scaled exactly";
     return out->refusal || fused_affine(f, &p, first ? 2 : first_3d ? 3 : 0, out);
 }
 
@@ -182,8 +187,10 @@ static bool global_step(finder *f, cnnf_node *node, step *out)
                           .beta = cnnfi_constant_input(f->constants, node, 3),
                           .epsilon = (double)(float)cnnf_node_attr_float(node, "variance_epsilon", 0.0)};
     *out = (step){.node = node, .root = true};
-    if (!p.beta || !p.mean || !p.variance || (scaled && !gamma)) out->refusal = "its parameters are not constant";
-    else if (!cnnfi_affine_dtype(node)) out->refusal = "less than 32 bits: the weights could not be scaled exactly";
+    if (!p.beta || !p.mean || !p.variance || (scaled && !gamma))
+        out->refusal = "its parameters are not constant";
+    else if (!cnnfi_affine_dtype(node))
+        out->refusal = "less than 32 bits: the weights could not be scaled exactly";
     return out->refusal || fused_affine(f, &p, 0, out);
 }
 
@@ -246,7 +253,8 @@ static size_t collect(finder *f, const step *first, step *steps, step *rest)
 /* Scalars behind the last step per channel are the beginning of something else (hard sigmoid). */
 static size_t trim(const step *steps, size_t n)
 {
-    while (n && steps[n - 1].affine.n == 1 && !steps[n - 1].root) n--;
+    while (n && steps[n - 1].affine.n == 1 && !steps[n - 1].root)
+        n--;
     return n;
 }
 
@@ -265,7 +273,8 @@ static bool classify(const step *steps, size_t n, cnnfi_norm_kind *kind)
 static cnnfi_affine compose(finder *f, const step *steps, size_t n)
 {
     cnnfi_affine whole = steps[0].affine;
-    for (size_t i = 1; i < n && whole.n; i++) whole = cnnfi_affine_compose(f->edit, &steps[i].affine, &whole);
+    for (size_t i = 1; i < n && whole.n; i++)
+        whole = cnnfi_affine_compose(f->edit, &steps[i].affine, &whole);
     return whole;
 }
 

@@ -20,7 +20,7 @@ typedef struct cnnfi_norm {
     cnnfi_norm_kind kind;
     cnnf_node **nodes; /* [n_nodes] from the data on; all but the last are read by the next one only */
     size_t n_nodes;
-    size_t data_input;   /* of nodes[0] */
+    size_t data_input; /* of nodes[0] */
     cnnfi_affine affine;
     const char *refusal; /* why it cannot be treated as an affine; then affine is empty */
     struct cnnfi_norm *next;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* BatchToSpaceND(Conv(SpaceToBatchND(x))) is one convolution with a filter that has zeros between its rows and columns. */
+/* BatchToSpaceND(Conv(SpaceToBatchND(x))) is one convolution with a filter that has zeros between its rows and columns.
+ */
 #include <string.h>
 
 #include "base/context.h"
@@ -41,7 +42,8 @@ static const char *match_conv(const cnnfi_pattern *p, atrous *a)
         if (cnnf_node_attr_list_int(a->conv, "strides", i, 0) != 1) return "it has strides";
         if (cnnf_node_attr_list_int(a->conv, "dilations", i, 1) != 1) return "it is dilated, too";
     }
-    if (!cnnfi_pattern_is_private(p, a->conv) || !cnnfi_pattern_is_private(p, a->split)) return "an inner node is used elsewhere";
+    if (!cnnfi_pattern_is_private(p, a->conv) || !cnnfi_pattern_is_private(p, a->split))
+        return "an inner node is used elsewhere";
     return match_shape(p, a);
 }
 
@@ -107,7 +109,8 @@ static void flatten(cnnfi_builder *b, const atrous *a)
     cnnf_node *node = cnnfi_builder_node(b, (size_t)a->join->index);
     cnnfi_node_set_op(b, node, a->conv->op);
     node->n_attrs = 0;
-    for (size_t i = 0; i < a->conv->n_attrs; i++) cnnfi_node_copy_attr(b, node, a->conv->attrs[i].key, &a->conv->attrs[i]);
+    for (size_t i = 0; i < a->conv->n_attrs; i++)
+        cnnfi_node_copy_attr(b, node, a->conv->attrs[i].key, &a->conv->attrs[i]);
     cnnfi_node_set_string(b, node, "padding", padding_of(a));
     const size_t controls = node->n_inputs - 3; /* BatchToSpaceND has three data inputs, a convolution two */
     memmove(node->inputs + 2, node->inputs + 3, controls * sizeof *node->inputs);

@@ -96,7 +96,8 @@ static void pass_on_controls(fold *f, const cnnfi_norm *norm)
     for (size_t i = 0; i < norm->n_nodes; i++) {
         const cnnf_node *node = norm->nodes[i];
         for (size_t k = cnnfi_node_data_inputs(node); k < node->n_inputs; k++) {
-            for (size_t u = 0; u < uses.count; u++) cnnfi_edit_add_input(&f->edit, uses.items[u].node, node->inputs[k]);
+            for (size_t u = 0; u < uses.count; u++)
+                cnnfi_edit_add_input(&f->edit, uses.items[u].node, node->inputs[k]);
         }
     }
 }
@@ -122,7 +123,8 @@ static void take_out(fold *f, const cnnfi_norm *norm, const cnnf_node *inserted)
     cnnf_node *source = cnnfi_edit_producer(edit, first, norm->data_input, NULL);
     const char *input = first->inputs[norm->data_input];
     pass_on_controls(f, norm);
-    for (size_t i = 0; i + 1 < norm->n_nodes; i++) cnnfi_edit_bypass(edit, norm->nodes[i], input);
+    for (size_t i = 0; i + 1 < norm->n_nodes; i++)
+        cnnfi_edit_bypass(edit, norm->nodes[i], input);
     if (source && source == inserted) {
         become(f, last, source);
         cnnfi_edit_redirect(edit, source, 0, last->name, last);
@@ -157,7 +159,8 @@ static const char *channel_const(fold *f, const cnnfi_norm *norm, const char *wh
     return name;
 }
 
-static void make_binary(fold *f, cnnf_node *node, const char *op, const char *data, const char *constant, cnnf_dtype dtype)
+static void make_binary(fold *f, cnnf_node *node, const char *op, const char *data, const char *constant,
+                        cnnf_dtype dtype)
 {
     cnnfi_edit_reset(&f->edit, node, op);
     cnnfi_edit_add_input(&f->edit, node, data);
@@ -189,7 +192,8 @@ static void lower(fold *f, const cnnfi_norm *norm)
     const bool scales = cnnfi_affine_has_scale(&norm->affine), shifts = cnnfi_affine_has_shift(&norm->affine);
     const char *data = first->inputs[norm->data_input];
     pass_on_controls(f, norm);
-    for (size_t i = 0; i + 1 < norm->n_nodes; i++) cnnfi_edit_bypass(edit, norm->nodes[i], data);
+    for (size_t i = 0; i + 1 < norm->n_nodes; i++)
+        cnnfi_edit_bypass(edit, norm->nodes[i], data);
     if (!scales && !shifts) {
         cnnfi_edit_bypass(edit, last, data);
         return;
@@ -203,7 +207,8 @@ static void lower(fold *f, const cnnfi_norm *norm)
         make_binary(f, mul, "Mul", data, scale, dtype);
         data = mul->name;
     }
-    const char *rest = channel_const(f, norm, shifts ? "shift" : "scale", shifts ? norm->affine.shift : norm->affine.scale);
+    const char *rest =
+        channel_const(f, norm, shifts ? "shift" : "scale", shifts ? norm->affine.shift : norm->affine.scale);
     make_binary(f, last, shifts ? "Add" : "Mul", data, rest, dtype);
 }
 
@@ -217,7 +222,8 @@ static void fold_one(fold *f, cnnfi_norm *norm)
     if (!cnnfi_norm_refresh(&f->edit, &f->constants, norm)) return;
     attempt a;
     const char *name = cnnfi_builder_strdup(f->edit.b, last_of(norm)->name);
-    cnnfi_fold_entry entry = {.name = name, .outcome = CNNFI_FOLD_KEPT, .affine = &norm->affine, .reason = norm->refusal};
+    cnnfi_fold_entry entry = {
+        .name = name, .outcome = CNNFI_FOLD_KEPT, .affine = &norm->affine, .reason = norm->refusal};
     if (!name) return;
     if (!norm->refusal && choose_way(f, &a, norm, &entry)) {
         absorb(f, &a, norm);
@@ -242,7 +248,8 @@ static void settle_statistics(fold *f)
     cnnfi_edit *edit = &f->edit;
     for (size_t i = 0; i < edit->count && !edit->b->status; i++) {
         const cnnf_node *node = edit->b->graph->nodes[i];
-        if (node->removed || !cnnfi_op_is_fused_batch_norm(node->op) || cnnf_node_attr_bool(node, "is_training", 1)) continue;
+        if (node->removed || !cnnfi_op_is_fused_batch_norm(node->op) || cnnf_node_attr_bool(node, "is_training", 1))
+            continue;
         for (int32_t port = 1; port <= 2 && node->n_inputs >= 5; port++) {
             if (cnnfi_edit_uses(edit, node, port).count == 0) continue;
             cnnfi_edit_redirect(edit, node, port, node->inputs[2 + port], NULL);
@@ -271,17 +278,20 @@ static cnnf_status run_fold(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
     settle_statistics(&f);
     cnnfi_norm *norms = cnnfi_find_batch_norms(&f.edit, &f.constants);
     if (norms) settle_weights(&f);
-    for (cnnfi_norm *norm = norms; norm && !f.edit.b->status; norm = norm->next) fold_one(&f, norm);
+    for (cnnfi_norm *norm = norms; norm && !f.edit.b->status; norm = norm->next)
+        fold_one(&f, norm);
     return cnnfi_edit_end(&f.edit, run, in, out);
 }
 
 static const cnnfi_pass_param params[] = {
-    {"plain_relu", CNNFI_ARG_BOOL, false, false, "leave ReLUs as they are: what then cannot be absorbed becomes Mul and Add"},
+    {"plain_relu", CNNFI_ARG_BOOL, false, false,
+     "leave ReLUs as they are: what then cannot be absorbed becomes Mul and Add"},
 };
 
 const cnnfi_pass cnnfi_pass_fold_batch_norms = {
     .name = "fold_batch_norms",
-    .description = "Absorbs batch normalisation into the weights before or after it, exactly; the rest becomes Mul and Add.",
+    .description =
+        "Absorbs batch normalisation into the weights before or after it, exactly; the rest becomes Mul and Add.",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .run = run_fold,

@@ -31,7 +31,8 @@ static cnnf_status keep_values(folder *f, const cnnf_node *node, cnnf_tensor *co
 {
     cnnf_tensor **copy = cnnfi_array(f->in->context, (size_t)count, sizeof *copy);
     if (!copy) return cnnfi_fail_nomem(f->run->error);
-    for (int32_t i = 0; i < count; i++) copy[i] = cnnf_tensor_ref(values[i]);
+    for (int32_t i = 0; i < count; i++)
+        copy[i] = cnnf_tensor_ref(values[i]);
     f->values[node->index] = copy;
     f->n_values[node->index] = count;
     return CNNF_OK;
@@ -73,8 +74,10 @@ typedef struct evaluation {
 static void evaluation_free(evaluation *e)
 {
     cnnf_context *context = e->call.context;
-    for (int32_t i = 0; e->loaded && i < e->call.n_inputs; i++) cnnf_tensor_unref(e->loaded[i]);
-    for (int32_t i = 0; i < CNNFI_EVAL_MAX_OUTPUTS; i++) cnnf_tensor_unref(e->results[i]);
+    for (int32_t i = 0; e->loaded && i < e->call.n_inputs; i++)
+        cnnf_tensor_unref(e->loaded[i]);
+    for (int32_t i = 0; i < CNNFI_EVAL_MAX_OUTPUTS; i++)
+        cnnf_tensor_unref(e->results[i]);
     cnnfi_free(context, e->loaded);
     cnnfi_free(context, e->inputs);
 }
@@ -118,9 +121,11 @@ static cnnf_status evaluation_init(folder *f, evaluation *e, const cnnf_node *no
         if (cnnf_tensor_rank(tensor) > CNNFI_EVAL_MAX_RANK || !cnnf_dtype_size(cnnf_tensor_dtype(tensor))) {
             return CNNF_E_UNSUPPORTED;
         }
-        e->inputs[i] = (cnnfi_value){.dtype = cnnf_tensor_dtype(tensor), .rank = cnnf_tensor_rank(tensor),
+        e->inputs[i] = (cnnfi_value){.dtype = cnnf_tensor_dtype(tensor),
+                                     .rank = cnnf_tensor_rank(tensor),
                                      .count = cnnf_tensor_element_count(tensor)};
-        for (int32_t d = 0; d < e->inputs[i].rank; d++) e->inputs[i].dims[d] = cnnf_tensor_dim(tensor, d);
+        for (int32_t d = 0; d < e->inputs[i].rank; d++)
+            e->inputs[i].dims[d] = cnnf_tensor_dim(tensor, d);
     }
     return load_inputs(f, e, node, SMALL_BYTES);
 }
@@ -176,9 +181,11 @@ static cnnf_status compute(folder *f, evaluation *e, const cnnf_node *node, cons
 static void note_unfolded(folder *f, const cnnf_node *node, cnnf_status status, const evaluation *e)
 {
     if (status == CNNF_E_LIMIT) {
-        cnnfi_run_note(f->run, node->name, "%s kept: the result is larger than %" PRId64 " bytes", node->op, f->max_bytes);
+        cnnfi_run_note(f->run, node->name, "%s kept: the result is larger than %" PRId64 " bytes", node->op,
+                       f->max_bytes);
     } else {
-        cnnfi_run_note(f->run, node->name, "%s kept: %s", node->op, *e->error.message ? e->error.message : "not computable");
+        cnnfi_run_note(f->run, node->name, "%s kept: %s", node->op,
+                       *e->error.message ? e->error.message : "not computable");
     }
 }
 
@@ -191,8 +198,10 @@ static cnnf_status fold_node(folder *f, const cnnf_node *node)
     if (!e) return cnnfi_fail_nomem(f->run->error);
     cnnf_status status = evaluation_init(f, e, node);
     if (!status) status = compute(f, e, node, kernel);
-    if (!status) status = keep_values(f, node, e->results, e->call.n_outputs);
-    else if (status != CNNF_E_NOMEM) note_unfolded(f, node, status, e);
+    if (!status)
+        status = keep_values(f, node, e->results, e->call.n_outputs);
+    else if (status != CNNF_E_NOMEM)
+        note_unfolded(f, node, status, e);
     evaluation_free(e);
     cnnfi_free(f->in->context, e);
     if (status == CNNF_E_NOMEM) return cnnfi_fail_nomem(f->run->error);
@@ -255,8 +264,10 @@ static void replace(folder *f, cnnfi_builder *b, int32_t index)
         cnnfi_builder_const(b, name, f->values[index][port]);
         redirect_port(f, b, index, port, name);
     }
-    if (is_read(f, index, 0) || f->protection[index]) make_const(b, node, f->values[index][0]);
-    else cnnfi_builder_remove(b, node);
+    if (is_read(f, index, 0) || f->protection[index])
+        make_const(b, node, f->values[index][0]);
+    else
+        cnnfi_builder_remove(b, node);
 }
 
 /* Control edges from constants that are gone. */
@@ -319,7 +330,8 @@ static void folder_free(folder *f)
 {
     cnnf_context *context = f->in->context;
     for (size_t i = 0; f->values && i < f->in->n_nodes; i++) {
-        for (int32_t k = 0; f->values[i] && k < f->n_values[i]; k++) cnnf_tensor_unref(f->values[i][k]);
+        for (int32_t k = 0; f->values[i] && k < f->n_values[i]; k++)
+            cnnf_tensor_unref(f->values[i][k]);
         cnnfi_free(context, f->values[i]);
     }
     cnnfi_free(context, f->values);
@@ -345,7 +357,8 @@ static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
     int32_t *order = NULL;
     cnnf_status status = folder_init(&f, run, in);
     if (!status) status = cnnfi_toposort(&order, in, run->error);
-    for (size_t i = 0; !status && i < in->n_nodes; i++) status = visit(&f, in->nodes[order[i]]);
+    for (size_t i = 0; !status && i < in->n_nodes; i++)
+        status = visit(&f, in->nodes[order[i]]);
     if (!status) status = cnnfi_pass_edit(run, in, out, edit, &f);
     cnnfi_free(in->context, order);
     folder_free(&f);

@@ -20,7 +20,8 @@ static const struct {
 static double largest_scale(const cnnfi_affine *a)
 {
     double largest = 0.0;
-    for (size_t i = 0; i < a->n; i++) largest = fmax(largest, fabs(a->scale[i]));
+    for (size_t i = 0; i < a->n; i++)
+        largest = fmax(largest, fabs(a->scale[i]));
     return largest;
 }
 
@@ -87,8 +88,8 @@ static void put_text(cnnfi_pass_run *run, const cnnfi_fold_entry *e)
     const char *into = e->changes && e->changes->node ? e->changes->node : "";
     const char *at = e->reason_node ? e->reason_node : "", *why = e->reason ? e->reason : "";
     const char *sep = e->reason ? ": " : "", *colon = e->reason && e->reason_node ? ": " : "";
-    cnnfi_run_note(run, e->name, "%s %s%s%s%s%s; %zu channels, %zu dead, largest scale %s%s", outcomes[e->outcome].text, into,
-                   sep, at, colon, why, e->affine->n, cnnfi_affine_zeros(e->affine), scale,
+    cnnfi_run_note(run, e->name, "%s %s%s%s%s%s; %zu channels, %zu dead, largest scale %s%s", outcomes[e->outcome].text,
+                   into, sep, at, colon, why, e->affine->n, cnnfi_affine_zeros(e->affine), scale,
                    e->bounds ? "; the activation took the shift as its bounds" : "");
 }
 

@@ -16,7 +16,7 @@ typedef enum cnnfi_fold_outcome {
 } cnnfi_fold_outcome;
 
 typedef struct cnnfi_fold_entry {
-    const char *name;           /* the last node of the batch norm */
+    const char *name; /* the last node of the batch norm */
     cnnfi_fold_outcome outcome;
     const cnnfi_affine *affine; /* n 0: not known */
     bool bounds;                /* a ReLU took the shift as its bounds */

@@ -7,7 +7,7 @@
 
 typedef struct fusion {
     const cnnf_node *conv, *pad;
-    int64_t paddings[8]; /* before and after, per axis */
+    int64_t paddings[8];   /* before and after, per axis */
     int32_t height, width; /* axes */
 } fusion;
 
@@ -64,15 +64,18 @@ static void fuse(cnnfi_builder *b, const fusion *f, bool same)
     cnnfi_builder_remove(b, cnnfi_builder_node(b, (size_t)f->pad->index));
 }
 
-static bool try_fuse(cnnfi_pass_run *run, const cnnfi_pattern *p, cnnfi_builder *b, const cnnf_node *node, int32_t release)
+static bool try_fuse(cnnfi_pass_run *run, const cnnfi_pattern *p, cnnfi_builder *b, const cnnf_node *node,
+                     int32_t release)
 {
     fusion f = {.conv = node, .pad = is_conv(node) ? cnnfi_pattern_input(p, node, 0, "Pad") : NULL};
     if (!f.pad) return false;
     const char *why = match_pad(p, &f);
     const bool same = !why && is_same(p, &f);
     if (!why && !same && !knows_explicit(&f, release)) why = "the target knows no explicit padding";
-    if (why) cnnfi_run_note(run, node->name, "kept: %s", why);
-    else fuse(b, &f, same);
+    if (why)
+        cnnfi_run_note(run, node->name, "kept: %s", why);
+    else
+        fuse(b, &f, same);
     return !why;
 }
 
@@ -85,7 +88,8 @@ static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b,
 {
     const fuse_run *r = user;
     int64_t changed = 0;
-    for (size_t i = 0; i < in->n_nodes; i++) changed += try_fuse(run, r->pattern, b, in->nodes[i], r->release);
+    for (size_t i = 0; i < in->n_nodes; i++)
+        changed += try_fuse(run, r->pattern, b, in->nodes[i], r->release);
     cnnfi_run_count(run, "fused", changed);
     return changed;
 }

@@ -32,7 +32,8 @@ static bool is_space(char c)
 
 static void skip_spaces_and(parser *p, char separator)
 {
-    while (is_space(*p->at) || (separator && *p->at == separator)) p->at++;
+    while (is_space(*p->at) || (separator && *p->at == separator))
+        p->at++;
 }
 
 static cnnf_status fail_looking(parser *p, const char *what)
@@ -44,7 +45,8 @@ static cnnf_status fail_looking(parser *p, const char *what)
 static const char *take(parser *p, bool (*accept)(char), const char *what)
 {
     const char *start = p->at;
-    while (accept(*p->at)) p->at++;
+    while (accept(*p->at))
+        p->at++;
     if (p->at == start) {
         p->status = fail_looking(p, what);
         return NULL;
@@ -115,7 +117,7 @@ static bool fits_kind(cnnfi_arg_kind kind, const char *value)
 static const char *kind_name(cnnfi_arg_kind kind)
 {
     static const char *const names[] = {
-        [CNNFI_ARG_STRING] = "a string", [CNNFI_ARG_INT] = "an integer",     [CNNFI_ARG_FLOAT] = "a number",
+        [CNNFI_ARG_STRING] = "a string",    [CNNFI_ARG_INT] = "an integer",    [CNNFI_ARG_FLOAT] = "a number",
         [CNNFI_ARG_BOOL] = "true or false", [CNNFI_ARG_DTYPE] = "a data type", [CNNFI_ARG_SHAPE] = "a shape",
     };
     return names[kind];
@@ -151,7 +153,8 @@ static cnnf_status check_required(const cnnfi_step *step, cnnf_error *error)
     for (size_t i = 0; i < step->pass->n_params; i++) {
         const cnnfi_pass_param *param = &step->pass->params[i];
         size_t given = 0;
-        for (size_t k = 0; k < step->n_args; k++) given += strcmp(step->args[k].name, param->name) == 0;
+        for (size_t k = 0; k < step->n_args; k++)
+            given += strcmp(step->args[k].name, param->name) == 0;
         if (!param->required || given) continue;
         return cnnfi_fail(error, CNNF_E_INVALID, "%s expects %s=...: %s", step->pass->name, param->name,
                           param->description);
@@ -161,7 +164,8 @@ static cnnf_status check_required(const cnnfi_step *step, cnnf_error *error)
 
 static cnnf_status check_step(const cnnfi_step *step, cnnf_error *error)
 {
-    for (size_t i = 0; i < step->n_args; i++) CNNFI_TRY(check_arg(step, &step->args[i], error));
+    for (size_t i = 0; i < step->n_args; i++)
+        CNNFI_TRY(check_arg(step, &step->args[i], error));
     return check_required(step, error);
 }
 
@@ -244,7 +248,8 @@ cnnf_status cnnfi_parse_steps(cnnfi_step_list *list, const char *text, cnnf_erro
     const size_t before = list->count;
     parser p = {.list = list, .at = text, .error = error};
     cnnf_status status = CNNF_OK;
-    for (skip_spaces_and(&p, ','); !status && *p.at; skip_spaces_and(&p, ',')) status = parse_step(&p);
+    for (skip_spaces_and(&p, ','); !status && *p.at; skip_spaces_and(&p, ','))
+        status = parse_step(&p);
     if (status) list->count = before;
     return status;
 }

@@ -110,8 +110,10 @@ static void connect_nodes(inlining *in)
         const cnnf_node *node = in->function->nodes[i];
         for (size_t k = 0; k < node->n_inputs && !in->edit->b->status; k++) {
             const char *input = translate(in, node->inputs[k]);
-            if (input) cnnfi_edit_add_input(in->edit, in->copies[i], input);
-            else refuse(in, "unknown input", node->inputs[k]);
+            if (input)
+                cnnfi_edit_add_input(in->edit, in->copies[i], input);
+            else
+                refuse(in, "unknown input", node->inputs[k]);
         }
     }
 }
@@ -149,11 +151,15 @@ static void keep_call(inlining *in, const char *const *results, size_t count)
     cnnfi_edit *edit = in->edit;
     int32_t *types = cnnfi_edit_array(edit, count, sizeof *types);
     if (!types) return;
-    for (size_t i = 0; i < count; i++) types[i] = in->function->outputs[i].type;
+    for (size_t i = 0; i < count; i++)
+        types[i] = in->function->outputs[i].type;
     cnnfi_edit_reset(edit, in->call, count == 1 ? "Identity" : "IdentityN");
-    for (size_t i = 0; i < count; i++) cnnfi_edit_add_input(edit, in->call, results[i]);
-    if (count == 1) cnnfi_node_set_type(edit->b, in->call, "T", types[0]);
-    else cnnfi_node_set_types(edit->b, in->call, "T", types, count);
+    for (size_t i = 0; i < count; i++)
+        cnnfi_edit_add_input(edit, in->call, results[i]);
+    if (count == 1)
+        cnnfi_node_set_type(edit->b, in->call, "T", types[0]);
+    else
+        cnnfi_node_set_types(edit->b, in->call, "T", types, count);
 }
 
 static void replace_call(inlining *in)
@@ -166,7 +172,8 @@ static void replace_call(inlining *in)
         if (!results[i]) refuse(in, "does not say what it returns as", in->function->outputs[i].name);
     }
     if (!results || edit->b->status) return;
-    for (size_t i = 0; i < count; i++) cnnfi_edit_redirect(edit, in->call, (int32_t)i, results[i], NULL);
+    for (size_t i = 0; i < count; i++)
+        cnnfi_edit_redirect(edit, in->call, (int32_t)i, results[i], NULL);
     if (cnnfi_edit_is_protected(edit, in->call) && count) {
         keep_call(in, results, count);
         return;
@@ -175,7 +182,8 @@ static void replace_call(inlining *in)
     char node[4096];
     const cnnfi_uses waiting = cnnfi_edit_uses(edit, in->call, CNNFI_PORT_CONTROL);
     for (size_t i = waiting.count; i-- > 0;) {
-        if (!count) cnnfi_edit_remove_input(edit, waiting.items[i].node, waiting.items[i].input);
+        if (!count)
+            cnnfi_edit_remove_input(edit, waiting.items[i].node, waiting.items[i].input);
         else {
             const char *control = cnnfi_builder_printf(edit->b, "^%s", cnnfi_input_node(results[0], node, sizeof node));
             cnnfi_edit_set_input(edit, waiting.items[i].node, waiting.items[i].input, control);
@@ -236,7 +244,8 @@ static void mark_called(marking *m, const cnnf_node *node)
         const cnnfi_attr *attr = &node->attrs[i];
         if (attr->kind == CNNF_ATTR_FUNC) mark(m, attr->u.func->name);
         const bool funcs = attr->kind == CNNF_ATTR_LIST && attr->u.list.item_kind == CNNF_ATTR_FUNC;
-        for (size_t k = 0; funcs && k < attr->u.list.count; k++) mark(m, attr->u.list.u.funcs[k].name);
+        for (size_t k = 0; funcs && k < attr->u.list.count; k++)
+            mark(m, attr->u.list.u.funcs[k].name);
     }
 }
 
@@ -253,7 +262,8 @@ void cnnfi_drop_unused_functions(cnnfi_edit *edit)
     }
     while (m.n_todo) {
         const cnnfi_function *f = g->functions[m.todo[--m.n_todo]];
-        for (size_t k = 0; k < f->n_nodes; k++) mark_called(&m, f->nodes[k]);
+        for (size_t k = 0; k < f->n_nodes; k++)
+            mark_called(&m, f->nodes[k]);
     }
     for (size_t i = 0; i < g->n_functions; i++) {
         if (m.keep[i]) g->functions[kept++] = g->functions[i];

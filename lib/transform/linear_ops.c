@@ -114,7 +114,8 @@ const cnnfi_linear_op *cnnfi_linear_of(const cnnfi_edit *edit, const cnnf_node *
 
 int32_t cnnfi_linear_axis(const cnnf_node *node, const cnnfi_linear_op *op)
 {
-    const bool first = cnnfi_node_string_is(node, "data_format", "NCHW") || cnnfi_node_string_is(node, "data_format", "NCDHW");
+    const bool first =
+        cnnfi_node_string_is(node, "data_format", "NCHW") || cnnfi_node_string_is(node, "data_format", "NCDHW");
     return first ? op->rank - 2 : 0;
 }
 
@@ -230,13 +231,16 @@ static bool weights_open(weights *w, cnnfi_edit *edit, const cnnf_tensor *tensor
     int64_t dims[CNNFI_CONST_RANK];
     *w = (weights){.wide = cnnf_tensor_dtype(tensor) == CNNF_DOUBLE, .change = change};
     *change = (cnnfi_weight_change){.before = {INFINITY, -INFINITY}, .after = {INFINITY, -INFINITY}};
-    for (int32_t i = 0; i < cnnf_tensor_rank(tensor); i++) dims[i] = cnnf_tensor_dim(tensor, i);
+    for (int32_t i = 0; i < cnnf_tensor_rank(tensor); i++)
+        dims[i] = cnnf_tensor_dim(tensor, i);
     if (!b->status) b->status = cnnf_tensor_load(&w->old, tensor, b->error);
     if (!b->status && !cnnf_tensor_data(w->old)) {
         /* Kept as value fields: the same elements laid out in memory. */
         double *values = cnnfi_doubles_of_tensor(edit, w->old);
         cnnf_tensor_unref(w->old);
-        w->old = values ? cnnfi_tensor_of_doubles(edit, cnnf_tensor_dtype(tensor), cnnf_tensor_rank(tensor), dims, values) : NULL;
+        w->old = values
+                     ? cnnfi_tensor_of_doubles(edit, cnnf_tensor_dtype(tensor), cnnf_tensor_rank(tensor), dims, values)
+                     : NULL;
     }
     if (!b->status)
         b->status = cnnf_tensor_new(&w->scaled, b->graph->context, cnnf_tensor_dtype(tensor), cnnf_tensor_rank(tensor),
@@ -267,8 +271,10 @@ static void weight_set(weights *w, size_t i, double value)
 {
     widen(w->change->before, weight_at(w, i));
     widen(w->change->after, value);
-    if (w->wide) ((double *)w->out)[i] = value;
-    else ((float *)w->out)[i] = (float)value;
+    if (w->wide)
+        ((double *)w->out)[i] = value;
+    else
+        ((float *)w->out)[i] = (float)value;
 }
 
 void cnnfi_linear_scale_output(cnnfi_edit *edit, cnnf_node *node, const cnnfi_linear_op *op, const cnnfi_affine *a,
@@ -282,7 +288,8 @@ void cnnfi_linear_scale_output(cnnfi_edit *edit, cnnf_node *node, const cnnfi_li
             for (size_t c = 0; c < s.channels; c++) {
                 const double scale = a->scale[cnnfi_affine_channel(a, c, s.channels)];
                 const size_t first = (o * s.channels + c) * s.inner;
-                for (size_t i = first; i < first + s.inner; i++) weight_set(&w, i, scale * weight_at(&w, i));
+                for (size_t i = first; i < first + s.inner; i++)
+                    weight_set(&w, i, scale * weight_at(&w, i));
             }
         }
         if (cnnfi_affine_has_scale(a)) cnnfi_edit_own_const(edit, node, (size_t)op->weights, w.scaled);
@@ -292,7 +299,8 @@ void cnnfi_linear_scale_output(cnnfi_edit *edit, cnnf_node *node, const cnnfi_li
 }
 
 /* The output channel that weight (o, c, i) of the input slices feeds. */
-static size_t output_of(const cnnfi_linear_op *op, bool swapped, slices in, size_t outputs, size_t o, size_t c, size_t i)
+static size_t output_of(const cnnfi_linear_op *op, bool swapped, slices in, size_t outputs, size_t o, size_t c,
+                        size_t i)
 {
     if (op->kind == CNNFI_DEPTHWISE) return c * in.inner + i;
     return swapped ? o % outputs : i;
@@ -328,12 +336,16 @@ void cnnfi_linear_scale_input(cnnfi_edit *edit, cnnf_node *node, const cnnfi_lin
     weights w;
     *shift = cnnfi_affine_new(edit, outputs, cnnfi_linear_axis(node, op), &none, &sums);
     if (weights_open(&w, edit, tensor, change) && shift->n) {
-        input_scaling scaling = {.op = op, .a = a, .s = input_slices(node, op, tensor), .outputs = outputs,
+        input_scaling scaling = {.op = op,
+                                 .a = a,
+                                 .s = input_slices(node, op, tensor),
+                                 .outputs = outputs,
                                  .swapped = op->kind == CNNFI_TRANSPOSED || weights_transposed(node, op)};
         scaling.groups = groups_of(op, a, (int64_t)scaling.s.channels, (int64_t)outputs);
         for (size_t o = 0; o < scaling.s.outer; o++) {
             for (size_t c = 0; c < scaling.s.channels; c++) {
-                for (size_t i = 0; i < scaling.s.inner; i++) scale_input_weight(&scaling, &w, sums, o, c, i);
+                for (size_t i = 0; i < scaling.s.inner; i++)
+                    scale_input_weight(&scaling, &w, sums, o, c, i);
             }
         }
         if (cnnfi_affine_has_scale(a)) cnnfi_edit_own_const(edit, node, (size_t)op->weights, w.scaled);

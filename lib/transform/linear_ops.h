@@ -27,7 +27,8 @@ typedef struct cnnfi_linear_op {
 
 /* The op's line, or NULL when it is none. */
 const cnnfi_linear_op *cnnfi_linear_op_find(const char *op);
-/* The node's line when weights are a Const of a float dtype that can be changed exactly; else NULL and why in *reason. */
+/* The node's line when weights are a Const of a float dtype that can be changed exactly; else NULL and why in *reason.
+ */
 const cnnfi_linear_op *cnnfi_linear_of(const cnnfi_edit *edit, const cnnf_node *node, const char **reason);
 const cnnf_tensor *cnnfi_linear_weights(const cnnfi_edit *edit, const cnnf_node *node, const cnnfi_linear_op *op);
 /* Weights that reach their op through ExpandDims, Reshape or Squeeze (one-dimensional convolutions) become a Const of

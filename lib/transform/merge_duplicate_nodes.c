@@ -97,8 +97,10 @@ static void rewire(const merger *m, cnnfi_builder *b, const cnnf_node *node)
         const int32_t stays = m->same_as[edge.node];
         if (stays == edge.node) continue;
         const char *name = m->in->nodes[stays]->name;
-        if (edge.port == CNNFI_PORT_CONTROL) name = cnnfi_builder_printf(b, "^%s", name);
-        else if (edge.port) name = cnnfi_builder_printf(b, "%s:%d", name, (int)edge.port);
+        if (edge.port == CNNFI_PORT_CONTROL)
+            name = cnnfi_builder_printf(b, "^%s", name);
+        else if (edge.port)
+            name = cnnfi_builder_printf(b, "%s:%d", name, (int)edge.port);
         if (name) cnnfi_node_set_input(b, copy, k, name);
     }
 }
@@ -120,7 +122,8 @@ static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b,
 static cnnf_status merger_init(merger *m, cnnfi_pass_run *run, const cnnf_graph *in)
 {
     *m = (merger){.run = run, .in = in, .mask = 1};
-    while (m->mask < in->n_nodes) m->mask = m->mask * 2 + 1;
+    while (m->mask < in->n_nodes)
+        m->mask = m->mask * 2 + 1;
     m->protection = cnnfi_run_protection(run, in);
     m->same_as = cnnfi_array(in->context, in->n_nodes, sizeof *m->same_as);
     m->previous = cnnfi_array(in->context, in->n_nodes, sizeof *m->previous);
@@ -129,7 +132,8 @@ static cnnf_status merger_init(merger *m, cnnfi_pass_run *run, const cnnf_graph 
     if (!m->protection || !m->same_as || !m->previous || !m->hashes || !m->buckets) return cnnfi_fail_nomem(run->error);
     memset(m->buckets, 0xff, ((size_t)m->mask + 1) * sizeof *m->buckets);
     /* Back edges of loops reach nodes whose turn has not come. */
-    for (size_t i = 0; i < in->n_nodes; i++) m->same_as[i] = (int32_t)i;
+    for (size_t i = 0; i < in->n_nodes; i++)
+        m->same_as[i] = (int32_t)i;
     return cnnfi_toposort(&m->order, in, run->error);
 }
 
@@ -137,7 +141,8 @@ static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
 {
     merger m;
     cnnf_status status = merger_init(&m, run, in);
-    for (size_t i = 0; !status && i < in->n_nodes; i++) status = place(&m, in->nodes[m.order[i]]);
+    for (size_t i = 0; !status && i < in->n_nodes; i++)
+        status = place(&m, in->nodes[m.order[i]]);
     if (!status) status = cnnfi_pass_edit(run, in, out, edit, &m);
     cnnfi_free(in->context, m.protection);
     cnnfi_free(in->context, m.order);

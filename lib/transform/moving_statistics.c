@@ -12,9 +12,15 @@
 
 /* As the frameworks call the pair. */
 static const char *const pairs[][2] = {
-    {"moving_mean", "moving_variance"}, {"moving_mean", "moving_var"}, {"running_mean", "running_var"},
-    {"running_mean", "running_variance"}, {"running_mean", "running_std"}, {"pop_mean", "pop_var"},
-    {"pop_mean", "pop_variance"},       {"mean_ema", "variance_ema"},  {"mean/EMA", "variance/EMA"},
+    {"moving_mean", "moving_variance"},
+    {"moving_mean", "moving_var"},
+    {"running_mean", "running_var"},
+    {"running_mean", "running_variance"},
+    {"running_mean", "running_std"},
+    {"pop_mean", "pop_var"},
+    {"pop_mean", "pop_variance"},
+    {"mean_ema", "variance_ema"},
+    {"mean/EMA", "variance/EMA"},
     {"moments/Squeeze/ExponentialMovingAverage", "moments/Squeeze_1/ExponentialMovingAverage"},
 };
 
@@ -60,7 +66,8 @@ static bool pair_in(const cnnfi_edit *edit, const char *scope, size_t length, st
 
 static size_t parent(const char *name, size_t length)
 {
-    while (length && name[length - 1] != '/') length--;
+    while (length && name[length - 1] != '/')
+        length--;
     return length ? length - 1 : 0;
 }
 
@@ -119,18 +126,20 @@ static void rewire_fused(cnnfi_edit *edit, cnnfi_pass_run *run, cnnf_node *node)
     if (stored(edit, node, 3) != s.mean) cnnfi_edit_set_input(edit, node, 3, reader_of(edit, node, s.mean));
     if (stored(edit, node, 4) != s.variance) cnnfi_edit_set_input(edit, node, 4, reader_of(edit, node, s.variance));
     cnnfi_node_set_bool(edit->b, node, "is_training", false);
-    if (cnnfi_node_attr(node, "exponential_avg_factor")) cnnfi_node_set_float(edit->b, node, "exponential_avg_factor", 1.0f);
+    if (cnnfi_node_attr(node, "exponential_avg_factor"))
+        cnnfi_node_set_float(edit->b, node, "exponential_avg_factor", 1.0f);
     cnnfi_run_count(run, "batch_norms_to_moving_statistics", 1);
     edit->changes++;
 }
 
-/* tf.nn.moments beside the variables, read by tf.nn.batch_normalization: `<scope>/moments/...`, `<scope>/batchnorm/...`. */
+/* tf.nn.moments beside the variables, read by tf.nn.batch_normalization: `<scope>/moments/...`,
+ * `<scope>/batchnorm/...`. */
 static const struct {
     const char *suffix;
     bool variance;
 } moments[] = {
-    {"/moments/Squeeze", false},        {"/moments/Squeeze_1", true},          {"/moments/mean", false},
-    {"/moments/variance", true},        {"/moments/normalize/mean", false},    {"/moments/normalize/variance", true},
+    {"/moments/Squeeze", false}, {"/moments/Squeeze_1", true},       {"/moments/mean", false},
+    {"/moments/variance", true}, {"/moments/normalize/mean", false}, {"/moments/normalize/variance", true},
 };
 
 static void rewire_moments(cnnfi_edit *edit, cnnfi_pass_run *run, cnnf_node *node, size_t kind)

@@ -5,7 +5,8 @@
 
 #include "transform/edit.h"
 
-/* Every needed batch norm in training mode, fused or built of moments; what has no moving statistics stays and is noted. */
+/* Every needed batch norm in training mode, fused or built of moments; what has no moving statistics stays and is
+ * noted. */
 void cnnfi_use_moving_statistics(cnnfi_edit *edit, cnnfi_pass_run *run);
 
 #endif

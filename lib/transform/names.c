@@ -94,7 +94,8 @@ static cnnf_status run_rename_node(cnnfi_pass_run *run, const cnnf_graph *in, cn
     if (taken) return cnnfi_fail(run->error, CNNF_E_INVALID, "A node is already using %s as name.", to);
     const char **names = cnnfi_array(in->context, in->n_nodes, sizeof *names);
     if (!names) return cnnfi_fail_nomem(run->error);
-    for (size_t i = 0; i < in->n_nodes; i++) names[i] = in->nodes[i]->name;
+    for (size_t i = 0; i < in->n_nodes; i++)
+        names[i] = in->nodes[i]->name;
     names[node->index] = to;
     const cnnf_status status = cnnfi_pass_edit(run, in, out, edit_rename, names);
     cnnfi_free(in->context, names);

@@ -56,7 +56,8 @@ typedef struct cnnfi_name_list {
 typedef struct cnnfi_pass_run {
     cnnf_context *context;
     const cnnfi_pass *pass;
-    cnnfi_name_list inputs, outputs; /* protected: node names without port; the declared ones where the caller gave none */
+    cnnfi_name_list inputs,
+        outputs; /* protected: node names without port; the declared ones where the caller gave none */
     const cnnfi_pass_arg *args;
     size_t n_args;
     cnnfi_arena *arena;   /* lives as long as the pipeline's run */
@@ -162,7 +163,8 @@ cnnf_status cnnfi_pass_unchanged(const cnnf_graph *in, cnnf_graph **out);
  * says that it changed nothing, *out is `in` itself.
  */
 typedef int64_t (*cnnfi_edit_fn)(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user);
-cnnf_status cnnfi_pass_edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out, cnnfi_edit_fn edit, void *user);
+cnnf_status cnnfi_pass_edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out, cnnfi_edit_fn edit,
+                            void *user);
 
 /* ---- report: no-ops when nobody asked ---- */
 
@@ -171,7 +173,8 @@ void cnnfi_run_count(cnnfi_pass_run *run, const char *what, int64_t count);
 /* {"node": ..., "text": ...} in the pass's notes; node nullable. */
 void cnnfi_run_note(cnnfi_pass_run *run, const char *node, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The text of the pass's "items" array, a separator already added: append exactly one JSON value. NULL: nobody asked. */
+/* The text of the pass's "items" array, a separator already added: append exactly one JSON value. NULL: nobody asked.
+ */
 cnnfi_strbuf *cnnfi_run_item(cnnfi_pass_run *run);
 
 #endif

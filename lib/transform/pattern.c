@@ -45,7 +45,8 @@ const cnnf_tensor *cnnfi_pattern_const(const cnnfi_pattern *pattern, const cnnf_
     return from && strcmp(from->op, "Const") == 0 ? cnnf_node_attr_tensor(from, "value") : NULL;
 }
 
-bool cnnfi_pattern_ints(const cnnfi_pattern *pattern, const cnnf_node *node, size_t input, int64_t *values, size_t count)
+bool cnnfi_pattern_ints(const cnnfi_pattern *pattern, const cnnf_node *node, size_t input, int64_t *values,
+                        size_t count)
 {
     const cnnf_tensor *tensor = cnnfi_pattern_const(pattern, node, input);
     if (!tensor || cnnf_tensor_element_count(tensor) != (int64_t)count) return false;

@@ -20,6 +20,7 @@ bool cnnfi_pattern_is_private(const cnnfi_pattern *pattern, const cnnf_node *nod
 /* The tensor behind an input when it is a Const, or a plain Identity of one; NULL. */
 const cnnf_tensor *cnnfi_pattern_const(const cnnfi_pattern *pattern, const cnnf_node *node, size_t input);
 /* Its elements, when there are exactly `count`. */
-bool cnnfi_pattern_ints(const cnnfi_pattern *pattern, const cnnf_node *node, size_t input, int64_t *values, size_t count);
+bool cnnfi_pattern_ints(const cnnfi_pattern *pattern, const cnnf_node *node, size_t input, int64_t *values,
+                        size_t count);
 
 #endif

@@ -128,8 +128,10 @@ static cnnf_status resolve_declared(state *s, cnnfi_name_list *to, int64_t count
 static cnnf_status resolve_protected(state *s)
 {
     const cnnf_pipeline *p = s->pipeline;
-    if (p->inputs.count) CNNFI_TRY(resolve_given(s, &s->inputs, &p->inputs));
-    else CNNFI_TRY(resolve_declared(s, &s->inputs, cnnf_graph_input_count(s->graph), cnnf_graph_input_name));
+    if (p->inputs.count)
+        CNNFI_TRY(resolve_given(s, &s->inputs, &p->inputs));
+    else
+        CNNFI_TRY(resolve_declared(s, &s->inputs, cnnf_graph_input_count(s->graph), cnnf_graph_input_name));
     if (p->outputs.count) return resolve_given(s, &s->outputs, &p->outputs);
     return resolve_declared(s, &s->outputs, cnnf_graph_output_count(s->graph), cnnf_graph_output_name);
 }
@@ -210,7 +212,8 @@ static cnnf_status run_steps(state *s)
     CNNFI_TRY(resolve_protected(s));
     s->valid = cnnfi_graph_validate(s->graph, NULL) == CNNF_OK;
     const cnnfi_step_list *list = &s->pipeline->list;
-    for (size_t i = 0; i < list->count; i++) CNNFI_TRY(run_step(s, &list->steps[i]));
+    for (size_t i = 0; i < list->count; i++)
+        CNNFI_TRY(run_step(s, &list->steps[i]));
     return CNNF_OK;
 }
 

@@ -37,7 +37,8 @@ static void use_attrs(function_walk *walk, const cnnfi_attr *attrs, size_t count
     for (size_t i = 0; i < count; i++) {
         if (attrs[i].kind == CNNF_ATTR_FUNC) use_ref(walk, attrs[i].u.func);
         if (attrs[i].kind != CNNF_ATTR_LIST || attrs[i].u.list.item_kind != CNNF_ATTR_FUNC) continue;
-        for (size_t k = 0; k < attrs[i].u.list.count; k++) use_ref(walk, &attrs[i].u.list.u.funcs[k]);
+        for (size_t k = 0; k < attrs[i].u.list.count; k++)
+            use_ref(walk, &attrs[i].u.list.u.funcs[k]);
     }
 }
 
@@ -56,7 +57,8 @@ static void walk_functions(function_walk *walk)
     }
     while (walk->depth) {
         const cnnfi_function *function = g->functions[walk->stack[--walk->depth]];
-        for (size_t i = 0; i < function->n_nodes; i++) use_node(walk, function->nodes[i]);
+        for (size_t i = 0; i < function->n_nodes; i++)
+            use_node(walk, function->nodes[i]);
         use_attrs(walk, function->attrs, function->n_attrs);
     }
 }

@@ -3,7 +3,8 @@
 #include "transform/dropout.h"
 #include "transform/passes.h"
 
-/* One random number may serve several: a training graph's gradient takes the mask of the dropout it goes back through. */
+/* One random number may serve several: a training graph's gradient takes the mask of the dropout it goes back through.
+ */
 static int64_t remove_all_of(cnnfi_pass_run *run, cnnfi_edit *edit, cnnf_node *source)
 {
     cnnfi_dropout dropout;

@@ -85,8 +85,9 @@ static const cnnfi_pass_param remove_identity_params[] = {
 
 const cnnfi_pass cnnfi_pass_remove_identity = {
     .name = "remove_identity",
-    .description = "Takes out what computes nothing at inference: Identity, StopGradient, CheckNumerics, Assert, Print, "
-                   "NoOp, defaults of placeholders.",
+    .description =
+        "Takes out what computes nothing at inference: Identity, StopGradient, CheckNumerics, Assert, Print, "
+        "NoOp, defaults of placeholders.",
     .params = remove_identity_params,
     .n_params = sizeof remove_identity_params / sizeof *remove_identity_params,
     .run = run_remove_identity,

@@ -9,7 +9,7 @@
 
 struct cnnfi_report {
     cnnf_context *context;
-    cnnfi_strbuf passes; /* finished entries */
+    cnnfi_strbuf passes;       /* finished entries */
     cnnfi_strbuf notes, items; /* of the current pass */
     struct {
         const char *what;

@@ -37,8 +37,9 @@ static bool scale_behind(scaling *s, cnnf_node *node, double rate)
     const bool output = cnnfi_edit_is_protected(&s->edit, node);
     if (output) cnnfi_travel_refuse(&t, node, "it is an output of the graph");
     if (output || !cnnfi_absorb_forward(&t, node, &a)) {
-        cnnfi_builder_fail(s->edit.b, CNNF_E_UNSUPPORTED, "node '%s': its %s cannot be scaled exactly: %s%s%s", node->name,
-                           "next weights", t.reason_node ? t.reason_node : "", t.reason_node ? ": " : "", t.reason);
+        cnnfi_builder_fail(s->edit.b, CNNF_E_UNSUPPORTED, "node '%s': its %s cannot be scaled exactly: %s%s%s",
+                           node->name, "next weights", t.reason_node ? t.reason_node : "", t.reason_node ? ": " : "",
+                           t.reason);
         return false;
     }
     t.commit = true;
@@ -68,7 +69,8 @@ static void scale_left_over(scaling *s, cnnf_node *node)
     if (s->rate < 0)
         cnnfi_builder_fail(s->edit.b, CNNF_E_INVALID,
                            "node '%s': its rate is not in the graph; give rate=", node->name);
-    else if (scale_behind(s, node, s->rate)) cnnfi_edit_bypass(&s->edit, node, node->inputs[0]);
+    else if (scale_behind(s, node, s->rate))
+        cnnfi_edit_bypass(&s->edit, node, node->inputs[0]);
 }
 
 static bool is_chosen(const scaling *s, const char *name)

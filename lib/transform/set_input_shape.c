@@ -29,7 +29,8 @@ static void wanted_shape(const cnnfi_pass_run *run, const cnnf_node *node, cnnfi
     const int64_t batch = cnnfi_run_int(run, "batch", -2);
     const cnnfi_attr *attr = cnnfi_node_attr(node, "shape");
     *shape = (cnnfi_shape){.rank = -1};
-    if (text) cnnfi_parse_shape(text, &shape->rank, dims);
+    if (text)
+        cnnfi_parse_shape(text, &shape->rank, dims);
     else if (attr && attr->kind == CNNF_ATTR_SHAPE && attr->u.shape.rank >= 0) {
         shape->rank = attr->u.shape.rank;
         if (shape->rank) memcpy(dims, attr->u.shape.dims, (size_t)shape->rank * sizeof *dims);

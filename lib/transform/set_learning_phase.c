@@ -20,7 +20,8 @@ static size_t last_part(const char *name, const char **start)
     const char *slash = strrchr(name, '/');
     *start = slash ? slash + 1 : name;
     size_t length = strlen(*start), digits = length;
-    while (digits && (*start)[digits - 1] >= '0' && (*start)[digits - 1] <= '9') digits--;
+    while (digits && (*start)[digits - 1] >= '0' && (*start)[digits - 1] <= '9')
+        digits--;
     return digits > 1 && digits < length && (*start)[digits - 1] == '_' ? digits - 1 : length;
 }
 
@@ -96,8 +97,9 @@ static int64_t set_phases(cnnfi_edit *edit, const cnnfi_pass_run *run)
 
 static bool is_assignment(const char *op)
 {
-    static const char *const ops[] = {"Assign",           "AssignAdd",           "AssignSub",          "AssignVariableOp",
-                                      "AssignAddVariableOp", "AssignSubVariableOp", "ScatterUpdate",    "ScatterAdd"};
+    static const char *const ops[] = {"Assign",           "AssignAdd",           "AssignSub",
+                                      "AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp",
+                                      "ScatterUpdate",    "ScatterAdd"};
     return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
 }
 
@@ -150,7 +152,8 @@ static const cnnfi_pass_param params[] = {
 
 const cnnfi_pass cnnfi_pass_set_learning_phase = {
     .name = "set_learning_phase",
-    .description = "Sets the learning phase to false: conditionals fold, updates go, batch norms use their moving statistics.",
+    .description =
+        "Sets the learning phase to false: conditionals fold, updates go, batch norms use their moving statistics.",
     .params = params,
     .n_params = sizeof params / sizeof *params,
     .run = run_phase,

@@ -29,7 +29,8 @@ static cnnfi_hint input_hint(const query *q, size_t input)
 static cnnfi_hint open_shape(int32_t rank)
 {
     cnnfi_hint hint = {.rank = rank};
-    for (int32_t i = 0; i < CNNFI_CONST_RANK; i++) hint.dims[i] = -1;
+    for (int32_t i = 0; i < CNNFI_CONST_RANK; i++)
+        hint.dims[i] = -1;
     return rank < 0 || rank > CNNFI_CONST_RANK ? unknown : hint;
 }
 
@@ -70,7 +71,8 @@ static cnnfi_hint hint_shape_attr(const query *q)
 {
     const int32_t rank = cnnf_node_attr_shape_rank(q->node, "shape");
     cnnfi_hint out = open_shape(rank);
-    for (int32_t i = 0; i < out.rank; i++) out.dims[i] = cnnf_node_attr_shape_dim(q->node, "shape", i);
+    for (int32_t i = 0; i < out.rank; i++)
+        out.dims[i] = cnnf_node_attr_shape_dim(q->node, "shape", i);
     return out;
 }
 
@@ -78,7 +80,8 @@ static cnnfi_hint hint_const(const query *q)
 {
     const cnnf_tensor *tensor = cnnf_node_attr_tensor(q->node, "value");
     cnnfi_hint out = open_shape(tensor ? cnnf_tensor_rank(tensor) : -1);
-    for (int32_t i = 0; i < out.rank; i++) out.dims[i] = cnnf_tensor_dim(tensor, i);
+    for (int32_t i = 0; i < out.rank; i++)
+        out.dims[i] = cnnf_tensor_dim(tensor, i);
     return out;
 }
 
@@ -88,7 +91,8 @@ static cnnfi_hint hint_broadcast(const query *q)
     if (a.rank < 0 || b.rank < 0) return unknown;
     cnnfi_hint out = open_shape(a.rank > b.rank ? a.rank : b.rank);
     for (int32_t axis = 0; axis < out.rank; axis++) {
-        const int64_t da = axis < a.rank ? a.dims[a.rank - 1 - axis] : 1, db = axis < b.rank ? b.dims[b.rank - 1 - axis] : 1;
+        const int64_t da = axis < a.rank ? a.dims[a.rank - 1 - axis] : 1,
+                      db = axis < b.rank ? b.dims[b.rank - 1 - axis] : 1;
         out.dims[out.rank - 1 - axis] = da == 1 ? db : db == 1 || da == db || db < 0 ? da : -1;
     }
     return out;
@@ -100,7 +104,8 @@ static cnnfi_hint hint_reshape(const query *q)
     size_t count;
     if (cnnfi_constant_ints(q->constants, q->node, 1, dims, CNNFI_CONST_RANK, &count)) {
         cnnfi_hint out = open_shape((int32_t)count);
-        for (size_t i = 0; i < count; i++) out.dims[i] = dims[i] > 0 ? dims[i] : -1;
+        for (size_t i = 0; i < count; i++)
+            out.dims[i] = dims[i] > 0 ? dims[i] : -1;
         return out;
     }
     const cnnf_node *shape = cnnfi_edit_producer(q->constants->edit, q->node, 1, NULL);
@@ -121,7 +126,8 @@ static cnnfi_hint hint_expand_dims(const query *q)
     cnnfi_hint out = open_shape(x.rank < 0 ? -1 : x.rank + 1);
     if (out.rank < 0 || !cnnfi_constant_ints(q->constants, q->node, 1, &axis, 1, &count) || count != 1) return out;
     if (axis < 0) axis += out.rank;
-    for (int32_t i = 0; i < out.rank; i++) out.dims[i] = i == axis ? 1 : x.dims[i < axis ? i : i - 1];
+    for (int32_t i = 0; i < out.rank; i++)
+        out.dims[i] = i == axis ? 1 : x.dims[i < axis ? i : i - 1];
     return out;
 }
 
@@ -164,7 +170,8 @@ static cnnfi_hint hint_reduce(const query *q)
     }
     if (!cnnf_node_attr_bool(q->node, "keep_dims", 0)) return without(&x, gone);
     cnnfi_hint out = x;
-    for (int32_t i = 0; i < x.rank; i++) out.dims[i] = gone[i] ? 1 : x.dims[i];
+    for (int32_t i = 0; i < x.rank; i++)
+        out.dims[i] = gone[i] ? 1 : x.dims[i];
     return out;
 }
 
@@ -183,10 +190,12 @@ static cnnfi_hint hint_transpose(const query *q)
 
 static cnnfi_hint hint_concat(const query *q)
 {
-    const size_t inputs = cnnfi_node_data_inputs(q->node), axis_input = strcmp(q->node->op, "Concat") == 0 ? 0 : inputs - 1;
+    const size_t inputs = cnnfi_node_data_inputs(q->node),
+                 axis_input = strcmp(q->node->op, "Concat") == 0 ? 0 : inputs - 1;
     int64_t axis, sum = 0;
     size_t count;
-    if (inputs < 2 || !cnnfi_constant_ints(q->constants, q->node, axis_input, &axis, 1, &count) || count != 1) return unknown;
+    if (inputs < 2 || !cnnfi_constant_ints(q->constants, q->node, axis_input, &axis, 1, &count) || count != 1)
+        return unknown;
     cnnfi_hint out = unknown;
     for (size_t i = 0; i < inputs; i++) {
         if (i == axis_input) continue;
@@ -205,21 +214,49 @@ static const struct {
     const char *op;
     cnnfi_hint (*hint)(const query *q);
 } hints[] = {
-    {"Add", hint_broadcast},          {"AddV2", hint_broadcast},        {"AvgPool", hint_channels},
-    {"AvgPool3D", hint_channels},     {"BatchNormWithGlobalNormalization", hint_same},
-    {"BatchToSpaceND", hint_channels}, {"BiasAdd", hint_same},          {"Concat", hint_concat},
-    {"ConcatV2", hint_concat},        {"Const", hint_const},            {"Elu", hint_same},
-    {"ExpandDims", hint_expand_dims}, {"FusedBatchNorm", hint_same},    {"FusedBatchNormV2", hint_same},
-    {"FusedBatchNormV3", hint_same},  {"LeakyRelu", hint_same},         {"Max", hint_reduce},
-    {"MaxPool", hint_channels},       {"MaxPool3D", hint_channels},     {"Maximum", hint_broadcast},
-    {"Mean", hint_reduce},            {"Minimum", hint_broadcast},      {"MirrorPad", hint_rank_only},
-    {"Mul", hint_broadcast},          {"Pad", hint_rank_only},          {"PadV2", hint_rank_only},
-    {"Placeholder", hint_shape_attr}, {"PlaceholderWithDefault", hint_shape_attr}, {"RealDiv", hint_broadcast},
-    {"Relu", hint_same},              {"Relu6", hint_same},             {"Reshape", hint_reshape},
-    {"ResizeBilinear", hint_channels}, {"ResizeNearestNeighbor", hint_channels}, {"Selu", hint_same},
-    {"Sigmoid", hint_same},           {"Softmax", hint_same},           {"SpaceToBatchND", hint_channels},
-    {"Squeeze", hint_squeeze},        {"Sub", hint_broadcast},          {"Sum", hint_reduce},
-    {"Tanh", hint_same},              {"Transpose", hint_transpose},
+    {"Add", hint_broadcast},
+    {"AddV2", hint_broadcast},
+    {"AvgPool", hint_channels},
+    {"AvgPool3D", hint_channels},
+    {"BatchNormWithGlobalNormalization", hint_same},
+    {"BatchToSpaceND", hint_channels},
+    {"BiasAdd", hint_same},
+    {"Concat", hint_concat},
+    {"ConcatV2", hint_concat},
+    {"Const", hint_const},
+    {"Elu", hint_same},
+    {"ExpandDims", hint_expand_dims},
+    {"FusedBatchNorm", hint_same},
+    {"FusedBatchNormV2", hint_same},
+    {"FusedBatchNormV3", hint_same},
+    {"LeakyRelu", hint_same},
+    {"Max", hint_reduce},
+    {"MaxPool", hint_channels},
+    {"MaxPool3D", hint_channels},
+    {"Maximum", hint_broadcast},
+    {"Mean", hint_reduce},
+    {"Minimum", hint_broadcast},
+    {"MirrorPad", hint_rank_only},
+    {"Mul", hint_broadcast},
+    {"Pad", hint_rank_only},
+    {"PadV2", hint_rank_only},
+    {"Placeholder", hint_shape_attr},
+    {"PlaceholderWithDefault", hint_shape_attr},
+    {"RealDiv", hint_broadcast},
+    {"Relu", hint_same},
+    {"Relu6", hint_same},
+    {"Reshape", hint_reshape},
+    {"ResizeBilinear", hint_channels},
+    {"ResizeNearestNeighbor", hint_channels},
+    {"Selu", hint_same},
+    {"Sigmoid", hint_same},
+    {"Softmax", hint_same},
+    {"SpaceToBatchND", hint_channels},
+    {"Squeeze", hint_squeeze},
+    {"Sub", hint_broadcast},
+    {"Sum", hint_reduce},
+    {"Tanh", hint_same},
+    {"Transpose", hint_transpose},
 };
 
 static cnnfi_hint output_hint(const query *q)

@@ -12,7 +12,8 @@ static int64_t reorder(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder 
         nodes[i] = cnnfi_builder_node(b, (size_t)order[i]);
         moved += order[i] != (int32_t)i;
     }
-    for (size_t i = 0; i < in->n_nodes; i++) b->graph->nodes[i] = nodes[i];
+    for (size_t i = 0; i < in->n_nodes; i++)
+        b->graph->nodes[i] = nodes[i];
     cnnfi_run_count(run, "moved", moved);
     return moved;
 }

@@ -86,7 +86,8 @@ static cnnfi_edge follow(rewiring *r, cnnfi_edge edge)
     for (size_t steps = 0; r->plan->actions[edge.node] == CNNFI_SPLICE_THROUGH && steps < g->n_nodes; steps++) {
         const cnnf_node *node = g->nodes[edge.node];
         const size_t n_data = cnnfi_node_data_inputs(node);
-        for (size_t k = n_data; k < node->n_inputs; k++) push(r, node->edges[k].node);
+        for (size_t k = n_data; k < node->n_inputs; k++)
+            push(r, node->edges[k].node);
         edge = node->edges[edge.port];
     }
     return edge;

@@ -99,7 +99,8 @@ static cnnf_status mark(cnnfi_pass_run *run, const cnnf_graph *in, const cut *c,
         for (size_t k = 0; k < node->n_inputs; k++) {
             const cnnfi_edge edge = node->edges[k];
             if (c->is_input[edge.node] && edge.port > 0) {
-                return cnnfi_fail(run->error, CNNF_E_UNSUPPORTED, "input '%s' cannot be a Placeholder: '%s' reads its output %d",
+                return cnnfi_fail(run->error, CNNF_E_UNSUPPORTED,
+                                  "input '%s' cannot be a Placeholder: '%s' reads its output %d",
                                   in->nodes[edge.node]->name, node->name, (int)edge.port);
             }
             if (c->keep[edge.node]) continue;

@@ -91,7 +91,8 @@ static cnnf_status lower_leaky_relu(const cnnfi_lowering *l)
     if (n) memcpy(controls, l->node->inputs + 1, n * sizeof *controls);
     l->node->n_inputs = 1;
     cnnfi_node_add_input(l->b, l->node, product);
-    for (size_t i = 0; i < n; i++) cnnfi_node_add_input(l->b, l->node, controls[i]);
+    for (size_t i = 0; i < n; i++)
+        cnnfi_node_add_input(l->b, l->node, controls[i]);
     cnnfi_node_attr_remove(l->node, "alpha");
     cnnfi_node_set_type(l->b, l->node, "T", dtype);
     return rename_op(l, "Maximum");

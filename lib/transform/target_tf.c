@@ -9,15 +9,15 @@
 typedef struct target {
     int32_t release;
     bool clear_internal;
-    cnnf_status status; /* of the first refusal ... */
+    cnnf_status status;  /* of the first refusal ... */
     const char *refused; /* ... and its node, of the graph read */
     int64_t dropped, rewritten;
 } target;
 
 static cnnf_status refuse_attr(const cnnfi_lowering *l, const char *attr, const char *why)
 {
-    cnnfi_fail(l->run->error, CNNF_E_UNSUPPORTED, "node '%s': attribute '%s' of %s %s TensorFlow %d.%d", l->from->name, attr,
-               l->node->op, why, (int)(l->release / 100), (int)(l->release % 100));
+    cnnfi_fail(l->run->error, CNNF_E_UNSUPPORTED, "node '%s': attribute '%s' of %s %s TensorFlow %d.%d", l->from->name,
+               attr, l->node->op, why, (int)(l->release / 100), (int)(l->release % 100));
     cnnfi_error_set_node(l->run->error, l->from->name);
     return CNNF_E_UNSUPPORTED;
 }
@@ -32,7 +32,8 @@ static cnnf_status split_padding(const cnnfi_lowering *l, bool *done)
     if (!cnnfi_node_string_is(l->node, "padding", "EXPLICIT")) return CNNF_OK;
     if (pool || n != 8 || !l->in) return refuse_attr(l, "padding", "is EXPLICIT, which cannot be written for");
     int32_t paddings[8];
-    for (int32_t i = 0; i < 8; i++) paddings[i] = (int32_t)cnnf_node_attr_list_int(l->node, "explicit_paddings", i, 0);
+    for (int32_t i = 0; i < 8; i++)
+        paddings[i] = (int32_t)cnnf_node_attr_list_int(l->node, "explicit_paddings", i, 0);
     const int64_t dims[] = {4, 2};
     cnnf_tensor *flat = NULL;
     CNNFI_TRY(cnnf_tensor_wrap(&flat, l->b->graph->context, CNNF_INT32, 2, dims, paddings, sizeof paddings, NULL, NULL,
@@ -133,8 +134,8 @@ static void lower_functions(cnnfi_pass_run *run, cnnfi_builder *b, target *t)
     for (size_t f = 0; !t->status && !b->status && f < b->graph->n_functions; f++) {
         const cnnfi_function *function = b->graph->functions[f];
         for (size_t i = 0; !t->status && i < function->n_nodes; i++) {
-            const cnnfi_lowering l = {.run = run, .from = function->nodes[i], .b = b, .node = function->nodes[i],
-                                      .release = t->release};
+            const cnnfi_lowering l = {
+                .run = run, .from = function->nodes[i], .b = b, .node = function->nodes[i], .release = t->release};
             t->status = lower_node(t, &l);
         }
     }
@@ -155,7 +156,11 @@ static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b,
 {
     target *t = user;
     for (size_t i = 0; !t->status && !b->status && i < in->n_nodes; i++) {
-        const cnnfi_lowering l = {.run = run, .in = in, .from = in->nodes[i], .b = b, .node = cnnfi_builder_node(b, i),
+        const cnnfi_lowering l = {.run = run,
+                                  .in = in,
+                                  .from = in->nodes[i],
+                                  .b = b,
+                                  .node = cnnfi_builder_node(b, i),
                                   .release = t->release};
         t->status = lower_node(t, &l);
         if (t->status) t->refused = in->nodes[i]->name;

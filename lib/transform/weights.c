@@ -18,8 +18,8 @@ static bool is_weight(const cnnf_node *node, int64_t least)
 static cnnf_tensor *like(cnnfi_builder *b, const cnnf_tensor *value, cnnf_dtype dtype)
 {
     cnnf_tensor *out = NULL;
-    const cnnf_status status = cnnf_tensor_new(&out, b->graph->context, dtype, cnnf_tensor_rank(value),
-                                               cnnfi_tensor_dims(value), b->error);
+    const cnnf_status status =
+        cnnf_tensor_new(&out, b->graph->context, dtype, cnnf_tensor_rank(value), cnnfi_tensor_dims(value), b->error);
     if (status) b->status = status;
     return out;
 }

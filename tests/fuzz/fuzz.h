@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz targets. Each is a LLVMFuzzerTestOneInput, so libFuzzer and AFL++ can drive it; built as tests they are driven by
- * mutate_main.c: every corpus file as it is, cut short, and damaged in many reproducible ways.
+ * Fuzz targets. Each is a LLVMFuzzerTestOneInput, so libFuzzer and AFL++ can drive it; built as tests they are driven
+ * by mutate_main.c: every corpus file as it is, cut short, and damaged in many reproducible ways.
  */
 #ifndef FUZZ_H
 #define FUZZ_H

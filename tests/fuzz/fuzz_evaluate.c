@@ -3,7 +3,7 @@
 #include "fuzz.h"
 
 #define MAX_FEEDS 4
-#define MAX_RANK 8
+#define MAX_RANK  8
 
 static cnnf_tensor *zeros_for(cnnf_context *context, const cnnf_node *node)
 {
@@ -49,7 +49,8 @@ static void run_graph(cnnf_context *context, const cnnf_graph *graph)
     cnnf_tensor_unref(out);
     cnnf_evaluator_free(evaluator);
     cnnf_evaluator_options_free(options);
-    for (size_t i = 0; i < count; i++) cnnf_tensor_unref((cnnf_tensor *)(uintptr_t)feeds[i]);
+    for (size_t i = 0; i < count; i++)
+        cnnf_tensor_unref((cnnf_tensor *)(uintptr_t)feeds[i]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -17,7 +17,8 @@ static void read_checkpoint(cnnf_context *context, const char *prefix)
 {
     cnnf_checkpoint *checkpoint = NULL;
     if (cnnf_checkpoint_open(&checkpoint, context, prefix, NULL)) return;
-    for (int64_t i = 0; i < cnnf_checkpoint_count(checkpoint) && i < 64; i++) cnnf_checkpoint_verify(checkpoint, i, NULL);
+    for (int64_t i = 0; i < cnnf_checkpoint_count(checkpoint) && i < 64; i++)
+        cnnf_checkpoint_verify(checkpoint, i, NULL);
     cnnf_checkpoint_unref(checkpoint);
 }
 

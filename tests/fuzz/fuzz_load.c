@@ -16,8 +16,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cnnf_context *context = fuzz_context();
     cnnf_graph *graph = NULL;
     const cnnf_status status = cnnf_load_memory(&graph, context, data, size, "fuzz", NULL, NULL);
-    if (status == CNNF_OK) use_graph(graph);
-    else if (graph || status == CNNF_E_INTERNAL) abort();
+    if (status == CNNF_OK)
+        use_graph(graph);
+    else if (graph || status == CNNF_E_INTERNAL)
+        abort();
     cnnf_graph_unref(graph);
     fuzz_context_done(context);
     return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each limit at L-1, L and L+1: a graph that declares n things loads when n <= L and is CNNF_E_LIMIT, with the limit's name in
- * the message, when n = L + 1. Text and binary form; the binary form is made from the text.
+ * Each limit at L-1, L and L+1: a graph that declares n things loads when n <= L and is CNNF_E_LIMIT, with the limit's
+ * name in the message, when n = L + 1. Text and binary form; the binary form is made from the text.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +12,8 @@
 
 typedef struct probe {
     int32_t limit;
-    int n;                             /* L */
-    void (*write)(char *text, int n);  /* a GraphDef in text form with n of the limited things */
+    int n;                            /* L */
+    void (*write)(char *text, int n); /* a GraphDef in text form with n of the limited things */
 } probe;
 
 static void put(char *text, const char *piece)
@@ -33,7 +33,8 @@ static void many_nodes(char *text, int n)
 static void many_inputs(char *text, int n)
 {
     put(text, "node { name: \"x\" op: \"NoOp\" } node { name: \"y\" op: \"Pack\"");
-    for (int i = 0; i < n; i++) put(text, " input: \"x\"");
+    for (int i = 0; i < n; i++)
+        put(text, " input: \"x\"");
     put(text, "}");
 }
 
@@ -72,14 +73,15 @@ static void long_name(char *text, int n)
 static void high_rank(char *text, int n)
 {
     put(text, "node { name: \"x\" op: \"Const\" attr { key: \"value\" value { tensor { dtype: DT_FLOAT tensor_shape {");
-    for (int i = 0; i < n; i++) put(text, " dim { size: 1 }");
+    for (int i = 0; i < n; i++)
+        put(text, " dim { size: 1 }");
     put(text, " } float_val: 1 } } } }");
 }
 
 static const probe probes[] = {
-    {CNNF_LIMIT_NODES, 20, many_nodes},         {CNNF_LIMIT_NODE_INPUTS, 30, many_inputs},
-    {CNNF_LIMIT_ATTRS, 16, many_attrs},         {CNNF_LIMIT_ATTR_BYTES, 3000, long_attr},
-    {CNNF_LIMIT_NAME_BYTES, 100, long_name},    {CNNF_LIMIT_RANK, 5, high_rank},
+    {CNNF_LIMIT_NODES, 20, many_nodes},      {CNNF_LIMIT_NODE_INPUTS, 30, many_inputs},
+    {CNNF_LIMIT_ATTRS, 16, many_attrs},      {CNNF_LIMIT_ATTR_BYTES, 3000, long_attr},
+    {CNNF_LIMIT_NAME_BYTES, 100, long_name}, {CNNF_LIMIT_RANK, 5, high_rank},
 };
 
 static cnnf_context *limited_context(int32_t limit, uint64_t value)
@@ -113,10 +115,12 @@ static void expect(const probe *p, const void *data, size_t size, const char *na
     cnnf_graph *graph = NULL;
     const cnnf_status status = cnnf_load_memory(&graph, context, data, size, name, NULL, error);
     if (n <= p->n) {
-        ck_assert_msg(status == CNNF_OK, "%s at %d of %d: %s", cnnf_limit_name(p->limit), n, p->n, cnnf_error_message(error));
+        ck_assert_msg(status == CNNF_OK, "%s at %d of %d: %s", cnnf_limit_name(p->limit), n, p->n,
+                      cnnf_error_message(error));
     } else {
         ck_assert_msg(status == CNNF_E_LIMIT, "%s at %d of %d: status %d", cnnf_limit_name(p->limit), n, p->n, status);
-        ck_assert_msg(strstr(cnnf_error_message(error), cnnf_limit_name(p->limit)) != NULL, "%s", cnnf_error_message(error));
+        ck_assert_msg(strstr(cnnf_error_message(error), cnnf_limit_name(p->limit)) != NULL, "%s",
+                      cnnf_error_message(error));
         ck_assert_ptr_null(graph);
     }
     cnnf_graph_unref(graph);
@@ -145,8 +149,10 @@ END_TEST
 static void nested(char *text, int levels)
 {
     put(text, "node { name: \"x\" op: \"NoOp\" attr { key: \"f\" value {");
-    for (int i = 0; i < levels; i++) put(text, " func { name: \"f\" attr { key: \"f\" value {");
-    for (int i = 0; i < levels; i++) put(text, " } } }");
+    for (int i = 0; i < levels; i++)
+        put(text, " func { name: \"f\" attr { key: \"f\" value {");
+    for (int i = 0; i < levels; i++)
+        put(text, " } } }");
     put(text, " } } }");
 }
 
@@ -161,7 +167,8 @@ START_TEST(depth_is_limited)
         text[0] = '\0';
         nested(text, levels[i]);
         const cnnf_status status = cnnf_load_memory(&graph, context, text, strlen(text), "deep.pbtxt", NULL, error);
-        ck_assert_msg(status == (levels[i] < 20 ? CNNF_OK : CNNF_E_LIMIT), "%d levels: %s", levels[i], cnnf_error_message(error));
+        ck_assert_msg(status == (levels[i] < 20 ? CNNF_OK : CNNF_E_LIMIT), "%d levels: %s", levels[i],
+                      cnnf_error_message(error));
         cnnf_graph_unref(graph);
         cnnf_error_free(error);
         test_context_done(context);

@@ -43,8 +43,13 @@ static bool accepts(cnnf_context *context, const cnnf_node *node, const cnnfi_ke
             {flag, x, x},  {x, ids},      {x, pairs},          {x, one, point}, {scalar, x}, {x, small},
             {x, one, one}, {x, ids, one}, {point, point, one}, {x, ids, x}};
         static const int32_t lengths[16] = {1, 2, 2, 2, 3, 3, 3, 2, 2, 3, 2, 2, 3, 3, 3, 3};
-        cnnfi_call call = {.context = context, .node = node, .n_inputs = lengths[shape / 4], .inputs = combinations[shape / 4],
-                           .outputs = outputs, .max_outputs = CNNFI_EVAL_MAX_OUTPUTS, .error = error};
+        cnnfi_call call = {.context = context,
+                           .node = node,
+                           .n_inputs = lengths[shape / 4],
+                           .inputs = combinations[shape / 4],
+                           .outputs = outputs,
+                           .max_outputs = CNNFI_EVAL_MAX_OUTPUTS,
+                           .error = error};
         good = kernel->infer(&call) == CNNF_OK;
     }
     cnnf_error_free(error);
@@ -55,7 +60,8 @@ static void print_dtypes(cnnf_context *context, const cnnf_node *node, const cnn
 {
     int printed = 0;
     for (size_t i = 0; kernel->infer && i < N_DTYPES; i++)
-        if (accepts(context, node, kernel, dtypes[i])) printf("%s%s", printed++ ? ", " : "", cnnf_dtype_name(dtypes[i]));
+        if (accepts(context, node, kernel, dtypes[i]))
+            printf("%s%s", printed++ ? ", " : "", cnnf_dtype_name(dtypes[i]));
     if (!printed) printf("%s", kernel->infer ? "as TensorFlow's" : "any");
 }
 
@@ -68,12 +74,12 @@ static void print_row(cnnf_context *context, const cnnfi_kernel *kernel)
     if (cnnfi_builder_publish(&graph, b, NULL)) return;
     printf("| %s | ", kernel->op);
     print_dtypes(context, graph->nodes[0], kernel);
-    printf(" | %s |\n", !kernel->infer                          ? "done by the plan itself"
-                        : kernel->flags & CNNFI_OP_VIEW         ? "costs nothing: shares its input's bytes"
-                        : kernel->flags & CNNFI_OP_SHAPE        ? "needs shapes only, folded"
-                        : kernel->flags & CNNFI_OP_STATEFUL     ? "always executed"
-                        : kernel->flags & CNNFI_OP_INPLACE      ? "in place where it can"
-                                                                : "");
+    printf(" | %s |\n", !kernel->infer                      ? "done by the plan itself"
+                        : kernel->flags & CNNFI_OP_VIEW     ? "costs nothing: shares its input's bytes"
+                        : kernel->flags & CNNFI_OP_SHAPE    ? "needs shapes only, folded"
+                        : kernel->flags & CNNFI_OP_STATEFUL ? "always executed"
+                        : kernel->flags & CNNFI_OP_INPLACE  ? "in place where it can"
+                                                            : "");
     cnnf_graph_unref(graph);
 }
 
@@ -92,7 +98,8 @@ int main(void)
     const cnnfi_kernel_family *family;
     for (size_t f = 0; (family = cnnfi_kernel_family_at(f)) != NULL; f++) {
         printf("\n## %s\n\n| op | dtypes | notes |\n|---|---|---|\n", family->name);
-        for (size_t i = 0; i < family->count; i++) print_row(context, &family->kernels[i]);
+        for (size_t i = 0; i < family->count; i++)
+            print_row(context, &family->kernels[i]);
     }
     cnnf_context_unref(context);
     return 0;

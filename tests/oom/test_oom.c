@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fails the n-th allocation of the context's allocator, for every n until a scenario succeeds: once (the next ones succeed)
- * and for good (all later ones fail too). Each time the scenario must end with CNNF_OK or CNNF_E_NOMEM, leave nothing behind
- * and leave no output on failure. One scenario per public entry point.
- *     test_oom NAME        one scenario;  test_oom --list
+ * Fails the n-th allocation of the context's allocator, for every n until a scenario succeeds: once (the next ones
+ * succeed) and for good (all later ones fail too). Each time the scenario must end with CNNF_OK or CNNF_E_NOMEM, leave
+ * nothing behind and leave no output on failure. One scenario per public entry point. test_oom NAME        one
+ * scenario;  test_oom --list
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -85,8 +85,8 @@ static cnnf_status load_keras(cnnf_context *context, const fixture *x, cnnf_erro
 static cnnf_status load_binary(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
     cnnf_graph *graph = NULL;
-    const cnnf_status status = cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary),
-                                                "graph.pb", NULL, error);
+    const cnnf_status status = cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary),
+                                                cnnf_buffer_size(x->binary), "graph.pb", NULL, error);
     return drop_graph(status, graph);
 }
 
@@ -102,7 +102,8 @@ static cnnf_status load_text(cnnf_context *context, const fixture *x, cnnf_error
 static cnnf_status load_all_fields(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
     cnnf_graph *graph = NULL;
-    const cnnf_status status = cnnf_load_file(&graph, context, SOURCE_ROOT "/tests/golden/graphdef/all.pb", NULL, error);
+    const cnnf_status status =
+        cnnf_load_file(&graph, context, SOURCE_ROOT "/tests/golden/graphdef/all.pb", NULL, error);
     return drop_graph(status, graph);
 }
 
@@ -180,8 +181,8 @@ static cnnf_status write_text(cnnf_context *context, const fixture *x, cnnf_erro
     cnnf_graph *graph = NULL;
     cnnf_write_options *options = NULL;
     cnnf_buffer *buffer = NULL;
-    cnnf_status status = cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "g",
-                                          NULL, error);
+    cnnf_status status =
+        cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "g", NULL, error);
     if (!status) status = cnnf_write_options_new(&options, context, error);
     if (!status) status = cnnf_write_options_set_text(options, 1);
     if (!status) status = cnnf_write_graphdef_buffer(&buffer, graph, options, error);
@@ -233,8 +234,8 @@ static cnnf_status run_pipeline(cnnf_context *context, const fixture *x, const c
     cnnf_pipeline *pipeline = NULL;
     cnnf_graph *graph = NULL, *out = NULL;
     cnnf_buffer *report = NULL;
-    cnnf_status status = cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "g",
-                                          NULL, error);
+    cnnf_status status =
+        cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "g", NULL, error);
     if (!status) status = cnnf_pipeline_new(&pipeline, context, error);
     if (!status) status = cnnf_pipeline_add(pipeline, passes, error);
     if (!status) status = cnnf_pipeline_run_report(&out, &report, pipeline, graph, error);
@@ -271,7 +272,8 @@ static cnnf_status inference_passes(cnnf_context *context, const fixture *x, cnn
 
 static cnnf_status plain_passes(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
-    return run_pipeline(context, x, "remove_identity merge_duplicate_nodes sort_by_execution_order obfuscate_names", error);
+    return run_pipeline(context, x, "remove_identity merge_duplicate_nodes sort_by_execution_order obfuscate_names",
+                        error);
 }
 
 static cnnf_status fold_constants(cnnf_context *context, const fixture *x, cnnf_error *error)
@@ -287,8 +289,8 @@ static cnnf_status evaluate(cnnf_context *context, const fixture *x, cnnf_error 
     cnnf_tensor *y = NULL;
     const char *feed = INPUT, *fetch = cnnf_graph_output_name(x->model, 0);
     const cnnf_tensor *image = x->image;
-    cnnf_status status = cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "g",
-                                          NULL, error);
+    cnnf_status status =
+        cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "g", NULL, error);
     if (!status) status = cnnf_evaluator_options_new(&options, context, error);
     /* One thread: with more, which allocation is the n-th would change from run to run. */
     if (!status) status = cnnf_evaluator_options_set_threads(options, 1);
@@ -303,7 +305,8 @@ static cnnf_status evaluate(cnnf_context *context, const fixture *x, cnnf_error 
 }
 
 /* The first two examples of a data set; no shape: the file's own. */
-static cnnf_status read_dataset(cnnf_context *context, const char *path, int32_t rank, const int64_t *dims, cnnf_error *error)
+static cnnf_status read_dataset(cnnf_context *context, const char *path, int32_t rank, const int64_t *dims,
+                                cnnf_error *error)
 {
     cnnf_dataset_options *options = NULL;
     cnnf_dataset *data = NULL;
@@ -460,7 +463,8 @@ static cnnf_status make_image(cnnf_tensor **out, cnnf_context *context, const cn
     const cnnf_node *input = cnnf_graph_find(graph, cnnf_graph_input_name(graph, 0));
     int64_t dims[8] = {1};
     const int32_t rank = cnnf_node_attr_shape_rank(input, "shape");
-    for (int32_t axis = 1; axis < rank && axis < 8; axis++) dims[axis] = cnnf_node_attr_shape_dim(input, "shape", axis);
+    for (int32_t axis = 1; axis < rank && axis < 8; axis++)
+        dims[axis] = cnnf_node_attr_shape_dim(input, "shape", axis);
     return cnnf_tensor_new(out, context, CNNF_FLOAT, rank, dims, error);
 }
 
@@ -505,7 +509,9 @@ int main(int argc, char **argv)
             ok = sweep(i, &x);
         }
     }
-    if (!found) fprintf(stderr, "%s: %s\n", argv[1], *cnnf_error_message(error) ? cnnf_error_message(error) : "no such scenario");
+    if (!found)
+        fprintf(stderr, "%s: %s\n", argv[1],
+                *cnnf_error_message(error) ? cnnf_error_message(error) : "no such scenario");
     drop(&x);
     cnnf_context_unref(context);
     cnnf_error_free(error);

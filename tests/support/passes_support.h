@@ -36,9 +36,12 @@ static inline cnnfi_builder *make_builder(cnnf_context *context, const graph_row
         const bool is_const = strcmp(rows[i].op, "Const") == 0;
         cnnf_node *node = is_const ? cnnfi_builder_const_f32(b, rows[i].name, 1, values, 2)
                                    : cnnfi_builder_add(b, rows[i].op, rows[i].name);
-        for (size_t k = 0; rows[i].inputs[k]; k++) cnnfi_node_add_input(b, node, rows[i].inputs[k]);
-        if (strcmp(rows[i].op, "Placeholder") == 0) cnnfi_node_set_type(b, node, "dtype", CNNF_FLOAT);
-        else if (!is_const) cnnfi_node_set_type(b, node, "T", CNNF_FLOAT);
+        for (size_t k = 0; rows[i].inputs[k]; k++)
+            cnnfi_node_add_input(b, node, rows[i].inputs[k]);
+        if (strcmp(rows[i].op, "Placeholder") == 0)
+            cnnfi_node_set_type(b, node, "dtype", CNNF_FLOAT);
+        else if (!is_const)
+            cnnfi_node_set_type(b, node, "T", CNNF_FLOAT);
     }
     cnnfi_builder_set_versions(b, 134, 0);
     return b;
@@ -86,7 +89,8 @@ static inline cnnf_status run_passes(cnnf_graph **out, const cnnf_graph *graph, 
 }
 
 /* Runs a pass, and once more on its own result, which may not change again. */
-static inline cnnf_graph *run_twice(const cnnf_graph *graph, const char *passes, const char *inputs, const char *outputs)
+static inline cnnf_graph *run_twice(const cnnf_graph *graph, const char *passes, const char *inputs,
+                                    const char *outputs)
 {
     cnnf_graph *once = NULL, *twice = NULL;
     cnnf_error error = {.offset = -1};

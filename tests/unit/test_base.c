@@ -102,8 +102,10 @@ START_TEST(strmap_keeps_many)
         snprintf(names[i], sizeof names[i], "name_%d", i);
         ck_assert(cnnfi_strmap_set(&map, names[i], i));
     }
-    for (int i = 0; i < 2000; i += 2) cnnfi_strmap_remove(&map, names[i]);
-    for (int i = 0; i < 2000; i++) ck_assert_int_eq(cnnfi_strmap_get(&map, names[i]), i % 2 ? i : -1);
+    for (int i = 0; i < 2000; i += 2)
+        cnnfi_strmap_remove(&map, names[i]);
+    for (int i = 0; i < 2000; i++)
+        ck_assert_int_eq(cnnfi_strmap_get(&map, names[i]), i % 2 ? i : -1);
     ck_assert_int_eq(cnnfi_strmap_get_n(&map, "name_17 and more", 7), 17);
     ck_assert_int_eq(cnnfi_strmap_get(&map, "nobody"), -1);
     cnnfi_strmap_free(&map);

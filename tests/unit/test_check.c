@@ -22,7 +22,8 @@ static cnnf_graph *conv_graph(cnnf_context *context, bool phase)
     const float values[] = {1, 2};
     cnnf_tensor *tensor = NULL;
     cnnfi_builder *b = make_builder(context, rows, 4);
-    ck_assert_int_eq(cnnf_tensor_wrap(&tensor, context, CNNF_FLOAT, 4, filter, values, sizeof values, NULL, NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_wrap(&tensor, context, CNNF_FLOAT, 4, filter, values, sizeof values, NULL, NULL, NULL),
+                     CNNF_OK);
     cnnfi_node_set_shape(b, cnnfi_builder_find(b, "x"), "shape", 4, dims);
     cnnfi_node_set_tensor(b, cnnfi_builder_find(b, "w"), "value", tensor);
     cnnf_tensor_unref(tensor);
@@ -43,8 +44,9 @@ START_TEST(a_good_graph_gets_its_command)
     int64_t unmet = -1;
     ck_assert_int_eq(cnnf_check_graph(&text, &unmet, graph, "vitis-ai", NULL, NULL), CNNF_OK);
     ck_assert_int_eq(unmet, 0);
-    expect_text(text, "vai_q_tensorflow quantize --input_frozen_graph frozen_graph.pb --input_nodes x --input_shapes ?,4,4,1 "
-                      "--output_nodes y --input_fn input_fn.calib_input");
+    expect_text(text,
+                "vai_q_tensorflow quantize --input_frozen_graph frozen_graph.pb --input_nodes x --input_shapes ?,4,4,1 "
+                "--output_nodes y --input_fn input_fn.calib_input");
     cnnf_buffer_free(text);
     ck_assert_int_eq(cnnf_check_graph(&text, NULL, graph, "tflite", "json", NULL), CNNF_OK);
     expect_text(text, "\"unmet\": 0");
@@ -64,7 +66,8 @@ START_TEST(unmet_demands_name_nodes)
     int64_t unmet = 0;
     ck_assert_int_eq(cnnf_check_graph(&text, &unmet, graph, "vitis-ai", "text", error), CNNF_OK);
     ck_assert_int_eq(unmet, 1);
-    expect_text(text, "FAIL  placeholders: every Placeholder is an input\n      'keras_learning_phase' is Placeholder\n");
+    expect_text(text,
+                "FAIL  placeholders: every Placeholder is an input\n      'keras_learning_phase' is Placeholder\n");
     expect_text(text, "1 demands are not met");
     cnnf_buffer_free(text);
     ck_assert_int_eq(cnnf_check_graph(&text, NULL, graph, "toaster", NULL, error), CNNF_E_NOT_FOUND);
@@ -88,9 +91,11 @@ END_TEST
 
 START_TEST(newer_attributes_go_at_their_default)
 {
-    static const graph_row rows[] = {
-        {"Placeholder", "x", {NULL}}, {"Const", "p", {NULL}}, {"FusedBatchNormV3", "n", {"x", "p", "p", "p", "p", NULL}},
-        {"AddV2", "y", {"n", "n", NULL}}, {"LeakyRelu", "z", {"y", NULL}}};
+    static const graph_row rows[] = {{"Placeholder", "x", {NULL}},
+                                     {"Const", "p", {NULL}},
+                                     {"FusedBatchNormV3", "n", {"x", "p", "p", "p", "p", NULL}},
+                                     {"AddV2", "y", {"n", "n", NULL}},
+                                     {"LeakyRelu", "z", {"y", NULL}}};
     cnnf_context *context = test_context();
     cnnf_error *error = cnnf_error_new();
     cnnfi_builder *b = make_builder(context, rows, 5);
@@ -126,8 +131,10 @@ END_TEST
 
 START_TEST(what_has_no_older_form_is_refused)
 {
-    static const graph_row rows[] = {{"Placeholder", "x", {NULL}}, {"Const", "p", {NULL}},
-                                     {"FusedBatchNormV3", "n", {"x", "p", "p", "p", "p", NULL}}, {"Relu", "y", {"n", NULL}}};
+    static const graph_row rows[] = {{"Placeholder", "x", {NULL}},
+                                     {"Const", "p", {NULL}},
+                                     {"FusedBatchNormV3", "n", {"x", "p", "p", "p", "p", NULL}},
+                                     {"Relu", "y", {"n", NULL}}};
     cnnf_context *context = test_context();
     cnnf_error *error = cnnf_error_new();
     cnnfi_builder *b = make_builder(context, rows, 4);
@@ -135,8 +142,9 @@ START_TEST(what_has_no_older_form_is_refused)
     cnnfi_node_set_float(b, cnnfi_builder_find(b, "n"), "exponential_avg_factor", 0.5f);
     cnnf_graph *graph = publish(b), *after = NULL;
     ck_assert_int_eq(run_passes(&after, graph, "target_tf(version=1.15)", "x", "y", error), CNNF_E_UNSUPPORTED);
-    ck_assert_str_eq(cnnf_error_message(error), "target_tf: node 'n': attribute 'exponential_avg_factor' of FusedBatchNormV3 "
-                                                "is not at its default, and it is newer than TensorFlow 1.15");
+    ck_assert_str_eq(cnnf_error_message(error),
+                     "target_tf: node 'n': attribute 'exponential_avg_factor' of FusedBatchNormV3 "
+                     "is not at its default, and it is newer than TensorFlow 1.15");
     ck_assert_str_eq(cnnf_error_node(error), "n");
     cnnf_graph_unref(graph);
     b = make_builder(context, chain, N_CHAIN);
@@ -230,10 +238,13 @@ END_TEST
 /* Dropout at inference is an Identity, and a layer; the Identity that reads a variable is neither. */
 START_TEST(pictures_show_layers)
 {
-    static const graph_row rows[] = {
-        {"Placeholder", "x", {NULL}}, {"Const", "dense/w", {NULL}}, {"Identity", "dense/w/read", {"dense/w", NULL}},
-        {"Const", "spare", {NULL}}, {"Mul", "dense/mul", {"x", "dense/w/read", NULL}},
-        {"Identity", "dropout/Identity", {"dense/mul", NULL}}, {"Relu", "act/y", {"dropout/Identity", "^x", NULL}}};
+    static const graph_row rows[] = {{"Placeholder", "x", {NULL}},
+                                     {"Const", "dense/w", {NULL}},
+                                     {"Identity", "dense/w/read", {"dense/w", NULL}},
+                                     {"Const", "spare", {NULL}},
+                                     {"Mul", "dense/mul", {"x", "dense/w/read", NULL}},
+                                     {"Identity", "dropout/Identity", {"dense/mul", NULL}},
+                                     {"Relu", "act/y", {"dropout/Identity", "^x", NULL}}};
     cnnf_context *context = test_context();
     cnnf_graph *graph = make_graph(context, rows, sizeof rows / sizeof *rows);
     cnnf_buffer *text = NULL;
@@ -270,7 +281,8 @@ START_TEST(differences_are_listed)
     cnnf_buffer_free(text);
     ck_assert_int_eq(cnnf_compare_graphs(&text, &differences, a, changed, "text", NULL), CNNF_OK);
     ck_assert_int_eq(differences, 4);
-    ck_assert_str_eq(cnnf_buffer_data(text), "~ middle: attribute T\n~ y: op Relu -> Elu\n- unused Const\n+ more Const\n");
+    ck_assert_str_eq(cnnf_buffer_data(text),
+                     "~ middle: attribute T\n~ y: op Relu -> Elu\n- unused Const\n+ more Const\n");
     cnnf_buffer_free(text);
     ck_assert_int_eq(cnnf_compare_graphs(&text, NULL, a, changed, "json", NULL), CNNF_OK);
     expect_text(text, "{\"kind\": \"op\", \"node\": \"y\", \"a\": \"Relu\", \"b\": \"Elu\"}");

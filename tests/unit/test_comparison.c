@@ -46,7 +46,8 @@ static void expect_report(const cnnf_comparison *comparison, int32_t json, const
 {
     cnnf_buffer *text = NULL;
     ck_assert_int_eq(cnnf_comparison_report(&text, comparison, json, NULL), CNNF_OK);
-    ck_assert_msg(strstr(cnnf_buffer_data(text), part) != NULL, "'%s' lacks '%s'", (const char *)cnnf_buffer_data(text), part);
+    ck_assert_msg(strstr(cnnf_buffer_data(text), part) != NULL, "'%s' lacks '%s'", (const char *)cnnf_buffer_data(text),
+                  part);
     cnnf_buffer_free(text);
 }
 
@@ -101,7 +102,8 @@ START_TEST(options_count)
     ck_assert_int_eq(cnnf_compare_numbers(&comparison, a, b, NULL, NULL), CNNF_E_INVALID); /* no shape, no value */
     ck_assert_ptr_null(comparison);
     ck_assert_int_eq(cnnf_comparison_options_new(&options, context, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_tensor_wrap(&value, context, CNNF_FLOAT, 2, dims, data, sizeof(data), NULL, NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_wrap(&value, context, CNNF_FLOAT, 2, dims, data, sizeof(data), NULL, NULL, NULL),
+                     CNNF_OK);
     ck_assert_int_eq(cnnf_comparison_options_add_feed(options, "x", value), CNNF_OK);
     cnnf_tensor_unref(value);
     comparison = compare(a, b, options); /* what is negative does not get through the rectifier */

@@ -82,8 +82,10 @@ static void expect(cnnf_dataset *dataset, int64_t batch, int64_t n, int64_t widt
     ck_assert_int_eq(cnnf_tensor_element_count(y), n);
     const float *p = cnnf_tensor_data(x);
     const int64_t *l = cnnf_tensor_data(y);
-    for (int64_t i = 0; i < n * width; i++) ck_assert_double_eq_tol((double)p[i], (double)pixels[i], 1e-6);
-    for (int64_t i = 0; i < n; i++) ck_assert_int_eq(l[i], labels[i]);
+    for (int64_t i = 0; i < n * width; i++)
+        ck_assert_double_eq_tol((double)p[i], (double)pixels[i], 1e-6);
+    for (int64_t i = 0; i < n; i++)
+        ck_assert_int_eq(l[i], labels[i]);
     cnnf_tensor_unref(x);
     cnnf_tensor_unref(y);
 }
@@ -186,7 +188,8 @@ START_TEST(csv_damage_says_where)
     expect_bad_row("1,2\n-1,2\n", "bad.csv:2:1: '-1' is no label");
     expect_bad_row("1,2\n1.5,2\n", "bad.csv:2:1: '1.5' is no label");
     expect_bad_row("1,2\n3,0x10\n", "bad.csv:2:3: '0x10' is not a number");
-    expect_message(cnnf_dataset_open(&dataset, context, put_text("empty.csv", ""), NULL, error), CNNF_E_FORMAT, "empty");
+    expect_message(cnnf_dataset_open(&dataset, context, put_text("empty.csv", ""), NULL, error), CNNF_E_FORMAT,
+                   "empty");
     expect_message(cnnf_dataset_open(&dataset, context, put_text("one.csv", "1\n2\n"), NULL, error), CNNF_E_CORRUPT,
                    "1 columns");
     expect_message(cnnf_dataset_open(&dataset, context, put("junk", "ab\0cd", 5), NULL, error), CNNF_E_FORMAT,
@@ -234,15 +237,17 @@ START_TEST(idx_files)
     put("u-labels-idx1-ubyte", idx_labels, sizeof(idx_labels) - 1);
     for (size_t cut = 1; cut < sizeof(idx_images); cut++) { /* every cut is an error, here or at the first batch */
         cnnf_tensor *x = NULL, *y = NULL;
-        cnnf_status status = cnnf_dataset_open(&dataset, context, put("u-images-idx3-ubyte", idx_images, cut), options, error);
+        cnnf_status status =
+            cnnf_dataset_open(&dataset, context, put("u-images-idx3-ubyte", idx_images, cut), options, error);
         if (status == CNNF_OK) status = cnnf_dataset_next(dataset, 2, &x, &y, error);
         ck_assert_int_lt(status, 0);
         ck_assert_ptr_null(x);
         cnnf_dataset_free(dataset);
         dataset = NULL;
     }
-    expect_message(cnnf_dataset_open(&dataset, context, put("v-images", idx_images, sizeof(idx_images)), options, error),
-                   CNNF_E_NOT_FOUND, "no labels");
+    expect_message(
+        cnnf_dataset_open(&dataset, context, put("v-images", idx_images, sizeof(idx_images)), options, error),
+        CNNF_E_NOT_FOUND, "no labels");
     cnnf_dataset_options_free(options);
 }
 END_TEST
@@ -263,7 +268,8 @@ START_TEST(image_folders)
     const float *a = cnnf_tensor_data(x), *b = cnnf_tensor_data(want);
     for (int64_t i = 0; i < cnnf_tensor_element_count(x); i++)
         ck_assert_msg(a[i] == b[i], "value %lld: %f, cv2 has %f", (long long)i, (double)a[i], (double)b[i]);
-    for (int64_t i = 0; i < n; i++) ck_assert_int_eq(((const int64_t *)cnnf_tensor_data(y))[i], i / 3);
+    for (int64_t i = 0; i < n; i++)
+        ck_assert_int_eq(((const int64_t *)cnnf_tensor_data(y))[i], i / 3);
     cnnf_tensor_unref(x);
     cnnf_tensor_unref(y);
     cnnf_tensor_unref(want);

@@ -21,7 +21,8 @@ static cnnfi_builder *masked(cnnf_context *context, float keep)
     const int64_t dims[2] = {2, 1};
     cnnf_tensor *w = NULL;
     ck_assert_int_eq(cnnfi_builder_new(&b, context, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_tensor_wrap(&w, context, CNNF_FLOAT, 2, dims, weights, sizeof weights, NULL, NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_wrap(&w, context, CNNF_FLOAT, 2, dims, weights, sizeof weights, NULL, NULL, NULL),
+                     CNNF_OK);
     cnnfi_builder_const(b, "w", w);
     cnnf_tensor_unref(w);
     cnnfi_node_set_type(b, cnnfi_builder_add(b, "Placeholder", "x"), "dtype", CNNF_FLOAT);

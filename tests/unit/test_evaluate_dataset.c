@@ -59,7 +59,8 @@ static cnnf_evaluator *evaluator_of(int32_t threads)
     return e;
 }
 
-static cnnf_metrics *metrics_of(const char *path, int32_t threads, int64_t batch, bool full, seen *s, cnnf_status wanted)
+static cnnf_metrics *metrics_of(const char *path, int32_t threads, int64_t batch, bool full, seen *s,
+                                cnnf_status wanted)
 {
     cnnf_metrics *metrics = NULL;
     cnnf_dataset *data = NULL;

@@ -50,7 +50,8 @@ static cnnf_tensor *tensor(fixture *f, cnnf_dtype dtype, int32_t rank, const int
 {
     cnnf_tensor *t = NULL;
     size_t size = cnnf_dtype_size(dtype);
-    for (int32_t i = 0; i < rank; i++) size *= (size_t)dims[i];
+    for (int32_t i = 0; i < rank; i++)
+        size *= (size_t)dims[i];
     ck_assert_int_eq(cnnf_tensor_wrap(&t, f->context, dtype, rank, dims, data, size, NULL, NULL, NULL), CNNF_OK);
     return t;
 }
@@ -71,7 +72,8 @@ static cnnf_evaluator *evaluator(fixture *f, int32_t threads)
     return e;
 }
 
-static cnnf_status run(fixture *f, cnnf_evaluator *e, const char *feed, cnnf_tensor *x, const char *fetch, cnnf_tensor **y)
+static cnnf_status run(fixture *f, cnnf_evaluator *e, const char *feed, cnnf_tensor *x, const char *fetch,
+                       cnnf_tensor **y)
 {
     const cnnf_tensor *feeds[1] = {x};
     return cnnf_evaluator_run(e, &feed, feeds, feed ? 1 : 0, &fetch, y, 1, f->error);
@@ -199,9 +201,11 @@ END_TEST
 static void add_weights(fixture *f, const char *name, int32_t rank, const int64_t *dims)
 {
     int64_t count = 1;
-    for (int32_t i = 0; i < rank; i++) count *= dims[i];
+    for (int32_t i = 0; i < rank; i++)
+        count *= dims[i];
     float *values = malloc((size_t)count * sizeof(float));
-    for (int64_t i = 0; i < count; i++) values[i] = (float)((i * 7919 + rank) % 101 - 50) / 200.0f;
+    for (int64_t i = 0; i < count; i++)
+        values[i] = (float)((i * 7919 + rank) % 101 - 50) / 200.0f;
     cnnf_tensor *t = tensor(f, CNNF_FLOAT, rank, dims, values);
     cnnfi_builder_const(f->b, name, t);
     cnnf_tensor_unref(t);
@@ -248,7 +252,8 @@ static cnnf_tensor *images(fixture *f, int64_t n)
     cnnf_tensor *x = NULL;
     ck_assert_int_eq(cnnf_tensor_new(&x, f->context, CNNF_FLOAT, 4, dims, NULL), CNNF_OK);
     float *to = cnnf_tensor_data_mut(x);
-    for (int64_t i = 0; i < n * 12 * 12 * 3; i++) to[i] = (float)(i * 31 % 97) / 97.0f;
+    for (int64_t i = 0; i < n * 12 * 12 * 3; i++)
+        to[i] = (float)(i * 31 % 97) / 97.0f;
     return x;
 }
 
@@ -264,8 +269,10 @@ START_TEST(fused_steps_equal_their_parts)
     /* Every intermediate is fetched, so nothing can be fused; the convolutions are still the packed ones. */
     ck_assert_int_eq(cnnf_evaluator_run(e, &feed, feeds, 1, names, parts, 7, f.error), CNNF_OK);
     const float *a = cnnf_tensor_data(fused), *b = cnnf_tensor_data(parts[5]);
-    for (int64_t i = 0; i < cnnf_tensor_element_count(fused); i++) ck_assert(fabsf(a[i] - b[i]) < 1e-5f);
-    for (int i = 0; i < 7; i++) cnnf_tensor_unref(parts[i]);
+    for (int64_t i = 0; i < cnnf_tensor_element_count(fused); i++)
+        ck_assert(fabsf(a[i] - b[i]) < 1e-5f);
+    for (int i = 0; i < 7; i++)
+        cnnf_tensor_unref(parts[i]);
     cnnf_tensor_unref(fused);
     cnnf_tensor_unref(x);
     cnnf_evaluator_free(e);
@@ -309,7 +316,8 @@ START_TEST(backends_agree)
         ck_assert_int_eq(cnnf_evaluator_options_set_deterministic(options, 1), CNNF_OK);
         same_bits_for_any_threads(&f, options, x);
         const float *p = cnnf_tensor_data(a), *q = cnnf_tensor_data(b);
-        for (int64_t i = 0; i < cnnf_tensor_element_count(a); i++) ck_assert(fabsf(p[i] - q[i]) < 1e-5f);
+        for (int64_t i = 0; i < cnnf_tensor_element_count(a); i++)
+            ck_assert(fabsf(p[i] - q[i]) < 1e-5f);
         cnnf_tensor_unref(x);
         cnnf_tensor_unref(a);
         cnnf_tensor_unref(b);
@@ -348,7 +356,8 @@ START_TEST(batches_equal_their_images)
     cnnf_buffer *text = NULL;
     ck_assert_int_eq(cnnf_tensor_new(&x, f.context, CNNF_FLOAT, 4, dims, NULL), CNNF_OK);
     float *to = cnnf_tensor_data_mut(x);
-    for (int64_t i = 0; i < cnnf_tensor_element_count(x); i++) to[i] = (float)(i * 37 % 89) / 89.0f;
+    for (int64_t i = 0; i < cnnf_tensor_element_count(x); i++)
+        to[i] = (float)(i * 37 % 89) / 89.0f;
     const char *feed = "x", *fetch = "y";
     const cnnf_tensor *feeds[1] = {x};
     ck_assert_int_eq(cnnf_evaluator_describe(&text, e, &feed, feeds, 1, &fetch, 1, f.error), CNNF_OK);
@@ -386,7 +395,8 @@ START_TEST(bands_equal_whole_layers)
     cnnf_tensor *x = NULL, *y = NULL, *whole[2] = {0};
     ck_assert_int_eq(cnnf_tensor_new(&x, f.context, CNNF_FLOAT, 4, dims, NULL), CNNF_OK);
     float *to = cnnf_tensor_data_mut(x);
-    for (int64_t i = 0; i < cnnf_tensor_element_count(x); i++) to[i] = (float)(i * 37 % 89) / 89.0f;
+    for (int64_t i = 0; i < cnnf_tensor_element_count(x); i++)
+        to[i] = (float)(i * 37 % 89) / 89.0f;
     const char *feed = "x", *names[2] = {"deep", "r"};
     const cnnf_tensor *feeds[1] = {x};
     cnnf_buffer *text = NULL;
@@ -513,7 +523,8 @@ START_TEST(plans_can_be_described)
     const char *feed = "x", *fetch = "y";
     cnnf_buffer *text = NULL;
     ck_assert_int_eq(cnnf_evaluator_describe(&text, e, &feed, feeds, 1, &fetch, 1, f.error), CNNF_OK);
-    ck_assert_ptr_nonnull(strstr((const char *)cnnf_buffer_data(text), "\"node\": \"c2\", \"op\": \"Conv2D\", \"nodes\": 3"));
+    ck_assert_ptr_nonnull(
+        strstr((const char *)cnnf_buffer_data(text), "\"node\": \"c2\", \"op\": \"Conv2D\", \"nodes\": 3"));
     ck_assert_ptr_nonnull(strstr((const char *)cnnf_buffer_data(text), "winograd"));
     cnnf_buffer_free(text);
     cnnf_tensor_unref(x);

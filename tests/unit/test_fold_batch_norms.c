@@ -6,7 +6,8 @@
 
 #define CHANNELS 2
 
-static void add_const(cnnfi_builder *b, const char *name, int32_t rank, const int64_t *dims, const float *values, size_t count)
+static void add_const(cnnfi_builder *b, const char *name, int32_t rank, const int64_t *dims, const float *values,
+                      size_t count)
 {
     cnnf_tensor *tensor = NULL;
     ck_assert_int_eq(cnnf_tensor_wrap(&tensor, b->graph->context, CNNF_FLOAT, rank, dims, values,
@@ -39,7 +40,8 @@ static cnnf_node *add_norm(cnnfi_builder *b, const char *name, const char *data)
 {
     cnnf_node *norm = add(b, "FusedBatchNormV3", name, data, NULL);
     static const char *const parameters[] = {"gamma", "beta", "mean", "variance"};
-    for (size_t i = 0; i < 4; i++) cnnfi_node_add_input(b, norm, parameters[i]);
+    for (size_t i = 0; i < 4; i++)
+        cnnfi_node_add_input(b, norm, parameters[i]);
     cnnfi_node_set_type(b, norm, "U", CNNF_FLOAT);
     cnnfi_node_set_float(b, norm, "epsilon", 0.0f);
     cnnfi_node_set_bool(b, norm, "is_training", false);

@@ -95,7 +95,8 @@ START_TEST(order_and_cycles)
     cnnf_graph *graph = small_graph(context);
     int32_t *order = NULL;
     ck_assert_int_eq(cnnfi_toposort(&order, graph, error), CNNF_OK);
-    for (int i = 0; i < 4; i++) ck_assert_int_eq(order[i], i);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(order[i], i);
     cnnfi_free(context, order);
     cnnf_graph_unref(graph);
     cnnfi_builder *b = NULL;

@@ -211,7 +211,8 @@ END_TEST
 
 START_TEST(weight_shapes_are_checked)
 {
-    static const char *const words[] = {"layer 'p_re_lu_1': gamma is [1,1,3], config needs [3]", "[1,1,3]", "[3]", NULL};
+    static const char *const words[] = {"layer 'p_re_lu_1': gamma is [1,1,3], config needs [3]", "[1,1,3]", "[3]",
+                                        NULL};
     ck_assert_int_eq(cnnf_load_options_map_layer(options, "PReLU", "LayerNormalization"), CNNF_OK);
     refused("k225_adv2", CNNF_E_MISMATCH, words);
 }

@@ -10,10 +10,10 @@
 #include "evaluator/kernel.h"
 #include "support.h"
 
-#define ROUNDS 300
-#define MAX_INPUTS 5
+#define ROUNDS      300
+#define MAX_INPUTS  5
 #define MAX_OUTPUTS 64
-#define ROOM 65536 /* bytes of the largest output that is run */
+#define ROOM        65536 /* bytes of the largest output that is run */
 
 static uint32_t state;
 
@@ -23,17 +23,23 @@ static int32_t pick(int32_t n)
     return (int32_t)((state >> 8) % (uint32_t)n);
 }
 
-static const char *const words[] = {"SAME", "VALID", "EXPLICIT", "NHWC", "NCHW", "REFLECT", "SYMMETRIC", "bilinear", "nearest",
-                                    "RIGHT_LEFT", "ij,jk->ik", "...i,i->...", "ii->", "i->ii", "HALF_UP", ""};
-static const char *const ints[] = {"axis", "num_split", "num", "k", "block_size", "begin_mask", "end_mask", "ellipsis_mask",
-                                   "new_axis_mask", "shrink_axis_mask", "seq_dim", "batch_dim", "batch_dims", "num_bits", "N"};
-static const char *const lists[] = {"strides", "ksize", "ksizes", "rates", "dilations", "squeeze_dims", "explicit_paddings"};
+static const char *const words[] = {
+    "SAME",    "VALID",      "EXPLICIT",  "NHWC",        "NCHW", "REFLECT", "SYMMETRIC", "bilinear",
+    "nearest", "RIGHT_LEFT", "ij,jk->ik", "...i,i->...", "ii->", "i->ii",   "HALF_UP",   ""};
+static const char *const ints[] = {"axis",          "num_split",        "num",      "k",
+                                   "block_size",    "begin_mask",       "end_mask", "ellipsis_mask",
+                                   "new_axis_mask", "shrink_axis_mask", "seq_dim",  "batch_dim",
+                                   "batch_dims",    "num_bits",         "N"};
+static const char *const lists[] = {"strides",   "ksize",        "ksizes",           "rates",
+                                    "dilations", "squeeze_dims", "explicit_paddings"};
 static const char *const types[] = {"DstT", "out_type", "type", "output_type", "out_idx", "dtype"};
 static const char *const strings[] = {"padding", "data_format", "mode", "method", "align", "equation", "round_mode"};
-static const char *const flags[] = {"keep_dims", "exclusive", "reverse", "align_corners", "half_pixel_centers", "adj_x",
-                                    "transpose_a", "narrow_range", "range_given", "binary_output", "is_training"};
-static const cnnf_dtype dtypes[] = {CNNF_FLOAT, CNNF_FLOAT, CNNF_FLOAT, CNNF_INT32, CNNF_INT32, CNNF_INT64, CNNF_BOOL, CNNF_HALF,
-                                    CNNF_DOUBLE, CNNF_UINT8, CNNF_COMPLEX64, CNNF_BFLOAT16, CNNF_STRING, 77};
+static const char *const flags[] = {"keep_dims",          "exclusive",     "reverse",     "align_corners",
+                                    "half_pixel_centers", "adj_x",         "transpose_a", "narrow_range",
+                                    "range_given",        "binary_output", "is_training"};
+static const cnnf_dtype dtypes[] = {CNNF_FLOAT,     CNNF_FLOAT,    CNNF_FLOAT,  CNNF_INT32,  CNNF_INT32,
+                                    CNNF_INT64,     CNNF_BOOL,     CNNF_HALF,   CNNF_DOUBLE, CNNF_UINT8,
+                                    CNNF_COMPLEX64, CNNF_BFLOAT16, CNNF_STRING, 77};
 
 #define COUNT(array) ((int32_t)(sizeof(array) / sizeof(array[0])))
 
@@ -43,14 +49,16 @@ static void add_attributes(cnnfi_builder *b, cnnf_node *node)
         if (pick(2)) cnnfi_node_set_int(b, node, ints[i], pick(8) ? pick(6) - 1 : pick(2) ? INT64_MAX : INT64_MIN);
     for (int32_t i = 0; i < COUNT(lists); i++) {
         int64_t values[6];
-        for (int k = 0; k < 6; k++) values[k] = pick(12) ? 1 + pick(2) : pick(2) ? 0 : INT64_MAX;
+        for (int k = 0; k < 6; k++)
+            values[k] = pick(12) ? 1 + pick(2) : pick(2) ? 0 : INT64_MAX;
         if (pick(4)) cnnfi_node_set_ints(b, node, lists[i], values, (size_t)(pick(3) ? 4 : pick(6)));
     }
     for (int32_t i = 0; i < COUNT(types); i++)
         if (pick(3)) cnnfi_node_set_type(b, node, types[i], dtypes[pick(COUNT(dtypes))]);
     for (int32_t i = 0; i < COUNT(strings); i++)
         if (pick(5)) cnnfi_node_set_string(b, node, strings[i], words[pick(COUNT(words))]);
-    for (int32_t i = 0; i < COUNT(flags); i++) cnnfi_node_set_bool(b, node, flags[i], pick(2));
+    for (int32_t i = 0; i < COUNT(flags); i++)
+        cnnfi_node_set_bool(b, node, flags[i], pick(2));
 }
 
 /* A node with this op, published alone. */
@@ -76,7 +84,8 @@ static void fill_value(cnnfi_value *v, void *room, bool known)
     }
     unsigned char *bytes = room;
     size_t size = (size_t)v->count * cnnf_dtype_size(v->dtype);
-    for (size_t i = 0; i < size; i++) bytes[i] = (unsigned char)(pick(3) ? 0 : pick(256));
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)(pick(3) ? 0 : pick(256));
     for (int64_t i = 0; i < v->count && (v->dtype == CNNF_INT32 || v->dtype == CNNF_INT64) && pick(8); i++) {
         int64_t small = pick(5) - 1;
         memcpy(bytes + (size_t)i * cnnf_dtype_size(v->dtype), &small, cnnf_dtype_size(v->dtype));
@@ -90,7 +99,8 @@ static cnnf_status run_call(cnnfi_call *call, const cnnfi_kernel *kernel)
     void *blocks[MAX_OUTPUTS + 1] = {NULL};
     cnnf_status status = CNNF_OK;
     size_t all = call->scratch_size;
-    for (int32_t i = 0; i < call->n_outputs; i++) all += (size_t)call->outputs[i].count * cnnf_dtype_size(call->outputs[i].dtype);
+    for (int32_t i = 0; i < call->n_outputs; i++)
+        all += (size_t)call->outputs[i].count * cnnf_dtype_size(call->outputs[i].dtype);
     if (all > ROOM) return CNNF_OK;
     for (int32_t i = 0; i < call->n_outputs; i++) {
         size_t size = (size_t)call->outputs[i].count * cnnf_dtype_size(call->outputs[i].dtype);
@@ -98,7 +108,8 @@ static cnnf_status run_call(cnnfi_call *call, const cnnfi_kernel *kernel)
     }
     call->scratch = blocks[MAX_OUTPUTS] = aligned_alloc(64, (call->scratch_size + 64) / 64 * 64);
     status = kernel->run(call);
-    for (int32_t i = 0; i <= MAX_OUTPUTS; i++) free(blocks[i]);
+    for (int32_t i = 0; i <= MAX_OUTPUTS; i++)
+        free(blocks[i]);
     return status;
 }
 
@@ -109,10 +120,16 @@ static int try_once(cnnf_context *context, const cnnfi_kernel *kernel, cnnf_erro
     static cnnfi_value outputs[MAX_OUTPUTS];
     cnnfi_value inputs[MAX_INPUTS];
     cnnf_graph *graph = make_node(context, kernel->op);
-    cnnfi_call call = {.context = context, .node = graph->nodes[0], .n_inputs = pick(MAX_INPUTS + 1), .inputs = inputs,
-                       .outputs = outputs, .max_outputs = MAX_OUTPUTS, .error = error};
+    cnnfi_call call = {.context = context,
+                       .node = graph->nodes[0],
+                       .n_inputs = pick(MAX_INPUTS + 1),
+                       .inputs = inputs,
+                       .outputs = outputs,
+                       .max_outputs = MAX_OUTPUTS,
+                       .error = error};
     bool known = pick(4) != 0;
-    for (int32_t i = 0; i < MAX_INPUTS; i++) fill_value(&inputs[i], room[i], known);
+    for (int32_t i = 0; i < MAX_INPUTS; i++)
+        fill_value(&inputs[i], room[i], known);
     if (pick(2)) /* like types get further */
         for (int32_t i = 1; i < MAX_INPUTS; i++)
             if (pick(2)) inputs[i].dtype = inputs[0].dtype;
@@ -143,7 +160,8 @@ START_TEST(hostile_calls)
         const cnnfi_kernel *kernel = cnnfi_kernel_find(cnnf_op_name(op));
         if (!kernel->infer) continue;
         kernels++;
-        for (int round = 0; round < ROUNDS; round++) ran += try_once(context, kernel, error);
+        for (int round = 0; round < ROUNDS; round++)
+            ran += try_once(context, kernel, error);
     }
     ck_assert_int_gt(kernels, 250);
     ck_assert_int_gt(ran, kernels); /* the calls are not all refused */

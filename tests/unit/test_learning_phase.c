@@ -117,16 +117,19 @@ END_TEST
 
 static void expect_inference(const char *path)
 {
-    static const char *const training[] = {"Switch", "Merge", "If", "StatelessIf", "RandomUniform", "PlaceholderWithDefault"};
+    static const char *const training[] = {"Switch",      "Merge",         "If",
+                                           "StatelessIf", "RandomUniform", "PlaceholderWithDefault"};
     cnnf_context *context = test_context();
     cnnf_graph *graph = load(context, path);
     cnnf_graph *out = run_twice(graph, "set_learning_phase remove_dropout prune", NULL, "out");
-    for (size_t i = 0; i < sizeof training / sizeof *training; i++) ck_assert_uint_eq(count_op(out, training[i]), 0);
+    for (size_t i = 0; i < sizeof training / sizeof *training; i++)
+        ck_assert_uint_eq(count_op(out, training[i]), 0);
     ck_assert_uint_eq(count_op(out, "FusedBatchNormV3"), 1);
     ck_assert_int_eq(cnnf_graph_function_count(out), 0);
     for (int64_t i = 0; i < cnnf_graph_node_count(out); i++) {
         const cnnf_node *node = cnnf_graph_node(out, i);
-        if (strcmp(cnnf_node_op(node), "FusedBatchNormV3") == 0) ck_assert_int_eq(cnnf_node_attr_bool(node, "is_training", 1), 0);
+        if (strcmp(cnnf_node_op(node), "FusedBatchNormV3") == 0)
+            ck_assert_int_eq(cnnf_node_attr_bool(node, "is_training", 1), 0);
     }
     cnnf_graph_unref(out);
     cnnf_graph_unref(graph);
@@ -150,7 +153,8 @@ START_TEST(the_tutorials_training_graphs_become_inference_graphs)
         cnnf_graph *graph = NULL;
         if (cnnf_load_file(&graph, context, paths[i], NULL, NULL) == CNNF_OK) {
             cnnf_graph *out = run_twice(graph, "set_learning_phase remove_dropout prune", NULL, "activation_4/Softmax");
-            for (size_t k = 0; k < sizeof training / sizeof *training; k++) ck_assert_uint_eq(count_op(out, training[k]), 0);
+            for (size_t k = 0; k < sizeof training / sizeof *training; k++)
+                ck_assert_uint_eq(count_op(out, training[k]), 0);
             ck_assert_uint_eq(count_op(out, "Conv2D"), 2);
             ck_assert_uint_eq(count_op(out, "FusedBatchNormV3"), 2);
             ck_assert_uint_eq(count_op(out, "Placeholder"), 1);

@@ -10,8 +10,8 @@
 #include "support.h"
 
 #define CLASSES 5
-#define ROWS 400
-#define PARTS 4
+#define ROWS    400
+#define PARTS   4
 
 static cnnf_context *context;
 
@@ -32,7 +32,8 @@ static cnnf_tensor *wrap(cnnf_dtype dtype, int32_t rank, const int64_t *dims, co
     return tensor;
 }
 
-static cnnf_status add(cnnf_metrics *m, const float *p, const int64_t *labels, int64_t n, int64_t columns, int64_t first)
+static cnnf_status add(cnnf_metrics *m, const float *p, const int64_t *labels, int64_t n, int64_t columns,
+                       int64_t first)
 {
     cnnf_tensor *predictions = wrap(CNNF_FLOAT, 2, (int64_t[]){n, columns}, p, (size_t)(n * columns) * sizeof(*p));
     cnnf_tensor *l = wrap(CNNF_INT64, 1, &n, labels, (size_t)n * sizeof(*labels));
@@ -60,7 +61,8 @@ static void make_rows(float *p, int64_t *labels)
             p[i * CLASSES + c] = (float)(state >> 16) + 1;
             sum += p[i * CLASSES + c];
         }
-        for (int c = 0; c < CLASSES; c++) p[i * CLASSES + c] /= sum;
+        for (int c = 0; c < CLASSES; c++)
+            p[i * CLASSES + c] /= sum;
         labels[i] = (state >> 8) % CLASSES;
     }
 }

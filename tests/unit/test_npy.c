@@ -30,8 +30,8 @@ static size_t make(unsigned char *out, const char *dict, const void *data, size_
 
 START_TEST(every_dtype_comes_back)
 {
-    static const cnnf_dtype dtypes[] = {CNNF_FLOAT,  CNNF_DOUBLE, CNNF_HALF,  CNNF_INT8,   CNNF_INT16,
-                                        CNNF_INT32,  CNNF_INT64,  CNNF_UINT8, CNNF_UINT16, CNNF_UINT32,
+    static const cnnf_dtype dtypes[] = {CNNF_FLOAT,  CNNF_DOUBLE, CNNF_HALF,      CNNF_INT8,      CNNF_INT16,
+                                        CNNF_INT32,  CNNF_INT64,  CNNF_UINT8,     CNNF_UINT16,    CNNF_UINT32,
                                         CNNF_UINT64, CNNF_BOOL,   CNNF_COMPLEX64, CNNF_COMPLEX128};
     static const int64_t dims[] = {2, 3, 1, 2};
     cnnf_context *context = test_context();
@@ -40,13 +40,16 @@ START_TEST(every_dtype_comes_back)
             cnnf_tensor *tensor = NULL, *back = NULL;
             ck_assert_int_eq(cnnf_tensor_new(&tensor, context, dtypes[i], rank, dims, NULL), CNNF_OK);
             unsigned char *bytes = cnnf_tensor_data_mut(tensor);
-            for (size_t b = 0; b < cnnf_tensor_byte_size(tensor); b++) bytes[b] = (unsigned char)(b * 7 + 1);
+            for (size_t b = 0; b < cnnf_tensor_byte_size(tensor); b++)
+                bytes[b] = (unsigned char)(b * 7 + 1);
             ck_assert_int_eq(cnnf_npy_save(tensor, path, NULL), CNNF_OK);
             ck_assert_int_eq(cnnf_npy_load(&back, context, path, NULL), CNNF_OK);
             ck_assert_int_eq(cnnf_tensor_dtype(back), dtypes[i]);
             ck_assert_int_eq(cnnf_tensor_rank(back), rank);
-            for (int32_t d = 0; d < rank; d++) ck_assert_int_eq(cnnf_tensor_dim(back, d), dims[d]);
-            ck_assert_int_eq(memcmp(cnnf_tensor_data(back), cnnf_tensor_data(tensor), cnnf_tensor_byte_size(tensor)), 0);
+            for (int32_t d = 0; d < rank; d++)
+                ck_assert_int_eq(cnnf_tensor_dim(back, d), dims[d]);
+            ck_assert_int_eq(memcmp(cnnf_tensor_data(back), cnnf_tensor_data(tensor), cnnf_tensor_byte_size(tensor)),
+                             0);
             cnnf_tensor_unref(tensor);
             cnnf_tensor_unref(back);
         }

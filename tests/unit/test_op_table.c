@@ -34,7 +34,8 @@ START_TEST(history_is_known)
     ck_assert(cnnfi_release_parse("1.15.5", &release) && release == 115);
     ck_assert(cnnfi_release_parse("2.4", &release) && release == 204);
     static const char *const bad[] = {"", "1", "1.", "1.3", "1.16", "2.16", "3.0", "x.4", "1.4x", "-1.4"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) ck_assert_msg(!cnnfi_release_parse(bad[i], &release), "%s", bad[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!cnnfi_release_parse(bad[i], &release), "%s", bad[i]);
     ck_assert_int_eq(cnnfi_release_producer(115), 134);
 }
 END_TEST
@@ -115,8 +116,9 @@ END_TEST
 /* Bytes that TensorFlow 2.15 and 1.15 write into stripped_op_list. */
 START_TEST(op_defs_are_tensorflows)
 {
-    static const char relu[] = "\n\004Relu\022\r\n\010features\"\001T\032\020\n\013activations\"\001T\"\034\n\001T\022\004type"
-                               ":\021\n\0172\r\001\002\003\004\005\006\t\016\021\023\026\027\013";
+    static const char relu[] =
+        "\n\004Relu\022\r\n\010features\"\001T\032\020\n\013activations\"\001T\"\034\n\001T\022\004type"
+        ":\021\n\0172\r\001\002\003\004\005\006\t\016\021\023\026\027\013";
     cnnf_context *context = test_context();
     cnnfi_strbuf text;
     cnnfi_strbuf_init(&text, context);

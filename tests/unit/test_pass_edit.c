@@ -64,9 +64,8 @@ END_TEST
 START_TEST(branches_keep_their_gate)
 {
     static const graph_row rows[] = {
-        {"Placeholder", "x", {NULL}},      {"Placeholder", "p", {NULL}},
-        {"Switch", "s", {"x", "p", NULL}}, {"Identity", "s_true", {"s:1", NULL}},
-        {"Const", "one", {"^s_true", NULL}}, {"Relu", "y", {"s_true", NULL}},
+        {"Placeholder", "x", {NULL}},          {"Placeholder", "p", {NULL}},        {"Switch", "s", {"x", "p", NULL}},
+        {"Identity", "s_true", {"s:1", NULL}}, {"Const", "one", {"^s_true", NULL}}, {"Relu", "y", {"s_true", NULL}},
         {"Add", "z", {"y", "one", NULL}},
     };
     cnnf_context *context = test_context();
@@ -167,9 +166,15 @@ END_TEST
 START_TEST(duplicates_are_merged)
 {
     static const graph_row rows[] = {
-        {"Placeholder", "x", {NULL}},       {"Const", "a", {NULL}},           {"Const", "b", {NULL}},
-        {"Mul", "m1", {"x", "a", NULL}},    {"Mul", "m2", {"x:0", "b", NULL}}, {"Relu", "r1", {"m1", NULL}},
-        {"Relu", "r2", {"m2", NULL}},       {"Add", "y", {"r1", "r2", "^r2", NULL}}, {"Relu", "out", {"m2", NULL}},
+        {"Placeholder", "x", {NULL}},
+        {"Const", "a", {NULL}},
+        {"Const", "b", {NULL}},
+        {"Mul", "m1", {"x", "a", NULL}},
+        {"Mul", "m2", {"x:0", "b", NULL}},
+        {"Relu", "r1", {"m1", NULL}},
+        {"Relu", "r2", {"m2", NULL}},
+        {"Add", "y", {"r1", "r2", "^r2", NULL}},
+        {"Relu", "out", {"m2", NULL}},
     };
     cnnf_context *context = test_context();
     cnnfi_builder *b = make_builder(context, rows, sizeof rows / sizeof *rows);
@@ -192,13 +197,17 @@ END_TEST
 START_TEST(sorting_is_stable)
 {
     static const graph_row rows[] = {
-        {"Relu", "y", {"b", "^c", NULL}}, {"Const", "c", {NULL}}, {"Relu", "b", {"a", NULL}}, {"Placeholder", "a", {NULL}},
+        {"Relu", "y", {"b", "^c", NULL}},
+        {"Const", "c", {NULL}},
+        {"Relu", "b", {"a", NULL}},
+        {"Placeholder", "a", {NULL}},
     };
     cnnf_context *context = test_context();
     cnnf_graph *graph = GRAPH(rows);
     cnnf_graph *after = run_twice(graph, "sort_by_execution_order", "a", "y");
     static const char *const order[] = {"c", "a", "b", "y"};
-    for (int64_t i = 0; i < 4; i++) ck_assert_str_eq(cnnf_node_name(cnnf_graph_node(after, i)), order[i]);
+    for (int64_t i = 0; i < 4; i++)
+        ck_assert_str_eq(cnnf_node_name(cnnf_graph_node(after, i)), order[i]);
     cnnf_graph_unref(after);
     cnnf_graph_unref(graph);
     test_context_done(context);

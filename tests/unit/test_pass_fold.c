@@ -67,8 +67,11 @@ END_TEST
 START_TEST(what_is_not_constant_stays)
 {
     static const graph_row rows[] = {
-        {"Placeholder", "x", {NULL}}, {"Const", "a", {"^x", NULL}}, {"Relu", "y", {"a", NULL}},
-        {"Const", "shape", {NULL}},   {"RandomUniform", "r", {"shape", NULL}},
+        {"Placeholder", "x", {NULL}},
+        {"Const", "a", {"^x", NULL}},
+        {"Relu", "y", {"a", NULL}},
+        {"Const", "shape", {NULL}},
+        {"RandomUniform", "r", {"shape", NULL}},
     };
     const int32_t two[] = {2};
     cnnf_context *context = test_context();
@@ -89,8 +92,12 @@ END_TEST
 START_TEST(shapes_are_shared_and_defaults_opened)
 {
     static const graph_row rows[] = {
-        {"Const", "default", {NULL}}, {"PlaceholderWithDefault", "x", {"default", NULL}}, {"Const", "w", {NULL}},
-        {"Const", "to", {NULL}},      {"Reshape", "w2", {"w", "to", NULL}},               {"Mul", "y", {"x", "w2", NULL}},
+        {"Const", "default", {NULL}},
+        {"PlaceholderWithDefault", "x", {"default", NULL}},
+        {"Const", "w", {NULL}},
+        {"Const", "to", {NULL}},
+        {"Reshape", "w2", {"w", "to", NULL}},
+        {"Mul", "y", {"x", "w2", NULL}},
     };
     const int32_t to[] = {1, 2};
     cnnf_context *context = test_context();
@@ -115,7 +122,7 @@ END_TEST
 START_TEST(outputs_of_many_get_constants)
 {
     static const graph_row rows[] = {
-        {"Placeholder", "x", {NULL}}, {"Const", "axis", {NULL}}, {"Const", "a", {NULL}},
+        {"Placeholder", "x", {NULL}},        {"Const", "axis", {NULL}},        {"Const", "a", {NULL}},
         {"Split", "s", {"axis", "a", NULL}}, {"Mul", "y", {"x", "s:1", NULL}},
     };
     const int32_t zero = 0;
@@ -148,9 +155,14 @@ static void set_conv(cnnfi_builder *b, const char *name, int64_t stride)
 static cnnf_graph *atrous_graph(cnnf_context *context, const int32_t *paddings, const int32_t *crops)
 {
     static const graph_row rows[] = {
-        {"Placeholder", "x", {NULL}}, {"Const", "block", {NULL}}, {"Const", "pads", {NULL}}, {"Const", "crops", {NULL}},
-        {"Const", "w", {NULL}}, {"SpaceToBatchND", "split", {"x", "block", "pads", NULL}},
-        {"Conv2D", "conv", {"split", "w", NULL}}, {"BatchToSpaceND", "join", {"conv", "block", "crops", NULL}},
+        {"Placeholder", "x", {NULL}},
+        {"Const", "block", {NULL}},
+        {"Const", "pads", {NULL}},
+        {"Const", "crops", {NULL}},
+        {"Const", "w", {NULL}},
+        {"SpaceToBatchND", "split", {"x", "block", "pads", NULL}},
+        {"Conv2D", "conv", {"split", "w", NULL}},
+        {"BatchToSpaceND", "join", {"conv", "block", "crops", NULL}},
         {"Relu", "y", {"join", NULL}},
     };
     const int32_t block[] = {2, 2};
@@ -192,8 +204,8 @@ END_TEST
 static cnnf_graph *padded_graph(cnnf_context *context, int64_t stride)
 {
     static const graph_row rows[] = {
-        {"Placeholder", "x", {NULL}}, {"Const", "pads", {NULL}}, {"Const", "w", {NULL}}, {"Pad", "pad", {"x", "pads", NULL}},
-        {"Conv2D", "y", {"pad", "w", NULL}},
+        {"Placeholder", "x", {NULL}},        {"Const", "pads", {NULL}},           {"Const", "w", {NULL}},
+        {"Pad", "pad", {"x", "pads", NULL}}, {"Conv2D", "y", {"pad", "w", NULL}},
     };
     const int32_t pads[] = {0, 0, 1, 1, 1, 1, 0, 0};
     const float w[9] = {1};
@@ -257,15 +269,18 @@ END_TEST
 
 START_TEST(weights_lose_bits)
 {
-    static const graph_row rows[] = {{"Placeholder", "x", {NULL}}, {"Const", "w", {NULL}}, {"Mul", "y", {"x", "w", NULL}}};
+    static const graph_row rows[] = {
+        {"Placeholder", "x", {NULL}}, {"Const", "w", {NULL}}, {"Mul", "y", {"x", "w", NULL}}};
     float w[32];
-    for (int i = 0; i < 32; i++) w[i] = (float)sin(i) * 3;
+    for (int i = 0; i < 32; i++)
+        w[i] = (float)sin(i) * 3;
     cnnf_context *context = test_context();
     cnnfi_builder *b = make_builder(context, rows, 3);
     set_value(b, "w", CNNF_FLOAT, 1, (const int64_t[]){32}, w);
     cnnf_graph *graph = publish(b);
     cnnf_graph *after = run_twice(graph, "round_weights(num_steps=16)", "x", "y");
-    for (int i = 0; i < 32; i++) ck_assert_double_le(fabs(element(after, "w", i) - (double)w[i]), 0.21);
+    for (int i = 0; i < 32; i++)
+        ck_assert_double_le(fabs(element(after, "w", i) - (double)w[i]), 0.21);
     cnnf_graph_unref(after);
     after = run_twice(graph, "quantize_weights(minimum_size=8)", "x", "y");
     ck_assert_str_eq(cnnf_node_op(cnnf_graph_find(after, "w")), "Dequantize");

@@ -35,8 +35,7 @@ START_TEST(bad_grammar_is_named)
     expect_refusal("prune(op=Identity)", CNNF_E_NOT_FOUND, "prune: no argument 'op'");
     expect_refusal("remove_nodes(op=Identity, max_inputs=x)", CNNF_E_INVALID,
                    "remove_nodes: max_inputs=x is not an integer");
-    expect_refusal("prune(ignore_errors=maybe)", CNNF_E_INVALID,
-                   "ignore_errors should be true or false, found maybe");
+    expect_refusal("prune(ignore_errors=maybe)", CNNF_E_INVALID, "ignore_errors should be true or false, found maybe");
     expect_refusal("set_device", CNNF_E_INVALID, "set_device expects device=...: the device, as in \"/cpu:0\"");
 }
 END_TEST
@@ -162,7 +161,8 @@ static cnnf_context *failing_context(void)
     cnnf_context_options *options = NULL;
     cnnf_context *context = NULL;
     ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
-    ck_assert_int_eq(cnnf_context_options_set_allocator(options, failing_malloc, failing_realloc, plain_free, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_set_allocator(options, failing_malloc, failing_realloc, plain_free, NULL),
+                     CNNF_OK);
     ck_assert_int_eq(cnnf_context_new(&context, options, NULL), CNNF_OK);
     cnnf_context_options_free(options);
     return context;

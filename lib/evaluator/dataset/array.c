@@ -59,15 +59,18 @@ void cnnfi_elements_to_float(cnnfi_element e, const uint8_t *in, int64_t n, floa
     if (e.kind == 'f' && e.size == 4) {
         memcpy(out, in, (size_t)n * 4);
     } else if (e.kind == 'u' && e.size == 1) {
-        for (int64_t i = 0; i < n; i++) out[i] = in[i];
+        for (int64_t i = 0; i < n; i++)
+            out[i] = in[i];
     } else {
-        for (int64_t i = 0; i < n; i++) out[i] = (float)element_f64(e, in + (size_t)i * e.size);
+        for (int64_t i = 0; i < n; i++)
+            out[i] = (float)element_f64(e, in + (size_t)i * e.size);
     }
 }
 
 void cnnfi_elements_to_i64(cnnfi_element e, const uint8_t *in, int64_t n, int64_t *out)
 {
-    for (int64_t i = 0; i < n; i++) out[i] = element_i64(e, in + (size_t)i * e.size);
+    for (int64_t i = 0; i < n; i++)
+        out[i] = element_i64(e, in + (size_t)i * e.size);
 }
 
 /* ---- array files ---- */
@@ -122,7 +125,8 @@ static cnnf_status read_one_hot(cnnfi_array_file *file, cnnf_context *context, i
 static int64_t row_width(const cnnfi_array_file *file)
 {
     int64_t width = 1;
-    for (int32_t i = 1; i < file->rank; i++) width *= file->dims[i];
+    for (int32_t i = 1; i < file->rank; i++)
+        width *= file->dims[i];
     return width;
 }
 
@@ -187,8 +191,8 @@ cnnf_status cnnfi_array_pair_check(cnnf_dataset *d, const char *path, cnnf_error
     if (x->element.kind == 'c' || y->element.kind == 'c')
         return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: %s: complex numbers", path, d->format->name);
     if (x->fortran || y->fortran)
-        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: %s: the array is in Fortran order; save a C-ordered copy", path,
-                          d->format->name);
+        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: %s: the array is in Fortran order; save a C-ordered copy",
+                          path, d->format->name);
     if (x->dims[0] == 0) return cnnfi_fail(error, CNNF_E_FORMAT, "%s: %s: no examples", path, d->format->name);
     d->count = x->dims[0];
     return cnnfi_dataset_set_shape(d, path, x->rank - 1, x->dims + 1, error);
@@ -205,8 +209,8 @@ cnnf_status cnnfi_array_pair_read(cnnf_dataset *d, int64_t want, float *pixels, 
     CNNFI_TRY(cnnfi_array_read_labels(&pair->labels, d->context, *got, labels, error));
     for (int64_t i = 0; i < *got; i++)
         if (!cnnfi_dataset_map_label(d, &labels[i]))
-            return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: row %lld: not a label", cnnfi_stream_name(pair->labels.stream),
-                              (long long)(first + i));
+            return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: row %lld: not a label",
+                              cnnfi_stream_name(pair->labels.stream), (long long)(first + i));
     return CNNF_OK;
 }
 

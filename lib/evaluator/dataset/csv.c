@@ -17,10 +17,10 @@ typedef struct csv {
     cnnfi_stream *stream;
     char *data; /* bytes not yet parsed: [at, end) */
     size_t capacity, at, end;
-    bool drained;         /* the stream has no more */
-    int64_t line;         /* number of the line at `at` */
+    bool drained; /* the stream has no more */
+    int64_t line; /* number of the line at `at` */
     int64_t label_columns, columns;
-    bool headed;          /* the first line is a header */
+    bool headed; /* the first line is a header */
 } csv;
 
 /* Makes sure that a whole line lies at [at, *line_end): false at the end of the data. */
@@ -56,8 +56,10 @@ static cnnf_status find_line(cnnf_dataset *d, csv *c, size_t *line_end, bool *fo
 /* A field without blanks and quotes around it. */
 static cnnfi_bytes trim(const char *begin, const char *end)
 {
-    while (begin < end && (*begin == ' ' || *begin == '\t')) begin++;
-    while (end > begin && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r')) end--;
+    while (begin < end && (*begin == ' ' || *begin == '\t'))
+        begin++;
+    while (end > begin && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
+        end--;
     if (end - begin >= 2 && *begin == '"' && end[-1] == '"') begin++, end--;
     return (cnnfi_bytes){.data = (const uint8_t *)begin, .size = (size_t)(end - begin)};
 }
@@ -77,7 +79,8 @@ static inline bool read_field(const char **at, const char *end, float *out)
 {
     const char *p = *at;
     uint32_t value = 0;
-    while (p < end && (unsigned)(*p - '0') < 10u) value = value * 10 + (uint32_t)(*p++ - '0');
+    while (p < end && (unsigned)(*p - '0') < 10u)
+        value = value * 10 + (uint32_t)(*p++ - '0');
     if (p > *at && p - *at <= 9 && (p == end || *p == ',')) { /* nine digits fit 32 bits */
         *out = (float)value;
         *at = p + 1;
@@ -110,7 +113,8 @@ static cnnf_status fail_columns(const csv *c, int64_t found, cnnf_error *error)
 static int64_t count_fields(const char *line, const char *end)
 {
     int64_t n = 1;
-    for (const char *p = line; p < end; p++) n += *p == ',';
+    for (const char *p = line; p < end; p++)
+        n += *p == ',';
     return n;
 }
 

@@ -104,12 +104,15 @@ cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *option
 static bool parse_map_line(cnnfi_label_map *map, char *line, int64_t number)
 {
     char *end = line + strlen(line);
-    while (end > line && (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t')) *--end = 0;
+    while (end > line && (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t'))
+        *--end = 0;
     char *cut = end;
-    while (cut > line && !strchr(",=\t ", cut[-1])) cut--;
+    while (cut > line && !strchr(",=\t ", cut[-1]))
+        cut--;
     int64_t class = number;
     if (cut > line && cnnfi_parse_i64(cut, (size_t)(end - cut), &class) && class >= 0) {
-        while (cut > line && strchr(",=\t ", cut[-1])) cut--;
+        while (cut > line && strchr(",=\t ", cut[-1]))
+            cut--;
         *cut = 0;
     } else {
         class = number;
@@ -168,10 +171,9 @@ static const cnnfi_format *detect(const uint8_t *head, size_t size)
         size_t length;
         const cnnfi_format *format;
     } known[] = {
-        {"\x93NUMPY", 6, &cnnfi_format_npy},
-        {"PK\x03\x04", 4, &cnnfi_format_npz},
-        {"\0\0\x08", 3, &cnnfi_format_idx}, {"\0\0\x09", 3, &cnnfi_format_idx}, {"\0\0\x0b", 3, &cnnfi_format_idx},
-        {"\0\0\x0c", 3, &cnnfi_format_idx}, {"\0\0\x0d", 3, &cnnfi_format_idx}, {"\0\0\x0e", 3, &cnnfi_format_idx},
+        {"\x93NUMPY", 6, &cnnfi_format_npy}, {"PK\x03\x04", 4, &cnnfi_format_npz}, {"\0\0\x08", 3, &cnnfi_format_idx},
+        {"\0\0\x09", 3, &cnnfi_format_idx},  {"\0\0\x0b", 3, &cnnfi_format_idx},   {"\0\0\x0c", 3, &cnnfi_format_idx},
+        {"\0\0\x0d", 3, &cnnfi_format_idx},  {"\0\0\x0e", 3, &cnnfi_format_idx},
     };
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (size >= known[i].length && memcmp(head, known[i].magic, known[i].length) == 0) return known[i].format;
@@ -183,7 +185,8 @@ static cnnf_status refuse_foreign(const char *path, const uint8_t *head, size_t 
 {
     static const struct {
         const char *magic, *what;
-    } foreign[] = {{"\x89HDF", "an HDF5 file"}, {"\x89PNG", "a PNG image; give the folder"},
+    } foreign[] = {{"\x89HDF", "an HDF5 file"},
+                   {"\x89PNG", "a PNG image; give the folder"},
                    {"\xff\xd8\xff", "a JPEG image; give the folder"}};
     for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
         size_t n = strlen(foreign[i].magic);
@@ -191,7 +194,8 @@ static cnnf_status refuse_foreign(const char *path, const uint8_t *head, size_t 
             return cnnfi_fail(error, CNNF_E_FORMAT, "%s: data set: this is %s", path, foreign[i].what);
     }
     if (size > 0 && memchr(head, 0, size))
-        return cnnfi_fail(error, CNNF_E_FORMAT, "%s: data set: neither CSV, IDX, NPY, NPZ nor a folder of images", path);
+        return cnnfi_fail(error, CNNF_E_FORMAT, "%s: data set: neither CSV, IDX, NPY, NPZ nor a folder of images",
+                          path);
     return CNNF_OK;
 }
 
@@ -202,8 +206,7 @@ static cnnf_status open_file(cnnf_dataset *d, const char *path, cnnf_error *erro
     cnnfi_source *source = NULL;
     cnnfi_stream *stream = NULL;
     CNNFI_TRY(cnnfi_source_open(&source, d->context, path, error));
-    cnnf_status status =
-        cnnfi_stream_new(&stream, source, 0, cnnfi_source_size(source), CNNFI_CODING_DETECT, error);
+    cnnf_status status = cnnfi_stream_new(&stream, source, 0, cnnfi_source_size(source), CNNFI_CODING_DETECT, error);
     if (status == CNNF_OK) status = cnnfi_stream_read(stream, head, sizeof(head), &got, error);
     cnnfi_stream_free(stream);
     if (status == CNNF_OK) d->format = detect(head, got);
@@ -317,16 +320,19 @@ static void scale_pixels(const cnnf_dataset *d, float *pixels, int64_t n)
     float scale = (float)(d->options.scale != 0 ? d->options.scale : d->default_scale);
     float mean = (float)d->options.mean, std = (float)d->options.std;
     if (scale != 1)
-        for (int64_t i = 0; i < n; i++) pixels[i] /= scale;
+        for (int64_t i = 0; i < n; i++)
+            pixels[i] /= scale;
     if (mean != 0 || std != 1)
-        for (int64_t i = 0; i < n; i++) pixels[i] = (pixels[i] - mean) / std;
+        for (int64_t i = 0; i < n; i++)
+            pixels[i] = (pixels[i] - mean) / std;
 }
 
 /* One example from (..., C) to (C, ...). */
 static void channels_to_front(const float *in, int64_t pixels, int64_t channels, float *out)
 {
     for (int64_t p = 0; p < pixels; p++)
-        for (int64_t c = 0; c < channels; c++) out[c * pixels + p] = in[p * channels + c];
+        for (int64_t c = 0; c < channels; c++)
+            out[c * pixels + p] = in[p * channels + c];
 }
 
 static bool must_turn(const cnnf_dataset *d)
@@ -352,7 +358,8 @@ static int32_t batch_dims(const cnnf_dataset *d, int64_t n, int64_t *dims)
 {
     bool first = d->options.channels_first && d->rank > 1;
     dims[0] = n;
-    for (int32_t i = 0; i < d->rank; i++) dims[1 + i] = first ? d->dims[(i + d->rank - 1) % d->rank] : d->dims[i];
+    for (int32_t i = 0; i < d->rank; i++)
+        dims[1 + i] = first ? d->dims[(i + d->rank - 1) % d->rank] : d->dims[i];
     return d->rank + 1;
 }
 

@@ -43,10 +43,10 @@ struct cnnf_dataset {
     cnnf_context *context;
     struct cnnf_dataset_options options; /* strings owned */
     const cnnfi_format *format;
-    void *state;    /* the format's */
+    void *state; /* the format's */
     cnnfi_label_map labels;
-    int64_t count;  /* examples, -1 unknown */
-    int64_t width;  /* numbers per example; 0: not known before the first row */
+    int64_t count; /* examples, -1 unknown */
+    int64_t width; /* numbers per example; 0: not known before the first row */
     int32_t rank;
     int64_t dims[CNNFI_DATASET_MAX_RANK]; /* of one example as it lies in the file (channels last) */
     double default_scale;
@@ -75,7 +75,12 @@ int64_t cnnfi_label_find(const cnnfi_label_map *map, const char *name, size_t le
 /* ---- bytes in order, from a plain or .gz file, or a part of one ---- */
 
 typedef struct cnnfi_stream cnnfi_stream;
-typedef enum cnnfi_coding { CNNFI_CODING_DETECT, CNNFI_CODING_PLAIN, CNNFI_CODING_GZIP, CNNFI_CODING_DEFLATE } cnnfi_coding;
+typedef enum cnnfi_coding {
+    CNNFI_CODING_DETECT,
+    CNNFI_CODING_PLAIN,
+    CNNFI_CODING_GZIP,
+    CNNFI_CODING_DEFLATE
+} cnnfi_coding;
 
 /* Bytes [offset, offset + size) of the source. DETECT: gzip by its magic. */
 cnnf_status cnnfi_stream_new(cnnfi_stream **out, cnnfi_source *source, uint64_t offset, uint64_t size,
@@ -92,8 +97,8 @@ const char *cnnfi_stream_name(const cnnfi_stream *stream);
 /* ---- elements in a file to floats ---- */
 
 typedef struct cnnfi_element {
-    char kind;       /* 'f' float, 'i' signed, 'u' unsigned, 'b' bool, 'c' complex (then size is that of a part) */
-    uint32_t size;   /* bytes */
+    char kind;     /* 'f' float, 'i' signed, 'u' unsigned, 'b' bool, 'c' complex (then size is that of a part) */
+    uint32_t size; /* bytes */
     bool big_endian;
 } cnnfi_element;
 

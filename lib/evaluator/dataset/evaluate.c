@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A whole data set through a graph. Each thread of the evaluator takes batches in turn: it reads one under the reading
- * lock (so parsing runs beside the others' arithmetic), runs it alone, and adds it under the metrics' lock. Metrics do not
- * depend on the order, so neither does the result.
+ * lock (so parsing runs beside the others' arithmetic), runs it alone, and adds it under the metrics' lock. Metrics do
+ * not depend on the order, so neither does the result.
  */
 #include <string.h>
 
@@ -141,8 +141,16 @@ cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluat
 {
     if (!metrics || !evaluator || !dataset || !input || !output || batch < 1)
         return cnnfi_fail(error, CNNF_E_INVALID, "evaluate: an argument is NULL, or the batch is empty");
-    job j = {.metrics = metrics, .evaluator = evaluator, .dataset = dataset, .input = input, .output = output,
-             .batch = batch, .full_only = full_batches_only != 0, .progress = progress, .user = user,
-             .caller = cnnfi_os_thread_id(), .error = error};
+    job j = {.metrics = metrics,
+             .evaluator = evaluator,
+             .dataset = dataset,
+             .input = input,
+             .output = output,
+             .batch = batch,
+             .full_only = full_batches_only != 0,
+             .progress = progress,
+             .user = user,
+             .caller = cnnfi_os_thread_id(),
+             .error = error};
     return run_job(&j, error);
 }

@@ -29,7 +29,8 @@ static cnnf_status read_header(cnnfi_array_file *file, cnnf_context *context, cn
     file->rank = head[3];
     for (int32_t i = 0; i < file->rank; i++) {
         CNNFI_TRY(cnnfi_stream_read_all(file->stream, size, sizeof(size), error));
-        file->dims[i] = (int64_t)(((uint32_t)size[0] << 24) | ((uint32_t)size[1] << 16) | ((uint32_t)size[2] << 8) | size[3]);
+        file->dims[i] =
+            (int64_t)(((uint32_t)size[0] << 24) | ((uint32_t)size[1] << 16) | ((uint32_t)size[2] << 8) | size[3]);
     }
     file->header_size = 4 + 4 * (uint64_t)file->rank;
     if (!cnnfi_shape_elements(&count, file->rank, file->dims))
@@ -50,7 +51,8 @@ cnnf_status cnnfi_idx_open(cnnfi_array_file *file, cnnf_context *context, cnnfi_
 static char *replace_in_name(cnnf_context *context, const char *path, const char *from, const char *to)
 {
     const char *slash = strrchr(path, '/'), *found = NULL;
-    for (const char *p = strstr(slash ? slash : path, from); p; p = strstr(p + 1, from)) found = p;
+    for (const char *p = strstr(slash ? slash : path, from); p; p = strstr(p + 1, from))
+        found = p;
     if (!found) return NULL;
     size_t head = (size_t)(found - path), tail = strlen(found + strlen(from));
     char *name = cnnfi_malloc(context, head + strlen(to) + tail + 1);

@@ -48,8 +48,8 @@ static bool make_room(decoder *d, uint64_t width, uint64_t height)
     uint64_t allowed = cnnfi_limit(d->context, CNNF_LIMIT_PIXELS);
     if (width > allowed / height) {
         d->status = cnnfi_fail(d->error, CNNF_E_LIMIT, "%s: %llu x %llu pixels exceeds %s %llu", d->path,
-                               (unsigned long long)width, (unsigned long long)height, cnnf_limit_name(CNNF_LIMIT_PIXELS),
-                               (unsigned long long)allowed);
+                               (unsigned long long)width, (unsigned long long)height,
+                               cnnf_limit_name(CNNF_LIMIT_PIXELS), (unsigned long long)allowed);
         return false;
     }
     d->out->width = (int32_t)width;
@@ -132,7 +132,8 @@ static void decode_png(decoder *d)
         d->status = cnnfi_fail_nomem(d->error);
         return;
     }
-    for (int32_t y = 0; y < d->out->height; y++) d->rows[y] = d->out->pixels + (size_t)y * (size_t)d->out->width * 3;
+    for (int32_t y = 0; y < d->out->height; y++)
+        d->rows[y] = d->out->pixels + (size_t)y * (size_t)d->out->width * 3;
     png_read_image(d->png, d->rows);
 }
 

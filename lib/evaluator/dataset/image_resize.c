@@ -56,7 +56,8 @@ static void fill_area(axis_table *t, int32_t from, int32_t to)
         bool sliver = first - begin > 1e-3;
         t->spans[i] = (span){.first = sliver ? first - 1 : first, .start = at};
         if (sliver) t->weights[at++] = (float)((first - begin) / cell);
-        for (int32_t k = first; k < last; k++) t->weights[at++] = (float)(1.0 / cell);
+        for (int32_t k = first; k < last; k++)
+            t->weights[at++] = (float)(1.0 / cell);
         if (end - last > 1e-3) t->weights[at++] = (float)(fmin(fmin(end - last, 1.0), cell) / cell);
         t->spans[i].n = at - t->spans[i].start;
     }
@@ -68,8 +69,10 @@ static void shrink_row(const axis_table *x, const uint8_t *row, int32_t width, f
         const span *s = &x->spans[i];
         float rgb[3] = {0, 0, 0};
         for (int32_t k = 0; k < s->n; k++)
-            for (int c = 0; c < 3; c++) rgb[c] += (float)row[(s->first + k) * 3 + c] * x->weights[s->start + k];
-        for (int c = 0; c < 3; c++) sum[i * 3 + c] += rgb[c] * weight;
+            for (int c = 0; c < 3; c++)
+                rgb[c] += (float)row[(s->first + k) * 3 + c] * x->weights[s->start + k];
+        for (int c = 0; c < 3; c++)
+            sum[i * 3 + c] += rgb[c] * weight;
     }
 }
 
@@ -91,7 +94,8 @@ static cnnf_status shrink(const cnnfi_image *image, int32_t width, int32_t heigh
         for (int32_t k = 0; k < s->n; k++)
             shrink_row(&x, image->pixels + (size_t)(s->first + k) * (size_t)image->width * 3, width,
                        y.weights[s->start + k], sum);
-        for (size_t i = 0; i < row; i++) out[(size_t)j * row + i] = round_byte(sum[i]);
+        for (size_t i = 0; i < row; i++)
+            out[(size_t)j * row + i] = round_byte(sum[i]);
     }
     table_free(&x);
     table_free(&y);

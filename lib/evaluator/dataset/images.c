@@ -95,15 +95,14 @@ static cnnf_status add_line(cnnf_dataset *d, const char *path, const char *file,
     char *comma = strrchr(line, ',');
     if (!comma) comma = strrchr(line, '\t');
     if (!comma) comma = strrchr(line, ' ');
-    if (!comma)
-        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s:%lld: 'name,label' is expected", file, (long long)number);
+    if (!comma) return cnnfi_fail(error, CNNF_E_CORRUPT, "%s:%lld: 'name,label' is expected", file, (long long)number);
     *comma++ = 0;
-    while (*comma == ' ') comma++;
+    while (*comma == ' ')
+        comma++;
     int64_t label = cnnfi_label_find(&d->labels, comma, strlen(comma));
     bool good = label >= 0 || (cnnfi_parse_i64(comma, strlen(comma), &label) && label >= 0);
     if (!good && number == 1) return CNNF_OK; /* a header */
-    if (!good)
-        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s:%lld: '%.40s' is no label", file, (long long)number, comma);
+    if (!good) return cnnfi_fail(error, CNNF_E_CORRUPT, "%s:%lld: '%.40s' is no label", file, (long long)number, comma);
     if (strstr(line, "..")) /* pictures are looked for in the folder only */
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s:%lld: the name leaves the folder", file, (long long)number);
     return add_item(d, path, line, label, error);
@@ -204,7 +203,8 @@ static cnnf_status read_one(cnnf_dataset *d, const item *from, float *pixels, cn
     CNNFI_TRY(cnnfi_image_load(&image, d->context, from->path, error));
     cnnf_status status = cnnfi_image_resize(&image, width, height, channels, f->bytes, error);
     cnnfi_image_free(&image);
-    for (int64_t i = 0; i < d->width && status == CNNF_OK; i++) pixels[i] = f->bytes[i];
+    for (int64_t i = 0; i < d->width && status == CNNF_OK; i++)
+        pixels[i] = f->bytes[i];
     return status;
 }
 

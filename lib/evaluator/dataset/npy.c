@@ -20,9 +20,10 @@ static const struct {
     char kind;
     uint32_t size;
 } types[] = {
-    {"f4", CNNF_FLOAT, 'f', 4},  {"f8", CNNF_DOUBLE, 'f', 8}, {"f2", CNNF_HALF, 'f', 2},   {"i1", CNNF_INT8, 'i', 1},
-    {"i2", CNNF_INT16, 'i', 2},  {"i4", CNNF_INT32, 'i', 4},  {"i8", CNNF_INT64, 'i', 8},  {"u1", CNNF_UINT8, 'u', 1},
-    {"u2", CNNF_UINT16, 'u', 2}, {"u4", CNNF_UINT32, 'u', 4}, {"u8", CNNF_UINT64, 'u', 8}, {"b1", CNNF_BOOL, 'b', 1},
+    {"f4", CNNF_FLOAT, 'f', 4},     {"f8", CNNF_DOUBLE, 'f', 8},      {"f2", CNNF_HALF, 'f', 2},
+    {"i1", CNNF_INT8, 'i', 1},      {"i2", CNNF_INT16, 'i', 2},       {"i4", CNNF_INT32, 'i', 4},
+    {"i8", CNNF_INT64, 'i', 8},     {"u1", CNNF_UINT8, 'u', 1},       {"u2", CNNF_UINT16, 'u', 2},
+    {"u4", CNNF_UINT32, 'u', 4},    {"u8", CNNF_UINT64, 'u', 8},      {"b1", CNNF_BOOL, 'b', 1},
     {"c8", CNNF_COMPLEX64, 'c', 4}, {"c16", CNNF_COMPLEX128, 'c', 8},
 };
 
@@ -36,7 +37,8 @@ static const char *find_value(const char *header, const char *key)
     const char *at = strstr(header, quoted);
     if (!at) return NULL;
     at += strlen(quoted);
-    while (*at == ' ') at++;
+    while (*at == ' ')
+        at++;
     return at;
 }
 
@@ -60,15 +62,21 @@ static bool parse_shape(cnnfi_array_file *file, const char *text)
     if (!text || *text++ != '(') return false;
     while (*text != ')') {
         const char *begin = text;
-        while (*text >= '0' && *text <= '9') text++;
-        if (file->rank == CNNFI_DATASET_MAX_RANK || !cnnfi_parse_i64(begin, (size_t)(text - begin), &file->dims[file->rank]))
+        while (*text >= '0' && *text <= '9')
+            text++;
+        if (file->rank == CNNFI_DATASET_MAX_RANK ||
+            !cnnfi_parse_i64(begin, (size_t)(text - begin), &file->dims[file->rank]))
             return false;
         file->rank++;
         if (*text == 'L') text++; /* Python 2 */
-        while (*text == ' ') text++;
-        if (*text == ',') text++;
-        else if (*text != ')') return false;
-        while (*text == ' ') text++;
+        while (*text == ' ')
+            text++;
+        if (*text == ',')
+            text++;
+        else if (*text != ')')
+            return false;
+        while (*text == ' ')
+            text++;
     }
     return cnnfi_shape_elements(&count, file->rank, file->dims);
 }
@@ -79,8 +87,7 @@ static cnnf_status parse_header(cnnfi_array_file *file, const char *header, cnnf
     const char *order = find_value(header, "fortran_order");
     if (!descr || !order || (strncmp(order, "True", 4) != 0 && strncmp(order, "False", 5) != 0))
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: NPY: header: 'descr' or 'fortran_order' is missing", name);
-    if (!parse_descr(file, descr))
-        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: NPY: dtype %.16s", name, descr);
+    if (!parse_descr(file, descr)) return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: NPY: dtype %.16s", name, descr);
     if (!parse_shape(file, find_value(header, "shape")))
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: NPY: header: bad shape (at most %d axes are read)", name,
                           CNNFI_DATASET_MAX_RANK);
@@ -154,7 +161,8 @@ static cnnf_status fill_tensor(cnnfi_array_file *file, cnnf_tensor *tensor, cnnf
     cnnfi_free(context, copy);
     if (status == CNNF_OK) status = cnnfi_stream_read(file->stream, &extra, 1, &got, error);
     if (status == CNNF_OK && got > 0)
-        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: NPY: bytes follow the last element", cnnfi_stream_name(file->stream));
+        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: NPY: bytes follow the last element",
+                          cnnfi_stream_name(file->stream));
     return status;
 }
 
@@ -257,9 +265,10 @@ static cnnf_status open_labels(cnnf_dataset *d, const char *path, cnnf_error *er
     cnnfi_array_pair *pair = d->state;
     if (d->options.labels_file) return cnnfi_labels_open(&pair->labels, d->context, d->options.labels_file, error);
     char *name = sibling_name(d->context, path);
-    cnnf_status status = name && cnnfi_os_exists(name)
-                             ? cnnfi_labels_open(&pair->labels, d->context, name, error)
-                             : cnnfi_fail(error, CNNF_E_NOT_FOUND, "%s: NPY: no labels beside it; name their file", path);
+    cnnf_status status =
+        name && cnnfi_os_exists(name)
+            ? cnnfi_labels_open(&pair->labels, d->context, name, error)
+            : cnnfi_fail(error, CNNF_E_NOT_FOUND, "%s: NPY: no labels beside it; name their file", path);
     cnnfi_free(d->context, name);
     return status;
 }

@@ -6,7 +6,7 @@
 #include "base/checked.h"
 #include "evaluator/dataset/dataset.h"
 
-#define END_SIZE 22
+#define END_SIZE      22
 #define MAX_DIRECTORY ((uint64_t)16 * 1024 * 1024)
 
 typedef struct member {

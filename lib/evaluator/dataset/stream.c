@@ -154,7 +154,8 @@ cnnf_status cnnfi_stream_read(cnnfi_stream *stream, void *data, size_t size, siz
     char *to = data;
     *got = 0;
     while (*got < size) {
-        size_t piece = size - *got < (size_t)1 << 30 ? size - *got : (size_t)1 << 30, n = 0; /* zlib counts in unsigned */
+        size_t piece = size - *got < (size_t)1 << 30 ? size - *got : (size_t)1 << 30,
+               n = 0; /* zlib counts in unsigned */
         if (stream->coding != CNNFI_CODING_PLAIN) {
             CNNFI_TRY(inflate_some(stream, to + *got, piece, &n, error));
         } else {

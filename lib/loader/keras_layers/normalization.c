@@ -24,10 +24,10 @@ static cnnfi_knorm read_norm(cnnfi_kc *kc)
 {
     size_t next = 0;
     cnnfi_knorm n = {.x = kc->inputs[0],
-              .axis = batch_axis(kc),
-              .scale = cnnfi_kc_bool(kc, "scale", true),
-              .center = cnnfi_kc_bool(kc, "center", true),
-              .epsilon = cnnfi_kc_float(kc, "epsilon", 1e-3)};
+                     .axis = batch_axis(kc),
+                     .scale = cnnfi_kc_bool(kc, "scale", true),
+                     .center = cnnfi_kc_bool(kc, "center", true),
+                     .epsilon = cnnfi_kc_float(kc, "epsilon", 1e-3)};
     if (n.scale) n.gamma = cnnfi_kc_variable(kc, next++);
     if (n.center) n.beta = cnnfi_kc_variable(kc, next++);
     n.mean = cnnfi_kc_variable(kc, next++);

@@ -73,7 +73,8 @@ static void fill(cnnfi_scope *s, const source *sources)
     for (size_t node = 0; node < s->n_nodes; node++) {
         for (size_t k = 0; k < s->nodes[node]->n_inputs; k++) {
             const source from = sources[s->input_base[node] + k];
-            if (from.producer >= 0) s->uses[ahead[from.producer]++] = (cnnfi_reading){(int32_t)node, (int32_t)k, from.port};
+            if (from.producer >= 0)
+                s->uses[ahead[from.producer]++] = (cnnfi_reading){(int32_t)node, (int32_t)k, from.port};
         }
     }
 }

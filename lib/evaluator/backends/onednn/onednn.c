@@ -177,7 +177,8 @@ static bool create_with(fused_dnnl *f, const cnnfi_fusion *n, block *b, dnnl_pri
     /* An odd last row or column is not pooled; oneDNN wants the exact size. */
     if (f->pool && (f->w.out[1] % 2 || f->w.out[2] % 2)) return false;
     if (!has_attr || (f->pool && !create_pool(f, b, attr))) return false;
-    if (!append_all(f, n, &b->residual, ops) || dnnl_primitive_attr_set_post_ops(attr, ops) != dnnl_success) return false;
+    if (!append_all(f, n, &b->residual, ops) || dnnl_primitive_attr_set_post_ops(attr, ops) != dnnl_success)
+        return false;
     if (!create_desc(f, n, b, attr) || dnnl_primitive_create(&b->primitive, b->desc) != dnnl_success) return false;
     b->scratch = scratch_of(b->desc);
     return true;
@@ -199,7 +200,8 @@ static bool create_block(fused_dnnl *f, const cnnfi_fusion *n, block *b, int64_t
 }
 
 /* Memory of oneDNN's own, filled from `from`. */
-static bool own_memory(fused_dnnl *f, dnnl_memory_t *out, const dnnl_memory_desc_t *desc, const float *from, size_t floats)
+static bool own_memory(fused_dnnl *f, dnnl_memory_t *out, const dnnl_memory_desc_t *desc, const float *from,
+                       size_t floats)
 {
     void *handle = NULL;
     if (dnnl_memory_create(out, desc, f->engine, DNNL_MEMORY_ALLOCATE) != dnnl_success) return false;
@@ -215,10 +217,11 @@ static bool reorder(fused_dnnl *f, dnnl_memory_t from, dnnl_memory_t to, const d
     dnnl_primitive_t primitive = NULL;
     dnnl_stream_t stream = NULL;
     const dnnl_exec_arg_t args[2] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
-    bool done = dnnl_reorder_primitive_desc_create(&desc, from_desc, f->engine, to_desc, f->engine, NULL) == dnnl_success &&
-                dnnl_primitive_create(&primitive, desc) == dnnl_success &&
-                dnnl_stream_create(&stream, f->engine, dnnl_stream_in_order) == dnnl_success &&
-                dnnl_primitive_execute(primitive, stream, 2, args) == dnnl_success && dnnl_stream_wait(stream) == dnnl_success;
+    bool done =
+        dnnl_reorder_primitive_desc_create(&desc, from_desc, f->engine, to_desc, f->engine, NULL) == dnnl_success &&
+        dnnl_primitive_create(&primitive, desc) == dnnl_success &&
+        dnnl_stream_create(&stream, f->engine, dnnl_stream_in_order) == dnnl_success &&
+        dnnl_primitive_execute(primitive, stream, 2, args) == dnnl_success && dnnl_stream_wait(stream) == dnnl_success;
     if (stream) dnnl_stream_destroy(stream);
     if (primitive) dnnl_primitive_destroy(primitive);
     if (desc) dnnl_primitive_desc_destroy(desc);
@@ -235,7 +238,8 @@ static bool pack_filter(fused_dnnl *f, const cnnfi_fusion *n)
         !dnnl_memory_desc_equal(wanted, dnnl_primitive_desc_query_md(f->blocks[1].desc, dnnl_query_weights_md, 0))) {
         return false;
     }
-    bool done = filter_desc(&plain, f, n, false) && dnnl_memory_create(&given, &plain, f->engine, n->filter) == dnnl_success &&
+    bool done = filter_desc(&plain, f, n, false) &&
+                dnnl_memory_create(&given, &plain, f->engine, n->filter) == dnnl_success &&
                 dnnl_memory_create(&f->weights, wanted, f->engine, DNNL_MEMORY_ALLOCATE) == dnnl_success &&
                 reorder(f, given, f->weights, &plain, wanted);
     if (given) dnnl_memory_destroy(given);
@@ -290,7 +294,8 @@ static void execute(execution *e, const_dnnl_primitive_t primitive, dnnl_stream_
 {
     e->good = e->good && dnnl_primitive_execute(primitive, stream, e->n_args, e->args) == dnnl_success &&
               dnnl_stream_wait(stream) == dnnl_success;
-    for (int i = 0; i < e->n_made; i++) dnnl_memory_destroy(e->made[i]);
+    for (int i = 0; i < e->n_made; i++)
+        dnnl_memory_destroy(e->made[i]);
 }
 
 static bool run_main(const job *j, const block *b, int64_t image, dnnl_stream_t stream, float *to, uint8_t *scratch)
@@ -305,7 +310,8 @@ static bool run_main(const job *j, const block *b, int64_t image, dnnl_stream_t 
     add_arg(&e, DNNL_ARG_WEIGHTS, f->weights);
     add_arg(&e, DNNL_ARG_BIAS, f->bias);
     for (int i = 0; i < 2; i++) {
-        if (f->post_index[i] >= 0) add_arg(&e, DNNL_ARG_ATTR_MULTIPLE_POST_OP(f->post_index[i]) | DNNL_ARG_SRC_1, f->post[i]);
+        if (f->post_index[i] >= 0)
+            add_arg(&e, DNNL_ARG_ATTR_MULTIPLE_POST_OP(f->post_index[i]) | DNNL_ARG_SRC_1, f->post[i]);
     }
     if (j->residual)
         add_data(&e, DNNL_ARG_ATTR_MULTIPLE_POST_OP(f->post_index[2]) | DNNL_ARG_SRC_1, &b->residual,
@@ -316,7 +322,8 @@ static bool run_main(const job *j, const block *b, int64_t image, dnnl_stream_t 
     return e.good;
 }
 
-static bool run_pool(const job *j, const block *b, int64_t image, dnnl_stream_t stream, const float *from, uint8_t *scratch)
+static bool run_pool(const job *j, const block *b, int64_t image, dnnl_stream_t stream, const float *from,
+                     uint8_t *scratch)
 {
     const cnnfi_window *w = &j->f->w;
     execution e = {.f = j->f, .good = true};
@@ -347,7 +354,8 @@ static void run_blocks(int64_t begin, int64_t end, void *user)
     dnnl_stream_t stream = NULL;
     int slot = cnnfi_slot_take(&j->slots), before = enter();
     bool good = dnnl_stream_create(&stream, j->f->engine, dnnl_stream_in_order) == dnnl_success;
-    for (int64_t i = begin; i < end && good; i++) good = run_block(j, i, stream, j->scratch + (size_t)slot * j->f->slot_bytes);
+    for (int64_t i = begin; i < end && good; i++)
+        good = run_block(j, i, stream, j->scratch + (size_t)slot * j->f->slot_bytes);
     if (stream) dnnl_stream_destroy(stream);
     leave(before);
     cnnfi_slot_give(&j->slots, slot);
@@ -418,11 +426,14 @@ cnnf_status cnnfi_fusion_onednn(cnnfi_fused **out, cnnf_context *context, cnnfi_
     f->images = f->product ? w->in[2] : w->batch;
     f->full = fusion->strict ? 1 : (f->images + fusion->threads - 1) / fusion->threads;
     f->slots = cnnfi_slot_count(fusion->threads);
-    for (int i = 0; i < MOST_POST; i++) f->post_index[i] = -1;
+    for (int i = 0; i < MOST_POST; i++)
+        f->post_index[i] = -1;
     int before = enter();
     bool done = set_up(f, fusion);
     leave(before);
-    if (done) *out = &f->base;
-    else free_dnnl(context, &f->base);
+    if (done)
+        *out = &f->base;
+    else
+        free_dnnl(context, &f->base);
     return CNNF_OK;
 }

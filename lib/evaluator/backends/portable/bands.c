@@ -50,7 +50,8 @@ static void run_band(const pair *p, const float *x, const float *residual, float
 static void run_one(const cnnfi_fused *base, const float *x, const float *residual, float *y, void *scratch)
 {
     const pair *p = (const pair *)base;
-    for (int64_t i = 0; i < p->bands; i++) run_band(p, x, residual, y, i, scratch);
+    for (int64_t i = 0; i < p->bands; i++)
+        run_band(p, x, residual, y, i, scratch);
 }
 
 static void run_bands(int64_t begin, int64_t end, void *user)
@@ -63,7 +64,8 @@ static void run_bands(int64_t begin, int64_t end, void *user)
     float *middle = (float *)(void *)(j->scratch + (size_t)slot * p->band_bytes);
     for (int64_t i = begin; i < end; i++) {
         int64_t image = i / p->bands;
-        run_band(p, j->x + image * in, j->residual ? j->residual + image * out : NULL, j->y + image * out, i % p->bands, middle);
+        run_band(p, j->x + image * in, j->residual ? j->residual + image * out : NULL, j->y + image * out, i % p->bands,
+                 middle);
     }
     cnnfi_slot_give(&j->slots, slot);
 }
@@ -85,13 +87,13 @@ static void free_pair(cnnf_context *context, cnnfi_fused *base)
 
 static bool fits(const cnnfi_fused_conv *wide, const cnnfi_fused_conv *deep)
 {
-    return wide->method == CNNFI_METHOD_GEMM && deep->method == CNNFI_METHOD_DEPTHWISE && !wide->copy && !wide->gemm.pool &&
-           wide->gemm.n_runs == 1 && wide->base.batch == deep->base.batch && wide->gemm.out_height == deep->depthwise.height &&
-           deep->depthwise.filter_y > 1;
+    return wide->method == CNNFI_METHOD_GEMM && deep->method == CNNFI_METHOD_DEPTHWISE && !wide->copy &&
+           !wide->gemm.pool && wide->gemm.n_runs == 1 && wide->base.batch == deep->base.batch &&
+           wide->gemm.out_height == deep->depthwise.height && deep->depthwise.filter_y > 1;
 }
 
-cnnf_status cnnfi_pair_portable(cnnfi_fused **out, cnnf_context *context, const cnnfi_fused *first, const cnnfi_fused *second,
-                                int32_t threads, size_t *scratch_size, cnnf_error *error)
+cnnf_status cnnfi_pair_portable(cnnfi_fused **out, cnnf_context *context, const cnnfi_fused *first,
+                                const cnnfi_fused *second, int32_t threads, size_t *scratch_size, cnnf_error *error)
 {
     const cnnfi_fused_conv *wide = (const cnnfi_fused_conv *)first, *deep = (const cnnfi_fused_conv *)second;
     *out = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Element-wise ops of two inputs that broadcast. An op is one line in BINARY_OPS; what it computes stands above, by type. */
+/* Element-wise ops of two inputs that broadcast. An op is one line in BINARY_OPS; what it computes stands above, by
+ * type. */
 #include <complex.h>
 #include <math.h>
 
@@ -9,10 +10,10 @@
 /* Strides are 0 or 1. */
 typedef void (*binary_fn)(const void *a, int64_t sa, const void *b, int64_t sb, void *out, int64_t n);
 
-#define SAME 0u      /* output of the inputs' type */
-#define PREDICATE 1u /* bool output */
-#define DIVIDES 2u   /* an integer zero in the second input is an error */
-#define POWERS 4u    /* a negative integer in the second input is an error */
+#define SAME        0u /* output of the inputs' type */
+#define PREDICATE   1u /* bool output */
+#define DIVIDES     2u /* an integer zero in the second input is an error */
+#define POWERS      4u /* a negative integer in the second input is an error */
 #define MAYBE_SHAPE 8u /* incompatible_shape_error=false: shapes that do not fit give one bool */
 
 typedef struct binary_spec {
@@ -57,7 +58,7 @@ typedef struct binary_spec {
     }
 
 #define FLOAT_OP(name, f, d) FAST_LOOP(name##_f32, float, float, f) LOOP(name##_f64, double, double, d)
-#define FLOAT_SAME(name, e) FLOAT_OP(name, e, e)
+#define FLOAT_SAME(name, e)  FLOAT_OP(name, e, e)
 #define SIGNED_OP(name, e)                                                                                             \
     LOOP(name##_i8, int8_t, int8_t, e)                                                                                 \
     LOOP(name##_i16, int16_t, int16_t, e) LOOP(name##_i32, int32_t, int32_t, e) LOOP(name##_i64, int64_t, int64_t, e)
@@ -138,9 +139,9 @@ COMPLEX_SAME(Add, x + y)
 FLOAT_SAME(Sub, x - y)
 INTEGER_OP(Sub, WRAP(x, -, y))
 COMPLEX_SAME(Sub, x - y)
-FLOAT_SAME(Mul, x * y)
+FLOAT_SAME(Mul, x *y)
 INTEGER_OP(Mul, WRAP(x, *, y))
-COMPLEX_SAME(Mul, x * y)
+COMPLEX_SAME(Mul, x *y)
 FLOAT_SAME(Div, x / y)
 COMPLEX_SAME(Div, x / y)
 FLOAT_SAME(MulNoNan, y == 0 ? 0 : x * y)
@@ -164,10 +165,10 @@ COMPLEX_OP(Pow, complex_pow_f32(x, y), complex_pow_f64(x, y))
 FLOAT_OP(Atan2, atan2f(x, y), atan2(x, y))
 FLOAT_SAME(Xdivy, x == 0 ? 0 : x / y)
 COMPLEX_SAME(Xdivy, x == 0 ? 0 : x / y)
-FLOAT_OP(Xlogy, x == 0 ? 0 : x * logf(y), x == 0 ? 0 : x *log(y))
-COMPLEX_OP(Xlogy, x == 0 ? 0 : x * clogf(y), x == 0 ? 0 : x *clog(y))
-FLOAT_OP(Xlog1py, x == 0 ? 0 : x * log1pf(y), x == 0 ? 0 : x *log1p(y))
-COMPLEX_OP(Xlog1py, x == 0 ? 0 : x * clogf(1.0f + y), x == 0 ? 0 : x *clog(1.0 + y))
+FLOAT_OP(Xlogy, x == 0 ? 0 : x * logf(y), x == 0 ? 0 : x * log(y))
+COMPLEX_OP(Xlogy, x == 0 ? 0 : x * clogf(y), x == 0 ? 0 : x * clog(y))
+FLOAT_OP(Xlog1py, x == 0 ? 0 : x * log1pf(y), x == 0 ? 0 : x * log1p(y))
+COMPLEX_OP(Xlog1py, x == 0 ? 0 : x * clogf(1.0f + y), x == 0 ? 0 : x * clog(1.0 + y))
 FLOAT_OP(NextAfter, nextafterf(x, y), nextafter(x, y))
 IN_DOUBLE(Igamma, cnnfi_igamma((double)x, (double)y))
 IN_DOUBLE(Igammac, cnnfi_igammac((double)x, (double)y))
@@ -214,7 +215,7 @@ COMPARE_OP(Less, x < y)
 COMPARE_OP(LessEqual, x <= y)
 COMPARE_OP(Greater, x > y)
 COMPARE_OP(GreaterEqual, x >= y)
-LOOP(LogicalAnd_bool, uint8_t, uint8_t, x && y)
+LOOP(LogicalAnd_bool, uint8_t, uint8_t, x &&y)
 LOOP(LogicalOr_bool, uint8_t, uint8_t, x || y)
 
 /* Gradients of activations: also plain arithmetic of two tensors of one shape. */
@@ -223,9 +224,9 @@ FLOAT_SAME(Relu6Grad, y > 0 && y < 6 ? x : 0)
 FLOAT_SAME(SigmoidGrad, y *x *(1 - x))
 FLOAT_SAME(TanhGrad, y *(1 - x * x))
 FLOAT_SAME(SqrtGrad, y / 2 / x)
-FLOAT_SAME(RsqrtGrad, y * x * x * x / -2)
+FLOAT_SAME(RsqrtGrad, y *x *x *x / -2)
 FLOAT_SAME(ReciprocalGrad, -y *x *x)
-FLOAT_OP(EluGrad, y < 0 ? x *(y + 1) : x, y < 0 ? x *(y + 1) : x)
+FLOAT_OP(EluGrad, y < 0 ? x * (y + 1) : x, y < 0 ? x * (y + 1) : x)
 FLOAT_OP(SoftplusGrad, x / (expf(-y) + 1), x / (exp(-y) + 1))
 FLOAT_OP(SoftsignGrad, x / ((1 + fabsf(y)) * (1 + fabsf(y))), x / ((1 + fabs(y)) * (1 + fabs(y))))
 
@@ -388,13 +389,19 @@ static cnnf_status binary_run(cnnfi_call *call, const binary_spec *spec)
     CNNFI_TRY(check_second(call, spec));
     cnnfi_broadcast_init(&b, in, 2, out);
     cnnfi_type type = cnnfi_type_of(in->dtype);
-    binary_job job = {.b = &b, .fn = find_fn(spec, type), .type = type, .predicate = (spec->flags & PREDICATE) != 0,
-                      .in = {in[0].data, in[1].data}, .out = out->data, .size = cnnf_dtype_size(in->dtype),
+    binary_job job = {.b = &b,
+                      .fn = find_fn(spec, type),
+                      .type = type,
+                      .predicate = (spec->flags & PREDICATE) != 0,
+                      .in = {in[0].data, in[1].data},
+                      .out = out->data,
+                      .size = cnnf_dtype_size(in->dtype),
                       .out_size = cnnf_dtype_size(out->dtype)};
     if (b.rank == 1)
         cnnfi_parallel_for(call->pool, b.dims[0], 32768, flat_body, &job);
     else
-        cnnfi_parallel_for(call->pool, cnnfi_broadcast_row_count(&b), 32768 / (b.dims[b.rank - 1] + 1) + 1, rows_body, &job);
+        cnnfi_parallel_for(call->pool, cnnfi_broadcast_row_count(&b), 32768 / (b.dims[b.rank - 1] + 1) + 1, rows_body,
+                           &job);
     return CNNF_OK;
 }
 

@@ -160,7 +160,8 @@ static int mantissa_bits(cnnfi_type type)
     }
 }
 
-/* Truncate=true: the bits a narrower float has no room for are cleared before the conversion, so that it rounds to 0. */
+/* Truncate=true: the bits a narrower float has no room for are cleared before the conversion, so that it rounds to 0.
+ */
 static void truncate_block(block *b, cnnfi_type to, int64_t n)
 {
     uint64_t mask = ~(uint64_t)0 << (52 - mantissa_bits(to));
@@ -205,14 +206,18 @@ static cnnf_status cast_infer(cnnfi_call *call)
 static cnnf_status cast_run(cnnfi_call *call)
 {
     const cnnfi_value *in = call->inputs, *out = call->outputs;
-    cast_job job = {.from = cnnfi_type_of(in->dtype), .to = cnnfi_type_of(out->dtype), .in = in->data, .out = out->data,
-                    .in_size = cnnf_dtype_size(in->dtype), .out_size = cnnf_dtype_size(out->dtype)};
+    cast_job job = {.from = cnnfi_type_of(in->dtype),
+                    .to = cnnfi_type_of(out->dtype),
+                    .in = in->data,
+                    .out = out->data,
+                    .in_size = cnnf_dtype_size(in->dtype),
+                    .out_size = cnnf_dtype_size(out->dtype)};
     if (job.from == job.to) {
         cnnfi_copy_bytes(&call->outputs[0], in);
         return CNNF_OK;
     }
-    job.truncate = cnnf_node_attr_bool(call->node, "Truncate", 0) && kind_of(job.from) == WIDE_REAL &&
-                   cnnfi_type_is_float(job.to);
+    job.truncate =
+        cnnf_node_attr_bool(call->node, "Truncate", 0) && kind_of(job.from) == WIDE_REAL && cnnfi_type_is_float(job.to);
     cnnfi_parallel_for(call->pool, in->count, 16384, cast_body, &job);
     return CNNF_OK;
 }

@@ -35,8 +35,14 @@ static cnnf_status run_each(cnnfi_call *call)
     return CNNF_OK;
 }
 
-#define PLAN(op) {op, NULL, NULL, 0}
-#define SAME(op) {op, infer_same, run_same, CNNFI_OP_VIEW}
+#define PLAN(op)                                                                                                       \
+    {                                                                                                                  \
+        op, NULL, NULL, 0                                                                                              \
+    }
+#define SAME(op)                                                                                                       \
+    {                                                                                                                  \
+        op, infer_same, run_same, CNNFI_OP_VIEW                                                                        \
+    }
 
 static const cnnfi_kernel kernels[] = {
     PLAN("Const"),

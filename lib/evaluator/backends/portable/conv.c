@@ -21,7 +21,8 @@ typedef struct conv {
 static cnnf_status read_filter(cnnfi_call *call, cnnfi_window *w, const cnnfi_value *filter)
 {
     for (int32_t i = 0; i < w->spatial; i++) {
-        if (filter->dims[i] < 1) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the filter has size 0 along axis %d", (int)i);
+        if (filter->dims[i] < 1)
+            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the filter has size 0 along axis %d", (int)i);
         w->filter[i + 3 - w->spatial] = filter->dims[i];
     }
     return CNNF_OK;
@@ -157,7 +158,8 @@ static bool next_tap(const cnnfi_window *w, int64_t *tap)
     {                                                                                                                  \
         for (int64_t c = 0; c < n_in; c++, f += n_out) {                                                               \
             const T v = x[c * x_stride];                                                                               \
-            for (int64_t k = 0; k < block; k++) acc[k] += v * f[k];                                                    \
+            for (int64_t k = 0; k < block; k++)                                                                        \
+                acc[k] += v * f[k];                                                                                    \
         }                                                                                                              \
     }                                                                                                                  \
     static void block_##T(const conv *c, const pixel *p, int64_t first, int64_t block, int64_t group)                  \
@@ -172,7 +174,8 @@ static bool next_tap(const cnnfi_window *w, int64_t *tap)
             }                                                                                                          \
             f += c->filter_in * w->out_channels;                                                                       \
         } while (next_tap(w, tap));                                                                                    \
-        for (int64_t k = 0; k < block; k++) y[(first + k) * w->out_strides[4]] = acc[k];                               \
+        for (int64_t k = 0; k < block; k++)                                                                            \
+            y[(first + k) * w->out_strides[4]] = acc[k];                                                               \
     }                                                                                                                  \
     static void conv_##T(int64_t begin, int64_t end, void *user)                                                       \
     {                                                                                                                  \
@@ -182,7 +185,7 @@ static bool next_tap(const cnnfi_window *w, int64_t *tap)
             pixel p = pixel_of(i, c->w.out);                                                                           \
             for (int64_t g = 0; g < groups; g++) {                                                                     \
                 for (int64_t k = 0; k < size; k += BLOCK) {                                                            \
-                    block_##T(c, &p, g * size + k, cnnfi_min_i64(BLOCK, size - k), g);                                 \
+                    block_##T(c, &p, g *size + k, cnnfi_min_i64(BLOCK, size - k), g);                                  \
                 }                                                                                                      \
             }                                                                                                          \
         }                                                                                                              \
@@ -196,11 +199,13 @@ static bool next_tap(const cnnfi_window *w, int64_t *tap)
         do {                                                                                                           \
             if (tap_offset(w, p, tap, &offset)) {                                                                      \
                 const T *x = (const T *)c->x + offset;                                                                 \
-                for (int64_t k = 0; k < block; k++) acc[k] += x[(first + k) / c->multiplier * w->in_strides[4]] * f[k]; \
+                for (int64_t k = 0; k < block; k++)                                                                    \
+                    acc[k] += x[(first + k) / c->multiplier * w->in_strides[4]] * f[k];                                \
             }                                                                                                          \
             f += w->out_channels;                                                                                      \
         } while (next_tap(w, tap));                                                                                    \
-        for (int64_t k = 0; k < block; k++) y[(first + k) * w->out_strides[4]] = acc[k];                               \
+        for (int64_t k = 0; k < block; k++)                                                                            \
+            y[(first + k) * w->out_strides[4]] = acc[k];                                                               \
     }                                                                                                                  \
     static void depthwise_##T(int64_t begin, int64_t end, void *user)                                                  \
     {                                                                                                                  \
@@ -223,11 +228,13 @@ static bool next_tap(const cnnfi_window *w, int64_t *tap)
         do {                                                                                                           \
             for (int64_t o = 0; o < size && back_offset(w, p, tap, &offset); o++) {                                    \
                 const T v = dy[offset + o * w->out_strides[4]];                                                        \
-                for (int64_t k = 0; k < block; k++) acc[k] += v * f[k * w->out_channels + o];                          \
+                for (int64_t k = 0; k < block; k++)                                                                    \
+                    acc[k] += v * f[k * w->out_channels + o];                                                          \
             }                                                                                                          \
             f += c->filter_in * w->out_channels;                                                                       \
         } while (next_tap(w, tap));                                                                                    \
-        for (int64_t k = 0; k < block; k++) y[(group * c->filter_in + first + k) * w->in_strides[4]] = acc[k];         \
+        for (int64_t k = 0; k < block; k++)                                                                            \
+            y[(group * c->filter_in + first + k) * w->in_strides[4]] = acc[k];                                         \
     }                                                                                                                  \
     static void back_##T(int64_t begin, int64_t end, void *user)                                                       \
     {                                                                                                                  \
@@ -253,7 +260,8 @@ static bool next_tap(const cnnfi_window *w, int64_t *tap)
             int64_t tap[3] = {0}, offset;                                                                              \
             T *y = (T *)c->y + pixel_offset(&p, w->in_strides);                                                        \
             const T *f = c->f;                                                                                         \
-            for (int64_t k = 0; k < w->in_channels; k++) y[k * w->in_strides[4]] = 0;                                  \
+            for (int64_t k = 0; k < w->in_channels; k++)                                                               \
+                y[k * w->in_strides[4]] = 0;                                                                           \
             do {                                                                                                       \
                 if (back_offset(w, &p, tap, &offset)) {                                                                \
                     const T *dy = (const T *)c->x + offset;                                                            \
@@ -354,7 +362,8 @@ static cnnf_status check_back(cnnfi_call *call, const cnnfi_window *w, const cnn
     return is_depthwise(call) ? CNNF_OK : check_groups(call, w->in_channels, f->dims[w->spatial], w->out_channels);
 }
 
-/* input_sizes may leave out the batch (and hold only the spatial sizes): TensorFlow takes them from the other inputs. */
+/* input_sizes may leave out the batch (and hold only the spatial sizes): TensorFlow takes them from the other inputs.
+ */
 static cnnf_status back_window(cnnfi_call *call, cnnfi_window *w, int32_t spatial)
 {
     const cnnfi_value *f = &call->inputs[1], *dy = &call->inputs[2];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrices by their diagonals: MatrixDiag, MatrixDiagPart, MatrixSetDiag in all versions, MatrixBandPart, Diag, DiagPart. */
+/* Matrices by their diagonals: MatrixDiag, MatrixDiagPart, MatrixSetDiag in all versions, MatrixBandPart, Diag,
+ * DiagPart. */
 #include "evaluator/backends/portable/portable.h"
 
 /* A band: diagonals low .. high; where a diagonal shorter than the longest begins in its row of the packed form. */
@@ -55,13 +56,15 @@ static int64_t band_length(const band *b, int64_t rows, int64_t columns)
 
 static cnnf_status check_band(cnnfi_call *call, const band *b, int64_t rows, int64_t columns)
 {
-    bool low = (b->low > -rows && b->low < columns) || b->low == 0, high = (b->high > -rows && b->high < columns) || b->high == 0;
+    bool low = (b->low > -rows && b->low < columns) || b->low == 0,
+         high = (b->high > -rows && b->high < columns) || b->high == 0;
     if (low && high) return CNNF_OK;
     return cnnfi_call_fail(call, CNNF_E_INVALID, "diagonals %lld .. %lld of a %lld x %lld matrix", (long long)b->low,
                            (long long)b->high, (long long)rows, (long long)columns);
 }
 
-/* Place of matrix element (i, j) in the packed form (diagonals from the highest down), or -1 when it is outside the band. */
+/* Place of matrix element (i, j) in the packed form (diagonals from the highest down), or -1 when it is outside the
+ * band. */
 static int64_t packed_place(const band *b, int64_t rows, int64_t columns, int64_t length, int64_t i, int64_t j)
 {
     int64_t d = j - i;
@@ -135,7 +138,8 @@ static cnnf_status diag_sides(cnnfi_call *call, diag *d)
         CNNFI_TRY(cnnfi_call_int(call, 2, &rows));
         CNNFI_TRY(cnnfi_call_int(call, 3, &columns));
     }
-    int64_t least_rows = d->length - (d->b.high < 0 ? d->b.high : 0), least_columns = d->length + (d->b.low > 0 ? d->b.low : 0);
+    int64_t least_rows = d->length - (d->b.high < 0 ? d->b.high : 0),
+            least_columns = d->length + (d->b.low > 0 ? d->b.low : 0);
     if (rows == -1 && columns == -1) rows = columns = least_rows > least_columns ? least_rows : least_columns;
     if (rows == -1) rows = least_rows;
     if (columns == -1) columns = least_columns;
@@ -218,7 +222,8 @@ static cnnf_status set_shape(cnnfi_call *call, diag *d)
     int32_t packed = d->b.high > d->b.low ? 2 : 1;
     bool fits = given->rank == d->outer + packed && given->dims[given->rank - 1] == d->length &&
                 (packed == 1 || given->dims[given->rank - 2] == d->b.high - d->b.low + 1);
-    for (int32_t i = 0; fits && i < d->outer; i++) fits = given->dims[i] == in->dims[i];
+    for (int32_t i = 0; fits && i < d->outer; i++)
+        fits = given->dims[i] == in->dims[i];
     return fits ? CNNF_OK : cnnfi_call_fail(call, CNNF_E_MISMATCH, "the diagonals do not fit the matrix");
 }
 
@@ -250,7 +255,8 @@ static cnnf_status band_part_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_call_int(call, 1, &lower));
     CNNFI_TRY(cnnfi_call_int(call, 2, &upper));
     if (lower > in->dims[in->rank - 2] || upper > in->dims[in->rank - 1])
-        return cnnfi_call_fail(call, CNNF_E_INVALID, "num_lower %lld, num_upper %lld", (long long)lower, (long long)upper);
+        return cnnfi_call_fail(call, CNNF_E_INVALID, "num_lower %lld, num_upper %lld", (long long)lower,
+                               (long long)upper);
     return cnnfi_output_like(call, 0, in->dtype);
 }
 
@@ -277,7 +283,8 @@ static cnnf_status tensor_diag_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
     const cnnfi_value *in = call->inputs;
-    for (int32_t i = 0; i < in->rank; i++) dims[i] = dims[in->rank + i] = in->dims[i];
+    for (int32_t i = 0; i < in->rank; i++)
+        dims[i] = dims[in->rank + i] = in->dims[i];
     return cnnfi_output_one(call, in->dtype, 2 * in->rank, dims);
 }
 
@@ -287,7 +294,8 @@ static cnnf_status tensor_diag_run(cnnfi_call *call)
     size_t size = cnnf_dtype_size(in->dtype);
     memset(out->data, 0, (size_t)out->count * size);
     for (int64_t i = 0; i < in->count; i++)
-        memcpy((char *)out->data + (size_t)(i * (in->count + 1)) * size, (const char *)in->data + (size_t)i * size, size);
+        memcpy((char *)out->data + (size_t)(i * (in->count + 1)) * size, (const char *)in->data + (size_t)i * size,
+               size);
     return CNNF_OK;
 }
 
@@ -298,7 +306,8 @@ static cnnf_status tensor_part_infer(cnnfi_call *call)
     const cnnfi_value *in = call->inputs;
     int32_t half = in->rank / 2;
     bool fits = in->rank > 0 && in->rank % 2 == 0;
-    for (int32_t i = 0; fits && i < half; i++) fits = in->dims[i] == in->dims[half + i];
+    for (int32_t i = 0; fits && i < half; i++)
+        fits = in->dims[i] == in->dims[half + i];
     if (!fits) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the shape is not that of a diagonal tensor");
     return cnnfi_output_one(call, in->dtype, half, in->dims);
 }
@@ -308,7 +317,8 @@ static cnnf_status tensor_part_run(cnnfi_call *call)
     const cnnfi_value *in = call->inputs, *out = call->outputs;
     size_t size = cnnf_dtype_size(in->dtype);
     for (int64_t i = 0; i < out->count; i++)
-        memcpy((char *)out->data + (size_t)i * size, (const char *)in->data + (size_t)(i * (out->count + 1)) * size, size);
+        memcpy((char *)out->data + (size_t)i * size, (const char *)in->data + (size_t)(i * (out->count + 1)) * size,
+               size);
     return CNNF_OK;
 }
 

@@ -5,10 +5,10 @@
 #include "evaluator/backends/portable/portable.h"
 
 #define MAX_LABELS 32
-#define ELLIPSIS 1 /* labels 1 .. 8: the axes of "..." from the last one backwards */
+#define ELLIPSIS   1 /* labels 1 .. 8: the axes of "..." from the last one backwards */
 
 typedef struct einsum {
-    int32_t n_labels;               /* output labels first, then those summed */
+    int32_t n_labels; /* output labels first, then those summed */
     int32_t n_out;
     unsigned char label[MAX_LABELS];
     int64_t dims[MAX_LABELS];
@@ -25,7 +25,8 @@ static bool read_subscript(const char *begin, const char *end, int32_t rank, int
 {
     int32_t letters = 0;
     out->n = 0;
-    for (const char *p = begin; p < end; p++) letters += (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
+    for (const char *p = begin; p < end; p++)
+        letters += (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
     if (rank >= 0) ellipsis = rank - letters;
     bool dots = false;
     for (const char *p = begin; p < end; p++) {
@@ -33,7 +34,8 @@ static bool read_subscript(const char *begin, const char *end, int32_t rank, int
         if (*p == '.') {
             if (dots || end - p < 3 || p[1] != '.' || p[2] != '.' || ellipsis < 0 || out->n + ellipsis >= MAX_LABELS)
                 return false;
-            for (int32_t i = ellipsis - 1; i >= 0; i--) out->label[out->n++] = (unsigned char)(ELLIPSIS + i);
+            for (int32_t i = ellipsis - 1; i >= 0; i--)
+                out->label[out->n++] = (unsigned char)(ELLIPSIS + i);
             dots = true;
             p += 2;
         } else {
@@ -93,12 +95,15 @@ static cnnf_status read_einsum(cnnfi_call *call, einsum *e)
         for (int32_t i = 0; i < in[k].n; i++)
             if (in[k].label[i] < 'A' && in[k].label[i] > ellipsis) ellipsis = in[k].label[i];
     good = good && read_subscript(arrow + 2, equation + size, -1, ellipsis, &out);
-    for (int32_t i = 0; good && i < out.n; i++) good = add_label(e, out.label[i]) == i; /* no label twice */
+    for (int32_t i = 0; good && i < out.n; i++)
+        good = add_label(e, out.label[i]) == i; /* no label twice */
     e->n_out = e->n_labels;
-    for (int32_t k = 0; good && k < call->n_inputs; k++) good = add_operand(e, k, &in[k], &call->inputs[k]);
+    for (int32_t k = 0; good && k < call->n_inputs; k++)
+        good = add_operand(e, k, &in[k], &call->inputs[k]);
     for (int32_t i = 0; good && i < e->n_out; i++) { /* every output label comes from an input */
         bool found = e->label[i] < 'A';
-        for (int32_t k = 0; k < 2; k++) found = found || memchr(in[k].label, e->label[i], (size_t)in[k].n) != NULL;
+        for (int32_t k = 0; k < 2; k++)
+            found = found || memchr(in[k].label, e->label[i], (size_t)in[k].n) != NULL;
         good = found;
     }
     return good ? CNNF_OK
@@ -119,7 +124,8 @@ static bool advance(const einsum *e, int32_t first, int32_t last, int64_t *index
 {
     for (int32_t i = last - 1; i >= first; i--) {
         bool wrap = ++index[i] == e->dims[i];
-        for (int k = 0; k < 2; k++) at[k] += wrap ? -(e->dims[i] - 1) * e->strides[k][i] : e->strides[k][i];
+        for (int k = 0; k < 2; k++)
+            at[k] += wrap ? -(e->dims[i] - 1) * e->strides[k][i] : e->strides[k][i];
         if (!wrap) return true;
         index[i] = 0;
     }
@@ -176,7 +182,8 @@ static double sum_floats(const einsum *e, const cnnfi_value *in, int32_t n, int6
 {
     const float *a = in[0].data, *b = n == 2 ? in[1].data : NULL;
     double sum = 0;
-    do sum += (double)a[at[0]] * (b ? (double)b[at[1]] : 1);
+    do
+        sum += (double)a[at[0]] * (b ? (double)b[at[1]] : 1);
     while (advance(e, e->n_out, e->n_labels, index, at));
     return sum;
 }
@@ -188,13 +195,15 @@ static cnnf_status einsum_run(cnnfi_call *call)
     CNNFI_TRY(read_einsum(call, &e));
     cnnfi_value *out = &call->outputs[0];
     bool empty = false, single = out->dtype == CNNF_FLOAT;
-    for (int32_t i = e.n_out; i < e.n_labels; i++) empty = empty || e.dims[i] == 0;
+    for (int32_t i = e.n_out; i < e.n_labels; i++)
+        empty = empty || e.dims[i] == 0;
     for (int64_t i = 0; i < out->count; i++) {
         number sum = {0, 0, 0};
         if (single && !empty)
             sum.re = sum_floats(&e, call->inputs, call->n_inputs, index, at);
         else if (!empty)
-            do multiply_add(call->inputs, call->n_inputs, at, &sum);
+            do
+                multiply_add(call->inputs, call->n_inputs, at, &sum);
             while (advance(&e, e.n_out, e.n_labels, index, at));
         put_sum(out, i, &sum);
         advance(&e, 0, e.n_out, index, at);

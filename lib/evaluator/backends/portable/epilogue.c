@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* _FusedConv2D, _FusedMatMul: a product and what TensorFlow's own optimiser has put behind it, in frozen graphs of others. */
+/* _FusedConv2D, _FusedMatMul: a product and what TensorFlow's own optimiser has put behind it, in frozen graphs of
+ * others. */
 #include <math.h>
 
 #include "evaluator/backends/portable/nn.h"
@@ -42,8 +43,8 @@ static double leaky(double x, double alpha)
 }
 
 static const step_row rows[] = {
-    {"BiasAdd", 1, NULL}, {"FusedBatchNorm", 4, NULL}, {"Relu", 0, relu},
-    {"Relu6", 0, relu6},  {"Elu", 0, elu},             {"LeakyRelu", 0, leaky},
+    {"BiasAdd", 1, NULL}, {"FusedBatchNorm", 4, NULL}, {"Relu", 0, relu}, {"Relu6", 0, relu6},
+    {"Elu", 0, elu},      {"LeakyRelu", 0, leaky},
 };
 
 static const step_row *find_step(const cnnfi_bytes *name)
@@ -67,13 +68,16 @@ static cnnf_status check_steps(cnnfi_call *call, const fused *f)
         const step_row *row = find_step(&f->steps->u.strings[i]);
         if (!row) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "fused_ops[%d] is not known", (int)i);
         for (int32_t k = 0; k < row->n_args; k++, at++) {
-            if (at >= call->n_inputs) return cnnfi_call_fail(call, CNNF_E_CORRUPT, "has too few inputs for its fused_ops");
+            if (at >= call->n_inputs)
+                return cnnfi_call_fail(call, CNNF_E_CORRUPT, "has too few inputs for its fused_ops");
             CNNFI_TRY(cnnfi_want_same_dtype(call, 0, at));
             if (call->inputs[at].rank != 1 || call->inputs[at].dims[0] != n)
-                return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d must have %lld elements", (int)at, (long long)n);
+                return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d must have %lld elements", (int)at,
+                                       (long long)n);
         }
     }
-    return at == call->n_inputs ? CNNF_OK : cnnfi_call_fail(call, CNNF_E_CORRUPT, "has more inputs than its fused_ops take");
+    return at == call->n_inputs ? CNNF_OK
+                                : cnnfi_call_fail(call, CNNF_E_CORRUPT, "has more inputs than its fused_ops take");
 }
 
 static cnnf_status read_fused(cnnfi_call *call, fused *f)
@@ -83,9 +87,11 @@ static cnnf_status read_fused(cnnfi_call *call, fused *f)
     const char *filter = cnnf_node_attr_string(call->node, "filter_format", NULL);
     *f = (fused){.node = *call->node, .product = cnnfi_kernel_find(op)};
     f->node.op = op;
-    if (steps && steps->kind == CNNF_ATTR_LIST && steps->u.list.item_kind == CNNF_ATTR_STRING) f->steps = &steps->u.list;
+    if (steps && steps->kind == CNNF_ATTR_LIST && steps->u.list.item_kind == CNNF_ATTR_STRING)
+        f->steps = &steps->u.list;
     if (call->n_inputs < 2) return cnnfi_call_fail(call, CNNF_E_CORRUPT, "has %d inputs", (int)call->n_inputs);
-    if (filter && strcmp(filter, "HWIO") != 0) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "filter_format %s", filter);
+    if (filter && strcmp(filter, "HWIO") != 0)
+        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "filter_format %s", filter);
     cnnf_dtype dtype = call->inputs[0].dtype;
     if (dtype != CNNF_FLOAT && dtype != CNNF_DOUBLE) return cnnfi_fail_dtype(call, 0);
     return op[0] == 'M' ? CNNF_OK : cnnfi_data_format(call, 2, &f->channels_first);
@@ -126,8 +132,10 @@ static void run_step(cnnfi_call *call, const fused *f, const step_row *row, int3
     int64_t n = channels_of(f, out), inner = f->channels_first ? cnnfi_span(out->dims, 2, out->rank) : 1;
     for (int64_t i = 0; i < out->count; i++) {
         double y = apply(call, row, at, i / inner % n, element(out, i));
-        if (out->dtype == CNNF_FLOAT) ((float *)out->data)[i] = (float)y;
-        else ((double *)out->data)[i] = y;
+        if (out->dtype == CNNF_FLOAT)
+            ((float *)out->data)[i] = (float)y;
+        else
+            ((double *)out->data)[i] = y;
     }
 }
 

@@ -88,7 +88,8 @@ static void gemm_units(int64_t begin, int64_t end, void *user)
     const int64_t groups = (f->panel_count + f->panels_per_unit - 1) / f->panels_per_unit;
     for (int64_t i = begin; i < end; i++) {
         int64_t row = i / groups * f->rows_per_unit, panel = i % groups * f->panels_per_unit;
-        f->simd->gemm(&j->gemm, j->x, j->y + row * j->gemm.channels, row, cnnfi_min_i64(row + f->rows_per_unit, f->rows), panel,
+        f->simd->gemm(&j->gemm, j->x, j->y + row * j->gemm.channels, row,
+                      cnnfi_min_i64(row + f->rows_per_unit, f->rows), panel,
                       cnnfi_min_i64(panel + f->panels_per_unit, f->panel_count));
     }
 }
@@ -99,7 +100,8 @@ static cnnf_status run_gemm(const cnnfi_fused *base, cnnfi_call *call)
     job j = {.f = f, .gemm = f->gemm, .x = call->inputs[0].data, .y = call->outputs[0].data, .scratch = call->scratch};
     if (call->n_inputs > 1) j.gemm.post.residual = call->inputs[1].data;
     if (f->copy) {
-        cnnfi_parallel_for(call->pool, f->w.batch * f->frame[0], 1 + 16384 / (f->frame[1] * f->w.in_channels), copy_rows, &j);
+        cnnfi_parallel_for(call->pool, f->w.batch * f->frame[0], 1 + 16384 / (f->frame[1] * f->w.in_channels),
+                           copy_rows, &j);
         j.x = j.scratch;
     }
     int64_t groups = (f->panel_count + f->panels_per_unit - 1) / f->panels_per_unit;
@@ -123,7 +125,11 @@ static void winograd_units(int64_t begin, int64_t end, void *user)
 static cnnf_status run_winograd(const cnnfi_fused *base, cnnfi_call *call)
 {
     const cnnfi_fused_conv *f = (const cnnfi_fused_conv *)base;
-    job j = {.f = f, .winograd = f->winograd, .x = call->inputs[0].data, .y = call->outputs[0].data, .scratch = call->scratch};
+    job j = {.f = f,
+             .winograd = f->winograd,
+             .x = call->inputs[0].data,
+             .y = call->outputs[0].data,
+             .scratch = call->scratch};
     if (call->n_inputs > 1) j.winograd.post.residual = call->inputs[1].data;
     cnnfi_slots_init(&j.slots, f->slots);
     cnnfi_parallel_for(call->pool, (f->tiles + f->tiles_per_unit - 1) / f->tiles_per_unit, 1, winograd_units, &j);
@@ -133,7 +139,8 @@ static cnnf_status run_winograd(const cnnfi_fused *base, cnnfi_call *call)
 static void depthwise_rows(int64_t begin, int64_t end, void *user)
 {
     const job *j = user;
-    j->f->simd->depthwise(&j->depthwise, j->x, j->y + begin * j->depthwise.out_width * j->depthwise.channels, begin, end);
+    j->f->simd->depthwise(&j->depthwise, j->x, j->y + begin * j->depthwise.out_width * j->depthwise.channels, begin,
+                          end);
 }
 
 static cnnf_status run_depthwise(const cnnfi_fused *base, cnnfi_call *call)
@@ -141,7 +148,8 @@ static cnnf_status run_depthwise(const cnnfi_fused *base, cnnfi_call *call)
     const cnnfi_fused_conv *f = (const cnnfi_fused_conv *)base;
     job j = {.f = f, .depthwise = f->depthwise, .x = call->inputs[0].data, .y = call->outputs[0].data};
     if (call->n_inputs > 1) j.depthwise.post.residual = call->inputs[1].data;
-    cnnfi_parallel_for(call->pool, f->w.batch * f->w.out[1], 1 + 8192 / (f->w.out[2] * f->w.in_channels), depthwise_rows, &j);
+    cnnfi_parallel_for(call->pool, f->w.batch * f->w.out[1], 1 + 8192 / (f->w.out[2] * f->w.in_channels),
+                       depthwise_rows, &j);
     return CNNF_OK;
 }
 
@@ -173,7 +181,8 @@ static bool alloc_floats(cnnf_context *context, float **out, int64_t a, int64_t 
 static bool pack_post(cnnf_context *context, cnnfi_fused_conv *f, const cnnfi_fusion *n, cnnfi_post *post)
 {
     const int64_t columns = f->w.out_channels, stride = columns + 4 * f->simd->lanes;
-    const float *const from[3] = {n->has_bias ? n->bias : NULL, n->has_scale ? n->scale : NULL, n->has_scale ? n->shift : NULL};
+    const float *const from[3] = {n->has_bias ? n->bias : NULL, n->has_scale ? n->scale : NULL,
+                                  n->has_scale ? n->shift : NULL};
     const float **const to[3] = {&post->bias, &post->scale, &post->shift};
     if (!alloc_floats(context, &f->extra, 1, 3 * stride + f->w.in_channels)) return false;
     post->bias = f->extra;
@@ -220,7 +229,8 @@ static void cut_units(cnnfi_fused_conv *f, int32_t threads)
     int64_t even = (f->rows + (f->rows + f->rows_per_unit - 1) / f->rows_per_unit - 1) /
                    ((f->rows + f->rows_per_unit - 1) / f->rows_per_unit);
     f->rows_per_unit = cnnfi_min_i64(f->rows_per_unit, (even + 11) / 12 * 12);
-    int64_t wanted = threads > 1 ? 4 * (int64_t)threads : 1, row_units = (f->rows + f->rows_per_unit - 1) / f->rows_per_unit;
+    int64_t wanted = threads > 1 ? 4 * (int64_t)threads : 1,
+            row_units = (f->rows + f->rows_per_unit - 1) / f->rows_per_unit;
     if (row_units >= wanted) return;
     int64_t groups = cnnfi_min_i64(f->panel_count, (wanted + row_units - 1) / row_units);
     f->panels_per_unit = (f->panel_count + groups - 1) / groups;
@@ -236,7 +246,8 @@ static bool setup_gemm(cnnf_context *context, cnnfi_fused_conv *f, cnnfi_fusion 
         int64_t needed = (w->out[i + 1] - 1) * w->stride[i + 1] + reach[i];
         if (w->before[i + 1] > 0 || needed > w->in[i + 1]) f->copy = true;
     }
-    for (int i = 0; f->copy && i < 2; i++) f->frame[i] = (w->out[i + 1] - 1) * w->stride[i + 1] + reach[i];
+    for (int i = 0; f->copy && i < 2; i++)
+        f->frame[i] = (w->out[i + 1] - 1) * w->stride[i + 1] + reach[i];
     if (!find_runs(context, f)) return false;
     const int64_t depth = g->n_runs * g->run_length;
     if (!alloc_floats(context, &f->panels, depth, w->out_channels + 2 * f->simd->lanes)) return false;
@@ -261,7 +272,9 @@ static bool setup_gemm(cnnf_context *context, cnnfi_fused_conv *f, cnnfi_fusion 
     f->base.run_one = gemm_one;
     f->base.one_scratch = frame / (size_t)w->batch;
     f->base.weight_bytes = (size_t)(depth * w->out_channels) * sizeof(float);
-    f->base.algorithm = w->filter[1] * w->filter[2] == 1 ? "matrix product" : f->copy ? "direct, padded copy" : "direct";
+    f->base.algorithm = w->filter[1] * w->filter[2] == 1 ? "matrix product"
+                        : f->copy                        ? "direct, padded copy"
+                                                         : "direct";
     return true;
 }
 
@@ -273,10 +286,15 @@ static bool setup_gemm(cnnf_context *context, cnnfi_fused_conv *f, cnnfi_fusion 
 /* out = a . g^T along one axis for FILTERS filters side by side: six from three. */
 static void transform_line(const double in[3][FILTERS], double out[6][FILTERS])
 {
-    static const double g[6][3] = {{1.0 / 4, 0, 0},           {-1.0 / 6, -1.0 / 6, -1.0 / 6}, {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                                   {1.0 / 24, 1.0 / 12, 1.0 / 6}, {1.0 / 24, -1.0 / 12, 1.0 / 6}, {0, 0, 1}};
+    static const double g[6][3] = {{1.0 / 4, 0, 0},
+                                   {-1.0 / 6, -1.0 / 6, -1.0 / 6},
+                                   {-1.0 / 6, 1.0 / 6, -1.0 / 6},
+                                   {1.0 / 24, 1.0 / 12, 1.0 / 6},
+                                   {1.0 / 24, -1.0 / 12, 1.0 / 6},
+                                   {0, 0, 1}};
     for (int i = 0; i < 6; i++) {
-        for (int c = 0; c < FILTERS; c++) out[i][c] = g[i][0] * in[0][c] + g[i][1] * in[1][c] + g[i][2] * in[2][c];
+        for (int c = 0; c < FILTERS; c++)
+            out[i][c] = g[i][0] * in[0][c] + g[i][1] * in[1][c] + g[i][2] * in[2][c];
     }
 }
 
@@ -286,12 +304,14 @@ static void transform_filters(const float *filter, int64_t step, int64_t n, doub
     double in[3][FILTERS] = {{0}}, half[3][6][FILTERS], line[6][FILTERS];
     for (int j = 0; j < 3; j++) {
         for (int k = 0; k < 3; k++) {
-            for (int64_t c = 0; c < n; c++) in[k][c] = (double)filter[(3 * k + j) * step + c];
+            for (int64_t c = 0; c < n; c++)
+                in[k][c] = (double)filter[(3 * k + j) * step + c];
         }
         transform_line((const double(*)[FILTERS])in, half[j]);
     }
     for (int i = 0; i < 6; i++) {
-        for (int j = 0; j < 3; j++) memcpy(in[j], half[j][i], sizeof(in[j]));
+        for (int j = 0; j < 3; j++)
+            memcpy(in[j], half[j][i], sizeof(in[j]));
         transform_line((const double(*)[FILTERS])in, line);
         memcpy(out[6 * i], line, sizeof(line));
     }
@@ -315,7 +335,8 @@ static void pack_winograd(const cnnfi_fused_conv *f, const float *filter)
             transform_filters(filter + k * out + c, in * out, n, u);
             for (int i = 0; i < 36; i++) {
                 float *matrix = f->panels + i * f->winograd.panel_stride;
-                for (int64_t m = 0; m < n; m++) matrix[packed_index(f->simd, in, out, k, c + m)] = (float)u[i][m];
+                for (int64_t m = 0; m < n; m++)
+                    matrix[packed_index(f->simd, in, out, k, c + m)] = (float)u[i][m];
             }
         }
     }
@@ -382,11 +403,20 @@ static bool setup_depthwise(cnnf_context *context, cnnfi_fused_conv *f, cnnfi_fu
     const int64_t taps = w->filter[1] * w->filter[2];
     if (!alloc_floats(context, &f->panels, taps, w->in_channels)) return false; /* 64 floats more than that */
     memcpy(f->panels, n->filter, (size_t)(taps * w->in_channels) * sizeof(float));
-    f->depthwise = (cnnfi_depthwise){.height = w->in[1], .width = w->in[2], .channels = w->in_channels,
-                                     .out_height = w->out[1], .out_width = w->out[2], .filter_y = w->filter[1],
-                                     .filter_x = w->filter[2], .stride_y = w->stride[1], .stride_x = w->stride[2],
-                                     .dilation_y = w->dilation[1], .dilation_x = w->dilation[2], .before_y = w->before[1],
-                                     .before_x = w->before[2], .filter = f->panels};
+    f->depthwise = (cnnfi_depthwise){.height = w->in[1],
+                                     .width = w->in[2],
+                                     .channels = w->in_channels,
+                                     .out_height = w->out[1],
+                                     .out_width = w->out[2],
+                                     .filter_y = w->filter[1],
+                                     .filter_x = w->filter[2],
+                                     .stride_y = w->stride[1],
+                                     .stride_x = w->stride[2],
+                                     .dilation_y = w->dilation[1],
+                                     .dilation_x = w->dilation[2],
+                                     .before_y = w->before[1],
+                                     .before_x = w->before[2],
+                                     .filter = f->panels};
     f->base.run = run_depthwise;
     f->base.run_one = depthwise_one;
     f->method = CNNFI_METHOD_DEPTHWISE;
@@ -407,9 +437,12 @@ cnnf_status cnnfi_fusion_portable(cnnfi_fused **out, cnnf_context *context, cnnf
     f->simd = cnnfi_simd_best();
     f->w = fusion->w;
     bool done = pack_post(context, f, fusion, &post);
-    if (done && fusion->depthwise) done = setup_depthwise(context, f, fusion);
-    else if (done && winograd_pays(f->simd, &f->w)) done = setup_winograd(context, f, fusion);
-    else if (done) done = setup_gemm(context, f, fusion);
+    if (done && fusion->depthwise)
+        done = setup_depthwise(context, f, fusion);
+    else if (done && winograd_pays(f->simd, &f->w))
+        done = setup_winograd(context, f, fusion);
+    else if (done)
+        done = setup_gemm(context, f, fusion);
     if (!done) {
         cnnfi_fused_conv_free(context, &f->base);
         return cnnfi_fail_nomem(error);

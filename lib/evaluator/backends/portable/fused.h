@@ -18,8 +18,8 @@ typedef struct cnnfi_fused_conv {
     cnnfi_gemm gemm;
     cnnfi_winograd winograd;
     cnnfi_depthwise depthwise;
-    bool copy;               /* the input is copied into a frame of zeros first */
-    int64_t frame[2];        /* height and width of the padded image */
+    bool copy;                                                 /* the input is copied into a frame of zeros first */
+    int64_t frame[2];                                          /* height and width of the padded image */
     int64_t rows, panel_count, panels_per_unit, rows_per_unit; /* matrix product */
     int64_t tiles, tiles_per_unit;                             /* winograd */
     int32_t slots;

@@ -40,9 +40,12 @@ static cnnf_status gather_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_want_int(call, 1));
     CNNFI_TRY(gather_where(call, &g));
     const cnnfi_value *params = &call->inputs[0], *indices = &call->inputs[1];
-    for (int32_t i = 0; i < g.axis; i++) dims[rank++] = params->dims[i];
-    for (int32_t i = g.batch; i < indices->rank; i++) dims[rank++] = indices->dims[i];
-    for (int32_t i = g.axis + 1; i < params->rank; i++) dims[rank++] = params->dims[i];
+    for (int32_t i = 0; i < g.axis; i++)
+        dims[rank++] = params->dims[i];
+    for (int32_t i = g.batch; i < indices->rank; i++)
+        dims[rank++] = indices->dims[i];
+    for (int32_t i = g.axis + 1; i < params->rank; i++)
+        dims[rank++] = params->dims[i];
     return cnnfi_output_one(call, params->dtype, rank, dims);
 }
 
@@ -74,7 +77,8 @@ static cnnf_status gather_run(cnnfi_call *call)
 static cnnf_status nd_depth(cnnfi_call *call, const cnnfi_value *indices, int32_t rank, int32_t *depth)
 {
     if (indices->rank < 1 || indices->dims[indices->rank - 1] > rank)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "indices of rank %d address too many of %d axes", indices->rank, rank);
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "indices of rank %d address too many of %d axes", indices->rank,
+                               rank);
     *depth = (int32_t)indices->dims[indices->rank - 1];
     return CNNF_OK;
 }
@@ -105,8 +109,10 @@ static cnnf_status gather_nd_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_want_int(call, 1));
     const cnnfi_value *params = &call->inputs[0], *indices = &call->inputs[1];
     CNNFI_TRY(nd_depth(call, indices, params->rank, &depth));
-    for (int32_t i = 0; i < indices->rank - 1; i++) dims[rank++] = indices->dims[i];
-    for (int32_t i = depth; i < params->rank; i++) dims[rank++] = params->dims[i];
+    for (int32_t i = 0; i < indices->rank - 1; i++)
+        dims[rank++] = indices->dims[i];
+    for (int32_t i = depth; i < params->rank; i++)
+        dims[rank++] = params->dims[i];
     return cnnfi_output_one(call, params->dtype, rank, dims);
 }
 
@@ -184,7 +190,8 @@ static void combine_bool(combine how, void *out, const void *in, int64_t n)
 }
 
 typedef void (*combine_fn)(combine how, void *out, const void *in, int64_t n);
-static const combine_fn combine_fns[CNNFI_T_COUNT] = {CNNFI_FLOATS(combine) CNNFI_INTEGERS(combine) CNNFI_BOOL(combine)};
+static const combine_fn combine_fns[CNNFI_T_COUNT] = {CNNFI_FLOATS(combine) CNNFI_INTEGERS(combine)
+                                                          CNNFI_BOOL(combine)};
 
 static void combine_row(combine how, cnnfi_type type, void *out, const void *in, int64_t n, size_t size)
 {
@@ -216,7 +223,8 @@ static cnnf_status check_updates(cnnfi_call *call, const cnnfi_value *indices, c
     bool fits = updates->rank == outer + rank - depth;
     for (int32_t i = 0; fits && i < updates->rank; i++)
         fits = updates->dims[i] == (i < outer ? indices->dims[i] : dims[i - outer + depth]);
-    return fits ? CNNF_OK : cnnfi_call_fail(call, CNNF_E_MISMATCH, "the updates' shape does not fit indices and tensor");
+    return fits ? CNNF_OK
+                : cnnfi_call_fail(call, CNNF_E_MISMATCH, "the updates' shape does not fit indices and tensor");
 }
 
 static cnnf_status scatter_into(cnnfi_call *call, combine how, const cnnfi_value *indices, const cnnfi_value *updates)
@@ -272,8 +280,12 @@ static cnnf_status tensor_scatter_run(cnnfi_call *call, combine how)
 }
 
 #define SCATTER_OPS(X)                                                                                                 \
-    X(TensorScatterAdd, ADD) X(TensorScatterMax, HIGHER) X(TensorScatterMin, LOWER) X(TensorScatterSub, SUBTRACT)      \
-    X(TensorScatterUpdate, SET) X(ScatterNdNonAliasingAdd, ADD)
+    X(TensorScatterAdd, ADD)                                                                                           \
+    X(TensorScatterMax, HIGHER)                                                                                        \
+    X(TensorScatterMin, LOWER)                                                                                         \
+    X(TensorScatterSub, SUBTRACT)                                                                                      \
+    X(TensorScatterUpdate, SET)                                                                                        \
+    X(ScatterNdNonAliasingAdd, ADD)
 #define DEFINE(op, how)                                                                                                \
     static cnnf_status op##_run(cnnfi_call *call)                                                                      \
     {                                                                                                                  \
@@ -282,12 +294,10 @@ static cnnf_status tensor_scatter_run(cnnfi_call *call, combine how)
 SCATTER_OPS(DEFINE)
 
 #define ROW(op, how) {#op, tensor_scatter_infer, op##_run, 0},
-static const cnnfi_kernel kernels[] = {
-    {"Gather", gather_infer, gather_run, 0},
-    {"GatherNd", gather_nd_infer, gather_nd_run, 0},
-    {"GatherV2", gather_infer, gather_run, 0},
-    {"ScatterNd", scatter_infer, scatter_run, 0},
-    SCATTER_OPS(ROW)
-};
+static const cnnfi_kernel kernels[] = {{"Gather", gather_infer, gather_run, 0},
+                                       {"GatherNd", gather_nd_infer, gather_nd_run, 0},
+                                       {"GatherV2", gather_infer, gather_run, 0},
+                                       {"ScatterNd", scatter_infer, scatter_run, 0},
+                                       SCATTER_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_gather = {"gather", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -53,13 +53,15 @@ static cnnf_status empty_infer(cnnfi_call *call)
     cnnf_dtype dtype = cnnf_node_attr_type(call->node, "dtype", CNNF_DTYPE_INVALID);
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
     CNNFI_TRY(cnnfi_call_ints(call, 0, dims, CNNFI_EVAL_MAX_RANK, &rank));
-    if (cnnf_dtype_size(dtype) == 0) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "dtype %s", cnnf_dtype_name(dtype));
+    if (cnnf_dtype_size(dtype) == 0)
+        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "dtype %s", cnnf_dtype_name(dtype));
     return cnnfi_output_one(call, dtype, (int32_t)rank, dims);
 }
 
 /* ---- Range ---- */
 
-/* Number of elements; false for a step of 0 or of the wrong sign. Counted in double for floats, exactly for integers. */
+/* Number of elements; false for a step of 0 or of the wrong sign. Counted in double for floats, exactly for integers.
+ */
 static bool range_count(const cnnfi_value *in, int64_t *count)
 {
     if (cnnfi_type_is_float(cnnfi_type_of(in->dtype))) {
@@ -87,7 +89,8 @@ static cnnf_status range_infer(cnnfi_call *call)
         if (call->inputs[i].count != 1) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d must be a scalar", i);
     }
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    for (int32_t i = 0; i < 3; i++) CNNFI_TRY(cnnfi_want_value(call, i));
+    for (int32_t i = 0; i < 3; i++)
+        CNNFI_TRY(cnnfi_want_value(call, i));
     if (!range_count(call->inputs, &count))
         return cnnfi_call_fail(call, CNNF_E_INVALID, "the step never gets from start to limit");
     return cnnfi_output_one(call, call->inputs[0].dtype, 1, &count);
@@ -97,7 +100,8 @@ static cnnf_status range_infer(cnnfi_call *call)
 #define RANGE(T)                                                                                                       \
     {                                                                                                                  \
         T value = *(const T *)in[0].data, delta = *(const T *)in[2].data;                                              \
-        for (int64_t i = 0; i < out->count; i++, value = (T)(value + delta)) ((T *)out->data)[i] = value;             \
+        for (int64_t i = 0; i < out->count; i++, value = (T)(value + delta))                                           \
+            ((T *)out->data)[i] = value;                                                                               \
         return CNNF_OK;                                                                                                \
     }
 
@@ -175,7 +179,8 @@ static cnnf_status one_hot_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_call_int(call, 1, &depth));
     if (depth < 0) return cnnfi_call_fail(call, CNNF_E_INVALID, "depth is %lld", (long long)depth);
     CNNFI_TRY(cnnfi_check_axis(call, cnnf_node_attr_int(call->node, "axis", -1), in->rank + 1, "axis", &axis));
-    for (int32_t i = 0; i <= in->rank; i++) dims[i] = i == axis ? depth : in->dims[i - (i > axis)];
+    for (int32_t i = 0; i <= in->rank; i++)
+        dims[i] = i == axis ? depth : in->dims[i - (i > axis)];
     return cnnfi_output_one(call, in[2].dtype, in->rank + 1, dims);
 }
 
@@ -216,7 +221,8 @@ static cnnf_status invert_run(cnnfi_call *call)
         if (to < 0 || to >= in->count)
             return cnnfi_call_fail(call, CNNF_E_INVALID, "%lld is not between 0 and %lld", (long long)to,
                                    (long long)in->count);
-        if (cnnfi_get_i64(out, to) != -1) return cnnfi_call_fail(call, CNNF_E_INVALID, "%lld is there twice", (long long)to);
+        if (cnnfi_get_i64(out, to) != -1)
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "%lld is there twice", (long long)to);
         memcpy((char *)out->data + (size_t)to * size, &i, size);
     }
     return CNNF_OK;
@@ -230,7 +236,8 @@ static cnnf_status unravel_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_want_int(call, 0));
     CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
     CNNFI_TRY(cnnfi_want_rank(call, 1, 1));
-    if (call->inputs[0].rank > 1) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the indices must be a scalar or a vector");
+    if (call->inputs[0].rank > 1)
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the indices must be a scalar or a vector");
     const int64_t shape[] = {call->inputs[1].count, call->inputs[0].count};
     return cnnfi_output_one(call, call->inputs[0].dtype, call->inputs[0].rank + 1, shape);
 }
@@ -242,7 +249,8 @@ static cnnf_status unravel_run(cnnfi_call *call)
     int64_t whole = 1;
     for (int64_t d = 0; d < dims->count; d++)
         if (cnnfi_get_i64(dims, d) < 1 || !cnnfi_mul_i64(&whole, whole, cnnfi_get_i64(dims, d)))
-            return cnnfi_call_fail(call, CNNF_E_INVALID, "dims[%lld] is %lld", (long long)d, (long long)cnnfi_get_i64(dims, d));
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "dims[%lld] is %lld", (long long)d,
+                                   (long long)cnnfi_get_i64(dims, d));
     for (int64_t i = 0; i < in->count; i++) {
         int64_t left = cnnfi_get_i64(in, i);
         if (left < 0 || left >= whole)
@@ -265,7 +273,8 @@ static cnnf_status read_formats(cnnfi_call *call, const char **from, const char 
     if (!*from) *from = "NHWC";
     if (!*to) *to = "NCHW";
     bool good = (strlen(*from) == 4 || strlen(*from) == 5) && strlen(*from) == strlen(*to);
-    for (const char *p = *from; good && *p; p++) good = strchr(*to, *p) && !strchr(p + 1, *p);
+    for (const char *p = *from; good && *p; p++)
+        good = strchr(*to, *p) && !strchr(p + 1, *p);
     return good ? CNNF_OK : cnnfi_call_fail(call, CNNF_E_INVALID, "formats %.8s and %.8s", *from, *to);
 }
 
@@ -288,7 +297,8 @@ static cnnf_status dim_map_run(cnnfi_call *call)
         int64_t axis = cnnfi_get_i64(in, i);
         if (axis < -rank || axis >= rank) return cnnfi_call_fail(call, CNNF_E_INVALID, "axis %lld", (long long)axis);
         axis = strchr(to, from[axis < 0 ? axis + rank : axis]) - to;
-        memcpy((char *)call->outputs[0].data + (size_t)i * cnnf_dtype_size(in->dtype), &axis, cnnf_dtype_size(in->dtype));
+        memcpy((char *)call->outputs[0].data + (size_t)i * cnnf_dtype_size(in->dtype), &axis,
+               cnnf_dtype_size(in->dtype));
     }
     return CNNF_OK;
 }
@@ -307,7 +317,8 @@ static cnnf_status vec_permute_run(cnnfi_call *call)
     for (const char *p = to; *p; p++) {
         if (spatial && (*p == 'N' || *p == 'C')) continue;
         int64_t at = 0;
-        for (const char *q = from; *q != *p; q++) at += !(spatial && (*q == 'N' || *q == 'C'));
+        for (const char *q = from; *q != *p; q++)
+            at += !(spatial && (*q == 'N' || *q == 'C'));
         memcpy((char *)call->outputs[0].data + (size_t)row++ * size, (const char *)in->data + (size_t)at * size, size);
     }
     return CNNF_OK;

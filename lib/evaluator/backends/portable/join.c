@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Joining and cutting along an axis: Concat, Split, Pack, Unpack and kin. All look at a tensor as outer x axis x inner. */
+/* Joining and cutting along an axis: Concat, Split, Pack, Unpack and kin. All look at a tensor as outer x axis x inner.
+ */
 #include "evaluator/backends/portable/portable.h"
 
 #define MAX_PIECES 1024 /* of SplitV */
@@ -8,7 +9,8 @@
 static void copy_rows(char *to, size_t to_step, const char *from, size_t from_step, size_t piece, int64_t rows)
 {
     if (piece == 0) return;
-    for (int64_t r = 0; r < rows; r++) memcpy(to + (size_t)r * to_step, from + (size_t)r * from_step, piece);
+    for (int64_t r = 0; r < rows; r++)
+        memcpy(to + (size_t)r * to_step, from + (size_t)r * from_step, piece);
 }
 
 /* ---- Concat ---- */
@@ -26,7 +28,8 @@ static cnnf_status concat_shape(cnnfi_call *call, int32_t first, int32_t n, int6
         const cnnfi_value *in = &call->inputs[k];
         CNNFI_TRY(cnnfi_want_same_dtype(call, first, k));
         bool fits = in->rank == head->rank;
-        for (int32_t i = 0; fits && i < in->rank; i++) fits = i == axis || in->dims[i] == head->dims[i];
+        for (int32_t i = 0; fits && i < in->rank; i++)
+            fits = i == axis || in->dims[i] == head->dims[i];
         if (!fits || !cnnfi_add_i64(&dims[axis], dims[axis], in->dims[axis]))
             return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the shape of input %d does not fit input %d", k, first);
     }
@@ -109,7 +112,8 @@ static cnnf_status offset_run(cnnfi_call *call)
 {
     int64_t at = 0;
     int32_t axis;
-    CNNFI_TRY(cnnfi_check_axis(call, cnnfi_get_i64(&call->inputs[0], 0), (int32_t)call->inputs[1].dims[0], "axis", &axis));
+    CNNFI_TRY(
+        cnnfi_check_axis(call, cnnfi_get_i64(&call->inputs[0], 0), (int32_t)call->inputs[1].dims[0], "axis", &axis));
     for (int32_t k = 1; k < call->n_inputs; k++) {
         cnnfi_value *out = &call->outputs[k - 1];
         size_t size = cnnf_dtype_size(out->dtype);
@@ -227,7 +231,8 @@ static cnnf_status pack_infer(cnnfi_call *call)
     }
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(cnnfi_check_axis(call, cnnf_node_attr_int(call->node, "axis", 0), in->rank + 1, "axis", &axis));
-    for (int32_t i = 0; i <= in->rank; i++) dims[i] = i == axis ? call->n_inputs : in->dims[i - (i > axis)];
+    for (int32_t i = 0; i <= in->rank; i++)
+        dims[i] = i == axis ? call->n_inputs : in->dims[i - (i > axis)];
     return cnnfi_output_one(call, in->dtype, in->rank + 1, dims);
 }
 
@@ -255,9 +260,11 @@ static cnnf_status unpack_infer(cnnfi_call *call)
     if (in->dims[axis] != n)
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "axis %d has %lld elements, num is %lld", axis,
                                (long long)in->dims[axis], (long long)n);
-    for (int32_t i = 0; i < in->rank - 1; i++) dims[i] = in->dims[i + (i >= axis)];
+    for (int32_t i = 0; i < in->rank - 1; i++)
+        dims[i] = in->dims[i + (i >= axis)];
     call->n_outputs = (int32_t)n;
-    for (int32_t k = 0; k < n; k++) CNNFI_TRY(cnnfi_call_output(call, k, in->dtype, in->rank - 1, dims));
+    for (int32_t k = 0; k < n; k++)
+        CNNFI_TRY(cnnfi_call_output(call, k, in->dtype, in->rank - 1, dims));
     return CNNF_OK;
 }
 

@@ -24,7 +24,8 @@ static cnnf_status transpose_infer(cnnfi_call *call)
 {
     int64_t perm[CNNFI_EVAL_MAX_RANK], dims[CNNFI_EVAL_MAX_RANK];
     CNNFI_TRY(read_permutation(call, perm));
-    for (int32_t i = 0; i < call->inputs[0].rank; i++) dims[i] = call->inputs[0].dims[perm[i]];
+    for (int32_t i = 0; i < call->inputs[0].rank; i++)
+        dims[i] = call->inputs[0].dims[perm[i]];
     return cnnfi_output_one(call, call->inputs[0].dtype, call->inputs[0].rank, dims);
 }
 
@@ -34,7 +35,8 @@ static cnnf_status transpose_run(cnnfi_call *call)
     const cnnfi_value *in = call->inputs, *out = call->outputs;
     CNNFI_TRY(read_permutation(call, perm));
     cnnfi_strides(in->rank, in->dims, strides);
-    for (int32_t i = 0; i < in->rank; i++) turned[i] = strides[perm[i]];
+    for (int32_t i = 0; i < in->rank; i++)
+        turned[i] = strides[perm[i]];
     cnnfi_copy_strided(out->data, in->data, cnnf_dtype_size(in->dtype), out->rank, out->dims, turned);
     return CNNF_OK;
 }
@@ -44,9 +46,11 @@ static cnnf_status conjugate_run(cnnfi_call *call)
     cnnfi_value *out = &call->outputs[0];
     CNNFI_TRY(transpose_run(call));
     if (out->dtype == CNNF_COMPLEX64)
-        for (int64_t i = 0; i < out->count; i++) ((float *)out->data)[2 * i + 1] *= -1;
+        for (int64_t i = 0; i < out->count; i++)
+            ((float *)out->data)[2 * i + 1] *= -1;
     if (out->dtype == CNNF_COMPLEX128)
-        for (int64_t i = 0; i < out->count; i++) ((double *)out->data)[2 * i + 1] *= -1;
+        for (int64_t i = 0; i < out->count; i++)
+            ((double *)out->data)[2 * i + 1] *= -1;
     return CNNF_OK;
 }
 
@@ -62,7 +66,8 @@ static cnnf_status read_reversed(cnnfi_call *call, bool *reversed)
     if (which->dtype == CNNF_BOOL) {
         if (which->count != in->rank) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "one flag per axis is needed");
         CNNFI_TRY(cnnfi_want_value(call, 1));
-        for (int32_t i = 0; i < in->rank; i++) reversed[i] = ((const uint8_t *)which->data)[i] != 0;
+        for (int32_t i = 0; i < in->rank; i++)
+            reversed[i] = ((const uint8_t *)which->data)[i] != 0;
         return CNNF_OK;
     }
     CNNFI_TRY(cnnfi_call_ints(call, 1, axes, CNNFI_EVAL_MAX_RANK, &n));
@@ -97,7 +102,8 @@ static cnnf_status reverse_run(cnnfi_call *call)
         at += (in->dims[i] - 1) * strides[i];
         strides[i] = -strides[i];
     }
-    cnnfi_copy_strided(call->outputs[0].data, (const char *)in->data + (size_t)at * size, size, in->rank, in->dims, strides);
+    cnnfi_copy_strided(call->outputs[0].data, (const char *)in->data + (size_t)at * size, size, in->rank, in->dims,
+                       strides);
     return CNNF_OK;
 }
 
@@ -134,8 +140,8 @@ static cnnf_status sequence_run(cnnfi_call *call)
     for (int64_t b = 0; b < in->dims[batch]; b++) {
         int64_t n = cnnfi_get_i64(&call->inputs[1], b);
         if (n < 0 || n > in->dims[seq])
-            return cnnfi_call_fail(call, CNNF_E_INVALID, "seq_lengths[%lld] is %lld of %lld", (long long)b, (long long)n,
-                                   (long long)in->dims[seq]);
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "seq_lengths[%lld] is %lld of %lld", (long long)b,
+                                   (long long)n, (long long)in->dims[seq]);
     }
     for (int64_t i = 0; i < in->count; i++) {
         int64_t b = i / strides[batch] % in->dims[batch], s = i / strides[seq] % in->dims[seq];
@@ -230,8 +236,8 @@ static cnnf_status broadcast_to_run(cnnfi_call *call)
 {
     cnnfi_broadcast b;
     cnnfi_broadcast_init(&b, call->inputs, 1, call->outputs);
-    cnnfi_copy_strided(call->outputs[0].data, call->inputs[0].data, cnnf_dtype_size(call->inputs[0].dtype), b.rank, b.dims,
-                       b.strides[0]);
+    cnnfi_copy_strided(call->outputs[0].data, call->inputs[0].data, cnnf_dtype_size(call->inputs[0].dtype), b.rank,
+                       b.dims, b.strides[0]);
     return CNNF_OK;
 }
 
@@ -288,9 +294,12 @@ static cnnf_status pad_run(cnnfi_call *call)
     int64_t n = in->rank ? in->dims[in->rank - 1] : 1;
     for (int64_t row = 0; row < in->count / n; row++) {
         int64_t at = in->rank ? p.before[in->rank - 1] : 0;
-        for (int32_t i = 0; i < in->rank - 1; i++) at += (index[i] + p.before[i]) * strides[i];
-        memcpy((char *)out->data + (size_t)at * size, (const char *)in->data + (size_t)(row * n) * size, (size_t)n * size);
-        for (int32_t i = in->rank - 2; i >= 0 && ++index[i] == in->dims[i]; i--) index[i] = 0;
+        for (int32_t i = 0; i < in->rank - 1; i++)
+            at += (index[i] + p.before[i]) * strides[i];
+        memcpy((char *)out->data + (size_t)at * size, (const char *)in->data + (size_t)(row * n) * size,
+               (size_t)n * size);
+        for (int32_t i = in->rank - 2; i >= 0 && ++index[i] == in->dims[i]; i--)
+            index[i] = 0;
     }
     return CNNF_OK;
 }

@@ -49,7 +49,8 @@ static double row_log_sum(const cnnfi_value *logits, int64_t row, int64_t classe
         double x = at_broadcast(logits, row, c);
         if (x > *largest || isnan(x)) *largest = x;
     }
-    for (int64_t c = 0; c < classes; c++) sum += exp(at_broadcast(logits, row, c) - *largest);
+    for (int64_t c = 0; c < classes; c++)
+        sum += exp(at_broadcast(logits, row, c) - *largest);
     return log(sum);
 }
 
@@ -87,10 +88,12 @@ static cnnf_status sparse_entropy_run(cnnfi_call *call)
     for (int64_t row = 0; row < call->outputs[0].count; row++) {
         int64_t label = cnnfi_get_i64(&call->inputs[1], row);
         if (label < 0 || label >= classes)
-            return cnnfi_call_fail(call, CNNF_E_INVALID, "label %lld is outside [0, %lld)", (long long)label, (long long)classes);
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "label %lld is outside [0, %lld)", (long long)label,
+                                   (long long)classes);
         double largest, log_sum = row_log_sum(call->inputs, row, classes, &largest);
         for (int64_t c = 0; c < classes; c++)
-            put(&call->outputs[1], row * classes + c, exp(at_broadcast(call->inputs, row, c) - largest - log_sum) - (c == label));
+            put(&call->outputs[1], row * classes + c,
+                exp(at_broadcast(call->inputs, row, c) - largest - log_sum) - (c == label));
         put(&call->outputs[0], row, log_sum + largest - at_broadcast(call->inputs, row, label));
     }
     return CNNF_OK;
@@ -225,7 +228,8 @@ static double window_max(const cnnfi_call *call, const dilation *d, int64_t b, i
     bool single = in->dtype == CNNF_FLOAT;
     for (int64_t i = 0; i < d->size[0]; i++) {
         for (int64_t j = 0; j < d->size[1]; j++) {
-            int64_t py = y * d->stride[0] - d->before[0] + i * d->rate[0], px = x * d->stride[1] - d->before[1] + j * d->rate[1];
+            int64_t py = y * d->stride[0] - d->before[0] + i * d->rate[0],
+                    px = x * d->stride[1] - d->before[1] + j * d->rate[1];
             if (py < 0 || py >= in->dims[1] || px < 0 || px >= in->dims[2]) continue;
             double v = cnnfi_get_f64(in, ((b * in->dims[1] + py) * in->dims[2] + px) * in->dims[3] + c);
             double w = cnnfi_get_f64(filter, (i * filter->dims[1] + j) * filter->dims[2] + c);

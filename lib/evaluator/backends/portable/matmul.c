@@ -66,7 +66,8 @@ static cnnf_status set_product(cnnfi_call *call, product *p)
     CNNFI_TRY(set_matrix(call, p, cnnf_node_attr_bool(node, single ? "transpose_a" : "adj_x", 0),
                          cnnf_node_attr_bool(node, single ? "transpose_b" : "adj_y", 0)));
     p->batch_rank = (int32_t)cnnfi_max_i64(a->rank, b->rank) - 2;
-    for (int32_t i = 0; i < p->batch_rank; i++) p->batch_dims[i] = 1;
+    for (int32_t i = 0; i < p->batch_rank; i++)
+        p->batch_dims[i] = 1;
     if (!set_batch(a, p, p->a_batch) || !set_batch(b, p, p->b_batch)) {
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the batch sizes do not fit");
     }
@@ -107,7 +108,8 @@ static void batch_offsets(const product *p, int64_t batch, int64_t *a, int64_t *
             T acc[BLOCK] = {0};                                                                                        \
             for (int64_t k = 0; k < p->k; k++) {                                                                       \
                 const T v = a[k * p->a_col], *row = b + k * p->b_row + first * p->b_col;                               \
-                for (int64_t j = 0; j < block; j++) acc[j] += v * row[j * p->b_col];                                   \
+                for (int64_t j = 0; j < block; j++)                                                                    \
+                    acc[j] += v * row[j * p->b_col];                                                                   \
             }                                                                                                          \
             memcpy(c + first, acc, (size_t)block * sizeof(T));                                                         \
         }                                                                                                              \
@@ -136,7 +138,7 @@ static cnnf_status run_product(cnnfi_call *call)
     p.b = call->inputs[1].data;
     p.c = out->data;
     if (out->count == 0) return CNNF_OK;
-    void (*body)(int64_t, int64_t, void *) = out->dtype == CNNF_DOUBLE ? rows_double
+    void (*body)(int64_t, int64_t, void *) = out->dtype == CNNF_DOUBLE  ? rows_double
                                              : out->dtype == CNNF_INT32 ? rows_uint32_t
                                              : out->dtype == CNNF_INT64 ? rows_uint64_t
                                                                         : rows_float;

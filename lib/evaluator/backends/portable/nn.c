@@ -48,22 +48,26 @@ static size_t widened_size(const cnnfi_value *value)
 
 void cnnfi_nn_widen(cnnfi_call *call)
 {
-    for (int32_t i = 0; i < call->n_inputs; i++) call->scratch_size += widened_size(&call->inputs[i]);
-    for (int32_t i = 0; i < call->n_outputs; i++) call->scratch_size += widened_size(&call->outputs[i]);
+    for (int32_t i = 0; i < call->n_inputs; i++)
+        call->scratch_size += widened_size(&call->inputs[i]);
+    for (int32_t i = 0; i < call->n_outputs; i++)
+        call->scratch_size += widened_size(&call->outputs[i]);
 }
 
 static void to_float(const cnnfi_value *from, float *to)
 {
     const uint16_t *bits = from->data;
     bool half = from->dtype == CNNF_HALF;
-    for (int64_t i = 0; i < from->count; i++) to[i] = half ? cnnfi_half_to_float(bits[i]) : cnnfi_bfloat16_to_float(bits[i]);
+    for (int64_t i = 0; i < from->count; i++)
+        to[i] = half ? cnnfi_half_to_float(bits[i]) : cnnfi_bfloat16_to_float(bits[i]);
 }
 
 static void from_float(const float *from, cnnfi_value *to)
 {
     uint16_t *bits = to->data;
     bool half = to->dtype == CNNF_HALF;
-    for (int64_t i = 0; i < to->count; i++) bits[i] = half ? cnnfi_float_to_half(from[i]) : cnnfi_float_to_bfloat16(from[i]);
+    for (int64_t i = 0; i < to->count; i++)
+        bits[i] = half ? cnnfi_float_to_half(from[i]) : cnnfi_float_to_bfloat16(from[i]);
 }
 
 /* A float value in place of a small one, its bytes at *scratch. */
@@ -86,7 +90,8 @@ cnnf_status cnnfi_nn_widened(cnnfi_call *call, cnnf_status (*run)(cnnfi_call *ca
         inputs[i] = widen(&call->inputs[i], &scratch);
         if (is_small(call->inputs[i].dtype)) to_float(&call->inputs[i], inputs[i].data);
     }
-    for (int32_t i = 0; i < call->n_outputs; i++) outputs[i] = widen(&call->outputs[i], &scratch);
+    for (int32_t i = 0; i < call->n_outputs; i++)
+        outputs[i] = widen(&call->outputs[i], &scratch);
     cnnfi_call wide = *call;
     wide.inputs = inputs;
     wide.outputs = outputs;
@@ -142,10 +147,12 @@ cnnf_status cnnfi_window_data(cnnfi_call *call, cnnfi_window *w, int32_t spatial
 static cnnf_status read_list(cnnfi_call *call, const cnnfi_window *w, const char *key, int64_t *out)
 {
     int64_t count = cnnf_node_attr_list_count(call->node, key);
-    for (int32_t i = 0; i < 3; i++) out[i] = 1;
+    for (int32_t i = 0; i < 3; i++)
+        out[i] = 1;
     if (count <= 0) return CNNF_OK;
     if (count != w->spatial + 2) {
-        return cnnfi_call_fail(call, CNNF_E_CORRUPT, "%s has %lld numbers, needs %d", key, (long long)count, (int)w->spatial + 2);
+        return cnnfi_call_fail(call, CNNF_E_CORRUPT, "%s has %lld numbers, needs %d", key, (long long)count,
+                               (int)w->spatial + 2);
     }
     for (int32_t k = 0; k < count; k++) {
         int64_t value = cnnf_node_attr_list_int(call->node, key, k, 0);
@@ -155,8 +162,8 @@ static cnnf_status read_list(cnnfi_call *call, const cnnfi_window *w, const char
             return cnnfi_call_fail(call, CNNF_E_CORRUPT, "%s[%d] is %lld, must be >= 1", key, (int)k, (long long)value);
         }
         if (!is_spatial && value != 1) {
-            return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "%s[%d] is %lld: only 1 over batch and channels", key, (int)k,
-                                   (long long)value);
+            return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "%s[%d] is %lld: only 1 over batch and channels", key,
+                                   (int)k, (long long)value);
         }
         if (is_spatial) out[axis + 3 - w->spatial] = value;
     }
@@ -240,6 +247,7 @@ int32_t cnnfi_window_dims(const cnnfi_window *w, const int64_t size[3], int64_t 
 {
     dims[0] = w->batch;
     dims[channel_at(w)] = channels;
-    for (int32_t i = 0; i < w->spatial; i++) dims[axis_at(w, i)] = size[i + 3 - w->spatial];
+    for (int32_t i = 0; i < w->spatial; i++)
+        dims[axis_at(w, i)] = size[i + 3 - w->spatial];
     return w->spatial + 2;
 }

@@ -15,8 +15,10 @@ typedef struct channelled {
 static channelled by_channel(const cnnfi_value *x, int32_t axis)
 {
     channelled c = {1, x->dims[axis], 1};
-    for (int32_t i = 0; i < axis; i++) c.outer *= x->dims[i];
-    for (int32_t i = axis + 1; i < x->rank; i++) c.inner *= x->dims[i];
+    for (int32_t i = 0; i < axis; i++)
+        c.outer *= x->dims[i];
+    for (int32_t i = axis + 1; i < x->rank; i++)
+        c.inner *= x->dims[i];
     return c;
 }
 
@@ -33,10 +35,11 @@ static cnnf_status infer_bias(cnnfi_call *call)
     CNNFI_TRY(cnnfi_nn_inputs(call, 2));
     if (x->dtype != b->dtype || (x->dtype != CNNF_INT32 && x->dtype != CNNF_INT64)) CNNFI_TRY(cnnfi_nn_floats(call, 2));
     CNNFI_TRY(cnnfi_nn_rank(call, 1, 1));
-    if (x->rank < 2) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input 0 has rank %d, needs 2 or more", (int)x->rank);
+    if (x->rank < 2)
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input 0 has rank %d, needs 2 or more", (int)x->rank);
     if (x->dims[bias_axis(call)] != b->dims[0]) {
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%lld channels and %lld biases", (long long)x->dims[bias_axis(call)],
-                               (long long)b->dims[0]);
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%lld channels and %lld biases",
+                               (long long)x->dims[bias_axis(call)], (long long)b->dims[0]);
     }
     CNNFI_TRY(cnnfi_call_output(call, 0, x->dtype, x->rank, x->dims));
     cnnfi_nn_widen(call);
@@ -58,9 +61,11 @@ typedef struct bias_job {
         for (int64_t o = begin; o < end; o++) {                                                                        \
             const T *x = (const T *)j->x + o * channels * inner;                                                       \
             T *y = (T *)j->y + o * channels * inner;                                                                   \
-            for (int64_t c = 0; inner == 1 && c < channels; c++) y[c] = x[c] + b[c];                                   \
+            for (int64_t c = 0; inner == 1 && c < channels; c++)                                                       \
+                y[c] = x[c] + b[c];                                                                                    \
             for (int64_t c = 0; inner != 1 && c < channels; c++) {                                                     \
-                for (int64_t i = 0; i < inner; i++) y[c * inner + i] = x[c * inner + i] + b[c];                        \
+                for (int64_t i = 0; i < inner; i++)                                                                    \
+                    y[c * inner + i] = x[c * inner + i] + b[c];                                                        \
             }                                                                                                          \
         }                                                                                                              \
     }
@@ -77,9 +82,11 @@ static cnnf_status bias(cnnfi_call *call)
     cnnf_dtype dtype = call->outputs[0].dtype;
     if (call->outputs[0].count == 0) return CNNF_OK;
     cnnfi_parallel_for(call->pool, j.shape.outer, 64,
-                       dtype == CNNF_DOUBLE ? bias_double : dtype == CNNF_INT32 ? bias_uint32_t
-                                                        : dtype == CNNF_INT64   ? bias_uint64_t
-                                                                                : bias_float, &j);
+                       dtype == CNNF_DOUBLE  ? bias_double
+                       : dtype == CNNF_INT32 ? bias_uint32_t
+                       : dtype == CNNF_INT64 ? bias_uint64_t
+                                             : bias_float,
+                       &j);
     return CNNF_OK;
 }
 
@@ -127,7 +134,8 @@ static cnnf_status infer_batch_norm(cnnfi_call *call)
                                (long long)x->dims[axis]);
     }
     CNNFI_TRY(cnnfi_call_output(call, 0, x->dtype, x->rank, x->dims));
-    for (int32_t i = 1; i < 5; i++) CNNFI_TRY(cnnfi_call_output(call, i, CNNF_FLOAT, 1, &x->dims[axis]));
+    for (int32_t i = 1; i < 5; i++)
+        CNNFI_TRY(cnnfi_call_output(call, i, CNNF_FLOAT, 1, &x->dims[axis]));
     if (strcmp(call->node->op, "FusedBatchNormV3") == 0) CNNFI_TRY(cnnfi_call_output(call, 5, CNNF_FLOAT, 0, NULL));
     cnnfi_nn_widen(call);
     return CNNF_OK;
@@ -150,7 +158,8 @@ static void norm_rows(int64_t begin, int64_t end, void *user)
         for (int64_t o = begin; o < end; o++) {
             const float *x = j->x + (o * channels + c) * inner;
             float *y = j->y + (o * channels + c) * inner;
-            for (int64_t i = 0; i < inner; i++) y[i] = (x[i] - j->mean[c]) * factor + j->offset[c];
+            for (int64_t i = 0; i < inner; i++)
+                y[i] = (x[i] - j->mean[c]) * factor + j->offset[c];
         }
     }
 }
@@ -164,8 +173,10 @@ static void channel_stats(const norm_job *j, int64_t c, float *mean, float *vari
         for (int64_t o = 0; o < j->shape.outer; o++) {
             const float *x = j->x + (o * j->shape.channels + c) * j->shape.inner;
             for (int64_t i = 0; i < j->shape.inner; i++) {
-                if (pass == 0) sum += (double)x[i];
-                else squares += ((double)x[i] - m) * ((double)x[i] - m);
+                if (pass == 0)
+                    sum += (double)x[i];
+                else
+                    squares += ((double)x[i] - m) * ((double)x[i] - m);
             }
         }
     }
@@ -179,7 +190,8 @@ static void training_stats(cnnfi_call *call, const norm_job *j)
     float *out[4];
     float factor = (float)cnnf_node_attr_float(call->node, "exponential_avg_factor", 1.0);
     float count = (float)(j->shape.outer * j->shape.inner), unbiased = count / (count > 1 ? count - 1 : 1);
-    for (int32_t i = 0; i < 4; i++) out[i] = call->outputs[i + 1].data;
+    for (int32_t i = 0; i < 4; i++)
+        out[i] = call->outputs[i + 1].data;
     const float *old_mean = call->inputs[3].data, *old_variance = call->inputs[4].data;
     for (int64_t c = 0; c < j->shape.channels; c++) {
         channel_stats(j, c, &out[2][c], &out[3][c]);
@@ -195,9 +207,14 @@ static cnnf_status batch_norm(cnnfi_call *call)
 {
     int32_t axis;
     CNNFI_TRY(batch_norm_axis(call, &axis));
-    norm_job j = {.shape = by_channel(&call->inputs[0], axis), .x = call->inputs[0].data, .scale = call->inputs[1].data,
-                  .offset = call->inputs[2].data, .mean = call->inputs[3].data, .variance = call->inputs[4].data,
-                  .epsilon = (float)cnnf_node_attr_float(call->node, "epsilon", 1e-4), .y = call->outputs[0].data};
+    norm_job j = {.shape = by_channel(&call->inputs[0], axis),
+                  .x = call->inputs[0].data,
+                  .scale = call->inputs[1].data,
+                  .offset = call->inputs[2].data,
+                  .mean = call->inputs[3].data,
+                  .variance = call->inputs[4].data,
+                  .epsilon = (float)cnnf_node_attr_float(call->node, "epsilon", 1e-4),
+                  .y = call->outputs[0].data};
     if (call->n_outputs > 5) *(float *)call->outputs[5].data = 0;
     if (is_training(call)) {
         training_stats(call, &j);
@@ -242,10 +259,16 @@ static cnnf_status global_norm(cnnfi_call *call)
     const cnnfi_value *x = &call->inputs[0];
     float *scale = call->scratch;
     bool scaled = cnnf_node_attr_bool(call->node, "scale_after_normalization", 0) != 0;
-    for (int64_t c = 0; c < x->dims[3]; c++) scale[c] = scaled ? ((const float *)call->inputs[4].data)[c] : 1.0f;
-    norm_job j = {.shape = by_channel(x, 3), .x = x->data, .scale = scale, .offset = call->inputs[3].data,
-                  .mean = call->inputs[1].data, .variance = call->inputs[2].data,
-                  .epsilon = (float)cnnf_node_attr_float(call->node, "variance_epsilon", 0), .y = call->outputs[0].data};
+    for (int64_t c = 0; c < x->dims[3]; c++)
+        scale[c] = scaled ? ((const float *)call->inputs[4].data)[c] : 1.0f;
+    norm_job j = {.shape = by_channel(x, 3),
+                  .x = x->data,
+                  .scale = scale,
+                  .offset = call->inputs[3].data,
+                  .mean = call->inputs[1].data,
+                  .variance = call->inputs[2].data,
+                  .epsilon = (float)cnnf_node_attr_float(call->node, "variance_epsilon", 0),
+                  .y = call->outputs[0].data};
     if (x->count > 0) cnnfi_parallel_for(call->pool, j.shape.outer, 16, norm_rows, &j);
     return CNNF_OK;
 }
@@ -314,7 +337,8 @@ typedef struct rows_job {
     static T most_##T(const T *x, int64_t n)                                                                           \
     {                                                                                                                  \
         T most = x[0];                                                                                                 \
-        for (int64_t i = 1; i < n; i++) most = x[i] > most ? x[i] : most;                                              \
+        for (int64_t i = 1; i < n; i++)                                                                                \
+            most = x[i] > most ? x[i] : most;                                                                          \
         return most;                                                                                                   \
     }                                                                                                                  \
     static void softmax_##T(int64_t begin, int64_t end, void *user)                                                    \
@@ -323,8 +347,10 @@ typedef struct rows_job {
         for (int64_t r = begin; r < end; r++) {                                                                        \
             const T *x = (const T *)j->x + r * j->size;                                                                \
             T *y = (T *)j->y + r * j->size, most = most_##T(x, j->size), sum = 0;                                      \
-            for (int64_t i = 0; i < j->size; i++) sum += y[i] = EXP(x[i] - most);                                      \
-            for (int64_t i = 0; i < j->size; i++) y[i] /= sum;                                                         \
+            for (int64_t i = 0; i < j->size; i++)                                                                      \
+                sum += y[i] = EXP(x[i] - most);                                                                        \
+            for (int64_t i = 0; i < j->size; i++)                                                                      \
+                y[i] /= sum;                                                                                           \
         }                                                                                                              \
     }                                                                                                                  \
     static void log_softmax_##T(int64_t begin, int64_t end, void *user)                                                \
@@ -333,9 +359,11 @@ typedef struct rows_job {
         for (int64_t r = begin; r < end; r++) {                                                                        \
             const T *x = (const T *)j->x + r * j->size;                                                                \
             T *y = (T *)j->y + r * j->size, most = most_##T(x, j->size), sum = 0;                                      \
-            for (int64_t i = 0; i < j->size; i++) sum += EXP(x[i] - most);                                             \
+            for (int64_t i = 0; i < j->size; i++)                                                                      \
+                sum += EXP(x[i] - most);                                                                               \
             const T log_sum = LOG(sum);                                                                                \
-            for (int64_t i = 0; i < j->size; i++) y[i] = x[i] - most - log_sum;                                        \
+            for (int64_t i = 0; i < j->size; i++)                                                                      \
+                y[i] = x[i] - most - log_sum;                                                                          \
         }                                                                                                              \
     }
 

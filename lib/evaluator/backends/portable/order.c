@@ -10,7 +10,8 @@ static int compare(const cnnfi_value *v, int64_t i, int64_t j)
     cnnfi_type type = cnnfi_type_of(v->dtype);
     if (type >= CNNFI_T_I8 && type <= CNNFI_T_U64) {
         uint64_t flip = type == CNNFI_T_U64 ? (uint64_t)1 << 63 : 0; /* orders uint64 as int64 */
-        int64_t a = (int64_t)((uint64_t)cnnfi_get_i64(v, i) ^ flip), b = (int64_t)((uint64_t)cnnfi_get_i64(v, j) ^ flip);
+        int64_t a = (int64_t)((uint64_t)cnnfi_get_i64(v, i) ^ flip),
+                b = (int64_t)((uint64_t)cnnfi_get_i64(v, j) ^ flip);
         return (a > b) - (a < b);
     }
     double a = cnnfi_get_f64(v, i), b = cnnfi_get_f64(v, j);
@@ -119,8 +120,10 @@ static void sift_down(int64_t *heap, int64_t n, int64_t at, const sort_order *o)
 /* The first k of n in order, as indices. */
 static void first_k(const sort_order *o, int64_t n, int64_t k, int64_t *heap)
 {
-    for (int64_t i = 0; i < k; i++) heap[i] = i;
-    for (int64_t i = k / 2 - 1; i >= 0; i--) sift_down(heap, k, i, o);
+    for (int64_t i = 0; i < k; i++)
+        heap[i] = i;
+    for (int64_t i = k / 2 - 1; i >= 0; i--)
+        sift_down(heap, k, i, o);
     for (int64_t i = k; i < n && k > 0; i++) {
         if (!comes_first(o, i, heap[0])) continue;
         heap[0] = i;
@@ -271,10 +274,12 @@ static uint64_t hash_slice(const slices *s, int64_t a)
 static int64_t find_uniques(const slices *s, int64_t *first, int64_t *id, int64_t *table, int64_t mask)
 {
     int64_t count = 0;
-    for (int64_t i = 0; i <= mask; i++) table[i] = -1;
+    for (int64_t i = 0; i <= mask; i++)
+        table[i] = -1;
     for (int64_t i = 0; i < s->n; i++) {
         int64_t at = (int64_t)(hash_slice(s, i) & (uint64_t)mask);
-        while (table[at] >= 0 && !slices_equal(s, first[table[at]], i)) at = (at + 1) & mask;
+        while (table[at] >= 0 && !slices_equal(s, first[table[at]], i))
+            at = (at + 1) & mask;
         if (table[at] < 0) {
             first[count] = i;
             table[at] = count++;
@@ -296,7 +301,9 @@ static cnnf_status unique_slices(cnnfi_call *call, slices *s, int32_t *axis)
     }
     if (call->n_inputs < 2 || call->inputs[1].count == 0) CNNFI_TRY(cnnfi_want_rank(call, 0, 1));
     CNNFI_TRY(cnnfi_check_axis(call, given, in->rank, "axis", axis));
-    *s = (slices){.in = in, .n = in->dims[*axis], .outer = cnnfi_span(in->dims, 0, *axis),
+    *s = (slices){.in = in,
+                  .n = in->dims[*axis],
+                  .outer = cnnfi_span(in->dims, 0, *axis),
                   .inner = cnnfi_span(in->dims, *axis + 1, in->rank)};
     return CNNF_OK;
 }
@@ -305,7 +312,8 @@ static cnnf_status unique_slices(cnnfi_call *call, slices *s, int32_t *axis)
 static cnnf_status count_uniques(cnnfi_call *call, const slices *s, int64_t **block, int64_t *count)
 {
     int64_t mask = 1;
-    while (mask < 2 * s->n) mask *= 2;
+    while (mask < 2 * s->n)
+        mask *= 2;
     *block = cnnfi_array(call->context, (size_t)(2 * s->n + mask), sizeof(int64_t));
     if (!*block) return cnnfi_fail_nomem(call->error);
     *count = find_uniques(s, *block, *block + s->n, *block + 2 * s->n, mask - 1);
@@ -348,9 +356,12 @@ static cnnf_status unique_run(cnnfi_call *call)
     for (int64_t o = 0; o < s.outer; o++)
         for (int64_t u = 0; u < count; u++)
             for (int64_t i = 0; i < s.inner; i++)
-                copy_element(&call->outputs[0], (o * count + u) * s.inner + i, s.in, (o * s.n + first[u]) * s.inner + i);
-    for (int64_t i = 0; i < s.n; i++) put_index(&call->outputs[1], i, id[i]);
-    for (int64_t u = 0; with_counts(call) && u < count; u++) put_index(&call->outputs[2], u, 0);
+                copy_element(&call->outputs[0], (o * count + u) * s.inner + i, s.in,
+                             (o * s.n + first[u]) * s.inner + i);
+    for (int64_t i = 0; i < s.n; i++)
+        put_index(&call->outputs[1], i, id[i]);
+    for (int64_t u = 0; with_counts(call) && u < count; u++)
+        put_index(&call->outputs[2], u, 0);
     for (int64_t i = 0; with_counts(call) && i < s.n; i++)
         put_index(&call->outputs[2], id[i], cnnfi_get_i64(&call->outputs[2], id[i]) + 1);
     cnnfi_free(call->context, block);
@@ -376,7 +387,8 @@ static cnnf_status diff_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_want_rank(call, 1, 1));
     CNNFI_TRY(cnnfi_want_value(call, 0));
     CNNFI_TRY(cnnfi_want_value(call, 1));
-    for (int64_t i = 0; i < call->inputs[0].count; i++) count += !is_member(call->inputs, i, &call->inputs[1]);
+    for (int64_t i = 0; i < call->inputs[0].count; i++)
+        count += !is_member(call->inputs, i, &call->inputs[1]);
     cnnf_dtype index = cnnf_node_attr_type(call->node, "out_idx", CNNF_INT32) == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32;
     CNNFI_TRY(cnnfi_call_output(call, 0, call->inputs[0].dtype, 1, &count));
     call->n_outputs = 2;

@@ -14,12 +14,14 @@ static cnnf_status partition_infer(cnnfi_call *call)
     if (n < 1 || n > CNNFI_EVAL_MAX_OUTPUTS)
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "num_partitions is %lld", (long long)n);
     bool fits = which->rank <= data->rank;
-    for (int32_t i = 0; fits && i < which->rank; i++) fits = which->dims[i] == data->dims[i];
+    for (int32_t i = 0; fits && i < which->rank; i++)
+        fits = which->dims[i] == data->dims[i];
     if (!fits) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "partitions' shape is not the beginning of data's");
     CNNFI_TRY(cnnfi_want_value(call, 1));
     for (int64_t i = 0; i < which->count; i++) {
         int32_t to = ((const int32_t *)which->data)[i];
-        if (to < 0 || to >= n) return cnnfi_call_fail(call, CNNF_E_INVALID, "partitions[%lld] is %d", (long long)i, (int)to);
+        if (to < 0 || to >= n)
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "partitions[%lld] is %d", (long long)i, (int)to);
         counts[to]++;
     }
     int64_t dims[CNNFI_EVAL_MAX_RANK + 1] = {0};
@@ -38,7 +40,8 @@ static cnnf_status partition_run(cnnfi_call *call)
     int64_t filled[CNNFI_EVAL_MAX_OUTPUTS] = {0};
     for (int64_t i = 0; i < which->count; i++) {
         int32_t to = ((const int32_t *)which->data)[i]; /* infer has checked the values: they gave the shapes */
-        memcpy((char *)call->outputs[to].data + (size_t)filled[to]++ * row, (const char *)data->data + (size_t)i * row, row);
+        memcpy((char *)call->outputs[to].data + (size_t)filled[to]++ * row, (const char *)data->data + (size_t)i * row,
+               row);
     }
     return CNNF_OK;
 }
@@ -51,7 +54,8 @@ static cnnf_status stitch_piece(cnnfi_call *call, int32_t n, int32_t k, int64_t 
     CNNFI_TRY(cnnfi_want_dtype(call, k, CNNF_INT32));
     CNNFI_TRY(cnnfi_want_same_dtype(call, n, n + k));
     bool fits = at->rank <= data->rank && data->rank - at->rank == first->rank - call->inputs[0].rank;
-    for (int32_t i = 0; fits && i < at->rank; i++) fits = at->dims[i] == data->dims[i];
+    for (int32_t i = 0; fits && i < at->rank; i++)
+        fits = at->dims[i] == data->dims[i];
     for (int32_t i = 0; fits && i < data->rank - at->rank; i++)
         fits = data->dims[at->rank + i] == first->dims[call->inputs[0].rank + i];
     if (!fits) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "data %d does not fit its indices", (int)k);
@@ -70,7 +74,8 @@ static cnnf_status stitch_infer(cnnfi_call *call)
     int64_t most = 0, dims[CNNFI_EVAL_MAX_RANK + 1] = {0};
     if (n < 1 || call->n_inputs % 2) return cnnfi_call_fail(call, CNNF_E_CORRUPT, "has %d inputs", (int)call->n_inputs);
     CNNFI_TRY(cnnfi_want_bytes(call, n));
-    for (int32_t k = 0; k < n; k++) CNNFI_TRY(stitch_piece(call, n, k, &most));
+    for (int32_t k = 0; k < n; k++)
+        CNNFI_TRY(stitch_piece(call, n, k, &most));
     int32_t rank = call->inputs[n].rank - call->inputs[0].rank;
     memcpy(dims + 1, call->inputs[n].dims + call->inputs[0].rank, (size_t)rank * sizeof(int64_t));
     dims[0] = most;

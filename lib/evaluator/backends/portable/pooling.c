@@ -17,20 +17,24 @@ static cnnf_status read_sizes(cnnfi_call *call, const cnnfi_window *w, const cha
         if (status != CNNF_OK) return status;
     } else {
         count = cnnf_node_attr_list_count(call->node, key);
-        for (int32_t i = 0; i < count && i < CNNFI_EVAL_MAX_RANK; i++) values[i] = cnnf_node_attr_list_int(call->node, key, i, 0);
+        for (int32_t i = 0; i < count && i < CNNFI_EVAL_MAX_RANK; i++)
+            values[i] = cnnf_node_attr_list_int(call->node, key, i, 0);
     }
-    if (count != w->spatial + 2) return cnnfi_call_fail(call, CNNF_E_CORRUPT, "%s needs %d numbers", key, (int)w->spatial + 2);
+    if (count != w->spatial + 2)
+        return cnnfi_call_fail(call, CNNF_E_CORRUPT, "%s needs %d numbers", key, (int)w->spatial + 2);
     int32_t first = w->channels_first ? 2 : 1, channel = w->channels_first ? 1 : w->spatial + 1;
     for (int32_t i = 0; i < count; i++) {
         if (values[i] < 1 || values[i] > INT32_MAX) {
-            return cnnfi_call_fail(call, CNNF_E_CORRUPT, "%s[%d] is %lld, must be >= 1", key, (int)i, (long long)values[i]);
-        }
-        if ((i == 0 || i == channel) && values[i] != 1) {
-            return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "%s[%d] is %lld: only 1 over batch and channels", key, (int)i,
+            return cnnfi_call_fail(call, CNNF_E_CORRUPT, "%s[%d] is %lld, must be >= 1", key, (int)i,
                                    (long long)values[i]);
         }
+        if ((i == 0 || i == channel) && values[i] != 1) {
+            return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "%s[%d] is %lld: only 1 over batch and channels", key,
+                                   (int)i, (long long)values[i]);
+        }
     }
-    for (int32_t i = 0; i < w->spatial; i++) out[i + 3 - w->spatial] = values[first + i];
+    for (int32_t i = 0; i < w->spatial; i++)
+        out[i + 3 - w->spatial] = values[first + i];
     return CNNF_OK;
 }
 
@@ -123,7 +127,8 @@ static int64_t locate(const cnnfi_window *w, int64_t index, int64_t *at)
     {                                                                                                                  \
         const int64_t *s = p->w.in_strides;                                                                            \
         T acc[BLOCK];                                                                                                  \
-        for (int64_t k = 0; k < block; k++) acc[k] = (start);                                                          \
+        for (int64_t k = 0; k < block; k++)                                                                            \
+            acc[k] = (start);                                                                                          \
         for (int64_t d = lo[0]; d < hi[0]; d++) {                                                                      \
             for (int64_t i = lo[1]; i < hi[1]; i++) {                                                                  \
                 for (int64_t j = lo[2]; j < hi[2]; j++) {                                                              \
@@ -137,7 +142,8 @@ static int64_t locate(const cnnfi_window *w, int64_t index, int64_t *at)
         }                                                                                                              \
         const T count = (T)((hi[0] - lo[0]) * (hi[1] - lo[1]) * (hi[2] - lo[2]));                                      \
         (void)count;                                                                                                   \
-        for (int64_t k = 0; k < block; k++) y[k * p->w.out_strides[4]] = (finish);                                     \
+        for (int64_t k = 0; k < block; k++)                                                                            \
+            y[k * p->w.out_strides[4]] = (finish);                                                                     \
     }                                                                                                                  \
     static void name(int64_t begin, int64_t end, void *user)                                                           \
     {                                                                                                                  \
@@ -155,7 +161,7 @@ static int64_t locate(const cnnfi_window *w, int64_t index, int64_t *at)
     }
 
 #define DEFINE_MAX(T, lowest) DEFINE_POOL(max_##T, T, lowest, v > acc[k] ? v : acc[k], acc[k])
-#define DEFINE_AVERAGE(T) DEFINE_POOL(average_##T, T, 0, acc[k] + v, acc[k] / count)
+#define DEFINE_AVERAGE(T)     DEFINE_POOL(average_##T, T, 0, acc[k] + v, acc[k] / count)
 
 DEFINE_MAX(float, -FLT_MAX)
 DEFINE_MAX(double, -DBL_MAX)
@@ -176,9 +182,8 @@ typedef struct body_row {
 } body_row;
 
 static const body_row bodies[] = {
-    {CNNF_FLOAT, max_float, average_float}, {CNNF_DOUBLE, max_double, average_double},
-    {CNNF_INT8, max_int8_t, NULL},          {CNNF_INT16, max_int16_t, NULL},
-    {CNNF_INT32, max_int32_t, NULL},        {CNNF_INT64, max_int64_t, NULL},
+    {CNNF_FLOAT, max_float, average_float}, {CNNF_DOUBLE, max_double, average_double}, {CNNF_INT8, max_int8_t, NULL},
+    {CNNF_INT16, max_int16_t, NULL},        {CNNF_INT32, max_int32_t, NULL},           {CNNF_INT64, max_int64_t, NULL},
     {CNNF_UINT8, max_uint8_t, NULL},        {CNNF_UINT16, max_uint16_t, NULL},
 };
 
@@ -199,10 +204,18 @@ static void image_rows(int64_t begin, int64_t end, void *user)
 static void run_images(cnnfi_call *call, const cnnfi_window *w, bool average)
 {
     image_job j = {.simd = cnnfi_simd_best(), .x = call->inputs[0].data, .y = call->outputs[0].data};
-    j.pooling = (cnnfi_pooling){.height = w->in[1], .width = w->in[2], .channels = w->in_channels, .out_height = w->out[1],
-                                .out_width = w->out[2], .filter_y = w->filter[1], .filter_x = w->filter[2],
-                                .stride_y = w->stride[1], .stride_x = w->stride[2], .before_y = w->before[1],
-                                .before_x = w->before[2], .average = average};
+    j.pooling = (cnnfi_pooling){.height = w->in[1],
+                                .width = w->in[2],
+                                .channels = w->in_channels,
+                                .out_height = w->out[1],
+                                .out_width = w->out[2],
+                                .filter_y = w->filter[1],
+                                .filter_x = w->filter[2],
+                                .stride_y = w->stride[1],
+                                .stride_x = w->stride[2],
+                                .before_y = w->before[1],
+                                .before_x = w->before[2],
+                                .average = average};
     cnnfi_parallel_for(call->pool, w->batch * w->out[1], 1 + 16384 / (w->out[2] * w->in_channels), image_rows, &j);
 }
 
@@ -290,18 +303,22 @@ DEFINE_ARGMAX(uint16_t)
 
 typedef struct argmax_row {
     cnnf_dtype dtype;
-    int64_t (*find)(const cnnfi_window *w, const void *data, int64_t n, int64_t c, const int64_t *lo, const int64_t *hi);
+    int64_t (*find)(const cnnfi_window *w, const void *data, int64_t n, int64_t c, const int64_t *lo,
+                    const int64_t *hi);
 } argmax_row;
 
 static const argmax_row argmaxima[] = {
-    {CNNF_FLOAT, argmax_float}, {CNNF_DOUBLE, argmax_double}, {CNNF_INT32, argmax_int32_t}, {CNNF_INT64, argmax_int64_t},
-    {CNNF_INT8, argmax_int8_t}, {CNNF_INT16, argmax_int16_t}, {CNNF_UINT8, argmax_uint8_t}, {CNNF_UINT16, argmax_uint16_t},
+    {CNNF_FLOAT, argmax_float},   {CNNF_DOUBLE, argmax_double},   {CNNF_INT32, argmax_int32_t},
+    {CNNF_INT64, argmax_int64_t}, {CNNF_INT8, argmax_int8_t},     {CNNF_INT16, argmax_int16_t},
+    {CNNF_UINT8, argmax_uint8_t}, {CNNF_UINT16, argmax_uint16_t},
 };
 
 static void put_index(cnnfi_value *out, int64_t at, int64_t index)
 {
-    if (out->dtype == CNNF_INT32) ((int32_t *)out->data)[at] = (int32_t)index;
-    else ((int64_t *)out->data)[at] = index;
+    if (out->dtype == CNNF_INT32)
+        ((int32_t *)out->data)[at] = (int32_t)index;
+    else
+        ((int64_t *)out->data)[at] = index;
 }
 
 static cnnf_status max_pool_argmax(cnnfi_call *call)
@@ -311,7 +328,8 @@ static cnnf_status max_pool_argmax(cnnfi_call *call)
     CNNFI_TRY(pool_window(call, &w, 2));
     bool with_batch = cnnf_node_attr_bool(call->node, "include_batch_in_index", 0) != 0;
     const argmax_row *row = argmaxima;
-    while (row->dtype != call->inputs[0].dtype) row++; /* infer took no other */
+    while (row->dtype != call->inputs[0].dtype)
+        row++; /* infer took no other */
     for (int64_t i = 0; i < call->outputs[1].count; i++) {
         int64_t at[3], lo[3], hi[3], n = locate(&w, i / w.in_channels, at), c = i % w.in_channels;
         clip(&w, at, lo, hi);

@@ -6,11 +6,11 @@
 static const struct {
     uint8_t type; /* + 1; 0: none */
 } dtype_types[32] = {
-    [CNNF_FLOAT] = {CNNFI_T_F32 + 1},     [CNNF_DOUBLE] = {CNNFI_T_F64 + 1},     [CNNF_INT32] = {CNNFI_T_I32 + 1},
-    [CNNF_UINT8] = {CNNFI_T_U8 + 1},      [CNNF_INT16] = {CNNFI_T_I16 + 1},      [CNNF_INT8] = {CNNFI_T_I8 + 1},
-    [CNNF_COMPLEX64] = {CNNFI_T_C64 + 1}, [CNNF_INT64] = {CNNFI_T_I64 + 1},      [CNNF_BOOL] = {CNNFI_T_BOOL + 1},
-    [CNNF_QINT8] = {CNNFI_T_I8 + 1},      [CNNF_QUINT8] = {CNNFI_T_U8 + 1},      [CNNF_QINT32] = {CNNFI_T_I32 + 1},
-    [CNNF_BFLOAT16] = {CNNFI_T_BF16 + 1}, [CNNF_QINT16] = {CNNFI_T_I16 + 1},     [CNNF_QUINT16] = {CNNFI_T_U16 + 1},
+    [CNNF_FLOAT] = {CNNFI_T_F32 + 1},     [CNNF_DOUBLE] = {CNNFI_T_F64 + 1},      [CNNF_INT32] = {CNNFI_T_I32 + 1},
+    [CNNF_UINT8] = {CNNFI_T_U8 + 1},      [CNNF_INT16] = {CNNFI_T_I16 + 1},       [CNNF_INT8] = {CNNFI_T_I8 + 1},
+    [CNNF_COMPLEX64] = {CNNFI_T_C64 + 1}, [CNNF_INT64] = {CNNFI_T_I64 + 1},       [CNNF_BOOL] = {CNNFI_T_BOOL + 1},
+    [CNNF_QINT8] = {CNNFI_T_I8 + 1},      [CNNF_QUINT8] = {CNNFI_T_U8 + 1},       [CNNF_QINT32] = {CNNFI_T_I32 + 1},
+    [CNNF_BFLOAT16] = {CNNFI_T_BF16 + 1}, [CNNF_QINT16] = {CNNFI_T_I16 + 1},      [CNNF_QUINT16] = {CNNFI_T_U16 + 1},
     [CNNF_UINT16] = {CNNFI_T_U16 + 1},    [CNNF_COMPLEX128] = {CNNFI_T_C128 + 1}, [CNNF_HALF] = {CNNFI_T_HALF + 1},
     [CNNF_UINT32] = {CNNFI_T_U32 + 1},    [CNNF_UINT64] = {CNNFI_T_U64 + 1},
 };
@@ -30,18 +30,22 @@ void cnnfi_small_load(cnnfi_type type, const void *in, int64_t n, float *out)
 {
     const uint16_t *bits = in;
     if (type == CNNFI_T_HALF)
-        for (int64_t i = 0; i < n; i++) out[i] = cnnfi_half_to_float(bits[i]);
+        for (int64_t i = 0; i < n; i++)
+            out[i] = cnnfi_half_to_float(bits[i]);
     else
-        for (int64_t i = 0; i < n; i++) out[i] = cnnfi_bfloat16_to_float(bits[i]);
+        for (int64_t i = 0; i < n; i++)
+            out[i] = cnnfi_bfloat16_to_float(bits[i]);
 }
 
 void cnnfi_small_store(cnnfi_type type, const float *in, int64_t n, void *out)
 {
     uint16_t *bits = out;
     if (type == CNNFI_T_HALF)
-        for (int64_t i = 0; i < n; i++) bits[i] = cnnfi_float_to_half(in[i]);
+        for (int64_t i = 0; i < n; i++)
+            bits[i] = cnnfi_float_to_half(in[i]);
     else
-        for (int64_t i = 0; i < n; i++) bits[i] = cnnfi_float_to_bfloat16(in[i]);
+        for (int64_t i = 0; i < n; i++)
+            bits[i] = cnnfi_float_to_bfloat16(in[i]);
 }
 
 /* ---- single elements ---- */
@@ -191,7 +195,8 @@ cnnf_status cnnfi_output_like(cnnfi_call *call, int32_t like, cnnf_dtype dtype)
 cnnf_status cnnfi_check_axis(cnnfi_call *call, int64_t axis, int32_t rank, const char *what, int32_t *out)
 {
     if (axis < -rank || axis >= rank)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%s %lld is outside [%d, %d)", what, (long long)axis, -rank, rank);
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%s %lld is outside [%d, %d)", what, (long long)axis, -rank,
+                               rank);
     *out = (int32_t)(axis < 0 ? axis + rank : axis);
     return CNNF_OK;
 }
@@ -218,7 +223,8 @@ cnnf_status cnnfi_want_value(cnnfi_call *call, int32_t input)
 int64_t cnnfi_span(const int64_t *dims, int32_t begin, int32_t end)
 {
     int64_t product = 1;
-    for (int32_t i = begin; i < end; i++) product *= dims[i];
+    for (int32_t i = begin; i < end; i++)
+        product *= dims[i];
     return product;
 }
 
@@ -248,7 +254,8 @@ static void copy_row(char *out, const char *in, size_t size, int64_t n, int64_t 
     switch (size) {
 #define CASE(bytes, T)                                                                                                 \
     case bytes:                                                                                                        \
-        for (int64_t i = 0; i < n; i++) ((T *)(void *)out)[i] = ((const T *)(const void *)in)[i * stride];             \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            ((T *)(void *)out)[i] = ((const T *)(const void *)in)[i * stride];                                         \
         return;
         CASE(1, uint8_t)
         CASE(2, uint16_t)
@@ -256,7 +263,8 @@ static void copy_row(char *out, const char *in, size_t size, int64_t n, int64_t 
         CASE(8, uint64_t)
 #undef CASE
     default:
-        for (int64_t i = 0; i < n; i++) memcpy(out + (size_t)i * size, in + i * stride * (int64_t)size, size);
+        for (int64_t i = 0; i < n; i++)
+            memcpy(out + (size_t)i * size, in + i * stride * (int64_t)size, size);
     }
 }
 
@@ -350,16 +358,19 @@ void cnnfi_broadcast_init(cnnfi_broadcast *b, const cnnfi_value *inputs, int32_t
     for (int32_t i = 0; i < out->rank; i++) {
         int64_t step[CNNFI_BROADCAST_MAX];
         if (out->dims[i] == 1) continue;
-        for (int32_t k = 0; k < n; k++) step[k] = strides[k][i];
+        for (int32_t k = 0; k < n; k++)
+            step[k] = strides[k][i];
         bool join = b->rank > 0 && axes_join(b, b->rank - 1, step, out->dims[i]);
         int32_t at = join ? b->rank - 1 : b->rank++;
         b->dims[at] = join ? b->dims[at] * out->dims[i] : out->dims[i];
-        for (int32_t k = 0; k < n; k++) b->strides[k][at] = step[k];
+        for (int32_t k = 0; k < n; k++)
+            b->strides[k][at] = step[k];
     }
     if (b->rank == 0) {
         b->rank = 1;
         b->dims[0] = 1;
-        for (int32_t k = 0; k < n; k++) b->strides[k][0] = 0;
+        for (int32_t k = 0; k < n; k++)
+            b->strides[k][0] = 0;
     }
 }
 
@@ -376,13 +387,15 @@ void cnnfi_broadcast_rows(const cnnfi_broadcast *b, int64_t begin, int64_t end, 
     for (int32_t i = b->rank - 2; i >= 0; i--) {
         index[i] = left % b->dims[i];
         left /= b->dims[i];
-        for (int32_t k = 0; k < b->n; k++) offsets[k] += index[i] * b->strides[k][i];
+        for (int32_t k = 0; k < b->n; k++)
+            offsets[k] += index[i] * b->strides[k][i];
     }
     for (int64_t r = begin; r < end; r++) {
         row(offsets, r * n, n, user);
         for (int32_t i = b->rank - 2; i >= 0; i--) {
             bool wrap = ++index[i] == b->dims[i];
-            for (int32_t k = 0; k < b->n; k++) offsets[k] += wrap ? -(b->dims[i] - 1) * b->strides[k][i] : b->strides[k][i];
+            for (int32_t k = 0; k < b->n; k++)
+                offsets[k] += wrap ? -(b->dims[i] - 1) * b->strides[k][i] : b->strides[k][i];
             if (!wrap) break;
             index[i] = 0;
         }

@@ -14,20 +14,31 @@
 
 /* Index of an element type in a kernel's table of functions. Quantised types count as their integers. */
 typedef enum cnnfi_type {
-    CNNFI_T_F32, CNNFI_T_F64, CNNFI_T_HALF, CNNFI_T_BF16,
-    CNNFI_T_I8, CNNFI_T_I16, CNNFI_T_I32, CNNFI_T_I64,
-    CNNFI_T_U8, CNNFI_T_U16, CNNFI_T_U32, CNNFI_T_U64,
-    CNNFI_T_BOOL, CNNFI_T_C64, CNNFI_T_C128,
+    CNNFI_T_F32,
+    CNNFI_T_F64,
+    CNNFI_T_HALF,
+    CNNFI_T_BF16,
+    CNNFI_T_I8,
+    CNNFI_T_I16,
+    CNNFI_T_I32,
+    CNNFI_T_I64,
+    CNNFI_T_U8,
+    CNNFI_T_U16,
+    CNNFI_T_U32,
+    CNNFI_T_U64,
+    CNNFI_T_BOOL,
+    CNNFI_T_C64,
+    CNNFI_T_C128,
     CNNFI_T_COUNT,
     CNNFI_T_NONE = CNNFI_T_COUNT /* strings, resources ... */
 } cnnfi_type;
 
 /* suffix, C type: the types that C computes with */
-#define CNNFI_FLOAT_TYPES(X) X(f32, float) X(f64, double)
-#define CNNFI_SIGNED_TYPES(X) X(i8, int8_t) X(i16, int16_t) X(i32, int32_t) X(i64, int64_t)
+#define CNNFI_FLOAT_TYPES(X)    X(f32, float) X(f64, double)
+#define CNNFI_SIGNED_TYPES(X)   X(i8, int8_t) X(i16, int16_t) X(i32, int32_t) X(i64, int64_t)
 #define CNNFI_UNSIGNED_TYPES(X) X(u8, uint8_t) X(u16, uint16_t) X(u32, uint32_t) X(u64, uint64_t)
-#define CNNFI_INTEGER_TYPES(X) CNNFI_SIGNED_TYPES(X) CNNFI_UNSIGNED_TYPES(X)
-#define CNNFI_COMPLEX_TYPES(X) X(c64, float _Complex) X(c128, double _Complex)
+#define CNNFI_INTEGER_TYPES(X)  CNNFI_SIGNED_TYPES(X) CNNFI_UNSIGNED_TYPES(X)
+#define CNNFI_COMPLEX_TYPES(X)  X(c64, float _Complex) X(c128, double _Complex)
 
 /* Rows of a table of functions: NAME_f32, NAME_f64 ... */
 #define CNNFI_FLOATS(name) [CNNFI_T_F32] = name##_f32, [CNNFI_T_F64] = name##_f64,
@@ -36,8 +47,8 @@ typedef enum cnnfi_type {
 #define CNNFI_UNSIGNED(name)                                                                                           \
     [CNNFI_T_U8] = name##_u8, [CNNFI_T_U16] = name##_u16, [CNNFI_T_U32] = name##_u32, [CNNFI_T_U64] = name##_u64,
 #define CNNFI_INTEGERS(name) CNNFI_SIGNED(name) CNNFI_UNSIGNED(name)
-#define CNNFI_COMPLEX(name) [CNNFI_T_C64] = name##_c64, [CNNFI_T_C128] = name##_c128,
-#define CNNFI_BOOL(name) [CNNFI_T_BOOL] = name##_bool,
+#define CNNFI_COMPLEX(name)  [CNNFI_T_C64] = name##_c64, [CNNFI_T_C128] = name##_c128,
+#define CNNFI_BOOL(name)     [CNNFI_T_BOOL] = name##_bool,
 
 cnnfi_type cnnfi_type_of(cnnf_dtype dtype);
 bool cnnfi_type_is_float(cnnfi_type type); /* half and bfloat16 too */
@@ -62,11 +73,11 @@ cnnf_status cnnfi_want_inputs(cnnfi_call *call, int32_t least, int32_t most); /*
 cnnf_status cnnfi_want_rank(cnnfi_call *call, int32_t input, int32_t rank);
 cnnf_status cnnfi_want_same_dtype(cnnfi_call *call, int32_t a, int32_t b);
 cnnf_status cnnfi_want_same_shape(cnnfi_call *call, int32_t a, int32_t b);
-cnnf_status cnnfi_want_int(cnnfi_call *call, int32_t input);     /* int32 or int64 */
-cnnf_status cnnfi_want_float(cnnfi_call *call, int32_t input);   /* float, double, half, bfloat16 */
+cnnf_status cnnfi_want_int(cnnfi_call *call, int32_t input);   /* int32 or int64 */
+cnnf_status cnnfi_want_float(cnnfi_call *call, int32_t input); /* float, double, half, bfloat16 */
 cnnf_status cnnfi_want_dtype(cnnfi_call *call, int32_t input, cnnf_dtype dtype);
-cnnf_status cnnfi_want_bytes(cnnfi_call *call, int32_t input);   /* elements of a fixed size: no strings */
-cnnf_status cnnfi_fail_dtype(cnnfi_call *call, int32_t input);   /* "not for dtype ..." */
+cnnf_status cnnfi_want_bytes(cnnfi_call *call, int32_t input); /* elements of a fixed size: no strings */
+cnnf_status cnnfi_fail_dtype(cnnfi_call *call, int32_t input); /* "not for dtype ..." */
 /* The only output: input `like`'s shape with `dtype`. */
 cnnf_status cnnfi_output_like(cnnfi_call *call, int32_t like, cnnf_dtype dtype);
 /* Output `index` of `n`. */

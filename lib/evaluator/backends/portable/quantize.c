@@ -33,7 +33,8 @@ static cnnf_status fake_infer(cnnfi_call *call)
     int64_t bits = cnnf_node_attr_int(call->node, "num_bits", 8);
     CNNFI_TRY(cnnfi_want_inputs(call, args ? 1 : 3, args ? 1 : 3));
     const cnnfi_value *in = call->inputs;
-    for (int32_t i = 0; i < call->n_inputs; i++) CNNFI_TRY(cnnfi_want_dtype(call, i, CNNF_FLOAT));
+    for (int32_t i = 0; i < call->n_inputs; i++)
+        CNNFI_TRY(cnnfi_want_dtype(call, i, CNNF_FLOAT));
     if (bits < 2 || bits > 16) return cnnfi_call_fail(call, CNNF_E_INVALID, "num_bits is %lld", (long long)bits);
     int64_t n = per_channel && in->rank > 0 ? in->dims[in->rank - 1] : 1;
     if ((per_channel && in->rank < 1) || (!args && (in[1].count != n || in[2].count != n)))
@@ -47,8 +48,10 @@ static cnnf_status fake_run(cnnfi_call *call)
     int64_t bits = cnnf_node_attr_int(call->node, "num_bits", 8), n = call->n_inputs == 3 ? in[1].count : 1;
     bool narrow = cnnf_node_attr_bool(call->node, "narrow_range", 0) != 0;
     for (int64_t c = 0; c < n; c++) {
-        float low = call->n_inputs == 3 ? ((const float *)in[1].data)[c] : (float)cnnf_node_attr_float(call->node, "min", -6);
-        float high = call->n_inputs == 3 ? ((const float *)in[2].data)[c] : (float)cnnf_node_attr_float(call->node, "max", 6);
+        float low =
+            call->n_inputs == 3 ? ((const float *)in[1].data)[c] : (float)cnnf_node_attr_float(call->node, "min", -6);
+        float high =
+            call->n_inputs == 3 ? ((const float *)in[2].data)[c] : (float)cnnf_node_attr_float(call->node, "max", 6);
         bool zero = low == 0 && high == 0;
         if (!zero && !(low < high)) return cnnfi_call_fail(call, CNNF_E_INVALID, "min is not below max");
         grid g = nudge(low, high, bits, narrow);
@@ -71,7 +74,8 @@ static cnnf_status read_requantize(cnnfi_call *call, requantize *q)
     bool v3 = call->n_inputs == 4;
     CNNFI_TRY(cnnfi_want_inputs(call, v3 ? 4 : 3, v3 ? 4 : 3));
     CNNFI_TRY(cnnfi_want_float(call, 0));
-    for (int32_t i = 1; i < 3; i++) CNNFI_TRY(cnnfi_want_same_dtype(call, 0, i));
+    for (int32_t i = 1; i < 3; i++)
+        CNNFI_TRY(cnnfi_want_same_dtype(call, 0, i));
     q->bits = cnnf_node_attr_int(call->node, "num_bits", 8);
     if (v3) CNNFI_TRY(cnnfi_call_int(call, 3, &q->bits));
     q->axis = cnnf_node_attr_int(call->node, "axis", -1);
@@ -80,7 +84,8 @@ static cnnf_status read_requantize(cnnfi_call *call, requantize *q)
     q->narrow = cnnf_node_attr_bool(call->node, "narrow_range", 0) != 0;
     q->half_up = mode && strcmp(mode, "HALF_UP") == 0;
     if (q->bits < 1 || q->bits > 62 || q->axis < -1 || q->axis >= call->inputs[0].rank)
-        return cnnfi_call_fail(call, CNNF_E_INVALID, "num_bits %lld, axis %lld", (long long)q->bits, (long long)q->axis);
+        return cnnfi_call_fail(call, CNNF_E_INVALID, "num_bits %lld, axis %lld", (long long)q->bits,
+                               (long long)q->axis);
     int64_t n = q->axis < 0 ? 1 : call->inputs[0].dims[q->axis];
     if (q->given && (call->inputs[1].count != n || call->inputs[2].count != n))
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the range must have %lld elements", (long long)n);
@@ -114,7 +119,8 @@ static void fit_range(const requantize *q, bool single, double *low, double *hig
     if (single) *inverse = (double)(float)*inverse;
 }
 
-static double requantized(const requantize *q, bool single, double x, double low, double high, double scale, double inverse)
+static double requantized(const requantize *q, bool single, double x, double low, double high, double scale,
+                          double inverse)
 {
     if (q->given) x = x < low ? low : x > high ? high : x;
     double y = single ? (double)((float)x * (float)scale) : x * scale;
@@ -130,7 +136,8 @@ static cnnf_status requantize_run(cnnfi_call *call)
     cnnfi_type type = cnnfi_type_of(in->dtype);
     size_t size = cnnf_dtype_size(in->dtype);
     bool single = type != CNNFI_T_F64;
-    int64_t n = q.axis < 0 ? 1 : in->dims[q.axis], inner = q.axis < 0 ? 1 : cnnfi_span(in->dims, (int32_t)q.axis + 1, in->rank);
+    int64_t n = q.axis < 0 ? 1 : in->dims[q.axis],
+            inner = q.axis < 0 ? 1 : cnnfi_span(in->dims, (int32_t)q.axis + 1, in->rank);
     for (int64_t c = 0; c < n; c++) {
         double low = (double)INFINITY, high = -(double)INFINITY, scale, inverse;
         for (int64_t i = 0; i < in->count && !q.given; i++) {

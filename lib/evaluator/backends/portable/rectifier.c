@@ -36,12 +36,13 @@ typedef void (*body_fn)(int64_t begin, int64_t end, void *user);
 FLOATS(relu, x < 0 ? 0 : x, x < 0 ? 0 : x)
 SIGNED(relu, x < 0 ? 0 : x)
 UNSIGNED(relu, x)
-FLOATS(relu6, x < 0 ? 0 : x > 6 ? 6 : x, x < 0 ? 0 : x > 6 ? 6 : x)
-SIGNED(relu6, x < 0 ? 0 : x > 6 ? 6 : x)
+FLOATS(relu6, x<0 ? 0 : x> 6 ? 6 : x, x<0 ? 0 : x> 6 ? 6 : x)
+SIGNED(relu6, x<0 ? 0 : x> 6 ? 6 : x)
 UNSIGNED(relu6, x > 6 ? 6 : x)
 FLOATS(leaky, x > 0 ? x : x * a, x > 0 ? x : x * a)
 FLOATS(elu, x < 0 ? expm1f(x) : x, x < 0 ? expm1(x) : x)
-FLOATS(selu, x < 0 ? (float)SELU_ALPHA * expm1f(x) : (float)SELU_SCALE * x, x < 0 ? SELU_ALPHA * expm1(x) : SELU_SCALE * x)
+FLOATS(selu, x < 0 ? (float)SELU_ALPHA * expm1f(x) : (float)SELU_SCALE * x,
+       x < 0 ? SELU_ALPHA * expm1(x) : SELU_SCALE * x)
 
 typedef struct row {
     const char *op;
@@ -71,15 +72,24 @@ static body_fn body_of(const row *r, cnnf_dtype dtype)
     switch (dtype) {
     case CNNF_FLOAT:
     case CNNF_HALF:
-    case CNNF_BFLOAT16: return r->f32;
-    case CNNF_DOUBLE: return r->f64;
-    case CNNF_INT8: return r->i8;
-    case CNNF_INT16: return r->i16;
-    case CNNF_INT32: return r->i32;
-    case CNNF_INT64: return r->i64;
-    case CNNF_UINT8: return r->u8;
-    case CNNF_UINT16: return r->u16;
-    default: return NULL;
+    case CNNF_BFLOAT16:
+        return r->f32;
+    case CNNF_DOUBLE:
+        return r->f64;
+    case CNNF_INT8:
+        return r->i8;
+    case CNNF_INT16:
+        return r->i16;
+    case CNNF_INT32:
+        return r->i32;
+    case CNNF_INT64:
+        return r->i64;
+    case CNNF_UINT8:
+        return r->u8;
+    case CNNF_UINT16:
+        return r->u16;
+    default:
+        return NULL;
     }
 }
 
@@ -107,7 +117,10 @@ static cnnf_status run(cnnfi_call *call)
     return cnnfi_nn_widened(call, rectify);
 }
 
-#define ROW(op) {op, infer, run, CNNFI_OP_INPLACE}
+#define ROW(op)                                                                                                        \
+    {                                                                                                                  \
+        op, infer, run, CNNFI_OP_INPLACE                                                                               \
+    }
 static const cnnfi_kernel kernels[] = {ROW("Elu"), ROW("LeakyRelu"), ROW("Relu"), ROW("Relu6"), ROW("Selu")};
 
 const cnnfi_kernel_family cnnfi_kernels_rectifier = {"rectifiers", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -36,10 +36,11 @@ typedef enum reduce_op { SUM, MEAN, PROD, MAX, MIN, NORM, ALL, ANY } reduce_op;
 #define FLOAT_OP(name, e) LOOP(name##_f32, float, double, e) LOOP(name##_f64, double, double, e)
 /* Unsigned accumulators wrap; comparisons of signed types need int64_t. */
 #define SIGNED_OP(name, A, e)                                                                                          \
-    LOOP(name##_i8, int8_t, A, e) LOOP(name##_i16, int16_t, A, e)                                                      \
-    LOOP(name##_i32, int32_t, A, e) LOOP(name##_i64, int64_t, A, e)
+    LOOP(name##_i8, int8_t, A, e)                                                                                      \
+    LOOP(name##_i16, int16_t, A, e) LOOP(name##_i32, int32_t, A, e) LOOP(name##_i64, int64_t, A, e)
 #define UNSIGNED_OP(name, e)                                                                                           \
-    LOOP(name##_u8, uint8_t, uint64_t, e) LOOP(name##_u16, uint16_t, uint64_t, e)                                      \
+    LOOP(name##_u8, uint8_t, uint64_t, e)                                                                              \
+    LOOP(name##_u16, uint16_t, uint64_t, e)                                                                            \
     LOOP(name##_u32, uint32_t, uint64_t, e) LOOP(name##_u64, uint64_t, uint64_t, e)
 #define COMPLEX_OP(name, e)                                                                                            \
     LOOP(name##_c64, float _Complex, double _Complex, e) LOOP(name##_c128, double _Complex, double _Complex, e)
@@ -62,7 +63,7 @@ FLOAT_OP(Norm, a + x * x)
 SIGNED_OP(Norm, uint64_t, a + x * x)
 UNSIGNED_OP(Norm, a + x * x)
 COMPLEX_OP(Norm, a + x * conj(x))
-LOOP(All_bool, uint8_t, uint64_t, a && x)
+LOOP(All_bool, uint8_t, uint64_t, a &&x)
 LOOP(Any_bool, uint8_t, uint64_t, a || x)
 
 #define EVERY(name) CNNFI_FLOATS(name) CNNFI_INTEGERS(name) CNNFI_COMPLEX(name)
@@ -128,7 +129,7 @@ static cnnf_status reduce_infer(cnnfi_call *call, reduce_op op)
 }
 
 typedef struct reduce_job {
-    int32_t rank; /* merged axes */
+    int32_t rank;                                                    /* merged axes */
     int64_t dims[CNNFI_EVAL_MAX_RANK], strides[CNNFI_EVAL_MAX_RANK]; /* strides in accumulators; 0 = reduced */
     cnnfi_type type;
     reduce_fn fn;
@@ -271,14 +272,15 @@ static cnnf_status reduce_run(cnnfi_call *call, reduce_op op)
     char start[16];
     CNNFI_TRY(read_axes(call, gone));
     cnnfi_type type = cnnfi_type_of(in->dtype);
-    reduce_job job = {.type = type, .fn = find_fn(op, type), .size = cnnf_dtype_size(in->dtype),
-                      .acc_size = accumulator_size(type)};
+    reduce_job job = {
+        .type = type, .fn = find_fn(op, type), .size = cnnf_dtype_size(in->dtype), .acc_size = accumulator_size(type)};
     plan_walk(&job, in, gone);
     start_value(op, type, start);
     cnnfi_fill(call->scratch, start, job.acc_size, out->count);
     walk(&job, call->scratch, in->data);
     int64_t count = 1;
-    for (int32_t i = 0; i < in->rank; i++) count *= gone[i] ? in->dims[i] : 1;
+    for (int32_t i = 0; i < in->rank; i++)
+        count *= gone[i] ? in->dims[i] : 1;
     finish(op, out, call->scratch, count);
     return CNNF_OK;
 }

@@ -30,8 +30,14 @@ static cnnf_status read_resize(cnnfi_call *call, resize *r)
     r->half = cnnf_node_attr_bool(call->node, "half_pixel_centers", 0) != 0;
     if (r->align && r->half)
         return cnnfi_call_fail(call, CNNF_E_INVALID, "align_corners and half_pixel_centers exclude each other");
-    *r = (resize){.batch = in->dims[0], .height = in->dims[1], .width = in->dims[2], .channels = in->dims[3],
-                  .out_height = size[0], .out_width = size[1], .align = r->align, .half = r->half};
+    *r = (resize){.batch = in->dims[0],
+                  .height = in->dims[1],
+                  .width = in->dims[2],
+                  .channels = in->dims[3],
+                  .out_height = size[0],
+                  .out_width = size[1],
+                  .align = r->align,
+                  .half = r->half};
     if (size[0] < 1 || size[1] < 1 || r->height < 1 || r->width < 1 || r->channels < 1 || size[0] > INT32_MAX ||
         size[1] > INT32_MAX)
         return cnnfi_call_fail(call, CNNF_E_INVALID, "from %lld x %lld to %lld x %lld", (long long)r->height,
@@ -171,14 +177,16 @@ static cubic_tap make_cubic(const resize *r, int64_t i, float scale, int64_t n)
     float at = resize_place(r, i, scale), below = floorf(at);
     int64_t first = (int64_t)below, step = lrintf((at - below) * STEPS);
     double a = r->half ? -0.5 : -0.75;
-    cubic_tap t = {.weight = {cubic_far(a, step), cubic_near(a, step), cubic_near(a, STEPS - step), cubic_far(a, STEPS - step)}};
+    cubic_tap t = {
+        .weight = {cubic_far(a, step), cubic_near(a, step), cubic_near(a, STEPS - step), cubic_far(a, STEPS - step)}};
     float sum = 0;
     for (int k = 0; k < 4; k++) {
         t.index[k] = bound(first - 1 + k, n);
         if (r->half && t.index[k] != first - 1 + k) t.weight[k] = 0;
         sum += t.weight[k];
     }
-    for (int k = 0; r->half && k < 4 && fabsf(sum) >= 1000 * 1.17549435e-38f; k++) t.weight[k] *= 1.0f / sum;
+    for (int k = 0; r->half && k < 4 && fabsf(sum) >= 1000 * 1.17549435e-38f; k++)
+        t.weight[k] *= 1.0f / sum;
     return t;
 }
 
@@ -215,7 +223,7 @@ static cnnf_status bicubic_run(cnnfi_call *call)
 /* How much of input pixel i lies in [begin, end). */
 static float area_part(int64_t i, float begin, float end, float scale)
 {
-    bool cut_below = (float)i < begin, cut_above = (float)(i + 1) > end;
+    bool cut_below = (float)i<begin, cut_above = (float)(i + 1)> end;
     if (cut_below) return cut_above ? scale : (float)(i + 1) - begin;
     return cut_above ? end - (float)i : 1.0f;
 }
@@ -262,7 +270,8 @@ static cnnf_status crop_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_call_ints_exact(call, 3, size, 2));
     if (method && strcmp(method, "bilinear") != 0 && strcmp(method, "nearest") != 0)
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "method %s", method);
-    if (in[1].dims[1] != 4 || in[1].dims[0] != in[2].dims[0] || in->dims[1] < 1 || in->dims[2] < 1 || size[0] < 1 || size[1] < 1)
+    if (in[1].dims[1] != 4 || in[1].dims[0] != in[2].dims[0] || in->dims[1] < 1 || in->dims[2] < 1 || size[0] < 1 ||
+        size[1] < 1)
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "boxes, box_ind, crop_size and image do not fit");
     return cnnfi_output_one(call, CNNF_FLOAT, 4, (const int64_t[]){in[1].dims[0], size[0], size[1], in->dims[3]});
 }
@@ -285,7 +294,8 @@ static void crop_pixel(cnnfi_call *call, const resize *r, int64_t b, float y, fl
         } else if (nearest) {
             to[c] = pixel(call->inputs, r, b, (int64_t)roundf(y), (int64_t)roundf(x), c);
         } else {
-            int64_t top = (int64_t)floorf(y), low = (int64_t)ceilf(y), left = (int64_t)floorf(x), right = (int64_t)ceilf(x);
+            int64_t top = (int64_t)floorf(y), low = (int64_t)ceilf(y), left = (int64_t)floorf(x),
+                    right = (int64_t)ceilf(x);
             float fy = y - (float)top, fx = x - (float)left;
             float tl = pixel(call->inputs, r, b, top, left, c), tr = pixel(call->inputs, r, b, top, right, c);
             float bl = pixel(call->inputs, r, b, low, left, c), br = pixel(call->inputs, r, b, low, right, c);

@@ -73,9 +73,11 @@ static cnnf_status small_line(cnnfi_call *call, line_fn fn, cnnfi_type type, int
     if (!line) return cnnfi_fail_nomem(call->error);
     const uint16_t *in = (const uint16_t *)call->inputs[0].data + first;
     uint16_t *out = (uint16_t *)call->outputs[0].data + first;
-    for (int64_t i = 0; i < n; i++) cnnfi_small_load(type, in + i * stride, 1, line + i);
+    for (int64_t i = 0; i < n; i++)
+        cnnfi_small_load(type, in + i * stride, 1, line + i);
     fn(line, line, n, 1, exclusive);
-    for (int64_t i = 0; i < n; i++) cnnfi_small_store(type, line + i, 1, out + i * stride);
+    for (int64_t i = 0; i < n; i++)
+        cnnfi_small_store(type, line + i, 1, out + i * stride);
     cnnfi_free(call->context, line);
     return CNNF_OK;
 }

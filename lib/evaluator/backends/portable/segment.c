@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Rows gathered into segments, and counting: Segment*, UnsortedSegment*, SparseSegment*, Bincount, HistogramFixedWidth. */
+/* Rows gathered into segments, and counting: Segment*, UnsortedSegment*, SparseSegment*, Bincount, HistogramFixedWidth.
+ */
 #include <math.h>
 
 #include "evaluator/backends/portable/portable.h"
@@ -38,7 +39,8 @@ static cnnf_status segment_infer(cnnfi_call *call, segment_kind kind, segment_op
     if (type >= CNNFI_T_BOOL) return cnnfi_fail_dtype(call, 0);
     CNNFI_TRY(cnnfi_want_int(call, ids_input));
     bool fits = kind == UNSORTED ? ids->rank <= data->rank : ids->rank == 1 && data->rank >= 1;
-    for (int32_t i = 0; kind != SPARSE && fits && i < ids->rank; i++) fits = ids->dims[i] == data->dims[i];
+    for (int32_t i = 0; kind != SPARSE && fits && i < ids->rank; i++)
+        fits = ids->dims[i] == data->dims[i];
     if (kind == SPARSE) {
         CNNFI_TRY(cnnfi_want_int(call, 1));
         fits = fits && call->inputs[1].rank == 1 && call->inputs[1].count == ids->count;
@@ -54,7 +56,8 @@ static cnnf_status segment_infer(cnnfi_call *call, segment_kind kind, segment_op
     int32_t rank = 0, skip = kind == UNSORTED ? ids->rank : 1;
     dims[rank++] = count;
     if (data->rank - skip + 1 > CNNFI_EVAL_MAX_RANK) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "rank");
-    for (int32_t i = skip; i < data->rank; i++) dims[rank++] = data->dims[i];
+    for (int32_t i = skip; i < data->rank; i++)
+        dims[rank++] = data->dims[i];
     CNNFI_TRY(cnnfi_output_one(call, data->dtype, rank, dims));
     if (!cnnfi_mul_size(&call->scratch_size, (size_t)call->outputs[0].count, sizeof(double)) ||
         !cnnfi_add_size(&call->scratch_size, call->scratch_size, (size_t)count * sizeof(int64_t)))
@@ -99,7 +102,8 @@ static void add_real(segment_op op, number *to, double x, bool first)
 
 static void add_integer(segment_op op, number *to, int64_t x, bool first, bool is_unsigned)
 {
-    bool above = is_unsigned ? (uint64_t)x > to->uint : x > to->sint, below = is_unsigned ? (uint64_t)x < to->uint : x < to->sint;
+    bool above = is_unsigned ? (uint64_t)x > to->uint : x > to->sint,
+         below = is_unsigned ? (uint64_t)x < to->uint : x < to->sint;
     if (op == PROD)
         to->uint = first ? (uint64_t)x : to->uint * (uint64_t)x;
     else if (op == MAX)
@@ -156,8 +160,8 @@ static cnnf_status segment_run(cnnfi_call *call, segment_kind kind, segment_op o
         int64_t id = cnnfi_get_i64(ids, i), row = kind == SPARSE ? cnnfi_get_i64(&call->inputs[1], i) : i;
         if (kind == UNSORTED && id < 0) continue; /* dropped */
         if (id < 0 || id >= segments || (kind != UNSORTED && id < before))
-            return cnnfi_call_fail(call, CNNF_E_INVALID, "segment_ids[%lld] is %lld of %lld", (long long)i, (long long)id,
-                                   (long long)segments);
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "segment_ids[%lld] is %lld of %lld", (long long)i,
+                                   (long long)id, (long long)segments);
         if (kind == SPARSE && (row < 0 || row >= data->dims[0]))
             return cnnfi_call_fail(call, CNNF_E_INVALID, "indices[%lld] is %lld", (long long)i, (long long)row);
         before = id;
@@ -165,7 +169,8 @@ static cnnf_status segment_run(cnnfi_call *call, segment_kind kind, segment_op o
             if (real)
                 add_real(op, &acc[id * width + k], cnnfi_get_f64(data, row * width + k), rows[id] == 0);
             else
-                add_integer(op, &acc[id * width + k], cnnfi_get_i64(data, row * width + k), rows[id] == 0, type >= CNNFI_T_U8);
+                add_integer(op, &acc[id * width + k], cnnfi_get_i64(data, row * width + k), rows[id] == 0,
+                            type >= CNNFI_T_U8);
         }
         rows[id]++;
     }
@@ -255,12 +260,21 @@ static cnnf_status histogram_run(cnnfi_call *call)
 }
 
 #define SEGMENT_OPS(X)                                                                                                 \
-    X(SegmentMax, SORTED, MAX)                               X(SegmentMean, SORTED, MEAN) X(SegmentMin, SORTED, MIN)  \
-    X(SegmentProd, SORTED, PROD) X(SegmentSum, SORTED, SUM) X(SparseSegmentMean, SPARSE, MEAN)                         \
-    X(SparseSegmentMeanWithNumSegments, SPARSE, MEAN) X(SparseSegmentSqrtN, SPARSE, SQRT_N)                            \
-    X(SparseSegmentSqrtNWithNumSegments, SPARSE, SQRT_N) X(SparseSegmentSum, SPARSE, SUM)                              \
-    X(SparseSegmentSumWithNumSegments, SPARSE, SUM) X(UnsortedSegmentMax, UNSORTED, MAX)                               \
-    X(UnsortedSegmentMin, UNSORTED, MIN) X(UnsortedSegmentProd, UNSORTED, PROD) X(UnsortedSegmentSum, UNSORTED, SUM)
+    X(SegmentMax, SORTED, MAX)                                                                                         \
+    X(SegmentMean, SORTED, MEAN)                                                                                       \
+    X(SegmentMin, SORTED, MIN)                                                                                         \
+    X(SegmentProd, SORTED, PROD)                                                                                       \
+    X(SegmentSum, SORTED, SUM)                                                                                         \
+    X(SparseSegmentMean, SPARSE, MEAN)                                                                                 \
+    X(SparseSegmentMeanWithNumSegments, SPARSE, MEAN)                                                                  \
+    X(SparseSegmentSqrtN, SPARSE, SQRT_N)                                                                              \
+    X(SparseSegmentSqrtNWithNumSegments, SPARSE, SQRT_N)                                                               \
+    X(SparseSegmentSum, SPARSE, SUM)                                                                                   \
+    X(SparseSegmentSumWithNumSegments, SPARSE, SUM)                                                                    \
+    X(UnsortedSegmentMax, UNSORTED, MAX)                                                                               \
+    X(UnsortedSegmentMin, UNSORTED, MIN)                                                                               \
+    X(UnsortedSegmentProd, UNSORTED, PROD)                                                                             \
+    X(UnsortedSegmentSum, UNSORTED, SUM)
 #define DEFINE(op, kind, what)                                                                                         \
     static cnnf_status op##_infer(cnnfi_call *call)                                                                    \
     {                                                                                                                  \
@@ -273,11 +287,9 @@ static cnnf_status histogram_run(cnnfi_call *call)
 SEGMENT_OPS(DEFINE)
 
 #define ROW(op, kind, what) {#op, op##_infer, op##_run, 0},
-static const cnnfi_kernel kernels[] = {
-    {"Bincount", bincount_infer, bincount_run, 0},
-    {"DenseBincount", bincount_infer, bincount_run, 0},
-    {"HistogramFixedWidth", histogram_infer, histogram_run, 0},
-    SEGMENT_OPS(ROW)
-};
+static const cnnfi_kernel kernels[] = {{"Bincount", bincount_infer, bincount_run, 0},
+                                       {"DenseBincount", bincount_infer, bincount_run, 0},
+                                       {"HistogramFixedWidth", histogram_infer, histogram_run, 0},
+                                       SEGMENT_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_segment = {"segment", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Choosing element by element, and the element-wise ops of three and more inputs: Select, Where, AddN, ClipByValue ... */
+/* Choosing element by element, and the element-wise ops of three and more inputs: Select, Where, AddN, ClipByValue ...
+ */
 #include <math.h>
 
 #include "evaluator/backends/portable/portable.h"
@@ -16,7 +17,8 @@ typedef struct select_job {
 } select_job;
 
 #define PICK(T)                                                                                                        \
-    for (int64_t i = 0; i < n; i++) ((T *)to)[i] = ((const T *)(c[i * sc] ? yes : no))[i * (c[i * sc] ? sy : sn)];
+    for (int64_t i = 0; i < n; i++)                                                                                    \
+        ((T *)to)[i] = ((const T *)(c[i * sc] ? yes : no))[i * (c[i * sc] ? sy : sn)];
 
 static void select_row(const int64_t *at, int64_t out, int64_t n, void *user)
 {
@@ -32,7 +34,8 @@ static void select_row(const int64_t *at, int64_t out, int64_t n, void *user)
     }
     for (int64_t i = 0; i < n; i++)
         memcpy(to + (size_t)i * job->size,
-               c[i * sc] ? (const char *)yes + (size_t)(i * sy) * job->size : (const char *)no + (size_t)(i * sn) * job->size,
+               c[i * sc] ? (const char *)yes + (size_t)(i * sy) * job->size
+                         : (const char *)no + (size_t)(i * sn) * job->size,
                job->size);
 }
 
@@ -66,7 +69,11 @@ static void select_all(cnnfi_call *call, const cnnfi_value *inputs)
     cnnfi_broadcast b;
     const cnnfi_value *out = call->outputs;
     cnnfi_broadcast_init(&b, inputs, 3, out);
-    select_job job = {.b = &b, .which = inputs[0].data, .yes = inputs[1].data, .no = inputs[2].data, .out = out->data,
+    select_job job = {.b = &b,
+                      .which = inputs[0].data,
+                      .yes = inputs[1].data,
+                      .no = inputs[2].data,
+                      .out = out->data,
                       .size = cnnf_dtype_size(out->dtype)};
     cnnfi_broadcast_rows(&b, 0, cnnfi_broadcast_row_count(&b), select_row, &job);
 }
@@ -80,7 +87,8 @@ static cnnf_status select_v2_run(cnnfi_call *call)
 static cnnf_status select_run(cnnfi_call *call)
 {
     cnnfi_value inputs[3] = {call->inputs[0], call->inputs[1], call->inputs[2]};
-    for (int32_t i = inputs[0].rank; inputs[0].rank == 1 && i < inputs[1].rank; i++) inputs[0].dims[i] = 1;
+    for (int32_t i = inputs[0].rank; inputs[0].rank == 1 && i < inputs[1].rank; i++)
+        inputs[0].dims[i] = 1;
     if (inputs[0].rank == 1) inputs[0].rank = inputs[1].rank;
     select_all(call, inputs);
     return CNNF_OK;
@@ -106,7 +114,8 @@ static cnnf_status where_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(cnnfi_want_value(call, 0));
     const cnnfi_value *in = call->inputs;
-    for (int64_t i = 0; i < in->count; i++) count += is_set(in, i);
+    for (int64_t i = 0; i < in->count; i++)
+        count += is_set(in, i);
     return cnnfi_output_one(call, CNNF_INT64, 2, (const int64_t[]){count, in->rank});
 }
 
@@ -117,7 +126,8 @@ static cnnf_status where_run(cnnfi_call *call)
     cnnfi_strides(in->rank, in->dims, strides);
     for (int64_t i = 0; i < in->count; i++) {
         if (!is_set(in, i)) continue;
-        for (int32_t a = 0; a < in->rank; a++) *to++ = i / strides[a] % in->dims[a];
+        for (int32_t a = 0; a < in->rank; a++)
+            *to++ = i / strides[a] % in->dims[a];
     }
     return CNNF_OK;
 }
@@ -128,7 +138,8 @@ static cnnf_status where_run(cnnfi_call *call)
 #define SUM(T)                                                                                                         \
     for (int64_t i = 0; i < out->count * parts; i++) {                                                                 \
         T sum = ((const T *)call->inputs[0].data)[i];                                                                  \
-        for (int32_t k = 1; k < call->n_inputs; k++) sum = (T)(sum + ((const T *)call->inputs[k].data)[i]);           \
+        for (int32_t k = 1; k < call->n_inputs; k++)                                                                   \
+            sum = (T)(sum + ((const T *)call->inputs[k].data)[i]);                                                     \
         ((T *)out->data)[i] = sum;                                                                                     \
     }                                                                                                                  \
     return CNNF_OK;
@@ -170,7 +181,8 @@ static cnnf_status add_n_run(cnnfi_call *call)
     }
     for (int64_t i = 0; i < out->count; i++) {
         float sum = 0;
-        for (int32_t k = 0; k < call->n_inputs; k++) sum += (float)cnnfi_get_f64(&call->inputs[k], i);
+        for (int32_t k = 0; k < call->n_inputs; k++)
+            sum += (float)cnnfi_get_f64(&call->inputs[k], i);
         cnnfi_small_store(type, &sum, 1, (uint16_t *)out->data + i);
     }
     return CNNF_OK;
@@ -257,7 +269,8 @@ static void betainc_row(const int64_t *at, int64_t out, int64_t n, void *user)
     for (int64_t i = 0; i < n; i++) {
         char element[16];
         double x[3];
-        for (int k = 0; k < 3; k++) x[k] = cnnfi_get_f64(&call->inputs[k], at[k] + i * b->strides[k][b->rank - 1]);
+        for (int k = 0; k < 3; k++)
+            x[k] = cnnfi_get_f64(&call->inputs[k], at[k] + i * b->strides[k][b->rank - 1]);
         cnnfi_put_f64(cnnfi_type_of(call->outputs[0].dtype), cnnfi_betainc(x[0], x[1], x[2]), element);
         memcpy((char *)call->outputs[0].data + (size_t)(out + i) * size, element, size);
     }
@@ -289,11 +302,13 @@ static cnnf_status bucketize_run(cnnfi_call *call)
                                   : NULL;
     size_t n = boundaries ? attr->u.list.count : 0;
     for (size_t i = 1; i < n; i++)
-        if (boundaries[i] < boundaries[i - 1]) return cnnfi_call_fail(call, CNNF_E_INVALID, "boundaries are not sorted");
+        if (boundaries[i] < boundaries[i - 1])
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "boundaries are not sorted");
     for (int64_t i = 0; i < call->inputs[0].count; i++) {
         double x = cnnfi_get_f64(call->inputs, i);
         int32_t at = 0;
-        while ((size_t)at < n && !(x < (double)boundaries[at])) at++;
+        while ((size_t)at < n && !(x < (double)boundaries[at]))
+            at++;
         ((int32_t *)call->outputs[0].data)[i] = at;
     }
     return CNNF_OK;

@@ -36,7 +36,9 @@ static cnnf_status check_numerics_run(cnnfi_call *call)
     const char *message = cnnf_node_attr_string(call->node, "message", NULL);
     if (nan || inf)
         return cnnfi_call_fail(call, CNNF_E_INVALID, "%s : Tensor had %s values", message ? message : "",
-                               nan && inf ? "Inf and NaN" : nan ? "NaN" : "Inf");
+                               nan && inf ? "Inf and NaN"
+                               : nan      ? "NaN"
+                                          : "Inf");
     cnnfi_copy_bytes(&call->outputs[0], in);
     return CNNF_OK;
 }
@@ -146,7 +148,8 @@ static cnnf_status expand_dims_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_call_int(call, 1, &axis));
     const cnnfi_value *in = call->inputs;
     CNNFI_TRY(cnnfi_check_axis(call, axis, in->rank + 1, "axis", &at));
-    for (int32_t i = 0; i <= in->rank; i++) dims[i] = i == at ? 1 : in->dims[i - (i > at)];
+    for (int32_t i = 0; i <= in->rank; i++)
+        dims[i] = i == at ? 1 : in->dims[i - (i > at)];
     return cnnfi_output_one(call, in->dtype, in->rank + 1, dims);
 }
 
@@ -178,7 +181,8 @@ static cnnf_status shape_infer(cnnfi_call *call)
 static cnnf_status shape_run(cnnfi_call *call)
 {
     for (int32_t i = 0; i < call->n_inputs; i++)
-        for (int32_t d = 0; d < call->inputs[i].rank; d++) put_index(&call->outputs[i], d, call->inputs[i].dims[d]);
+        for (int32_t d = 0; d < call->inputs[i].rank; d++)
+            put_index(&call->outputs[i], d, call->inputs[i].dims[d]);
     return CNNF_OK;
 }
 
@@ -223,7 +227,8 @@ static cnnf_status read_pair(cnnfi_call *call, shape_pair *p)
 {
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    for (int32_t k = 0; k < 2; k++) CNNFI_TRY(cnnfi_call_ints(call, k, p->dims[k], CNNFI_EVAL_MAX_RANK, &p->n[k]));
+    for (int32_t k = 0; k < 2; k++)
+        CNNFI_TRY(cnnfi_call_ints(call, k, p->dims[k], CNNFI_EVAL_MAX_RANK, &p->n[k]));
     p->rank = p->n[0] > p->n[1] ? p->n[0] : p->n[1];
     for (int64_t i = 0; i < p->rank; i++) {
         int64_t x = pair_dim(p, 0, i), y = pair_dim(p, 1, i);
@@ -272,7 +277,8 @@ static cnnf_status gradient_args_infer(cnnfi_call *call)
     call->n_outputs = 2;
     for (int k = 0; k < 2; k++) {
         int64_t count = 0;
-        for (int64_t i = 0; i < p.rank; i++) count += !pair_equal(&p) && gradient_axis(&p, k, i);
+        for (int64_t i = 0; i < p.rank; i++)
+            count += !pair_equal(&p) && gradient_axis(&p, k, i);
         CNNFI_TRY(cnnfi_call_output(call, k, call->inputs[0].dtype, 1, &count));
     }
     return CNNF_OK;
@@ -290,7 +296,10 @@ static cnnf_status gradient_args_run(cnnfi_call *call)
     return CNNF_OK;
 }
 
-#define VIEW(op, infer) {op, infer, copy_run, CNNFI_OP_VIEW}
+#define VIEW(op, infer)                                                                                                \
+    {                                                                                                                  \
+        op, infer, copy_run, CNNFI_OP_VIEW                                                                             \
+    }
 static const cnnfi_kernel kernels[] = {
     {"Assert", assert_infer, assert_run, CNNFI_OP_STATEFUL},
     VIEW("Bitcast", bitcast_infer),

@@ -38,9 +38,9 @@ typedef struct cnnfi_winograd {
     int64_t batch, height, width, in_channels;
     int64_t out_height, out_width, out_channels, tiles_y, tiles_x;
     int64_t before_y, before_x;
-    const float *panels; /* [36] of packed matrices */
+    const float *panels;  /* [36] of packed matrices */
     int64_t panel_stride; /* floats of one of the 36 */
-    const float *zeros;  /* in_channels of them */
+    const float *zeros;   /* in_channels of them */
     bool pool;
     cnnfi_post post;
 } cnnfi_winograd;
@@ -65,8 +65,10 @@ typedef struct cnnfi_pooling {
 typedef struct cnnfi_simd {
     const char *name;
     int32_t lanes; /* floats of a vector; a panel has 2 of them, the last one perhaps 1 */
-    /* Output pixels [begin, end) (after pooling, over all images) of panels [first, last); y is where pixel `begin` goes. */
-    void (*gemm)(const cnnfi_gemm *g, const float *x, float *y, int64_t begin, int64_t end, int64_t first, int64_t last);
+    /* Output pixels [begin, end) (after pooling, over all images) of panels [first, last); y is where pixel `begin`
+     * goes. */
+    void (*gemm)(const cnnfi_gemm *g, const float *x, float *y, int64_t begin, int64_t end, int64_t first,
+                 int64_t last);
     /* Tiles [begin, end), at most CNNFI_WINOGRAD_BLOCK, over all images; scratch as cnnfi_winograd_scratch(). */
     void (*winograd)(const cnnfi_winograd *w, const float *x, float *y, int64_t begin, int64_t end, float *scratch);
     /* Output rows [begin, end) over all images; y is where row `begin` goes. */
@@ -92,7 +94,8 @@ static inline int64_t cnnfi_padded_columns(const cnnfi_simd *simd, int64_t colum
 /* Floats of scratch for one block of tiles. */
 static inline int64_t cnnfi_winograd_scratch(const cnnfi_simd *simd, int64_t in_channels, int64_t out_channels)
 {
-    return 36 * CNNFI_WINOGRAD_BLOCK * (cnnfi_padded_columns(simd, in_channels) + cnnfi_padded_columns(simd, out_channels));
+    return 36 * CNNFI_WINOGRAD_BLOCK *
+           (cnnfi_padded_columns(simd, in_channels) + cnnfi_padded_columns(simd, out_channels));
 }
 
 #endif

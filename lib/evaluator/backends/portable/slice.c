@@ -55,7 +55,7 @@ static cnnf_status slice_run(cnnfi_call *call)
 
 typedef struct strided {
     int64_t begin[CNNFI_EVAL_MAX_RANK], step[CNNFI_EVAL_MAX_RANK], size[CNNFI_EVAL_MAX_RANK]; /* per input axis */
-    int32_t rank;                                 /* of the result */
+    int32_t rank;                                                                             /* of the result */
     int64_t dims[CNNFI_EVAL_MAX_RANK + MAX_SPEC];
 } strided;
 
@@ -78,8 +78,7 @@ static cnnf_status read_spec(cnnfi_call *call, int32_t first, strided_spec *s)
     s->ellipsis_mask = (uint64_t)cnnf_node_attr_int(call->node, "ellipsis_mask", 0);
     s->new_axis_mask = (uint64_t)cnnf_node_attr_int(call->node, "new_axis_mask", 0);
     s->shrink_mask = (uint64_t)cnnf_node_attr_int(call->node, "shrink_axis_mask", 0);
-    if (s->ellipsis_mask & (s->ellipsis_mask - 1))
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "several ellipses");
+    if (s->ellipsis_mask & (s->ellipsis_mask - 1)) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "several ellipses");
     return CNNF_OK;
 }
 
@@ -93,7 +92,8 @@ static int64_t clamp_bound(int64_t bound, bool masked, bool is_begin, int64_t st
 }
 
 /* One entry that selects along input axis `axis`. */
-static cnnf_status take_axis(cnnfi_call *call, const strided_spec *s, int64_t i, int32_t axis, int64_t dim, strided *out)
+static cnnf_status take_axis(cnnfi_call *call, const strided_spec *s, int64_t i, int32_t axis, int64_t dim,
+                             strided *out)
 {
     int64_t step = s->step[i];
     bool shrink = s->shrink_mask >> i & 1;
@@ -102,7 +102,8 @@ static cnnf_status take_axis(cnnfi_call *call, const strided_spec *s, int64_t i,
         int64_t at = s->begin[i] < 0 ? s->begin[i] + dim : s->begin[i]; /* begin_mask does not count here */
         if (step < 0) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "only stride 1 may take a single element");
         if (at < 0 || at >= dim)
-            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "index %lld of axis %d is out of bounds, it has %lld elements",
+            return cnnfi_call_fail(call, CNNF_E_MISMATCH,
+                                   "index %lld of axis %d is out of bounds, it has %lld elements",
                                    (long long)s->begin[i], axis, (long long)dim);
         out->begin[axis] = at;
         out->step[axis] = out->size[axis] = 1;
@@ -137,8 +138,10 @@ static cnnf_status resolve(cnnfi_call *call, const strided_spec *s, const cnnfi_
         uint64_t bit = (uint64_t)1 << i;
         if (s->ellipsis_mask & bit) {
             int64_t later = 0;
-            for (int64_t k = i + 1; k < s->n; k++) later += !(s->new_axis_mask >> k & 1);
-            while (axis < in->rank - later) take_whole(in, axis++, out);
+            for (int64_t k = i + 1; k < s->n; k++)
+                later += !(s->new_axis_mask >> k & 1);
+            while (axis < in->rank - later)
+                take_whole(in, axis++, out);
         } else if (s->new_axis_mask & bit) {
             out->dims[out->rank++] = 1;
         } else if (axis >= in->rank) {
@@ -148,7 +151,8 @@ static cnnf_status resolve(cnnfi_call *call, const strided_spec *s, const cnnfi_
             axis++;
         }
     }
-    while (axis < in->rank) take_whole(in, axis++, out);
+    while (axis < in->rank)
+        take_whole(in, axis++, out);
     return CNNF_OK;
 }
 
@@ -181,12 +185,15 @@ static void fill_box(const strided *s, const void *in, cnnfi_value *out)
     int64_t strides[CNNFI_EVAL_MAX_RANK], index[CNNFI_EVAL_MAX_RANK] = {0}, n = 1;
     size_t size = cnnf_dtype_size(out->dtype);
     cnnfi_strides(out->rank, out->dims, strides);
-    for (int32_t i = 0; i < out->rank; i++) n *= s->size[i];
+    for (int32_t i = 0; i < out->rank; i++)
+        n *= s->size[i];
     for (int64_t k = 0; k < n; k++) {
         int64_t at = 0;
-        for (int32_t i = 0; i < out->rank; i++) at += (s->begin[i] + index[i] * s->step[i]) * strides[i];
+        for (int32_t i = 0; i < out->rank; i++)
+            at += (s->begin[i] + index[i] * s->step[i]) * strides[i];
         memcpy((char *)out->data + (size_t)at * size, (const char *)in + (size_t)k * size, size);
-        for (int32_t i = out->rank - 1; i >= 0 && ++index[i] == s->size[i]; i--) index[i] = 0;
+        for (int32_t i = out->rank - 1; i >= 0 && ++index[i] == s->size[i]; i--)
+            index[i] = 0;
     }
 }
 
@@ -194,8 +201,10 @@ static cnnf_status want_box(cnnfi_call *call, int32_t input, const strided *s)
 {
     const cnnfi_value *v = &call->inputs[input];
     bool fits = v->rank == s->rank;
-    for (int32_t i = 0; fits && i < v->rank; i++) fits = v->dims[i] == s->dims[i];
-    return fits ? CNNF_OK : cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d does not have the shape of the slice", input);
+    for (int32_t i = 0; fits && i < v->rank; i++)
+        fits = v->dims[i] == s->dims[i];
+    return fits ? CNNF_OK
+                : cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d does not have the shape of the slice", input);
 }
 
 /* shape, begin, end, strides, dy */

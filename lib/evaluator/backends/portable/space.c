@@ -111,9 +111,10 @@ static cnnf_status read_batch_space(cnnfi_call *call, batch_space *s)
     for (int32_t i = 0; i < s->axes; i++) {
         s->before[i] = pairs[2 * i];
         s->after[i] = pairs[2 * i + 1];
-        if (s->block[i] < 1 || s->before[i] < 0 || s->after[i] < 0 || !cnnfi_mul_i64(&s->product, s->product, s->block[i]))
-            return cnnfi_call_fail(call, CNNF_E_INVALID, "block %lld, paddings or crops %lld, %lld", (long long)s->block[i],
-                                   (long long)s->before[i], (long long)s->after[i]);
+        if (s->block[i] < 1 || s->before[i] < 0 || s->after[i] < 0 ||
+            !cnnfi_mul_i64(&s->product, s->product, s->block[i]))
+            return cnnfi_call_fail(call, CNNF_E_INVALID, "block %lld, paddings or crops %lld, %lld",
+                                   (long long)s->block[i], (long long)s->before[i], (long long)s->after[i]);
     }
     return CNNF_OK;
 }
@@ -164,7 +165,8 @@ static cnnf_status batch_space_run(cnnfi_call *call, bool to_batch)
 {
     batch_space s = {0};
     CNNFI_TRY(read_batch_space(call, &s));
-    const cnnfi_value *batch = to_batch ? call->outputs : call->inputs, *space = to_batch ? call->inputs : call->outputs;
+    const cnnfi_value *batch = to_batch ? call->outputs : call->inputs,
+                      *space = to_batch ? call->inputs : call->outputs;
     size_t row = (size_t)cnnfi_span(batch->dims, s.axes + 1, batch->rank) * cnnf_dtype_size(batch->dtype);
     int64_t rows = cnnfi_span(batch->dims, 0, s.axes + 1);
     for (int64_t r = 0; r < rows && row > 0; r++) {
@@ -240,7 +242,8 @@ static cnnf_status read_patches(cnnfi_call *call, patches *p)
     CNNFI_TRY(cnnfi_want_rank(call, 0, p->axes + 2));
     if (!padding || (strcmp(padding, "SAME") != 0 && strcmp(padding, "VALID") != 0))
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "padding %s", padding ? padding : "");
-    for (int32_t i = 0; i < p->axes; i++) CNNFI_TRY(patch_axis(call, p, i, strcmp(padding, "SAME") == 0));
+    for (int32_t i = 0; i < p->axes; i++)
+        CNNFI_TRY(patch_axis(call, p, i, strcmp(padding, "SAME") == 0));
     return CNNF_OK;
 }
 
@@ -270,8 +273,10 @@ static cnnf_status patches_run(cnnfi_call *call)
     int64_t rows = row ? (int64_t)((size_t)out->count * cnnf_dtype_size(in->dtype) / row) : 0;
     for (int64_t r = 0; r < rows; r++) {
         int64_t left = r, offset[3], place[3], at;
-        for (int32_t i = p.axes - 1; i >= 0; i--) offset[i] = left % p.size[i], left /= p.size[i];
-        for (int32_t i = p.axes - 1; i >= 0; i--) place[i] = left % p.out[i], left /= p.out[i];
+        for (int32_t i = p.axes - 1; i >= 0; i--)
+            offset[i] = left % p.size[i], left /= p.size[i];
+        for (int32_t i = p.axes - 1; i >= 0; i--)
+            place[i] = left % p.out[i], left /= p.out[i];
         bool inside = true;
         at = left;
         for (int32_t i = 0; i < p.axes; i++) {

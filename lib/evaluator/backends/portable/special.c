@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-#define PI 3.14159265358979323846
+#define PI          3.14159265358979323846
 #define EULER_GAMMA 0.57721566490153286061
 
 double cnnfi_lgamma(double x)
@@ -16,9 +16,10 @@ double cnnfi_lgamma(double x)
 double cnnfi_digamma(double x)
 {
     double result = 0;
-    if (x <= 0 && x == floor(x)) return NAN; /* the poles */
+    if (x <= 0 && x == floor(x)) return NAN;                   /* the poles */
     if (x < 0) return cnnfi_digamma(1 - x) - PI / tan(PI * x); /* reflection */
-    for (; x < 10; x += 1) result -= 1 / x;
+    for (; x < 10; x += 1)
+        result -= 1 / x;
     double y = 1 / (x * x);
     /* asymptotic: Bernoulli numbers B2k / 2k */
     return result + log(x) - 0.5 / x -
@@ -65,7 +66,8 @@ double cnnfi_erfinv(double x)
 
 /* ---- Bessel functions ---- */
 
-/* The trapezoid rule is exact to rounding for periodic integrands: I_n(x) e^-|x| = 1/pi int_0^pi exp(|x|(cos t - 1)) cos(nt). */
+/* The trapezoid rule is exact to rounding for periodic integrands: I_n(x) e^-|x| = 1/pi int_0^pi exp(|x|(cos t - 1))
+ * cos(nt). */
 static double bessel_ie(double x, int order)
 {
     double a = fabs(x), sum = 0;
@@ -252,8 +254,8 @@ double cnnfi_spence(double x)
 /* Hurwitz zeta by Euler-Maclaurin. */
 double cnnfi_zeta(double x, double q)
 {
-    static const double even_bernoulli[] = {1.0 / 6, -1.0 / 30, 1.0 / 42, -1.0 / 30, 5.0 / 66, -691.0 / 2730, 7.0 / 6,
-                                            -3617.0 / 510, 43867.0 / 798, -174611.0 / 330};
+    static const double even_bernoulli[] = {1.0 / 6,       -1.0 / 30, 1.0 / 42,      -1.0 / 30,     5.0 / 66,
+                                            -691.0 / 2730, 7.0 / 6,   -3617.0 / 510, 43867.0 / 798, -174611.0 / 330};
     if (x == 1) return INFINITY;
     if (x < 1 || isnan(x) || isnan(q)) return NAN;
     if (q <= 0) {

@@ -12,10 +12,10 @@ typedef struct candidate {
 } candidate;
 
 typedef struct suppression {
-    int32_t version;       /* 1 .. 5; 0: WithOverlaps */
-    int64_t n, most;       /* boxes; outputs at most */
-    const float *boxes;    /* [n, 4], or the overlaps [n, n] */
-    const float *scores;   /* [n] */
+    int32_t version;     /* 1 .. 5; 0: WithOverlaps */
+    int64_t n, most;     /* boxes; outputs at most */
+    const float *boxes;  /* [n, 4], or the overlaps [n, n] */
+    const float *scores; /* [n] */
     float overlap, least, sigma;
     bool pad;
     candidate *heap, *chosen;
@@ -30,7 +30,8 @@ static float number_of(const cnnfi_call *call, int32_t input, float fallback)
 static cnnf_status read_limits(cnnfi_call *call, suppression *s)
 {
     s->most = cnnfi_get_i64(&call->inputs[2], 0);
-    s->overlap = s->version == 1 ? (float)cnnf_node_attr_float(call->node, "iou_threshold", 0.5) : number_of(call, 3, 0);
+    s->overlap =
+        s->version == 1 ? (float)cnnf_node_attr_float(call->node, "iou_threshold", 0.5) : number_of(call, 3, 0);
     s->least = number_of(call, 4, -FLT_MAX);
     s->sigma = number_of(call, 5, 0);
     s->pad = s->version >= 4 && cnnf_node_attr_bool(call->node, "pad_to_max_output_size", 0);
@@ -89,7 +90,8 @@ static bool better(const candidate *a, const candidate *b)
 static void push(suppression *s, candidate c)
 {
     int64_t at = s->heap_size++;
-    for (; at > 0 && better(&c, &s->heap[(at - 1) / 2]); at = (at - 1) / 2) s->heap[at] = s->heap[(at - 1) / 2];
+    for (; at > 0 && better(&c, &s->heap[(at - 1) / 2]); at = (at - 1) / 2)
+        s->heap[at] = s->heap[(at - 1) / 2];
     s->heap[at] = c;
 }
 
@@ -129,8 +131,10 @@ static void choose(suppression *s)
         candidate c = pop(s);
         float before = c.score;
         if (!weigh(s, &c)) continue;
-        if (c.score == before) s->chosen[s->count++] = c;
-        else if (c.score > s->least) push(s, c);
+        if (c.score == before)
+            s->chosen[s->count++] = c;
+        else if (c.score > s->least)
+            push(s, c);
     }
 }
 

@@ -26,7 +26,7 @@ typedef struct unary_spec {
 
 /* One expression for the float types, each with its own function (expf, exp). */
 #define FLOAT_OP(name, f, d) LOOP(name##_f32, float, float, f) LOOP(name##_f64, double, double, d)
-#define LIBM(name, fn) FLOAT_OP(name, fn##f(x), fn(x))
+#define LIBM(name, fn)       FLOAT_OP(name, fn##f(x), fn(x))
 /* Special functions are computed in double. */
 #define IN_DOUBLE(name, fn) FLOAT_OP(name, fn((double)x), fn(x))
 #define SIGNED_OP(name, e)                                                                                             \
@@ -48,10 +48,10 @@ FLOAT_OP(Neg, -x, -x)
 SIGNED_OP(Neg, 0 - (uint64_t)x)
 UNSIGNED_OP(Neg, 0 - (uint64_t)x)
 COMPLEX_OP(Neg, -x, -x)
-FLOAT_OP(Square, x * x, x * x)
-SIGNED_OP(Square, (uint64_t)x * (uint64_t)x)
-UNSIGNED_OP(Square, (uint64_t)x * (uint64_t)x)
-COMPLEX_OP(Square, x * x, x * x)
+FLOAT_OP(Square, x *x, x *x)
+SIGNED_OP(Square, (uint64_t)x *(uint64_t)x)
+UNSIGNED_OP(Square, (uint64_t)x *(uint64_t)x)
+COMPLEX_OP(Square, x *x, x *x)
 FLOAT_OP(Sign, isnan(x) ? x : (float)((x > 0) - (x < 0)), isnan(x) ? x : (double)((x > 0) - (x < 0)))
 SIGNED_OP(Sign, (x > 0) - (x < 0))
 UNSIGNED_OP(Sign, x > 0)
@@ -146,12 +146,14 @@ LOOP(IsFinite_f32, float, uint8_t, isfinite(x))
 LOOP(IsFinite_f64, double, uint8_t, isfinite(x))
 
 COMPLEX_OP(Conj, conjf(x), conj(x))
-#define COMPLEX_REAL(name, f, d) LOOP(name##_c64, float _Complex, float, f) LOOP(name##_c128, double _Complex, double, d)
+#define COMPLEX_REAL(name, f, d)                                                                                       \
+    LOOP(name##_c64, float _Complex, float, f) LOOP(name##_c128, double _Complex, double, d)
 COMPLEX_REAL(Real, crealf(x), creal(x))
 COMPLEX_REAL(Imag, cimagf(x), cimag(x))
 COMPLEX_REAL(Angle, cargf(x), carg(x))
 COMPLEX_REAL(ComplexAbs, cabsf(x), cabs(x))
-FLOAT_OP(Angle, signbit(x) && x != 0 ? 3.14159265358979323846f : 0.0f, signbit(x) && x != 0 ? 3.14159265358979323846 : 0.0)
+FLOAT_OP(Angle, signbit(x) && x != 0 ? 3.14159265358979323846f : 0.0f,
+         signbit(x) && x != 0 ? 3.14159265358979323846 : 0.0)
 FLOAT_OP(Real, x, x)
 FLOAT_OP(Imag, 0 * x, 0 * x)
 FLOAT_OP(Conj, x, x)
@@ -291,8 +293,12 @@ static cnnf_status unary_run(cnnfi_call *call, const unary_spec *spec)
 {
     const cnnfi_value *in = call->inputs;
     cnnfi_type type = cnnfi_type_of(in->dtype);
-    unary_job job = {.fn = find_fn(spec, type), .type = type, .out = spec->out, .in = in->data,
-                     .to = call->outputs[0].data, .in_size = cnnf_dtype_size(in->dtype),
+    unary_job job = {.fn = find_fn(spec, type),
+                     .type = type,
+                     .out = spec->out,
+                     .in = in->data,
+                     .to = call->outputs[0].data,
+                     .in_size = cnnf_dtype_size(in->dtype),
                      .out_size = cnnf_dtype_size(call->outputs[0].dtype)};
     cnnfi_parallel_for(call->pool, in->count, 16384, unary_body, &job);
     return CNNF_OK;

@@ -26,7 +26,8 @@ typedef struct row_job {
     int64_t row;
 } row_job;
 
-ALWAYS void put(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t column, vec sum, int64_t c, int64_t n)
+ALWAYS void put(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t column, vec sum, int64_t c,
+                int64_t n)
 {
     const int64_t at = column * d->channels + c;
     store_n(j->y + at, finish(post, sum, c, j->residual ? j->residual + at : NULL, n), n);
@@ -34,38 +35,44 @@ ALWAYS void put(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job 
 
 /* `count` outputs side by side of a 3x3 window wholly inside: weights and inputs are loaded once for all of them.
    The order of each sum is any_pixel's. */
-ALWAYS void block_3x3(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, const float *x, int64_t column,
-                      const int count, const int stride, int64_t c, int64_t n)
+ALWAYS void block_3x3(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, const float *x,
+                      int64_t column, const int count, const int stride, int64_t c, int64_t n)
 {
     const int64_t line = d->width * d->channels, step = d->channels;
     const vec start = load(post->bias + c);
     vec sums[4];
 #pragma GCC unroll 4
-    for (int o = 0; o < count; o++) sums[o] = start;
+    for (int o = 0; o < count; o++)
+        sums[o] = start;
 #pragma GCC unroll 3
     for (int i = 0; i < 3; i++) {
         vec in[9], f[3];
 #pragma GCC unroll 9
-        for (int k = 0; k < (count - 1) * stride + 3; k++) in[k] = load_n(x + i * line + k * step + c, n);
+        for (int k = 0; k < (count - 1) * stride + 3; k++)
+            in[k] = load_n(x + i * line + k * step + c, n);
 #pragma GCC unroll 3
-        for (int k = 0; k < 3; k++) f[k] = load(d->filter + (3 * i + k) * step + c);
+        for (int k = 0; k < 3; k++)
+            f[k] = load(d->filter + (3 * i + k) * step + c);
 #pragma GCC unroll 4
         for (int o = 0; o < count; o++) {
 #pragma GCC unroll 3
-            for (int k = 0; k < 3; k++) sums[o] += in[o * stride + k] * f[k];
+            for (int k = 0; k < 3; k++)
+                sums[o] += in[o * stride + k] * f[k];
         }
     }
 #pragma GCC unroll 4
-    for (int o = 0; o < count; o++) put(d, post, j, column + o, sums[o], c, n);
+    for (int o = 0; o < count; o++)
+        put(d, post, j, column + o, sums[o], c, n);
 }
 
-ALWAYS void all_channels(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t column, const int count,
-                         const int stride)
+ALWAYS void all_channels(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t column,
+                         const int count, const int stride)
 {
     const int64_t row = j->row * d->stride_y - d->before_y - d->first_row;
     const float *x = j->image + (row * d->width + column * d->stride_x - d->before_x) * d->channels;
     int64_t c = 0;
-    for (; c + LANES <= d->channels; c += LANES) block_3x3(d, post, j, x, column, count, stride, c, LANES);
+    for (; c + LANES <= d->channels; c += LANES)
+        block_3x3(d, post, j, x, column, count, stride, c, LANES);
     if (c < d->channels) block_3x3(d, post, j, x, column, count, stride, c, d->channels - c);
 }
 
@@ -74,8 +81,10 @@ ALWAYS void inner_3x3(const cnnfi_depthwise *d, const cnnfi_post *post, const ro
                       const int stride)
 {
     int64_t column = first;
-    for (; column + 4 <= last; column += 4) all_channels(d, post, j, column, 4, stride);
-    for (; column < last; column++) all_channels(d, post, j, column, 1, stride);
+    for (; column + 4 <= last; column += 4)
+        all_channels(d, post, j, column, 4, stride);
+    for (; column < last; column++)
+        all_channels(d, post, j, column, 1, stride);
 }
 
 /* Columns whose window needs no padding: [*first, *last). */
@@ -94,7 +103,8 @@ static bool inner_row(const cnnfi_depthwise *d, int64_t row)
     return y >= 0 && y + (d->filter_y - 1) * d->dilation_y < d->height;
 }
 
-static void outer_columns(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t first, int64_t last)
+static void outer_columns(const cnnfi_depthwise *d, const cnnfi_post *post, const row_job *j, int64_t first,
+                          int64_t last)
 {
     for (int64_t k = first; k < last; k++) {
         for (int64_t c = 0; c < d->channels; c += LANES) {
@@ -112,8 +122,10 @@ static void do_row(const cnnfi_depthwise *d, const row_job *j)
     int64_t first = 0, last = 0;
     if (fast) inner_columns(d, &first, &last);
     outer_columns(d, &post, j, 0, first);
-    if (fast && d->stride_x == 1) inner_3x3(d, &post, j, first, last, 1);
-    else if (fast) inner_3x3(d, &post, j, first, last, 2);
+    if (fast && d->stride_x == 1)
+        inner_3x3(d, &post, j, first, last, 1);
+    else if (fast)
+        inner_3x3(d, &post, j, first, last, 2);
     outer_columns(d, &post, j, last, d->out_width);
 }
 

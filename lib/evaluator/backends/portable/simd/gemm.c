@@ -20,7 +20,8 @@ ALWAYS bool is_simple(const cnnfi_post *post)
     return !post->scale && !post->residual && !post->clamp_last;
 }
 
-ALWAYS void store_simple(const int rows, const int width, const cnnfi_gemm *g, vec sums[MOST_ROWS][2], const panel *p, float *y)
+ALWAYS void store_simple(const int rows, const int width, const cnnfi_gemm *g, vec sums[MOST_ROWS][2], const panel *p,
+                         float *y)
 {
     const float low = g->post.clamp_first ? g->post.low_first : -INFINITY;
     const float high = g->post.clamp_first ? g->post.high_first : INFINITY;
@@ -28,7 +29,8 @@ ALWAYS void store_simple(const int rows, const int width, const cnnfi_gemm *g, v
 #pragma GCC unroll 16
     for (int m = 0; m < rows; m++) {
 #pragma GCC unroll 2
-        for (int v = 0; v < width; v++) store_n(y + m * step + v * LANES, clamp(sums[m][v], low, high), columns - v * LANES);
+        for (int v = 0; v < width; v++)
+            store_n(y + m * step + v * LANES, clamp(sums[m][v], low, high), columns - v * LANES);
     }
 }
 
@@ -58,7 +60,8 @@ ALWAYS void store_pooled(const int rows, const int width, const cnnfi_gemm *g, v
         for (int v = 0; v < width; v++) {
             vec best = finish(&post, sums[4 * m][v], first + v * LANES, NULL, 0);
 #pragma GCC unroll 4
-            for (int i = 1; i < 4; i++) best = larger(best, finish(&post, sums[4 * m + i][v], first + v * LANES, NULL, 0));
+            for (int i = 1; i < 4; i++)
+                best = larger(best, finish(&post, sums[4 * m + i][v], first + v * LANES, NULL, 0));
             store_n(y + m * step + v * LANES, best, columns - v * LANES);
         }
     }
@@ -105,18 +108,23 @@ BOTH(DEFINE_POOLED, 12)
 #endif
 
 /* By rows - 1 and width - 1. */
-#define PAIR(name, rows) {name##_##rows##_1, name##_##rows##_2}
+#define PAIR(name, rows)                                                                                               \
+    {                                                                                                                  \
+        name##_##rows##_1, name##_##rows##_2                                                                           \
+    }
 static const tile_fn tiles[MOST_ROWS][2] = {
-    PAIR(tile, 1), PAIR(tile, 2), PAIR(tile, 3), PAIR(tile, 4),
+    PAIR(tile, 1), PAIR(tile, 2),  PAIR(tile, 3),  PAIR(tile, 4),
 #if MOST_ROWS == 12
-    PAIR(tile, 5), PAIR(tile, 6), PAIR(tile, 7), PAIR(tile, 8), PAIR(tile, 9), PAIR(tile, 10), PAIR(tile, 11), PAIR(tile, 12),
+    PAIR(tile, 5), PAIR(tile, 6),  PAIR(tile, 7),  PAIR(tile, 8),
+    PAIR(tile, 9), PAIR(tile, 10), PAIR(tile, 11), PAIR(tile, 12),
 #endif
 };
 /* By rows / 4 - 1. */
 static const tile_fn pooled[MOST_ROWS / 4][2] = {
     PAIR(pooled, 4),
 #if MOST_ROWS == 12
-    PAIR(pooled, 8), PAIR(pooled, 12),
+    PAIR(pooled, 8),
+    PAIR(pooled, 12),
 #endif
 };
 
@@ -129,7 +137,8 @@ static const float *row_of(const cnnfi_gemm *g, const float *x, int64_t pixel)
 
 static void fill_rows(const cnnfi_gemm *g, const float *x, int64_t begin, int64_t count, const float **rows)
 {
-    for (int64_t i = 0; i < count; i++) rows[i] = row_of(g, x, begin + i);
+    for (int64_t i = 0; i < count; i++)
+        rows[i] = row_of(g, x, begin + i);
 }
 
 /* Four rows for each pooled pixel. */
@@ -174,9 +183,11 @@ static void pooled_through(const cnnfi_gemm *g, const float *const *rows, int64_
     }
 }
 
-void ISA(cnnfi_gemm)(const cnnfi_gemm *g, const float *x, float *y, int64_t begin, int64_t end, int64_t first, int64_t last);
+void ISA(cnnfi_gemm)(const cnnfi_gemm *g, const float *x, float *y, int64_t begin, int64_t end, int64_t first,
+                     int64_t last);
 
-void ISA(cnnfi_gemm)(const cnnfi_gemm *g, const float *x, float *y, int64_t begin, int64_t end, int64_t first, int64_t last)
+void ISA(cnnfi_gemm)(const cnnfi_gemm *g, const float *x, float *y, int64_t begin, int64_t end, int64_t first,
+                     int64_t last)
 {
     const float *rows[BLOCK_ROWS];
     const int64_t most = g->pool ? BLOCK_ROWS / 4 : BLOCK_ROWS;
@@ -187,8 +198,10 @@ void ISA(cnnfi_gemm)(const cnnfi_gemm *g, const float *x, float *y, int64_t begi
             panel p = panel_at(g, i);
             float *out = y + (at - begin) * g->channels + p.first;
             const float *residual = g->post.residual ? g->post.residual + at * g->channels + p.first : NULL;
-            if (g->pool) pooled_through(g, rows, count, &p, out);
-            else rows_through(g, rows, count, &p, out, residual);
+            if (g->pool)
+                pooled_through(g, rows, count, &p, out);
+            else
+                rows_through(g, rows, count, &p, out, residual);
         }
     }
 }

@@ -17,7 +17,8 @@ static span clip(int64_t at, int64_t stride, int64_t before, int64_t size, int64
     return s;
 }
 
-ALWAYS vec window(const cnnfi_pooling *p, const float *image, span rows, span columns, int64_t c, int64_t n, const bool average)
+ALWAYS vec window(const cnnfi_pooling *p, const float *image, span rows, span columns, int64_t c, int64_t n,
+                  const bool average)
 {
     vec best = average ? splat(0.0f) : splat(-FLT_MAX);
     for (int64_t i = rows.first; i < rows.last; i++) {
@@ -36,8 +37,10 @@ ALWAYS void pool_row(const cnnfi_pooling *p, const float *image, float *y, int64
     for (int64_t column = 0; column < p->out_width; column++, y += p->channels) {
         const span columns = clip(column, p->stride_x, p->before_x, p->filter_x, p->width);
         int64_t c = 0;
-        for (; c + LANES <= p->channels; c += LANES) store(y + c, window(p, image, rows, columns, c, LANES, average));
-        if (c < p->channels) store_part(y + c, window(p, image, rows, columns, c, p->channels - c, average), p->channels - c);
+        for (; c + LANES <= p->channels; c += LANES)
+            store(y + c, window(p, image, rows, columns, c, LANES, average));
+        if (c < p->channels)
+            store_part(y + c, window(p, image, rows, columns, c, p->channels - c, average), p->channels - c);
     }
 }
 
@@ -48,7 +51,9 @@ void ISA(cnnfi_pooling)(const cnnfi_pooling *p, const float *x, float *y, int64_
     for (int64_t at = begin; at < end; at++) {
         const float *image = x + at / p->out_height * p->height * p->width * p->channels;
         float *out = y + at * p->out_width * p->channels;
-        if (p->average) pool_row(p, image, out, at % p->out_height, true);
-        else pool_row(p, image, out, at % p->out_height, false);
+        if (p->average)
+            pool_row(p, image, out, at % p->out_height, true);
+        else
+            pool_row(p, image, out, at % p->out_height, false);
     }
 }

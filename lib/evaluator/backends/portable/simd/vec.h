@@ -13,13 +13,13 @@
 #endif
 
 #if defined(__AVX512F__)
-#define LANES 16
+#define LANES     16
 #define MOST_ROWS 12 /* 24 sums, 2 columns, 1 broadcast: of 32 registers */
 #elif defined(__AVX2__)
-#define LANES 8
+#define LANES     8
 #define MOST_ROWS 4 /* 8 sums of 16 registers; a multiple of 4 for pooling */
 #else
-#define LANES 4
+#define LANES     4
 #define MOST_ROWS 4
 #endif
 
@@ -30,7 +30,7 @@ typedef float vec_at __attribute__((vector_size(LANES * 4), aligned(4), may_alia
 #define ALWAYS static inline __attribute__((always_inline))
 
 #define JOIN2(a, b) a##_##b
-#define JOIN(a, b) JOIN2(a, b)
+#define JOIN(a, b)  JOIN2(a, b)
 /* A name of its own in each instruction set's copy. */
 #define ISA(name) JOIN(name, CNNFI_ISA)
 
@@ -72,8 +72,10 @@ ALWAYS vec load_n(const float *p, int64_t n)
 
 ALWAYS void store_n(float *p, vec v, int64_t n)
 {
-    if (n >= LANES) store(p, v);
-    else store_part(p, v, n);
+    if (n >= LANES)
+        store(p, v);
+    else
+        store_part(p, v, n);
 }
 
 ALWAYS vec splat(float f)
@@ -112,8 +114,8 @@ ALWAYS vec clamp(vec v, float low, float high)
     return smaller(splat(high), larger(splat(low), v));
 }
 
-/* What follows the sums (begun with the bias) of channels [c, c + LANES), of which n exist; residual points to their place.
-   Callers hold the post in a local copy: through a pointer every store would make the compiler read it again. */
+/* What follows the sums (begun with the bias) of channels [c, c + LANES), of which n exist; residual points to their
+   place. Callers hold the post in a local copy: through a pointer every store would make the compiler read it again. */
 ALWAYS vec finish(const cnnfi_post *post, vec v, int64_t c, const float *residual, int64_t n)
 {
     if (post->clamp_first) v = clamp(v, post->low_first, post->high_first);

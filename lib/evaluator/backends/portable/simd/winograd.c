@@ -62,25 +62,29 @@ static void transform_input(const cnnfi_winograd *w, const float *const *pixels,
             input_line(out, load_n(pixels[j] + c, n), load_n(pixels[6 + j] + c, n), load_n(pixels[12 + j] + c, n),
                        load_n(pixels[18 + j] + c, n), load_n(pixels[24 + j] + c, n), load_n(pixels[30 + j] + c, n));
 #pragma GCC unroll 6
-            for (int i = 0; i < 6; i++) line[i][j] = out[i];
+            for (int i = 0; i < 6; i++)
+                line[i][j] = out[i];
         }
 #pragma GCC unroll 6
         for (int i = 0; i < 6; i++) {
             input_line(out, line[i][0], line[i][1], line[i][2], line[i][3], line[i][4], line[i][5]);
 #pragma GCC unroll 6
-            for (int j = 0; j < 6; j++) store(v + (6 * i + j) * stride + c, out[j]);
+            for (int j = 0; j < 6; j++)
+                store(v + (6 * i + j) * stride + c, out[j]);
         }
     }
 }
 
 #define DEFINE_PRODUCT(rows, width)                                                                                    \
-    static void product_##rows##_##width(const float *const *a, int64_t depth, const float *b, float *m, int64_t stride) \
+    static void product_##rows##_##width(const float *const *a, int64_t depth, const float *b, float *m,               \
+                                         int64_t stride)                                                               \
     {                                                                                                                  \
         vec sums[MOST_ROWS][2];                                                                                        \
         const int64_t run = 0;                                                                                         \
-        tile_sums(rows, width, sums, a, &run, 1, depth, b, NULL);                                                         \
+        tile_sums(rows, width, sums, a, &run, 1, depth, b, NULL);                                                      \
         for (int r = 0; r < rows; r++) {                                                                               \
-            for (int v = 0; v < width; v++) store(m + r * stride + v * LANES, sums[r][v]);                             \
+            for (int v = 0; v < width; v++)                                                                            \
+                store(m + r * stride + v * LANES, sums[r][v]);                                                         \
         }                                                                                                              \
     }
 #define BOTH(rows) DEFINE_PRODUCT(rows, 1) DEFINE_PRODUCT(rows, 2)
@@ -100,7 +104,10 @@ BOTH(12)
 #endif
 
 typedef void (*product_fn)(const float *const *a, int64_t depth, const float *b, float *m, int64_t stride);
-#define PAIR(rows) {product_##rows##_1, product_##rows##_2}
+#define PAIR(rows)                                                                                                     \
+    {                                                                                                                  \
+        product_##rows##_1, product_##rows##_2                                                                         \
+    }
 static const product_fn products[MOST_ROWS][2] = {
     PAIR(1), PAIR(2), PAIR(3), PAIR(4),
 #if MOST_ROWS == 12
@@ -109,17 +116,19 @@ static const product_fn products[MOST_ROWS][2] = {
 };
 
 /* m[block][padded out_channels] = v[block][in_channels] . u */
-static void multiply(const cnnfi_winograd *w, const float *v, int64_t v_stride, const float *u, float *m, int64_t m_stride,
-                     int64_t count)
+static void multiply(const cnnfi_winograd *w, const float *v, int64_t v_stride, const float *u, float *m,
+                     int64_t m_stride, int64_t count)
 {
     const float *rows[CNNFI_WINOGRAD_BLOCK];
-    for (int64_t i = 0; i < count; i++) rows[i] = v + i * v_stride;
+    for (int64_t i = 0; i < count; i++)
+        rows[i] = v + i * v_stride;
     const int64_t n_tiles = (count + MOST_ROWS - 1) / MOST_ROWS;
     for (int64_t c = 0; c < w->out_channels; c += 2 * LANES) {
         const int width = w->out_channels - c > LANES;
         for (int64_t t = 0, at = 0; t < n_tiles; t++) {
             int64_t size = (count - at + (n_tiles - t) - 1) / (n_tiles - t);
-            products[size - 1][width](rows + at, w->in_channels, u + c * w->in_channels, m + at * m_stride + c, m_stride);
+            products[size - 1][width](rows + at, w->in_channels, u + c * w->in_channels, m + at * m_stride + c,
+                                      m_stride);
             at += size;
         }
     }
@@ -134,13 +143,15 @@ ALWAYS void output_tile(const float *m, int64_t stride, vec bias, vec out[4][4])
         output_line(column, load(m + j * stride), load(m + (6 + j) * stride), load(m + (12 + j) * stride),
                     load(m + (18 + j) * stride), load(m + (24 + j) * stride), load(m + (30 + j) * stride));
 #pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) line[i][j] = column[i];
+        for (int i = 0; i < 4; i++)
+            line[i][j] = column[i];
     }
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
         output_line(out[i], line[i][0], line[i][1], line[i][2], line[i][3], line[i][4], line[i][5]);
 #pragma GCC unroll 4
-        for (int j = 0; j < 4; j++) out[i][j] += bias;
+        for (int j = 0; j < 4; j++)
+            out[i][j] += bias;
     }
 }
 
@@ -150,7 +161,8 @@ static void store_plain(const cnnfi_winograd *w, const place *at, vec out[4][4],
     const int64_t n = w->out_channels - c;
     for (int64_t i = 0; i < 4 && at->row + i < w->out_height; i++) {
         for (int64_t j = 0; j < 4 && at->column + j < w->out_width; j++) {
-            int64_t offset = ((at->image * w->out_height + at->row + i) * w->out_width + at->column + j) * w->out_channels + c;
+            int64_t offset =
+                ((at->image * w->out_height + at->row + i) * w->out_width + at->column + j) * w->out_channels + c;
             const float *residual = post.residual ? post.residual + offset : NULL;
             store_n(y + offset, finish(&post, out[i][j], c, residual, n), n);
         }
@@ -178,8 +190,10 @@ static void transform_output(const cnnfi_winograd *w, const place *at, const flo
     for (int64_t c = 0; c < w->out_channels; c += LANES) {
         vec out[4][4];
         output_tile(m + c, stride, load(w->post.bias + c), out);
-        if (w->pool) store_pooled(w, at, out, y, c);
-        else store_plain(w, at, out, y, c);
+        if (w->pool)
+            store_pooled(w, at, out, y, c);
+        else
+            store_plain(w, at, out, y, c);
     }
 }
 
