@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Makes lib/graph/op_table_data.c: what TensorFlow's ops take and give, and since which release.
+"""Makes lib/ops/generated/op_table_data.c: what TensorFlow's ops take and give, and since which release.
 
 The library knows ops only by this table. It is made from the op registries of TensorFlow 1.4 to
 2.15 themselves, one serialised OpList per release, named <major>.<minor>.ops:
 
     make_op_table.py dump LIBRARY... > 1.15.ops     # inside a process of its own, once per release
-    make_op_table.py table FOLDER > lib/graph/op_table_data.c
+    make_op_table.py table FOLDER > lib/ops/generated/op_table_data.c
 
 dump loads a release's shared libraries (1.x: libtensorflow_framework.so and libtensorflow_jni.so of
 the Java archive libtensorflow_jni; 2.x: libtensorflow_framework.so.2 and libtensorflow_cc.so.2 or
@@ -136,7 +136,7 @@ def table(folder):
     print('/* SPDX-License-Identifier: Apache-2.0 */')
     print('/* Made by tools/make_op_table.py from the op registries of TensorFlow %s. */' % versions)
     print('/* clang-format off */')
-    print('#include "graph/op_table_rows.h"\n')
+    print('#include "ops/generated/op_table_rows.h"\n')
     for kind, variable, rows in (('cnnfi_op_arg', 'cnnfi_op_args', args), ('cnnfi_op_attr', 'cnnfi_op_attrs', attrs),
                                  ('cnnfi_op_past', 'cnnfi_op_pasts', pasts), ('cnnfi_op', 'cnnfi_ops', ops)):
         print('const %s %s[] = {' % (kind, variable))

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "evaluator/plan.h"
-#include "evaluator/pool.h"
+#include "evaluator/plan/plan.h"
+#include "evaluator/run/thread_pool.h"
 #include "graph/tensor.h"
 
 /* Plans kept, the least recently used goes first: a data set has two (full and last batch), a search some more. */

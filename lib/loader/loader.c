@@ -7,8 +7,8 @@
 #include "base/os.h"
 #include "base/source.h"
 #include "graph/graph.h"
-#include "loader/graph_file.h"
-#include "loader/keras.h"
+#include "loader/graphdef/graph_file.h"
+#include "loader/keras/read/keras.h"
 #include "loader/sniff.h"
 
 typedef cnnf_status (*load_fn)(cnnf_graph **out, const cnnfi_graph_file *file, cnnf_error *error);

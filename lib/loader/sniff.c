@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "base/wire.h"
-#include "loader/proto_guard.h"
+#include "loader/graphdef/proto_guard.h"
 
 #define HEAD_BYTES     ((size_t)8192)
 #define TEXT_LOOKED_AT ((size_t)64)

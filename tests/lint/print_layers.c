@@ -2,7 +2,7 @@
 /* Prints docs/layers.md from the table of Keras layers. */
 #include <stdio.h>
 
-#include "loader/keras_layers/layers.h"
+#include "loader/keras/layers/layers.h"
 
 static void print_row(const cnnfi_keras_row *row)
 {
@@ -28,7 +28,7 @@ int main(void)
 {
     const cnnfi_keras_family *family;
     puts("# Keras layers\n");
-    puts("Generated from the table in `lib/loader/keras_layers/`; `meson test layers_doc` fails when this file is "
+    puts("Generated from the table in `lib/loader/keras/layers/`; `meson test layers_doc` fails when this file is "
          "behind it.\n");
     puts("Classes of Keras 1 (`Convolution2D`, `Merge`), of tf.keras (`BatchNormalizationV1`) and of Keras 3 are read "
          "as the");

@@ -5,7 +5,7 @@
 
 #include <cnnfreeze/cnnfreeze.h>
 
-#include "evaluator/kernel.h"
+#include "evaluator/kernels/kernel.h"
 
 static const cnnf_dtype dtypes[] = {CNNF_FLOAT,  CNNF_DOUBLE, CNNF_HALF,  CNNF_BFLOAT16,  CNNF_INT8,
                                     CNNF_INT16,  CNNF_INT32,  CNNF_INT64, CNNF_UINT8,     CNNF_UINT16,
@@ -87,7 +87,7 @@ int main(void)
 {
     cnnf_context *context = NULL;
     if (cnnf_context_new(&context, NULL, NULL)) return 1;
-    printf("# Ops of the evaluator\n\nGenerated from the tables in `lib/evaluator/backends/portable` by "
+    printf("# Ops of the evaluator\n\nGenerated from the tables in `lib/evaluator/kernels` by "
            "`tests/lint/print_ops.c`; a lint test\n"
            "keeps it current. %d ops. The dtypes are those that an op's own check let pass on plain inputs with its\n"
            "attributes at their defaults; \"as TensorFlow's\" where that needs attributes. Everything else about an op "

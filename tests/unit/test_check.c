@@ -2,7 +2,7 @@
 /* Looking at graphs: what a target demands, what a release reads, what is in them, how two differ. */
 #include <string.h>
 
-#include "graph/validate.h"
+#include "ops/validate.h"
 #include "passes_support.h"
 
 static void expect_text(cnnf_buffer *buffer, const char *part)

@@ -6,7 +6,7 @@
 #include "base/crc32c.h"
 #include "base/wire.h"
 #include "loader/checkpoint/checkpoint_impl.h"
-#include "serializer/checkpoint_index.h"
+#include "serializer/checkpoint/checkpoint_index.h"
 
 /* Opens folder/v and compares the message, where "%s" stands for the folder. */
 static void check(cnnf_status status, const char *format)

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "graph/graph.h"
 #include "graph/tensor.h"
-#include "serializer/checkpoint_index.h"
+#include "serializer/checkpoint/checkpoint_index.h"
 
 /* A graph of one bound variable per tensor of the checkpoint. */
 static cnnf_graph *graph_of(const char *path, const char *op)

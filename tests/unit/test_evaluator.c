@@ -6,7 +6,7 @@
 
 #include "base/context.h"
 #include "base/os.h"
-#include "evaluator/kernel.h"
+#include "evaluator/kernels/kernel.h"
 #include "graph/graph.h"
 #include "support.h"
 

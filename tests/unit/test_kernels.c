@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "evaluator/kernel.h"
+#include "evaluator/kernels/kernel.h"
 #include "support.h"
 
 #define ROUNDS      300

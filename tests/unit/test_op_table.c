@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "graph/op_table.h"
+#include "ops/op_table.h"
 #include "passes_support.h"
 
 START_TEST(ops_are_found)

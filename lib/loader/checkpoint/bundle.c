@@ -12,8 +12,8 @@
 #include "base/wire.h"
 #include "loader/checkpoint/checkpoint_impl.h"
 #include "loader/checkpoint/ordered_code.h"
-#include "loader/checkpoint/strings.h"
-#include "loader/checkpoint/table.h"
+#include "loader/checkpoint/string_tensor.h"
+#include "loader/checkpoint/table_read.h"
 
 #define READER_VERSION 1 /* kTensorBundleVersion */
 

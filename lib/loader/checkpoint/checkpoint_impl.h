@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A checkpoint being opened, and what its readers (bundle, v1, object graph) share. */
-#ifndef CNNFI_LOADER_CHECKPOINT_IMPL_H
-#define CNNFI_LOADER_CHECKPOINT_IMPL_H
+#ifndef CNNFI_LOADER_CHECKPOINT_CHECKPOINT_IMPL_H
+#define CNNFI_LOADER_CHECKPOINT_CHECKPOINT_IMPL_H
 
 #include <cnnfreeze/checkpoint.h>
 

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/os.h"
 #include "loader/checkpoint/checkpoint_impl.h"
-#include "loader/checkpoint/table.h"
+#include "loader/checkpoint/table_read.h"
 
 #define STATE_NAME   "checkpoint"
 #define SHARD_SUFFIX "-00000-of-00000" /* its shape: digits may differ */

@@ -14,7 +14,7 @@
 #include "base/wire.h"
 #include "graph/tensor_proto.h"
 #include "loader/checkpoint/checkpoint_impl.h"
-#include "loader/checkpoint/table.h"
+#include "loader/checkpoint/table_read.h"
 
 #define MAX_EXPANSION 256 /* of values over the file's bytes: snappy and one-byte varints of eight-byte numbers */
 #define SPILL_BYTES   ((size_t)4 * 1024 * 1024)

@@ -11,8 +11,8 @@
 
 #include "base/context.h"
 #include "base/error.h"
-#include "graph/op_table.h"
-#include "transform/freeze/convert.h"
+#include "ops/op_table.h"
+#include "transform/freeze/freeze_convert.h"
 #include "transform/freeze/freeze_options.h"
 #include "transform/freeze/initializers.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cnnf_freeze_options from inside. */
-#ifndef CNNFI_TRANSFORM_FREEZE_OPTIONS_H
-#define CNNFI_TRANSFORM_FREEZE_OPTIONS_H
+#ifndef CNNFI_TRANSFORM_FREEZE_FREEZE_OPTIONS_H
+#define CNNFI_TRANSFORM_FREEZE_FREEZE_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>

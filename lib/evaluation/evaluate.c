@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole data set through a graph. Each thread of the evaluator takes batches in turn: it reads one under the reading
+ * lock (so parsing runs beside the others' arithmetic), runs it alone, and adds it under the metrics' lock. Metrics do
+ * not depend on the order, so neither does the result.
+ */
+#include <string.h>
+
+#include "base/os.h"
+#include "evaluation/dataset/dataset.h"
+#include "evaluator/run/thread_pool.h"
+
+typedef struct job {
+    cnnf_metrics *metrics;
+    cnnf_evaluator *evaluator;
+    cnnf_dataset *dataset;
+    const char *input, *output;
+    int64_t batch, next_row;
+    bool full_only;
+    cnnf_progress_fn progress;
+    void *user;
+    uint64_t caller; /* the thread that may call `progress` */
+    cnnfi_mutex *reading, *adding;
+    bool ended;         /* under `reading` */
+    uint64_t done;      /* under `adding` */
+    uint64_t reported;  /* by the caller's thread alone */
+    cnnf_status status; /* the first failure, under `adding` */
+    cnnf_error *error;
+} job;
+
+static bool stopped(job *j)
+{
+    cnnfi_mutex_lock(j->adding);
+    bool stop = j->status != CNNF_OK;
+    cnnfi_mutex_unlock(j->adding);
+    return stop;
+}
+
+static void stop_with(job *j, cnnf_status status, const cnnf_error *why)
+{
+    cnnfi_mutex_lock(j->adding);
+    if (j->status == CNNF_OK) {
+        j->status = status;
+        cnnfi_error_copy(j->error, why);
+    }
+    cnnfi_mutex_unlock(j->adding);
+}
+
+/* The next batch; *images NULL at the end. */
+static cnnf_status take_batch(job *j, cnnf_tensor **images, cnnf_tensor **labels, int64_t *row, cnnf_error *error)
+{
+    cnnf_status status = CNNF_OK;
+    *images = *labels = NULL;
+    cnnfi_mutex_lock(j->reading);
+    if (!j->ended) status = cnnf_dataset_next(j->dataset, j->batch, images, labels, error);
+    int64_t n = *labels ? cnnf_tensor_element_count(*labels) : 0;
+    *row = j->next_row;
+    j->next_row += n;
+    j->ended = j->ended || status != CNNF_OK || n < j->batch;
+    cnnfi_mutex_unlock(j->reading);
+    if (n == j->batch || !j->full_only) return status;
+    cnnf_tensor_unref(*images);
+    cnnf_tensor_unref(*labels);
+    *images = *labels = NULL;
+    return status;
+}
+
+static cnnf_status add_batch(job *j, const cnnf_tensor *predictions, const cnnf_tensor *labels, int64_t row,
+                             cnnf_error *error)
+{
+    cnnfi_mutex_lock(j->adding);
+    cnnf_status status = cnnf_metrics_add(j->metrics, predictions, labels, row, error);
+    if (status == CNNF_OK) j->done += (uint64_t)cnnf_tensor_element_count(labels);
+    cnnfi_mutex_unlock(j->adding);
+    return status;
+}
+
+static cnnf_status report(job *j, cnnf_error *error)
+{
+    if (!j->progress || cnnfi_os_thread_id() != j->caller) return CNNF_OK;
+    cnnfi_mutex_lock(j->adding);
+    uint64_t done = j->done;
+    cnnfi_mutex_unlock(j->adding);
+    int64_t total = cnnf_dataset_count(j->dataset);
+    j->reported = done;
+    if (j->progress(done, total > 0 ? (uint64_t)total : 0, j->user) == 0) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_CANCELLED, "stopped after %llu images", (unsigned long long)done);
+}
+
+/* One batch from reading to counting; *more is false at the end. */
+static cnnf_status step(job *j, bool *more, cnnf_error *error)
+{
+    cnnf_tensor *images = NULL, *labels = NULL, *predictions = NULL;
+    int64_t row = 0;
+    cnnf_status status = take_batch(j, &images, &labels, &row, error);
+    *more = status == CNNF_OK && images;
+    if (!*more) return status;
+    const cnnf_tensor *feeds[] = {images};
+    status = cnnf_evaluator_run(j->evaluator, &j->input, feeds, 1, &j->output, &predictions, 1, error);
+    if (status == CNNF_OK) status = add_batch(j, predictions, labels, row, error);
+    cnnf_tensor_unref(images);
+    cnnf_tensor_unref(labels);
+    cnnf_tensor_unref(predictions);
+    return status == CNNF_OK ? report(j, error) : status;
+}
+
+static void work(int64_t begin, int64_t end, void *user)
+{
+    job *j = user;
+    bool more = true;
+    struct cnnf_error error;
+    memset(&error, 0, sizeof(error));
+    while (more && !stopped(j)) {
+        cnnf_status status = step(j, &more, &error);
+        if (status != CNNF_OK) stop_with(j, status, &error);
+    }
+}
+
+static cnnf_status run_job(job *j, cnnf_error *error)
+{
+    cnnf_context *context = j->dataset->context;
+    j->reading = cnnfi_mutex_new(context);
+    j->adding = cnnfi_mutex_new(context);
+    if (!j->reading || !j->adding) {
+        cnnfi_mutex_free(context, j->reading);
+        cnnfi_mutex_free(context, j->adding);
+        return cnnfi_fail_nomem(error);
+    }
+    cnnfi_pool *pool = cnnfi_evaluator_pool(j->evaluator);
+    cnnfi_parallel_for(pool, cnnfi_pool_threads(pool), 1, work, j);
+    /* Other threads may have done the last batches, or all of them. */
+    if (j->status == CNNF_OK && j->reported != j->done) j->status = report(j, error);
+    cnnfi_mutex_free(context, j->reading);
+    cnnfi_mutex_free(context, j->adding);
+    return j->status;
+}
+
+cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluator, cnnf_dataset *dataset,
+                                  const char *input, const char *output, int64_t batch, int32_t full_batches_only,
+                                  cnnf_progress_fn progress, void *user, cnnf_error *error)
+{
+    if (!metrics || !evaluator || !dataset || !input || !output || batch < 1)
+        return cnnfi_fail(error, CNNF_E_INVALID, "evaluate: an argument is NULL, or the batch is empty");
+    job j = {.metrics = metrics,
+             .evaluator = evaluator,
+             .dataset = dataset,
+             .input = input,
+             .output = output,
+             .batch = batch,
+             .full_only = full_batches_only != 0,
+             .progress = progress,
+             .user = user,
+             .caller = cnnfi_os_thread_id(),
+             .error = error};
+    return run_job(&j, error);
+}

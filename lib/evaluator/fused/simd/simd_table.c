@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* This instruction set's functions, under its name. */
+#include "evaluator/fused/simd/vec.h"
+
+void ISA(cnnfi_gemm)(const cnnfi_gemm *g, const float *x, float *y, int64_t begin, int64_t end, int64_t first,
+                     int64_t last);
+void ISA(cnnfi_winograd)(const cnnfi_winograd *w, const float *x, float *y, int64_t begin, int64_t end, float *scratch);
+void ISA(cnnfi_depthwise)(const cnnfi_depthwise *d, const float *x, float *y, int64_t begin, int64_t end);
+void ISA(cnnfi_pooling)(const cnnfi_pooling *p, const float *x, float *y, int64_t begin, int64_t end);
+extern const cnnfi_simd ISA(cnnfi_simd);
+
+#define TEXT2(x) #x
+#define TEXT(x)  TEXT2(x)
+
+const cnnfi_simd ISA(cnnfi_simd) = {
+    TEXT(CNNFI_ISA), LANES, ISA(cnnfi_gemm), ISA(cnnfi_winograd), ISA(cnnfi_depthwise), ISA(cnnfi_pooling)};

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the portable kernels share: element types as small indices, checks that every `infer` needs,
+ * broadcasting, and blocks of half precision numbers as floats.
+ */
+#ifndef CNNFI_EVALUATOR_KERNELS_PORTABLE_H
+#define CNNFI_EVALUATOR_KERNELS_PORTABLE_H
+
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/num.h"
+#include "evaluator/kernels/kernel.h"
+
+/* Index of an element type in a kernel's table of functions. Quantised types count as their integers. */
+typedef enum cnnfi_type {
+    CNNFI_T_F32,
+    CNNFI_T_F64,
+    CNNFI_T_HALF,
+    CNNFI_T_BF16,
+    CNNFI_T_I8,
+    CNNFI_T_I16,
+    CNNFI_T_I32,
+    CNNFI_T_I64,
+    CNNFI_T_U8,
+    CNNFI_T_U16,
+    CNNFI_T_U32,
+    CNNFI_T_U64,
+    CNNFI_T_BOOL,
+    CNNFI_T_C64,
+    CNNFI_T_C128,
+    CNNFI_T_COUNT,
+    CNNFI_T_NONE = CNNFI_T_COUNT /* strings, resources ... */
+} cnnfi_type;
+
+/* suffix, C type: the types that C computes with */
+#define CNNFI_FLOAT_TYPES(X)    X(f32, float) X(f64, double)
+#define CNNFI_SIGNED_TYPES(X)   X(i8, int8_t) X(i16, int16_t) X(i32, int32_t) X(i64, int64_t)
+#define CNNFI_UNSIGNED_TYPES(X) X(u8, uint8_t) X(u16, uint16_t) X(u32, uint32_t) X(u64, uint64_t)
+#define CNNFI_INTEGER_TYPES(X)  CNNFI_SIGNED_TYPES(X) CNNFI_UNSIGNED_TYPES(X)
+#define CNNFI_COMPLEX_TYPES(X)  X(c64, float _Complex) X(c128, double _Complex)
+
+/* Rows of a table of functions: NAME_f32, NAME_f64 ... */
+#define CNNFI_FLOATS(name) [CNNFI_T_F32] = name##_f32, [CNNFI_T_F64] = name##_f64,
+#define CNNFI_SIGNED(name)                                                                                             \
+    [CNNFI_T_I8] = name##_i8, [CNNFI_T_I16] = name##_i16, [CNNFI_T_I32] = name##_i32, [CNNFI_T_I64] = name##_i64,
+#define CNNFI_UNSIGNED(name)                                                                                           \
+    [CNNFI_T_U8] = name##_u8, [CNNFI_T_U16] = name##_u16, [CNNFI_T_U32] = name##_u32, [CNNFI_T_U64] = name##_u64,
+#define CNNFI_INTEGERS(name) CNNFI_SIGNED(name) CNNFI_UNSIGNED(name)
+#define CNNFI_COMPLEX(name)  [CNNFI_T_C64] = name##_c64, [CNNFI_T_C128] = name##_c128,
+#define CNNFI_BOOL(name)     [CNNFI_T_BOOL] = name##_bool,
+
+cnnfi_type cnnfi_type_of(cnnf_dtype dtype);
+bool cnnfi_type_is_float(cnnfi_type type); /* half and bfloat16 too */
+/* Half and bfloat16 are computed in blocks of floats and rounded once, as Eigen does. */
+static inline bool cnnfi_type_is_small_float(cnnfi_type type)
+{
+    return type == CNNFI_T_HALF || type == CNNFI_T_BF16;
+}
+#define CNNFI_FLOAT_BLOCK 256
+void cnnfi_small_load(cnnfi_type type, const void *in, int64_t n, float *out);
+void cnnfi_small_store(cnnfi_type type, const float *in, int64_t n, void *out);
+
+/* Element `index` as a double or an int64 (truncated, saturated); complex: the real part. */
+double cnnfi_get_f64(const cnnfi_value *value, int64_t index);
+int64_t cnnfi_get_i64(const cnnfi_value *value, int64_t index);
+/* One number as an element of `type` at `to` (16 bytes of room). */
+void cnnfi_put_f64(cnnfi_type type, double number, void *to);
+
+/* ---- checks for infer: CNNF_OK or the failure, with the node's name ---- */
+
+cnnf_status cnnfi_want_inputs(cnnfi_call *call, int32_t least, int32_t most); /* most -1: any number */
+cnnf_status cnnfi_want_rank(cnnfi_call *call, int32_t input, int32_t rank);
+cnnf_status cnnfi_want_same_dtype(cnnfi_call *call, int32_t a, int32_t b);
+cnnf_status cnnfi_want_same_shape(cnnfi_call *call, int32_t a, int32_t b);
+cnnf_status cnnfi_want_int(cnnfi_call *call, int32_t input);   /* int32 or int64 */
+cnnf_status cnnfi_want_float(cnnfi_call *call, int32_t input); /* float, double, half, bfloat16 */
+cnnf_status cnnfi_want_dtype(cnnfi_call *call, int32_t input, cnnf_dtype dtype);
+cnnf_status cnnfi_want_bytes(cnnfi_call *call, int32_t input); /* elements of a fixed size: no strings */
+cnnf_status cnnfi_fail_dtype(cnnfi_call *call, int32_t input); /* "not for dtype ..." */
+/* The only output: input `like`'s shape with `dtype`. */
+cnnf_status cnnfi_output_like(cnnfi_call *call, int32_t like, cnnf_dtype dtype);
+/* Output `index` of `n`. */
+cnnf_status cnnfi_output_one(cnnfi_call *call, cnnf_dtype dtype, int32_t rank, const int64_t *dims);
+/* An axis in -rank .. rank-1 made positive; `what` names it. */
+cnnf_status cnnfi_check_axis(cnnfi_call *call, int64_t axis, int32_t rank, const char *what, int32_t *out);
+/* The one integer of an input (any shape with one element); CNNFI_INFER_DYNAMIC as cnnfi_call_ints. */
+cnnf_status cnnfi_call_int(cnnfi_call *call, int32_t input, int64_t *out);
+/* cnnfi_call_ints for a vector of exactly `count`. */
+cnnf_status cnnfi_call_ints_exact(cnnfi_call *call, int32_t input, int64_t *out, int64_t count);
+/* Values must be at hand: CNNF_OK or CNNFI_INFER_DYNAMIC. */
+cnnf_status cnnfi_want_value(cnnfi_call *call, int32_t input);
+
+/* Product of dims[begin .. end). */
+int64_t cnnfi_span(const int64_t *dims, int32_t begin, int32_t end);
+
+/* ---- copying elements of any type ---- */
+
+void cnnfi_copy_bytes(cnnfi_value *to, const cnnfi_value *from);
+/* Walks an n-dimensional box in C order of the output: out[...] contiguous, in at `strides` (elements, any sign). */
+void cnnfi_copy_strided(void *out, const void *in, size_t size, int32_t rank, const int64_t *dims,
+                        const int64_t *strides);
+/* C-order strides in elements. */
+void cnnfi_strides(int32_t rank, const int64_t *dims, int64_t *strides);
+/* Fills n elements of `size` bytes. */
+void cnnfi_fill(void *out, const void *element, size_t size, int64_t n);
+
+/* ---- broadcasting of up to three operands ---- */
+
+#define CNNFI_BROADCAST_MAX 3
+typedef struct cnnfi_broadcast {
+    int32_t rank; /* >= 1; neighbouring axes that behave alike are merged */
+    int32_t n;
+    int64_t dims[CNNFI_EVAL_MAX_RANK];
+    int64_t strides[CNNFI_BROADCAST_MAX][CNNFI_EVAL_MAX_RANK]; /* elements; 0 along a repeated axis */
+} cnnfi_broadcast;
+
+/* The common shape of the first n inputs; false when they do not fit. */
+bool cnnfi_broadcast_dims(const cnnfi_value *inputs, int32_t n, int32_t *rank, int64_t *dims);
+cnnf_status cnnfi_broadcast_output(cnnfi_call *call, int32_t n, cnnf_dtype dtype);
+void cnnfi_broadcast_init(cnnfi_broadcast *b, const cnnfi_value *inputs, int32_t n, const cnnfi_value *out);
+/* Calls `row` for each innermost row: offsets in elements of each operand, of the output, and the row's length.
+   Inner strides of the operands are b->strides[k][b->rank - 1], 0 or 1. */
+typedef void (*cnnfi_broadcast_row)(const int64_t *offsets, int64_t out, int64_t n, void *user);
+void cnnfi_broadcast_rows(const cnnfi_broadcast *b, int64_t begin, int64_t end, cnnfi_broadcast_row row, void *user);
+int64_t cnnfi_broadcast_row_count(const cnnfi_broadcast *b);
+
+#endif

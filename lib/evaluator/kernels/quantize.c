@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers rounded to a grid and back: FakeQuant*, QuantizeAndDequantize*. */
+#include <float.h>
+#include <math.h>
+
+#include "evaluator/kernels/portable.h"
+
+/* ---- FakeQuantWithMinMax* (fake_quant_ops_functor.h) ---- */
+
+typedef struct grid {
+    float low, high, scale;
+} grid;
+
+/* Moves the range so that 0 is on the grid. */
+static grid nudge(float low, float high, int64_t bits, bool narrow)
+{
+    float first = narrow ? 1.0f : 0.0f, last = (float)(((int64_t)1 << bits) - 1);
+    float scale = (high - low) / (last - first), zero = first - low / scale;
+    float point = zero < first ? first : zero > last ? last : roundf(zero);
+    return (grid){.low = (first - point) * scale, .high = (last - point) * scale, .scale = scale};
+}
+
+static float fake(const grid *g, float x)
+{
+    float inverse = 1.0f / g->scale, zero = floorf(-g->low * inverse + 0.5f);
+    float cut = x < g->low ? g->low : x > g->high ? g->high : x;
+    return floorf((cut - g->low) * inverse - zero + 0.5f) * g->scale;
+}
+
+static cnnf_status fake_infer(cnnfi_call *call)
+{
+    bool args = call->n_inputs == 1, per_channel = strstr(call->node->op, "PerChannel") != NULL;
+    int64_t bits = cnnf_node_attr_int(call->node, "num_bits", 8);
+    CNNFI_TRY(cnnfi_want_inputs(call, args ? 1 : 3, args ? 1 : 3));
+    const cnnfi_value *in = call->inputs;
+    for (int32_t i = 0; i < call->n_inputs; i++)
+        CNNFI_TRY(cnnfi_want_dtype(call, i, CNNF_FLOAT));
+    if (bits < 2 || bits > 16) return cnnfi_call_fail(call, CNNF_E_INVALID, "num_bits is %lld", (long long)bits);
+    int64_t n = per_channel && in->rank > 0 ? in->dims[in->rank - 1] : 1;
+    if ((per_channel && in->rank < 1) || (!args && (in[1].count != n || in[2].count != n)))
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "min and max must have %lld elements", (long long)n);
+    return cnnfi_output_like(call, 0, CNNF_FLOAT);
+}
+
+static cnnf_status fake_run(cnnfi_call *call)
+{
+    const cnnfi_value *in = call->inputs;
+    int64_t bits = cnnf_node_attr_int(call->node, "num_bits", 8), n = call->n_inputs == 3 ? in[1].count : 1;
+    bool narrow = cnnf_node_attr_bool(call->node, "narrow_range", 0) != 0;
+    for (int64_t c = 0; c < n; c++) {
+        float low =
+            call->n_inputs == 3 ? ((const float *)in[1].data)[c] : (float)cnnf_node_attr_float(call->node, "min", -6);
+        float high =
+            call->n_inputs == 3 ? ((const float *)in[2].data)[c] : (float)cnnf_node_attr_float(call->node, "max", 6);
+        bool zero = low == 0 && high == 0;
+        if (!zero && !(low < high)) return cnnfi_call_fail(call, CNNF_E_INVALID, "min is not below max");
+        grid g = nudge(low, high, bits, narrow);
+        for (int64_t i = c; i < in->count; i += n)
+            ((float *)call->outputs[0].data)[i] = zero ? 0 : fake(&g, ((const float *)in->data)[i]);
+    }
+    return CNNF_OK;
+}
+
+/* ---- QuantizeAndDequantizeV2, V3, V4 (quantize_and_dequantize_op.h) ---- */
+
+typedef struct requantize {
+    int64_t bits, axis; /* axis -1: one range for all */
+    bool is_signed, given, narrow, half_up;
+} requantize;
+
+static cnnf_status read_requantize(cnnfi_call *call, requantize *q)
+{
+    const char *mode = cnnf_node_attr_string(call->node, "round_mode", NULL);
+    bool v3 = call->n_inputs == 4;
+    CNNFI_TRY(cnnfi_want_inputs(call, v3 ? 4 : 3, v3 ? 4 : 3));
+    CNNFI_TRY(cnnfi_want_float(call, 0));
+    for (int32_t i = 1; i < 3; i++)
+        CNNFI_TRY(cnnfi_want_same_dtype(call, 0, i));
+    q->bits = cnnf_node_attr_int(call->node, "num_bits", 8);
+    if (v3) CNNFI_TRY(cnnfi_call_int(call, 3, &q->bits));
+    q->axis = cnnf_node_attr_int(call->node, "axis", -1);
+    q->is_signed = cnnf_node_attr_bool(call->node, "signed_input", 1) != 0;
+    q->given = cnnf_node_attr_bool(call->node, "range_given", v3) != 0;
+    q->narrow = cnnf_node_attr_bool(call->node, "narrow_range", 0) != 0;
+    q->half_up = mode && strcmp(mode, "HALF_UP") == 0;
+    if (q->bits < 1 || q->bits > 62 || q->axis < -1 || q->axis >= call->inputs[0].rank)
+        return cnnfi_call_fail(call, CNNF_E_INVALID, "num_bits %lld, axis %lld", (long long)q->bits,
+                               (long long)q->axis);
+    int64_t n = q->axis < 0 ? 1 : call->inputs[0].dims[q->axis];
+    if (q->given && (call->inputs[1].count != n || call->inputs[2].count != n))
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the range must have %lld elements", (long long)n);
+    return CNNF_OK;
+}
+
+static cnnf_status requantize_infer(cnnfi_call *call)
+{
+    requantize q = {0};
+    CNNFI_TRY(read_requantize(call, &q));
+    return cnnfi_output_like(call, 0, call->inputs[0].dtype);
+}
+
+/* The side of the range that binds decides the scale; the other side moves. Arithmetic in the tensor's precision. */
+static void fit_range(const requantize *q, bool single, double *low, double *high, double *scale, double *inverse)
+{
+    double first = q->is_signed ? -(double)((int64_t)1 << (q->bits - 1)) + q->narrow : q->narrow ? 1 : 0;
+    double last = (double)(q->is_signed ? ((int64_t)1 << (q->bits - 1)) - 1 : ((int64_t)1 << q->bits) - 1);
+    double most = single ? (double)FLT_MAX : DBL_MAX;
+    double from_low = first * *low > 0 ? first / *low : most, from_high = last * *high > 0 ? last / *high : most;
+    if (!q->is_signed) first = 0;
+    if (from_low < from_high) {
+        *scale = single ? (double)(float)from_low : from_low;
+        *inverse = *low / first;
+        *high = last * *inverse;
+    } else {
+        *scale = single ? (double)(float)from_high : from_high;
+        *inverse = *high / last;
+        *low = first * *inverse;
+    }
+    if (single) *inverse = (double)(float)*inverse;
+}
+
+static double requantized(const requantize *q, bool single, double x, double low, double high, double scale,
+                          double inverse)
+{
+    if (q->given) x = x < low ? low : x > high ? high : x;
+    double y = single ? (double)((float)x * (float)scale) : x * scale;
+    y = q->half_up ? floor(y + 0.5) : rint(y);
+    return single ? (double)((float)y * (float)inverse) : y * inverse;
+}
+
+static cnnf_status requantize_run(cnnfi_call *call)
+{
+    requantize q = {0};
+    CNNFI_TRY(read_requantize(call, &q));
+    const cnnfi_value *in = call->inputs;
+    cnnfi_type type = cnnfi_type_of(in->dtype);
+    size_t size = cnnf_dtype_size(in->dtype);
+    bool single = type != CNNFI_T_F64;
+    int64_t n = q.axis < 0 ? 1 : in->dims[q.axis],
+            inner = q.axis < 0 ? 1 : cnnfi_span(in->dims, (int32_t)q.axis + 1, in->rank);
+    for (int64_t c = 0; c < n; c++) {
+        double low = (double)INFINITY, high = -(double)INFINITY, scale, inverse;
+        for (int64_t i = 0; i < in->count && !q.given; i++) {
+            if (i / inner % n != c) continue;
+            double x = cnnfi_get_f64(in, i);
+            low = x < low ? x : low;
+            high = x > high ? x : high;
+        }
+        if (q.given) low = cnnfi_get_f64(&in[1], c), high = cnnfi_get_f64(&in[2], c);
+        if (q.given && low > high) return cnnfi_call_fail(call, CNNF_E_INVALID, "input_min is above input_max");
+        fit_range(&q, single, &low, &high, &scale, &inverse);
+        for (int64_t i = 0; i < in->count; i++) {
+            char element[16];
+            if (i / inner % n != c) continue;
+            cnnfi_put_f64(type, requantized(&q, single, cnnfi_get_f64(in, i), low, high, scale, inverse), element);
+            memcpy((char *)call->outputs[0].data + (size_t)i * size, element, size);
+        }
+    }
+    return CNNF_OK;
+}
+
+static const cnnfi_kernel kernels[] = {
+    {"FakeQuantWithMinMaxArgs", fake_infer, fake_run, 0},
+    {"FakeQuantWithMinMaxVars", fake_infer, fake_run, 0},
+    {"FakeQuantWithMinMaxVarsPerChannel", fake_infer, fake_run, 0},
+    {"QuantizeAndDequantizeV2", requantize_infer, requantize_run, 0},
+    {"QuantizeAndDequantizeV3", requantize_infer, requantize_run, 0},
+    {"QuantizeAndDequantizeV4", requantize_infer, requantize_run, 0},
+};
+
+const cnnfi_kernel_family cnnfi_kernels_quantize = {"quantize", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Walks a model's layers and calls in the order Keras does: Network.from_config() and run_internal_graph(). */
+#include "loader/keras/build/keras_build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "loader/keras/layers/layers.h"
+
+/* One pass over a container: the tensors each call gave. */
+typedef struct outputs {
+    size_t count;
+    cnnfi_kt *tensors;
+    bool done;
+} outputs;
+
+typedef struct run {
+    cnnfi_kb *b;
+    const cnnfi_keras_container *container;
+    outputs **values;           /* [layer][call] */
+    struct cnnfi_korder *order; /* calls as they were made */
+    size_t n_order, n_calls;
+    bool replay; /* run_internal_graph() on other inputs */
+} run;
+
+static size_t call_count(const cnnfi_keras_layer *layer)
+{
+    return layer->n_calls ? layer->n_calls : 1; /* an InputLayer is its own first call */
+}
+
+static bool is_input(const cnnfi_keras_layer *layer)
+{
+    return strcmp(layer->class_name, "InputLayer") == 0;
+}
+
+cnnfi_kstate *cnnfi_kb_state(cnnfi_kb *b, cnnfi_keras_layer *layer)
+{
+    if (!layer->state) layer->state = cnnfi_builder_array(b->graph, 1, sizeof *layer->state);
+    return layer->state;
+}
+
+static bool run_init(run *r, cnnfi_kb *b, const cnnfi_keras_container *container)
+{
+    *r = (run){.b = b, .container = container};
+    r->values = cnnfi_builder_array(b->graph, container->n_layers ? container->n_layers : 1, sizeof *r->values);
+    for (size_t i = 0; r->values && i < container->n_layers; i++) {
+        size_t count = call_count(&container->layers[i]);
+        r->n_calls += count;
+        r->values[i] = cnnfi_builder_array(b->graph, count, sizeof *r->values[i]);
+        if (!r->values[i]) return false;
+    }
+    r->order = cnnfi_builder_array(b->graph, r->n_calls ? r->n_calls : 1, sizeof *r->order);
+    return r->order != NULL;
+}
+
+/* ---- tensors of earlier calls ---- */
+
+/* What a reference names; NULL while it is not there. */
+static const cnnfi_kt *tensor_at(const run *r, const cnnfi_keras_ref *ref)
+{
+    if (ref->layer < 0 || (size_t)ref->layer >= r->container->n_layers || ref->node < 0) return NULL;
+    if ((size_t)ref->node >= call_count(&r->container->layers[ref->layer])) return NULL;
+    const outputs *o = &r->values[ref->layer][ref->node];
+    if (!o->done || ref->tensor < 0 || (size_t)ref->tensor >= o->count) return NULL;
+    return &o->tensors[ref->tensor];
+}
+
+static bool all_there(const run *r, const cnnfi_keras_ref *refs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (refs[i].layer >= 0 && !tensor_at(r, &refs[i])) return false;
+    }
+    return true;
+}
+
+static bool ready(const run *r, const cnnfi_keras_call *call)
+{
+    return all_there(r, call->inputs, call->n_inputs) && all_there(r, call->named, call->n_named);
+}
+
+/* A constant leaves an empty place. */
+static cnnfi_kt *gather(run *r, const cnnfi_keras_ref *refs, size_t n)
+{
+    cnnfi_kt *tensors = cnnfi_builder_array(r->b->graph, n ? n : 1, sizeof *tensors);
+    for (size_t i = 0; tensors && i < n; i++) {
+        const cnnfi_kt *t = tensor_at(r, &refs[i]);
+        if (t) tensors[i] = *t;
+    }
+    return tensors;
+}
+
+static void set_outputs(run *r, size_t layer, size_t call, size_t count, cnnfi_kt *tensors)
+{
+    r->values[layer][call] = (outputs){.count = count, .tensors = tensors, .done = true};
+    r->order[r->n_order++] = (struct cnnfi_korder){.layer = (int32_t)layer, .call = (int32_t)call};
+}
+
+/* ---- inputs ---- */
+
+static cnnf_dtype input_dtype(const cnnfi_kc *kc)
+{
+    static const struct {
+        const char *name;
+        cnnf_dtype dtype;
+    } types[] = {{"float32", CNNF_FLOAT}, {"float64", CNNF_DOUBLE}, {"float16", CNNF_HALF}, {"int32", CNNF_INT32},
+                 {"int64", CNNF_INT64},   {"uint8", CNNF_UINT8},    {"int8", CNNF_INT8},    {"bool", CNNF_BOOL}};
+    const char *name = cnnfi_kc_string(kc, "dtype", "float32");
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (strcmp(types[i].name, name) == 0) return types[i].dtype;
+    }
+    cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "dtype '%s' is not supported for an input", name);
+    return CNNF_FLOAT;
+}
+
+static void read_input_shape(cnnfi_kc *kc, cnnfi_kt *t)
+{
+    const cnnfi_json *shape = cnnfi_json_get(kc->config, "batch_input_shape");
+    size_t rank = cnnfi_json_size(shape);
+    if (!cnnfi_json_is_array(shape) || rank == 0 || rank > CNNFI_KERAS_MAX_RANK) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "batch_input_shape must have 1 to %d dimensions", CNNFI_KERAS_MAX_RANK);
+        return;
+    }
+    t->rank = (int32_t)rank;
+    for (size_t i = 0; i < rank; i++) {
+        const cnnfi_json *dim = cnnfi_json_at(shape, i);
+        t->dims[i] = cnnfi_json_is_null(dim) ? -1 : cnnfi_json_int(dim, -2);
+        if (t->dims[i] < -1 || t->dims[i] > INT32_MAX) {
+            cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "dimension %zu of batch_input_shape is no size", i);
+        }
+    }
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* TensorFlow's names are of fewer characters than Keras 3's: spaces and the like become "_", a first "_" gets an "l".
+ */
+static const char *scope_name(cnnfi_kb *b, const char *name)
+{
+    char *clean = cnnfi_builder_array(b->graph, strlen(name) + 2, 1), *at = clean;
+    if (!clean) return "";
+    if (!is_word(*name) && *name != '.') *at++ = 'l';
+    for (; *name; name++)
+        *at++ = is_word(*name) || strchr("._-/>", *name) ? *name : '_';
+    return clean;
+}
+
+static void add_input(run *r, size_t index)
+{
+    cnnfi_keras_layer *layer = &r->container->layers[index];
+    cnnfi_kb *b = r->b;
+    cnnfi_kc kc = {.b = b, .layer = layer, .config = layer->config};
+    cnnfi_kt *t = cnnfi_builder_array(b->graph, 1, sizeof *t);
+    cnnfi_kt shape = {.name = "", .dtype = input_dtype(&kc)};
+    if (cnnfi_kc_bool(&kc, "sparse", false) || cnnfi_kc_bool(&kc, "ragged", false)) {
+        cnnfi_kc_fail(&kc, CNNF_E_UNSUPPORTED, "sparse and ragged inputs are not supported");
+    }
+    read_input_shape(&kc, &shape);
+    if (!t || !cnnfi_kb_ok(b)) return;
+    cnnf_node *node = cnnfi_kb_node(b, t, "Placeholder", scope_name(b, layer->name), 0, NULL);
+    t->dtype = shape.dtype;
+    *t = cnnfi_kt_shaped(*t, shape.rank, shape.dims);
+    cnnfi_node_set_type(b->graph, node, "dtype", t->dtype);
+    cnnfi_node_set_shape(b->graph, node, "shape", t->rank, t->dims);
+    set_outputs(r, index, 0, 1, t);
+}
+
+/* ---- one call ---- */
+
+static void check_inputs(const cnnfi_kc *kc, const cnnfi_keras_row *row)
+{
+    if (kc->n_inputs < row->min_inputs || kc->n_inputs > row->max_inputs) {
+        cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "it is called with %zu inputs", kc->n_inputs);
+        return;
+    }
+    int32_t rank = kc->n_inputs ? kc->inputs[0].rank : row->min_rank;
+    if (rank >= row->min_rank && rank <= row->max_rank) return;
+    if (row->min_rank == row->max_rank) {
+        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its input has %d dimensions, it takes %d", rank, row->min_rank);
+    } else {
+        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its input has %d dimensions, it takes %d to %d", rank, row->min_rank,
+                      row->max_rank);
+    }
+}
+
+static const cnnfi_keras_row *row_of(const cnnfi_kc *kc)
+{
+    const cnnfi_keras_row *row = cnnfi_keras_row_find(kc->layer->class_name);
+    if (!row) {
+        cnnfi_kc_fail_config(kc, CNNF_E_UNSUPPORTED,
+                             "class '%s' is not supported; --map_layer %s=KNOWN_CLASS loads it as another class, "
+                             "--drop_layer %s where it changes nothing at inference",
+                             kc->layer->class_name, kc->layer->class_name, kc->layer->name);
+    }
+    return row;
+}
+
+static void build_weights(cnnfi_kc *kc, const cnnfi_keras_row *row)
+{
+    if (kc->state->built) return;
+    kc->state->built = true;
+    if (row->build) row->build(kc);
+    if (cnnfi_kb_ok(kc->b) && kc->state->used_weights < kc->layer->n_weights) {
+        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "the file has %zu weights for this layer, its configuration makes %zu",
+                      kc->layer->n_weights, kc->state->used_weights);
+    }
+}
+
+static void run_row(cnnfi_kc *kc)
+{
+    const cnnfi_keras_row *row = row_of(kc);
+    if (row) check_inputs(kc, row);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    build_weights(kc, row);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    if (kc->b->tf && row->call_tf)
+        row->call_tf(kc);
+    else
+        row->call(kc);
+}
+
+/* Keras 3 hands a mask over as an argument. */
+static const cnnfi_kt *with_mask(cnnfi_kb *b, const cnnfi_keras_call *call, const cnnfi_kt *named, size_t n,
+                                 const cnnfi_kt *inputs)
+{
+    for (size_t i = 0; call && n && i < call->n_named; i++) {
+        if (strcmp(call->names[i], "mask") != 0) continue;
+        cnnfi_kt *masked = cnnfi_builder_array(b->graph, n, sizeof *masked);
+        if (!masked) break;
+        memcpy(masked, inputs, n * sizeof *masked);
+        masked[0].mask = named[i].name;
+        return masked;
+    }
+    return inputs;
+}
+
+static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs, size_t *n_outputs,
+                          cnnfi_kt **tensors);
+
+void cnnfi_kb_run(cnnfi_kb *b, cnnfi_keras_layer *layer, const cnnfi_keras_call *call, size_t n, const cnnfi_kt *inputs,
+                  const cnnfi_kt *named, size_t *n_outputs, cnnfi_kt **tensors)
+{
+    *n_outputs = 0;
+    *tensors = NULL;
+    cnnfi_kc kc = {.b = b,
+                   .layer = layer,
+                   .state = cnnfi_kb_state(b, layer),
+                   .config = layer->config,
+                   .call = call,
+                   .n_inputs = n,
+                   .inputs = inputs,
+                   .named = named};
+    if (!kc.state || !cnnfi_kb_ok(b)) return;
+    kc.inputs = with_mask(b, call, named, n, inputs);
+    if (layer->identity)
+        cnnfi_kc_return_n(&kc, n, inputs);
+    else if (layer->inner)
+        run_container(b, layer, n, inputs, &kc.n_outputs, &kc.outputs);
+    else
+        run_row(&kc);
+    *n_outputs = kc.n_outputs;
+    *tensors = kc.outputs;
+}
+
+void cnnfi_kc_return_n(cnnfi_kc *kc, size_t n, const cnnfi_kt *tensors)
+{
+    kc->outputs = cnnfi_builder_array(kc->b->graph, n ? n : 1, sizeof *kc->outputs);
+    if (!kc->outputs) return;
+    if (n) memcpy(kc->outputs, tensors, n * sizeof *tensors);
+    kc->n_outputs = n;
+}
+
+void cnnfi_kc_return_masked(cnnfi_kc *kc, cnnfi_kt y)
+{
+    y.mask = kc->inputs[0].mask;
+    cnnfi_kc_return_n(kc, 1, &y);
+}
+
+void cnnfi_kc_return(cnnfi_kc *kc, cnnfi_kt y)
+{
+    cnnfi_kc_return_n(kc, 1, &y);
+}
+
+/* Layer.__call__ copies what a layer gives back as it came; a multi-backend nested model does not go through it. */
+static void copy_unmodified(cnnfi_kb *b, const cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs,
+                            size_t n_outputs, cnnfi_kt *tensors)
+{
+    for (size_t i = 0; i < n_outputs; i++) {
+        bool same = false;
+        for (size_t k = 0; k < n; k++)
+            same = same || (inputs[k].name && strcmp(tensors[i].name, inputs[k].name) == 0);
+        if (!same) continue;
+        const char *saved = b->scope;
+        const char *mask = tensors[i].mask;
+        if (b->tf) (void)cnnfi_kb_push(b, scope_name(b, layer->name));
+        tensors[i] = cnnfi_kb_unary(b, "Identity", "Identity", tensors[i]);
+        tensors[i].mask = mask;
+        cnnfi_kb_pop(b, saved);
+    }
+}
+
+/* Sizes stay below 2^31, so that a layer's arithmetic on two of them cannot overflow. */
+static void check_sizes(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *tensors)
+{
+    cnnfi_kc kc = {.b = b, .layer = layer};
+    for (size_t i = 0; i < n; i++) {
+        for (int32_t k = 0; k < tensors[i].rank; k++) {
+            if (tensors[i].dims[k] <= INT32_MAX) continue;
+            cnnfi_kc_fail(&kc, CNNF_E_LIMIT, "dimension %d of its output would be %lld", k,
+                          (long long)tensors[i].dims[k]);
+        }
+    }
+}
+
+static void run_call(run *r, size_t index, size_t call_index)
+{
+    cnnfi_keras_layer *layer = &r->container->layers[index];
+    const cnnfi_keras_call *call = &layer->calls[call_index];
+    size_t n = call->n_inputs, n_outputs;
+    cnnfi_kt *inputs = gather(r, call->inputs, n), *named = gather(r, call->named, call->n_named), *tensors;
+    const char *saved = cnnfi_kb_push(r->b, scope_name(r->b, layer->name));
+    cnnfi_kb_run(r->b, layer, call, n, inputs, named, &n_outputs, &tensors);
+    if (cnnfi_kb_ok(r->b)) check_sizes(r->b, layer, n_outputs, tensors);
+    if (cnnfi_kb_ok(r->b) && (r->b->tf || !r->replay)) copy_unmodified(r->b, layer, n, inputs, n_outputs, tensors);
+    cnnfi_kb_pop(r->b, saved);
+    if (cnnfi_kb_ok(r->b)) set_outputs(r, index, call_index, n_outputs, tensors);
+}
+
+/* ---- a container's own graph ---- */
+
+static void build_container(cnnfi_kb *b, const cnnfi_keras_container *container, run *r);
+
+/* Keras builds a nested model's own graph, from its own inputs, when it reads it: only its variables are used. */
+static void build_inner(cnnfi_kb *b, cnnfi_keras_layer *layer)
+{
+    cnnfi_kstate *state = cnnfi_kb_state(b, layer);
+    run r;
+    if (!state) return;
+    b->ghost++;
+    b->depth++;
+    if ((uint64_t)b->depth > cnnfi_limit(b->context, CNNF_LIMIT_DEPTH)) {
+        cnnfi_builder_fail(b->graph, CNNF_E_LIMIT, "%s: Keras: models are nested deeper than %llu", b->model->path,
+                           (unsigned long long)cnnfi_limit(b->context, CNNF_LIMIT_DEPTH));
+    }
+    if (cnnfi_kb_ok(b)) build_container(b, layer->inner, &r);
+    b->depth--;
+    b->ghost--;
+    if (!cnnfi_kb_ok(b)) return;
+    state->order = r.order;
+    state->n_order = r.n_order;
+}
+
+static void make_layer(run *r, size_t index)
+{
+    cnnfi_keras_layer *layer = &r->container->layers[index];
+    if (!cnnfi_kb_ok(r->b)) return;
+    if (is_input(layer))
+        add_input(r, index);
+    else if (layer->inner && !layer->identity)
+        build_inner(r->b, layer);
+    else if (layer->wrapped && layer->wrapped->inner && !layer->identity)
+        build_inner(r->b, layer->wrapped);
+}
+
+/* Calls of one layer, as far as their inputs are there; returns how many were made. */
+static size_t advance(run *r, size_t index, size_t *next)
+{
+    const cnnfi_keras_layer *layer = &r->container->layers[index];
+    size_t made = 0;
+    while (!is_input(layer) && *next < layer->n_calls && cnnfi_kb_ok(r->b) && ready(r, &layer->calls[*next])) {
+        run_call(r, index, (*next)++);
+        made++;
+    }
+    return made;
+}
+
+static void fail_unready(const run *r, const size_t *next)
+{
+    for (size_t i = 0; i < r->container->n_layers; i++) {
+        const cnnfi_keras_layer *layer = &r->container->layers[i];
+        if (is_input(layer) || next[i] >= layer->n_calls) continue;
+        cnnfi_kc kc = {.b = r->b, .layer = &r->container->layers[i]};
+        cnnfi_kc_fail(&kc, CNNF_E_CORRUPT, "its inputs are cyclic or come from a layer that does not exist");
+        return;
+    }
+}
+
+/* Layers in file order, again and again until every call found its inputs (Network.from_config). */
+static void make_calls(run *r)
+{
+    size_t *next = cnnfi_builder_array(r->b->graph, r->container->n_layers + 1, sizeof *next);
+    if (!next) return;
+    uint64_t steps = 0, most = 64 * cnnfi_limit(r->b->context, CNNF_LIMIT_NODES);
+    for (size_t made = 1; made && cnnfi_kb_ok(r->b);) {
+        made = 0;
+        steps += r->container->n_layers;
+        if (steps > most) { /* a chain written backwards needs a round for each layer */
+            cnnfi_builder_fail(r->b->graph, CNNF_E_LIMIT, "%s: Keras: model '%s': its layers are in too bad an order",
+                               r->b->model->path, r->container->name);
+        }
+        for (size_t i = 0; i < r->container->n_layers; i++)
+            made += advance(r, i, &next[i]);
+    }
+    if (cnnfi_kb_ok(r->b)) fail_unready(r, next);
+}
+
+typedef struct depth_entry {
+    struct cnnfi_korder call;
+    int64_t depth, rank;
+} depth_entry;
+
+/* run_internal_graph() goes by depth, deepest first; within a depth in the order _map_graph_network met the calls. */
+static int by_depth(const void *a, const void *b)
+{
+    const depth_entry *p = a, *q = b;
+    if (p->depth != q->depth) return p->depth > q->depth ? -1 : 1;
+    return p->rank < q->rank ? -1 : p->rank > q->rank;
+}
+
+static void meet(depth_entry *e, int64_t depth, int64_t *met)
+{
+    if (e->rank < 0) e->rank = (*met)++;
+    if (e->depth < depth) e->depth = depth;
+}
+
+static void sort_by_depth(run *r)
+{
+    const cnnfi_keras_container *c = r->container;
+    cnnfi_builder *g = r->b->graph;
+    size_t *base = cnnfi_builder_array(g, c->n_layers + 1, sizeof *base);
+    depth_entry *entries = cnnfi_builder_array(g, r->n_calls + 1, sizeof *entries);
+    int64_t *layer_depth = cnnfi_builder_array(g, c->n_layers + 1, sizeof *layer_depth), met = 0;
+    if (!base || !entries || !layer_depth) return;
+    for (size_t i = 0; i < c->n_layers; i++)
+        base[i + 1] = base[i] + call_count(&c->layers[i]);
+    for (size_t i = 0; i < r->n_calls; i++)
+        entries[i].rank = -1;
+    for (size_t k = r->n_order; k-- > 0;) {
+        struct cnnfi_korder at = r->order[k];
+        depth_entry *e = &entries[base[at.layer] + (size_t)at.call];
+        e->call = at;
+        meet(e, layer_depth[at.layer], &met);
+        layer_depth[at.layer] = e->depth;
+        if (is_input(&c->layers[at.layer])) continue;
+        const cnnfi_keras_call *call = &c->layers[at.layer].calls[at.call];
+        for (size_t i = 0; i < call->n_inputs + call->n_named; i++) {
+            const cnnfi_keras_ref *ref = i < call->n_inputs ? &call->inputs[i] : &call->named[i - call->n_inputs];
+            if (ref->layer >= 0) meet(&entries[base[ref->layer] + (size_t)ref->node], e->depth + 1, &met);
+        }
+    }
+    qsort(entries, r->n_calls, sizeof *entries, by_depth);
+    for (size_t k = 0; k < r->n_order; k++)
+        r->order[k] = entries[k].call;
+}
+
+static void build_container(cnnfi_kb *b, const cnnfi_keras_container *container, run *r)
+{
+    if (!run_init(r, b, container)) return;
+    for (size_t i = 0; i < container->n_layers; i++) {
+        size_t first = 0;
+        make_layer(r, i);
+        if (container->sequential) (void)advance(r, i, &first);
+    }
+    if (!container->sequential) make_calls(r);
+    if (!cnnfi_kb_ok(b)) return;
+    if (r->n_order != r->n_calls) {
+        cnnfi_builder_fail(b->graph, CNNF_E_CORRUPT, "%s: Keras: model '%s': a layer is called without its inputs",
+                           b->model->path, container->name);
+        return;
+    }
+    sort_by_depth(r);
+}
+
+/* ---- a nested model called on other tensors ---- */
+
+static void feed(run *r, size_t n, const cnnfi_kt *inputs)
+{
+    const cnnfi_keras_container *c = r->container;
+    for (size_t i = 0; i < c->n_inputs && i < n; i++) {
+        const cnnfi_keras_ref *ref = &c->inputs[i];
+        cnnfi_kt *t = cnnfi_builder_array(r->b->graph, 1, sizeof *t);
+        if (!t || ref->layer < 0 || (size_t)ref->layer >= c->n_layers) return;
+        *t = inputs[i];
+        r->values[ref->layer][0] = (outputs){.count = 1, .tensors = t, .done = true};
+    }
+}
+
+static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs, size_t *n_outputs,
+                          cnnfi_kt **tensors)
+{
+    run r;
+    cnnfi_kc kc = {.b = b, .layer = layer};
+    if (!layer->state->order) build_inner(b, layer);
+    if (n != layer->inner->n_inputs) cnnfi_kc_fail(&kc, CNNF_E_CORRUPT, "the model is called with %zu inputs", n);
+    if (!cnnfi_kb_ok(b) || !run_init(&r, b, layer->inner)) return;
+    r.replay = true;
+    feed(&r, n, inputs);
+    for (size_t k = 0; k < layer->state->n_order && cnnfi_kb_ok(b); k++) {
+        struct cnnfi_korder at = layer->state->order[k];
+        /* multi-backend Keras calls input layers too, which gives back what it gets but takes a scope */
+        if (is_input(&layer->inner->layers[at.layer])) {
+            if (!b->tf) cnnfi_kb_reserve(b, scope_name(b, layer->inner->layers[at.layer].name));
+        } else {
+            run_call(&r, (size_t)at.layer, (size_t)at.call);
+        }
+    }
+    if (!cnnfi_kb_ok(b)) return;
+    if (!all_there(&r, layer->inner->outputs, layer->inner->n_outputs)) {
+        cnnfi_kc_fail(&kc, CNNF_E_CORRUPT, "an output of the model does not exist");
+        return;
+    }
+    *tensors = gather(&r, layer->inner->outputs, layer->inner->n_outputs);
+    *n_outputs = layer->inner->n_outputs;
+}
+
+/* ---- the whole model ---- */
+
+static const char **io_names(run *r, const cnnfi_keras_ref *refs, size_t n, const char *what)
+{
+    const char **names = cnnfi_builder_array(r->b->graph, n + 1, sizeof *names);
+    for (size_t i = 0; names && i < n; i++) {
+        const cnnfi_kt *t = tensor_at(r, &refs[i]);
+        if (!t) {
+            cnnfi_builder_fail(r->b->graph, CNNF_E_CORRUPT, "%s: Keras: %s %zu of the model does not exist",
+                               r->b->model->path, what, i);
+            return NULL;
+        }
+        names[i] = t->name;
+    }
+    return names;
+}
+
+static void build_model(cnnfi_kb *b, bool training_state)
+{
+    const cnnfi_keras_container *top = b->model->top;
+    run r;
+    build_container(b, top, &r);
+    if (!cnnfi_kb_ok(b)) return;
+    const char **inputs = io_names(&r, top->inputs, top->n_inputs, "input");
+    const char **names = inputs ? io_names(&r, top->outputs, top->n_outputs, "output") : NULL;
+    if (training_state && cnnfi_kb_ok(b)) cnnfi_keras_build_optimizer(b);
+    if (names) cnnfi_builder_set_io(b->graph, inputs, top->n_inputs, names, top->n_outputs);
+    /* TensorFlow 1.15's GraphDef version */
+    cnnfi_builder_set_versions(b->graph, 134, 0);
+    if (b->graph->graph) b->graph->graph->meta.reference_variables = !b->resource;
+}
+
+static void forget_states(cnnfi_keras_container *container)
+{
+    for (size_t i = 0; i < container->n_layers; i++) {
+        cnnfi_keras_layer *layer = &container->layers[i];
+        layer->state = NULL;
+        if (layer->inner) forget_states(layer->inner);
+        if (layer->wrapped) layer->wrapped->state = NULL;
+        if (layer->wrapped && layer->wrapped->inner) forget_states(layer->wrapped->inner);
+    }
+}
+
+cnnf_status cnnfi_keras_build(cnnf_graph **out, cnnfi_keras_model *model, int32_t variables, const char *suffix,
+                              bool training_state, cnnf_error *error)
+{
+    *out = NULL;
+    bool tf = model->world != CNNFI_KERAS_MULTI;
+    cnnfi_kb b = {.context = model->context,
+                  .model = model,
+                  .tf = tf,
+                  .keras3 = model->world == CNNFI_KERAS_3,
+                  .resource = variables == CNNF_VARIABLES_AUTO ? tf : variables == CNNF_VARIABLES_RESOURCE,
+                  .suffix = suffix,
+                  .scope = ""};
+    CNNFI_TRY(cnnfi_builder_new(&b.graph, model->context, error));
+    cnnfi_strmap_init(&b.names, model->context);
+    build_model(&b, training_state);
+    cnnfi_strmap_free(&b.names);
+    forget_states(model->top);
+    return cnnfi_builder_publish(out, b.graph, error);
+}

@@ -1,0 +1,687 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Functions called on a model's tensors: keras.ops of Keras 3, tf.* kept as TFOpLambda and SlicingOpLambda by tf.keras.
+ */
+#include <string.h>
+
+#include "loader/keras/layers/layers.h"
+
+/* ---- arguments ---- */
+
+/* Argument `index`, called `name` (several: "axis|axes"), as JSON: by position, by keyword, or from the config. */
+static const cnnfi_json *in_object(const cnnfi_json *object, const char *names)
+{
+    char name[48];
+    while (*names) {
+        size_t n = strcspn(names, "|");
+        if (n < sizeof name) {
+            memcpy(name, names, n);
+            name[n] = '\0';
+            const cnnfi_json *value = cnnfi_json_get(object, name);
+            if (value) return cnnfi_json_is_null(value) ? NULL : value;
+        }
+        names += n + (names[n] == '|');
+    }
+    return NULL;
+}
+
+static const cnnfi_json *argument(const cnnfi_kc *kc, size_t index, const char *names)
+{
+    if (!kc->call) return in_object(kc->config, names);
+    if (!kc->call->input_is_list && index < kc->n_inputs && !kc->inputs[index].name)
+        return kc->call->inputs[index].value;
+    const cnnfi_json *value = in_object(kc->call->kwargs, names);
+    return value ? value : in_object(kc->config, names);
+}
+
+static bool named_tensor(const cnnfi_kc *kc, const char *names, cnnfi_kt *out)
+{
+    for (size_t i = 0; kc->call && i < kc->call->n_named; i++) {
+        const char *at = strstr(names, kc->call->names[i]);
+        size_t n = strlen(kc->call->names[i]);
+        if (!at || (at != names && at[-1] != '|') || (at[n] != '\0' && at[n] != '|')) continue;
+        *out = kc->named[i];
+        return true;
+    }
+    return false;
+}
+
+/* Argument `index` as a tensor; a number becomes a constant of dtype `like`. */
+static cnnfi_kt tensor(cnnfi_kc *kc, size_t index, const char *names, cnnf_dtype like)
+{
+    cnnfi_kt t;
+    if (index < kc->n_inputs && kc->inputs[index].name) return kc->inputs[index];
+    if (named_tensor(kc, names, &t)) return t;
+    return cnnfi_kc_constant(kc, "Const", argument(kc, index, names), like);
+}
+
+static bool flag(const cnnfi_kc *kc, size_t index, const char *names)
+{
+    return cnnfi_json_bool(argument(kc, index, names), false);
+}
+
+/* The axes named, normalised; all of them when none is. */
+static int32_t axes_of(cnnfi_kc *kc, size_t index, const char *names, int32_t rank, int32_t *out)
+{
+    int64_t axes[2 * CNNFI_KERAS_MAX_RANK];
+    const cnnfi_json *value = argument(kc, index, names);
+    int32_t n = value ? cnnfi_json_integers(value, axes, CNNFI_KERAS_MAX_RANK) : rank;
+    if (n < 0) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its axes are no numbers");
+    for (int32_t i = 0; i < n; i++)
+        out[i] = value ? cnnfi_kc_axis(kc, axes[i], rank) : i;
+    return n < 0 ? 0 : n;
+}
+
+static int32_t axis_of(cnnfi_kc *kc, size_t index, const char *names, int64_t fallback, int32_t rank)
+{
+    return cnnfi_kc_axis(kc, cnnfi_json_int(argument(kc, index, names), fallback), rank);
+}
+
+static cnnfi_kt first(cnnfi_kc *kc)
+{
+    cnnfi_kt x;
+    if (kc->n_inputs > 0 && kc->inputs[0].name) return kc->inputs[0];
+    if (named_tensor(kc, "x|input|inputs|tensor|a|values|features|images|logits", &x)) return x;
+    cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "it is called on a constant");
+    return (cnnfi_kt){.name = "", .dtype = CNNF_FLOAT};
+}
+
+/* ---- elementwise ---- */
+
+/* The row's own word, e.g. the op: set by the dispatcher. */
+typedef struct function {
+    const char *names; /* keras.ops' class and tf's paths: "ops.Add|math.add|__operators__.add" */
+    void (*call)(cnnfi_kc *kc, const char *op);
+    const char *op;
+} function;
+
+static void unary(cnnfi_kc *kc, const char *op)
+{
+    cnnfi_kt x = first(kc);
+    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, op, op, x));
+}
+
+static void binary(cnnfi_kc *kc, const char *op)
+{
+    bool second = kc->n_inputs > 1 && kc->inputs[1].name;
+    cnnfi_kt like = kc->n_inputs > 0 && kc->inputs[0].name ? kc->inputs[0]
+                    : second                               ? kc->inputs[1]
+                                                           : (cnnfi_kt){.dtype = CNNF_FLOAT};
+    cnnfi_kt x = tensor(kc, 0, "x|x1|a", like.dtype), y = tensor(kc, 1, "y|x2|b", like.dtype);
+    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_binary(kc->b, op, op, x, y));
+}
+
+/* Activations that the layers know by name. */
+static void activation(cnnfi_kc *kc, const char *name)
+{
+    cnnfi_kt x = first(kc);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    char text[40] = "\"";
+    strncat(text, name, sizeof text - 3);
+    strncat(text, "\"", sizeof text - strlen(text) - 1);
+    const cnnfi_json *value = cnnfi_json_from_text(kc->b->model->documents[0], text);
+    if (!value)
+        cnnfi_builder_fail(kc->b->graph, CNNF_E_NOMEM, "out of memory");
+    else
+        cnnfi_kc_return(kc, cnnfi_kc_activate(kc, value, x));
+}
+
+static cnnfi_kt gelu_exact(cnnfi_kb *b, cnnfi_kt x)
+{
+    cnnfi_kt e = cnnfi_kb_unary(b, "Erf", "Erf", cnnfi_kb_binary_const(b, "Mul", "mul", x, 0.7071067811865476));
+    cnnfi_kt half = cnnfi_kb_binary_const(b, "Mul", "mul", x, 0.5);
+    return cnnfi_kb_binary(b, "Mul", "mul", half, cnnfi_kb_binary_const(b, "AddV2", "add", e, 1));
+}
+
+static cnnfi_kt gelu_tanh(cnnfi_kb *b, cnnfi_kt x)
+{
+    cnnfi_kt cube = cnnfi_kb_binary(b, "Mul", "mul", cnnfi_kb_unary(b, "Square", "Square", x), x);
+    cnnfi_kt inner = cnnfi_kb_binary(b, "AddV2", "add", x, cnnfi_kb_binary_const(b, "Mul", "mul", cube, 0.044715));
+    cnnfi_kt t = cnnfi_kb_unary(b, "Tanh", "Tanh", cnnfi_kb_binary_const(b, "Mul", "mul", inner, 0.7978845608028654));
+    cnnfi_kt half = cnnfi_kb_binary_const(b, "Mul", "mul", x, 0.5);
+    return cnnfi_kb_binary(b, "Mul", "mul", half, cnnfi_kb_binary_const(b, "AddV2", "add", t, 1));
+}
+
+static void gelu(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x = first(kc);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    cnnfi_kc_return(kc, flag(kc, 1, "approximate") ? gelu_tanh(kc->b, x) : gelu_exact(kc->b, x));
+}
+
+static void leaky_relu(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x = first(kc);
+    double alpha = cnnfi_json_number(argument(kc, 1, "negative_slope|alpha"), 0.2);
+    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_leaky_relu(kc->b, x, alpha));
+}
+
+/* The softmaxes work along the last dimension. */
+static void softmax(cnnfi_kc *kc, const char *op)
+{
+    cnnfi_kt x = first(kc);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    int32_t axis = axis_of(kc, 1, "axis|dim", -1, x.rank);
+    if (axis == x.rank - 1)
+        cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, op, op, x));
+    else if (strcmp(op, "Softmax") == 0)
+        cnnfi_kc_return(kc, cnnfi_kb_softmax_by_hand(kc->b, x, axis));
+    else
+        cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, "Log", "Log", cnnfi_kb_softmax_by_hand(kc->b, x, axis)));
+}
+
+static void clip(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x = first(kc);
+    const cnnfi_json *low = argument(kc, 1, "x_min|clip_value_min"), *high = argument(kc, 2, "x_max|clip_value_max");
+    if (!cnnfi_json_is_number(low) || !cnnfi_json_is_number(high))
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its bounds are no numbers");
+    if (cnnfi_kb_ok(kc->b))
+        cnnfi_kc_return(kc, cnnfi_kb_clip(kc->b, x, cnnfi_json_number(low, 0), cnnfi_json_number(high, 0)));
+}
+
+static void l2_normalize(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x = first(kc);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    int32_t axis = axis_of(kc, 1, "axis|dim", -1, x.rank);
+    cnnfi_kc_return(kc, cnnfi_kb_l2_normalize(kc->b, x, axis, cnnfi_json_number(argument(kc, 2, "epsilon"), 1e-12)));
+}
+
+static void cast(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x = first(kc);
+    const char *name = cnnfi_json_string(argument(kc, 1, "dtype"), "float32");
+    cnnf_dtype to = strcmp(name, "float32") == 0   ? CNNF_FLOAT
+                    : strcmp(name, "int32") == 0   ? CNNF_INT32
+                    : strcmp(name, "float64") == 0 ? CNNF_DOUBLE
+                                                   : 0;
+    if (!to) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "a cast to '%s'", name);
+    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, to == x.dtype ? x : cnnfi_kb_cast(kc->b, "Cast", x, to));
+}
+
+static void identity(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kc_return(kc, first(kc));
+}
+
+/* ---- reductions ---- */
+
+static void reduce(cnnfi_kc *kc, const char *op)
+{
+    int32_t axes[CNNFI_KERAS_MAX_RANK];
+    cnnfi_kt x = first(kc);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    int32_t n = axes_of(kc, 1, "axis|reduction_indices", x.rank, axes);
+    if (argument(kc, 4, "initial")) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "'initial' is not supported");
+    if (cnnfi_kb_ok(kc->b))
+        cnnfi_kc_return(kc, cnnfi_kb_reduce(kc->b, op, op, x, (size_t)n, axes, flag(kc, 2, "keepdims|keep_dims")));
+}
+
+/* ---- shapes ---- */
+
+static void reshape(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    int64_t dims[2 * CNNFI_KERAS_MAX_RANK], known = 1, total = 1;
+    cnnfi_kt x = first(kc);
+    int32_t n = cnnfi_json_integers(argument(kc, 1, "newshape|shape"), dims, CNNFI_KERAS_MAX_RANK), open = -1,
+            unknown = 0;
+    if (n < 0) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its shape is no list of numbers");
+    if (!cnnfi_kb_ok(kc->b)) return;
+    cnnfi_kt y = cnnfi_kb_reshape(kc->b, "Reshape", x, n, dims);
+    for (int32_t i = 0; i < n; i++) {
+        if (dims[i] < 0)
+            open = i;
+        else if (__builtin_mul_overflow(known, dims[i], &known))
+            known = 0;
+    }
+    for (int32_t i = 0; i < x.rank; i++) {
+        if (x.dims[i] < 0)
+            unknown++;
+        else if (__builtin_mul_overflow(total, x.dims[i], &total))
+            known = 0;
+    }
+    if (open >= 0 && unknown == 0 && known > 0) y.dims[open] = total / known;
+    cnnfi_kc_return(kc, y);
+}
+
+static void transpose(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    int32_t perm[CNNFI_KERAS_MAX_RANK];
+    bool seen[CNNFI_KERAS_MAX_RANK] = {false};
+    cnnfi_kt x = first(kc);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    int32_t n = axes_of(kc, 1, "axes|perm|pattern", x.rank, perm);
+    bool whole = n == x.rank;
+    for (int32_t i = 0; i < n; i++)
+        seen[perm[i]] = true;
+    for (int32_t i = 0; i < x.rank; i++)
+        whole = whole && seen[i];
+    for (int32_t i = 0; i < n && !argument(kc, 1, "axes|perm|pattern"); i++)
+        perm[i] = n - 1 - i;
+    if (!whole) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "its axes are no permutation");
+    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_transpose(kc->b, "transpose", x, perm));
+}
+
+/* All inputs are tensors of one rank. */
+static bool uniform(cnnfi_kc *kc)
+{
+    for (size_t i = 0; i < kc->n_inputs; i++)
+        if (!kc->inputs[i].name || kc->inputs[i].rank != kc->inputs[0].rank)
+            cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs do not fit");
+    return kc->n_inputs > 0 && cnnfi_kb_ok(kc->b);
+}
+
+static void concatenate(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    if (!uniform(kc)) return;
+    int32_t axis = axis_of(kc, 1, "axis", -1, kc->inputs[0].rank);
+    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_concat(kc->b, "concat", kc->n_inputs, kc->inputs, axis));
+}
+
+static void add_n(cnnfi_kc *kc, const char *op)
+{
+    cnnfi_kt y;
+    if (!uniform(kc)) return;
+    cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, op, op, kc->n_inputs, kc->inputs);
+    cnnfi_node_set_int(kc->b->graph, node, "N", (int64_t)kc->n_inputs);
+    cnnfi_kc_return(kc, y);
+}
+
+static void expand_dims(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x = first(kc);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    int32_t axis = axis_of(kc, 1, "axis", -1, x.rank + 1);
+    if (x.rank == CNNFI_KERAS_MAX_RANK) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "too many dimensions");
+    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_expand_dims(kc->b, "ExpandDims", x, axis));
+}
+
+static void stack(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    if (!uniform(kc) || kc->inputs[0].rank == CNNFI_KERAS_MAX_RANK) return;
+    int32_t axis = axis_of(kc, 1, "axis", 0, kc->inputs[0].rank + 1);
+    cnnfi_kt y;
+    cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, "Pack", "stack", kc->n_inputs, kc->inputs);
+    cnnfi_node_set_int(kc->b->graph, node, "N", (int64_t)kc->n_inputs);
+    cnnfi_node_set_int(kc->b->graph, node, "axis", axis);
+    for (int32_t i = y.rank; i > axis; i--)
+        y.dims[i] = y.dims[i - 1];
+    y.dims[axis] = (int64_t)kc->n_inputs;
+    y.rank++;
+    cnnfi_kc_return(kc, y);
+}
+
+static void squeeze(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    int32_t axes[CNNFI_KERAS_MAX_RANK], n = 0;
+    cnnfi_kt x = first(kc);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    if (argument(kc, 1, "axis"))
+        n = axes_of(kc, 1, "axis", x.rank, axes);
+    else
+        for (int32_t i = 0; i < x.rank; i++)
+            if (x.dims[i] == 1) axes[n++] = i;
+    for (int32_t i = n; i-- > 0 && cnnfi_kb_ok(kc->b);)
+        x = cnnfi_kb_squeeze(kc->b, "Squeeze", x, axes[i]);
+    if (n == 0) x = cnnfi_kb_unary(kc->b, "Identity", "Identity", x);
+    cnnfi_kc_return(kc, x);
+}
+
+static void split(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x = first(kc), parts[64];
+    int64_t sections = cnnfi_json_int(argument(kc, 1, "indices_or_sections|num_or_size_splits"), 0);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    int32_t axis = axis_of(kc, 2, "axis", 0, x.rank);
+    if (sections < 1 || sections > 64 || x.dims[axis] % sections != 0) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "only splits into at most 64 equal parts are supported");
+        return;
+    }
+    cnnfi_kt part = cnnfi_kb_split(kc->b, "split", x, axis, sections);
+    for (int64_t i = 0; i < sections; i++)
+        parts[i] = cnnfi_kb_port(kc->b, &part, (int32_t)i);
+    cnnfi_kc_return_n(kc, (size_t)sections, parts);
+}
+
+static void unstack(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x = first(kc), y, parts[64];
+    if (!cnnfi_kb_ok(kc->b)) return;
+    int32_t axis = axis_of(kc, 2, "axis", 0, x.rank);
+    int64_t n = x.dims[axis];
+    if (n < 1 || n > 64) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "only 1 to 64 parts are supported");
+        return;
+    }
+    cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, "Unpack", "unstack", 1, &x);
+    cnnfi_node_set_int(kc->b->graph, node, "num", n);
+    cnnfi_node_set_int(kc->b->graph, node, "axis", axis);
+    for (int32_t i = axis; i + 1 < y.rank; i++)
+        y.dims[i] = y.dims[i + 1];
+    y.rank--;
+    for (int64_t i = 0; i < n; i++)
+        parts[i] = cnnfi_kb_port(kc->b, &y, (int32_t)i);
+    cnnfi_kc_return_n(kc, (size_t)n, parts);
+}
+
+static void tile(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    int64_t times[2 * CNNFI_KERAS_MAX_RANK];
+    int32_t multiples[CNNFI_KERAS_MAX_RANK];
+    cnnfi_kt x = first(kc), y;
+    if (!cnnfi_kb_ok(kc->b)) return;
+    if (cnnfi_json_integers(argument(kc, 1, "multiples|repeats"), times, CNNFI_KERAS_MAX_RANK) != x.rank) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its multiples are not one number for each dimension");
+        return;
+    }
+    for (int32_t i = 0; i < x.rank; i++)
+        multiples[i] = times[i] >= 0 && times[i] <= 65536 ? (int32_t)times[i] : 0;
+    cnnfi_kt inputs[2] = {x, cnnfi_kb_ints(kc->b, "multiples", (size_t)x.rank, multiples)};
+    cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, "Tile", "Tile", 2, inputs);
+    cnnfi_node_set_type(kc->b->graph, node, "Tmultiples", CNNF_INT32);
+    for (int32_t i = 0; i < x.rank; i++)
+        if (y.dims[i] >= 0 && __builtin_mul_overflow(y.dims[i], multiples[i], &y.dims[i])) y.dims[i] = -1;
+    cnnfi_kc_return(kc, y);
+}
+
+static void pad(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    int64_t amounts[2 * CNNFI_KERAS_MAX_RANK];
+    int32_t pairs[CNNFI_KERAS_MAX_RANK][2];
+    cnnfi_kt x = first(kc);
+    const cnnfi_json *fill = argument(kc, 3, "constant_values");
+    const char *mode = cnnfi_json_string(argument(kc, 2, "mode"), "constant");
+    if (!cnnfi_kb_ok(kc->b)) return;
+    int32_t n = cnnfi_json_integers(argument(kc, 1, "pad_width|paddings"), amounts, 2 * CNNFI_KERAS_MAX_RANK);
+    if (n != 2 * x.rank || cnnfi_json_number(fill, 0) != 0 ||
+        (strcmp(mode, "constant") != 0 && strcmp(mode, "CONSTANT") != 0)) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "only padding with zeros by a list of pairs is supported");
+        return;
+    }
+    for (int32_t i = 0; i < n; i++) {
+        if (amounts[i] < 0 || amounts[i] > INT32_MAX / 4) amounts[i] = 0;
+        pairs[i / 2][i % 2] = (int32_t)amounts[i];
+    }
+    cnnfi_kc_return(kc, cnnfi_kb_pad(kc->b, "Pad", x, (const int32_t(*)[2])pairs));
+}
+
+static void flip(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    int32_t axes[CNNFI_KERAS_MAX_RANK];
+    cnnfi_kt x = first(kc), y;
+    if (!cnnfi_kb_ok(kc->b)) return;
+    int32_t n = axes_of(kc, 1, "axis", x.rank, axes);
+    cnnfi_kt inputs[2] = {x, cnnfi_kb_ints(kc->b, "axis", (size_t)n, axes)};
+    cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, "ReverseV2", "ReverseV2", 2, inputs);
+    cnnfi_node_set_type(kc->b->graph, node, "Tidx", CNNF_INT32);
+    cnnfi_kc_return(kc, y);
+}
+
+/* ---- x[a, b, c] ---- */
+
+static bool read_index(const cnnfi_json *value, cnnfi_kindex *out)
+{
+    const char *class_name = cnnfi_json_string(cnnfi_json_get(value, "class_name"), "");
+    const cnnfi_json *range = strcmp(class_name, "__slice__") == 0 ? cnnfi_json_get(value, "config") : value;
+    *out = (cnnfi_kindex){.kind = CNNFI_KINDEX_RANGE};
+    if (strcmp(class_name, "__ellipsis__") == 0 || strcmp(cnnfi_json_string(value, ""), "...") == 0) {
+        out->kind = CNNFI_KINDEX_ELLIPSIS;
+    } else if (cnnfi_json_is_int(value)) {
+        *out = (cnnfi_kindex){.kind = CNNFI_KINDEX_AT, .begin = cnnfi_json_int(value, 0)};
+    } else if (cnnfi_json_is_null(value)) {
+        out->kind = CNNFI_KINDEX_NEW;
+    } else {
+        const cnnfi_json *start = cnnfi_json_get(range, "start"), *stop = cnnfi_json_get(range, "stop");
+        out->has_begin = cnnfi_json_is_int(start);
+        out->has_end = cnnfi_json_is_int(stop);
+        out->begin = cnnfi_json_int(start, 0);
+        out->end = cnnfi_json_int(stop, 0);
+        out->stride = cnnfi_json_int(cnnfi_json_get(range, "step"), 0);
+        return cnnfi_json_is_object(range);
+    }
+    return true;
+}
+
+static void get_item(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kindex indices[CNNFI_KERAS_MAX_RANK + 1];
+    cnnfi_kt x = first(kc), y;
+    const cnnfi_json *spec = argument(kc, 1, "key|slice_spec"), *items = cnnfi_json_get(spec, "items");
+    if (items) spec = items;
+    size_t n = cnnfi_json_is_array(spec) ? cnnfi_json_size(spec) : 1;
+    bool fits = n <= CNNFI_KERAS_MAX_RANK + 1 && spec;
+    for (size_t i = 0; i < n && fits; i++)
+        fits = read_index(cnnfi_json_is_array(spec) ? cnnfi_json_at(spec, i) : spec, &indices[i]);
+    if (!cnnfi_kb_ok(kc->b)) return;
+    if (fits && cnnfi_kb_index(kc->b, &y, x, n, indices))
+        cnnfi_kc_return(kc, y);
+    else
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its indices are not supported or do not fit");
+}
+
+/* ---- the rest ---- */
+
+static void matmul(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x = tensor(kc, 0, "x1|a", CNNF_FLOAT), y = tensor(kc, 1, "x2|b", CNNF_FLOAT);
+    bool left = flag(kc, 2, "transpose_a"), right = flag(kc, 3, "transpose_b");
+    if (!cnnfi_kb_ok(kc->b)) return;
+    if (x.rank != y.rank || x.rank < 2)
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs have different ranks");
+    else if (x.rank > 2)
+        cnnfi_kc_return(kc, cnnfi_kb_batch_matmul(kc->b, x, y, left, right));
+    else if (!left && !right)
+        cnnfi_kc_return(kc, cnnfi_kb_matmul(kc->b, "MatMul", x, y));
+    else
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "transposed operands of two dimensions are not supported");
+}
+
+static void resize(cnnfi_kc *kc, const char *op)
+{
+    int64_t size[2 * CNNFI_KERAS_MAX_RANK];
+    cnnfi_kt x = first(kc);
+    const char *method = cnnfi_json_string(argument(kc, 2, "interpolation|method"), "bilinear");
+    if (!op) op = cnnfi_keras_resize_op(method);
+    int32_t n = cnnfi_json_integers(argument(kc, 1, "size"), size, 2);
+    bool plain = !flag(kc, 3, "antialias") && !flag(kc, 4, "crop_to_aspect_ratio|preserve_aspect_ratio") &&
+                 !flag(kc, 5, "pad_to_aspect_ratio");
+    if (!op || n != 2 || !plain || x.rank != 4)
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "this kind of resizing is not supported");
+    if (!cnnfi_kb_ok(kc->b)) return;
+    cnnfi_kt target = cnnfi_kb_ints(kc->b, "size", 2, (const int32_t[]){(int32_t)size[0], (int32_t)size[1]});
+    bool v1 = strstr(cnnfi_kc_string(kc, "function", ""), "image.resize_") != NULL;
+    bool corners = flag(kc, 2, "align_corners");
+    bool centers = v1 ? flag(kc, 3, "half_pixel_centers") : true;
+    cnnfi_kc_return(kc, cnnfi_kb_resize(kc->b, op, op, x, target, corners, centers, size));
+}
+
+static void block(cnnfi_kc *kc, const char *op)
+{
+    cnnfi_kt x = first(kc), y;
+    int64_t size = cnnfi_json_int(argument(kc, 1, "block_size"), 0);
+    bool grows = strcmp(op, "DepthToSpace") == 0;
+    if (x.rank != 4 || size < 2 || size > 4096) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "'block_size' is wrong");
+    if (!cnnfi_kb_ok(kc->b)) return;
+    cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, op, op, 1, &x);
+    cnnfi_node_set_int(kc->b->graph, node, "block_size", size);
+    cnnfi_node_set_string(kc->b->graph, node, "data_format", "NHWC");
+    for (int32_t i = 1; i < 3; i++)
+        if (y.dims[i] >= 0) y.dims[i] = grows ? y.dims[i] * size : y.dims[i] / size;
+    if (y.dims[3] >= 0) y.dims[3] = grows ? y.dims[3] / (size * size) : y.dims[3] * size * size;
+    cnnfi_kc_return(kc, y);
+}
+
+/* "SAME" or "valid"; one number or a list for the windows, batch and channels maybe included. */
+static void window(cnnfi_kc *kc, size_t index, const char *names, int64_t out[4], const int64_t *fallback)
+{
+    int64_t given[2 * CNNFI_KERAS_MAX_RANK];
+    const cnnfi_json *value = argument(kc, index, names);
+    int32_t n = value ? cnnfi_json_integers(value, given, 4) : 0;
+    if (!value && fallback) {
+        memcpy(out, fallback, 4 * sizeof *out);
+        return;
+    }
+    out[0] = out[3] = 1;
+    out[1] = n == 4 ? given[1] : n > 0 ? given[0] : 0;
+    out[2] = n == 4 ? given[2] : n == 2 ? given[1] : out[1];
+    if (out[1] < 1 || out[2] < 1 || out[1] > INT32_MAX || out[2] > INT32_MAX)
+        cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "its window is no size");
+}
+
+static void pool(cnnfi_kc *kc, const char *op)
+{
+    int64_t size[4], strides[4];
+    cnnfi_kt x = first(kc), y;
+    const char *padding = cnnfi_json_string(argument(kc, 3, "padding"), "valid"),
+               *format = cnnfi_json_string(argument(kc, 4, "data_format"), "NHWC");
+    bool same = strcmp(padding, "same") == 0 || strcmp(padding, "SAME") == 0;
+    window(kc, 1, "pool_size|ksize", size, NULL);
+    window(kc, 2, "strides", strides, size);
+    if (x.rank != 4 || (strcmp(format, "NHWC") != 0 && strcmp(format, "channels_last") != 0))
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "only channels_last images are supported");
+    if (!cnnfi_kb_ok(kc->b)) return;
+    cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, op, op, 1, &x);
+    cnnfi_node_set_ints(kc->b->graph, node, "ksize", size, 4);
+    cnnfi_node_set_ints(kc->b->graph, node, "strides", strides, 4);
+    cnnfi_node_set_string(kc->b->graph, node, "padding", same ? "SAME" : "VALID");
+    cnnfi_node_set_string(kc->b->graph, node, "data_format", "NHWC");
+    for (int32_t i = 1; i < 3; i++)
+        y.dims[i] = cnnfi_keras_window_length(x.dims[i], size[i], strides[i], 1, same);
+    cnnfi_kc_return(kc, y);
+}
+
+static const function functions[] = {
+    {"Absolute|Abs|math.abs|abs", unary, "Abs"},
+    {"Add|math.add|__operators__.add|__operators__.radd", binary, "AddV2"},
+    {"math.add_n|add_n", add_n, "AddN"},
+    {"Amax|Max|math.reduce_max|reduce_max", reduce, "Max"},
+    {"Amin|Min|math.reduce_min|reduce_min", reduce, "Min"},
+    {"AveragePool|nn.avg_pool2d|nn.avg_pool", pool, "AvgPool"},
+    {"Cast|cast", cast, NULL},
+    {"Ceil|math.ceil", unary, "Ceil"},
+    {"Clip|clip_by_value", clip, NULL},
+    {"Concatenate|concat|keras.backend.concatenate", concatenate, NULL},
+    {"Cos|math.cos", unary, "Cos"},
+    {"DepthToSpace|nn.depth_to_space", block, "DepthToSpace"},
+    {"Elu|nn.elu", unary, "Elu"},
+    {"Erf|math.erf", unary, "Erf"},
+    {"Exp|math.exp|exp", unary, "Exp"},
+    {"ExpandDims|expand_dims", expand_dims, NULL},
+    {"Flip|reverse", flip, NULL},
+    {"Floor|math.floor", unary, "Floor"},
+    {"FloorDivide|math.floordiv", binary, "FloorDiv"},
+    {"Gelu|nn.gelu", gelu, NULL},
+    {"GetItem|__operators__.getitem", get_item, NULL},
+    {"HardSigmoid", activation, "hard_sigmoid"},
+    {"HardSilu|HardSwish", activation, "hard_silu"},
+    {"Identity|identity|stop_gradient|StopGradient", identity, NULL},
+    {"LeakyRelu|nn.leaky_relu", leaky_relu, NULL},
+    {"Log|math.log", unary, "Log"},
+    {"LogSoftmax|nn.log_softmax", softmax, "LogSoftmax"},
+    {"Matmul|linalg.matmul|matmul", matmul, NULL},
+    {"MaxPool|nn.max_pool2d|nn.max_pool", pool, "MaxPool"},
+    {"Equal|math.equal|equal", binary, "Equal"},
+    {"Greater|math.greater|greater", binary, "Greater"},
+    {"GreaterEqual|math.greater_equal|greater_equal", binary, "GreaterEqual"},
+    {"Less|math.less|less", binary, "Less"},
+    {"LessEqual|math.less_equal|less_equal", binary, "LessEqual"},
+    {"NotEqual|math.not_equal|not_equal", binary, "NotEqual"},
+    {"Maximum|math.maximum|maximum", binary, "Maximum"},
+    {"Mean|math.reduce_mean|reduce_mean", reduce, "Mean"},
+    {"Minimum|math.minimum|minimum", binary, "Minimum"},
+    {"Mish", activation, "mish"},
+    {"Multiply|math.multiply|__operators__.mul|__operators__.rmul", binary, "Mul"},
+    {"Negative|math.negative|__operators__.neg", unary, "Neg"},
+    {"Pad|pad", pad, NULL},
+    {"Power|math.pow|__operators__.pow|pow", binary, "Pow"},
+    {"Prod|math.reduce_prod", reduce, "Prod"},
+    {"Relu|nn.relu", unary, "Relu"},
+    {"Relu6|nn.relu6", unary, "Relu6"},
+    {"Reshape|reshape", reshape, NULL},
+    {"Resize|image.resize", resize, NULL},
+    {"image.resize_bilinear", resize, "ResizeBilinear"},
+    {"image.resize_nearest_neighbor", resize, "ResizeNearestNeighbor"},
+    {"Round|math.round", unary, "Round"},
+    {"Rsqrt|math.rsqrt", unary, "Rsqrt"},
+    {"Selu|nn.selu", unary, "Selu"},
+    {"Sigmoid|math.sigmoid|nn.sigmoid|sigmoid", unary, "Sigmoid"},
+    {"Sign|math.sign", unary, "Sign"},
+    {"Silu|Swish|nn.silu|nn.swish", activation, "silu"},
+    {"Sin|math.sin", unary, "Sin"},
+    {"Softmax|nn.softmax", softmax, "Softmax"},
+    {"Softplus|math.softplus|nn.softplus", unary, "Softplus"},
+    {"Softsign|nn.softsign", unary, "Softsign"},
+    {"SpaceToDepth|nn.space_to_depth", block, "SpaceToDepth"},
+    {"Split|split", split, NULL},
+    {"Sqrt|math.sqrt|sqrt", unary, "Sqrt"},
+    {"Square|math.square|square", unary, "Square"},
+    {"SquaredDifference|math.squared_difference", binary, "SquaredDifference"},
+    {"Squeeze|squeeze", squeeze, NULL},
+    {"Stack|stack", stack, NULL},
+    {"Subtract|math.subtract|__operators__.sub|__operators__.rsub", binary, "Sub"},
+    {"Sum|math.reduce_sum|reduce_sum", reduce, "Sum"},
+    {"Tanh|math.tanh|nn.tanh|tanh", unary, "Tanh"},
+    {"Transpose|transpose", transpose, NULL},
+    {"Tile|tile", tile, NULL},
+    {"Unstack|unstack", unstack, NULL},
+    {"TrueDivide|Divide|math.truediv|math.divide|__operators__.truediv|__operators__.rtruediv|divide", binary,
+     "RealDiv"},
+    {"math.l2_normalize|linalg.l2_normalize|nn.l2_normalize", l2_normalize, NULL},
+};
+
+static bool listed(const char *names, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = names; (at = strstr(at, name)); at += n)
+        if ((at == names || at[-1] == '|') && (at[n] == '\0' || at[n] == '|')) return n > 0;
+    return false;
+}
+
+static void dispatch(cnnfi_kc *kc, const char *name)
+{
+    static const char v1[] = "compat.v1.";
+    if (strncmp(name, v1, sizeof v1 - 1) == 0) name += sizeof v1 - 1;
+    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+        if (!listed(functions[i].names, name)) continue;
+        functions[i].call(kc, functions[i].op);
+        return;
+    }
+    cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "function '%s' is not supported", name);
+}
+
+static void op_lambda(cnnfi_kc *kc)
+{
+    dispatch(kc, cnnfi_kc_string(kc, "function", "?"));
+}
+
+static void operation(cnnfi_kc *kc)
+{
+    dispatch(kc, kc->layer->stored_class);
+}
+
+static const cnnfi_keras_row rows[] = {
+    {"SlicingOpLambda", "function", "", "tf.keras 2.15", 0, 8, 0, 64, NULL, op_lambda, NULL},
+    {"TFOpLambda", "function", "", "tf.keras 2.15", 0, 8, 0, 64, NULL, op_lambda, NULL},
+    {"ops.*", "as keras.ops", "", "3", 0, 8, 0, 64, NULL, operation, NULL},
+};
+
+const cnnfi_keras_family cnnfi_keras_functions = {"Functions", rows, sizeof rows / sizeof rows[0]};

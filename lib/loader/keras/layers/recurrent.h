@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What Bidirectional needs of a recurrent layer. */
+#ifndef CNNFI_LOADER_KERAS_LAYERS_RECURRENT_H
+#define CNNFI_LOADER_KERAS_LAYERS_RECURRENT_H
+
+#include "loader/keras/layers/layers.h"
+
+/* Weights, in the current scope. */
+void cnnfi_keras_rnn_build(cnnfi_kc *kc);
+/* The unrolled layer in the current scope; reverse: the other way round than its configuration says. */
+void cnnfi_keras_rnn_call(cnnfi_kc *kc, bool reverse);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* keras/layers/wrappers.py: TimeDistributed, Bidirectional. */
+#include <string.h>
+
+#include "loader/keras/layers/recurrent.h"
+
+/* ---- TimeDistributed ---- */
+
+/* x without its second dimension, as the layer inside sees it */
+static cnnfi_kt inner_shape(cnnfi_kt x)
+{
+    int64_t dims[CNNFI_KERAS_MAX_RANK] = {-1};
+    for (int32_t i = 2; i < x.rank; i++)
+        dims[i - 1] = x.dims[i];
+    return cnnfi_kt_shaped(x, x.rank - 1, dims);
+}
+
+/* The wrapper holds the weights; the layer inside is built in the wrapper's scope. A model inside has its own. */
+static void time_distributed_build(cnnfi_kc *kc)
+{
+    cnnfi_keras_layer *layer = kc->layer->wrapped;
+    if (!layer) {
+        cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "it wraps no layer");
+        return;
+    }
+    kc->state->used_weights = kc->layer->n_weights;
+    if (layer->inner) return;
+    layer->weights = kc->layer->weights;
+    layer->n_weights = kc->layer->n_weights;
+    const cnnfi_keras_row *row = cnnfi_keras_row_find(layer->class_name);
+    cnnfi_kt x = inner_shape(kc->inputs[0]);
+    cnnfi_kc inner = {.b = kc->b,
+                      .layer = layer,
+                      .state = cnnfi_kb_state(kc->b, layer),
+                      .config = layer->config,
+                      .n_inputs = 1,
+                      .inputs = &x};
+    if (!row || !inner.state) return; /* told when it is called */
+    if (row->build && x.rank >= row->min_rank && x.rank <= row->max_rank) row->build(&inner);
+    inner.state->built = true;
+    if (cnnfi_kb_ok(kc->b) && inner.state->used_weights < layer->n_weights)
+        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "the file has %zu weights for this layer, its configuration makes %zu",
+                      layer->n_weights, inner.state->used_weights);
+}
+
+static bool known_from(const cnnfi_kt *x, int32_t axis)
+{
+    for (int32_t i = axis; i < x->rank; i++)
+        if (x->dims[i] < 0) return false;
+    return true;
+}
+
+/* Reshape to [-1, dims[from:]] */
+static cnnfi_kt fold_time(cnnfi_kb *b, cnnfi_kt x)
+{
+    cnnfi_kt shape = inner_shape(x);
+    return cnnfi_kb_reshape(b, "Reshape", x, shape.rank, shape.dims);
+}
+
+/* Reshape to [-1, steps, dims[1:]] */
+static cnnfi_kt unfold_time(cnnfi_kb *b, cnnfi_kt y, cnnfi_kt x, cnnfi_kt steps)
+{
+    int64_t dims[CNNFI_KERAS_MAX_RANK] = {-1, x.dims[1]};
+    cnnfi_kdim items[CNNFI_KERAS_MAX_RANK] = {cnnfi_kdim_of(-1), cnnfi_kdim_tensor(steps)};
+    for (int32_t i = 1; i < y.rank; i++) {
+        dims[i + 1] = y.dims[i];
+        items[i + 1] = cnnfi_kdim_of(y.dims[i]);
+    }
+    if (!steps.name) return cnnfi_kb_reshape(b, "Reshape", y, y.rank + 1, dims);
+    return cnnfi_kb_reshape_to(b, "Reshape", y, (size_t)y.rank + 1, items, dims);
+}
+
+static void time_distributed(cnnfi_kc *kc)
+{
+    cnnfi_kb *b = kc->b;
+    cnnfi_kt x = kc->inputs[0], steps = {.name = NULL}, *outputs;
+    size_t n_outputs;
+    if (!known_from(&x, 2)) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "the dimensions after the second must be known");
+        return;
+    }
+    if (x.dims[1] < 0)
+        steps = cnnfi_kb_slice(b, "strided_slice", cnnfi_kb_shape_of(b, "Shape", x), 1, 2, false, false, true);
+    cnnfi_kt folded = fold_time(b, x);
+    const char *saved = b->scope;
+    /* tf.keras calls the layer, multi-backend Keras its call() */
+    if (b->tf) (void)cnnfi_kb_push(b, kc->layer->wrapped->name);
+    cnnfi_kb_run(b, kc->layer->wrapped, NULL, 1, &folded, NULL, &n_outputs, &outputs);
+    cnnfi_kb_pop(b, saved);
+    if (!cnnfi_kb_ok(b)) return;
+    if (n_outputs != 1 || outputs[0].rank >= CNNFI_KERAS_MAX_RANK || !known_from(&outputs[0], 1)) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "the layer inside must have one output of known size");
+        return;
+    }
+    cnnfi_kc_return_masked(kc, unfold_time(b, outputs[0], x, steps));
+}
+
+/* ---- Bidirectional ---- */
+
+typedef struct directions {
+    cnnfi_keras_layer layer[2]; /* forward, backward: each with its half of the weights */
+} directions;
+
+static const char *const prefixes[2] = {"forward_", "backward_"};
+
+static cnnfi_kc direction(cnnfi_kc *kc, int i)
+{
+    directions *d = kc->state->extra;
+    cnnfi_kc inner = *kc;
+    inner.layer = &d->layer[i];
+    inner.config = d->layer[i].config;
+    inner.state = cnnfi_kb_state(kc->b, inner.layer);
+    return inner;
+}
+
+static void bidirectional_build(cnnfi_kc *kc)
+{
+    cnnfi_kb *b = kc->b;
+    const cnnfi_keras_layer *wrapped = kc->layer->wrapped;
+    directions *d = cnnfi_builder_array(b->graph, 1, sizeof *d);
+    size_t half = kc->layer->n_weights / 2;
+    if (!d) return;
+    if (!wrapped || wrapped->inner || kc->layer->n_weights % 2 != 0) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "it must wrap a recurrent layer and have an even number of weights");
+        return;
+    }
+    kc->state->extra = d;
+    kc->state->used_weights = kc->layer->n_weights;
+    for (int i = 0; i < 2 && cnnfi_kb_ok(b); i++) {
+        d->layer[i] = *wrapped;
+        d->layer[i].state = NULL;
+        d->layer[i].name = cnnfi_builder_printf(b->graph, "%s%s", prefixes[i], wrapped->name);
+        d->layer[i].weights = half ? kc->layer->weights + (size_t)i * half : NULL;
+        d->layer[i].n_weights = half;
+        cnnfi_kc inner = direction(kc, i);
+        if (!inner.state || !d->layer[i].name) return;
+        inner.n_inputs = 1;
+        const char *saved = cnnfi_kb_push(b, d->layer[i].name);
+        cnnfi_keras_rnn_build(&inner);
+        cnnfi_kb_pop(b, saved);
+        if (cnnfi_kb_ok(b) && inner.state->used_weights != half)
+            cnnfi_kc_fail(kc, CNNF_E_MISMATCH,
+                          "the file has %zu weights for each direction, the configuration makes %zu", half,
+                          inner.state->used_weights);
+    }
+}
+
+/* K.reverse(x, 1) */
+static cnnfi_kt reverse_time(cnnfi_kb *b, cnnfi_kt x)
+{
+    const int32_t axis = 1;
+    const char *saved = cnnfi_kb_push(b, "ReverseV2");
+    cnnfi_kt out, inputs[2] = {x, cnnfi_kb_ints(b, "axis", 1, &axis)};
+    cnnf_node *node = cnnfi_kb_node_t(b, &out, "ReverseV2", "", 2, inputs);
+    cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
+    cnnfi_kb_pop(b, saved);
+    return out;
+}
+
+static cnnfi_kt merge(cnnfi_kc *kc, const char *mode, cnnfi_kt y, cnnfi_kt back)
+{
+    cnnfi_kb *b = kc->b;
+    if (strcmp(mode, "concat") == 0) return cnnfi_kb_concat(b, "concat", 2, (const cnnfi_kt[]){y, back}, y.rank - 1);
+    if (strcmp(mode, "sum") == 0) return cnnfi_kb_binary(b, "AddV2", "add", y, back);
+    if (strcmp(mode, "mul") == 0) return cnnfi_kb_binary(b, "Mul", "mul", y, back);
+    if (strcmp(mode, "ave") == 0)
+        return cnnfi_kb_binary_const(b, "RealDiv", "truediv", cnnfi_kb_binary(b, "AddV2", "add", y, back), 2);
+    cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "merge_mode '%s' is unknown", mode);
+    return y;
+}
+
+/* One direction's outputs, in its own scope in tf.keras. */
+static cnnfi_kc run_direction(cnnfi_kc *kc, int i, size_t n_states)
+{
+    cnnfi_kc inner = direction(kc, i);
+    cnnfi_kt inputs[3] = {kc->inputs[0]};
+    for (size_t k = 0; k < n_states; k++)
+        inputs[1 + k] = kc->inputs[1 + (size_t)i * n_states + k];
+    inner.inputs = inputs;
+    inner.n_inputs = 1 + n_states;
+    const char *saved = kc->b->scope;
+    if (kc->b->tf) (void)cnnfi_kb_push(kc->b, inner.layer->name);
+    cnnfi_keras_rnn_call(&inner, i == 1);
+    cnnfi_kb_pop(kc->b, saved);
+    inner.inputs = NULL;
+    return inner;
+}
+
+static void bidirectional(cnnfi_kc *kc)
+{
+    cnnfi_kb *b = kc->b;
+    cnnfi_kt results[6];
+    size_t n_states = (kc->n_inputs - 1) / 2, n = 0;
+    const cnnfi_json *mode = cnnfi_json_get(kc->config, "merge_mode");
+    if (n_states > 2 || kc->n_inputs % 2 == 0)
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "it is called with %zu inputs", kc->n_inputs);
+    if (!cnnfi_kb_ok(b)) return;
+    cnnfi_kc forward = run_direction(kc, 0, n_states);
+    if (!cnnfi_kb_ok(b)) return;
+    cnnfi_kc backward = run_direction(kc, 1, n_states);
+    if (!cnnfi_kb_ok(b)) return;
+    cnnfi_kt y = forward.outputs[0], back = backward.outputs[0];
+    if (y.rank == 3) back = reverse_time(b, back);
+    if (cnnfi_json_is_null(mode)) {
+        results[n++] = y;
+        results[n++] = back;
+    } else {
+        results[n++] = merge(kc, cnnfi_json_string(mode, "concat"), y, back);
+    }
+    for (size_t i = 1; i < forward.n_outputs; i++)
+        results[n++] = forward.outputs[i];
+    for (size_t i = 1; i < backward.n_outputs && n < 6; i++)
+        results[n++] = backward.outputs[i];
+    if (cnnfi_kb_ok(b)) cnnfi_kc_return_n(kc, n, results);
+}
+
+static const cnnfi_keras_row rows[] = {
+    {"Bidirectional", "layer merge_mode", "the forward layer's, then the backward layer's", CNNFI_KERAS_VERIFIED, 3, 3,
+     1, 5, bidirectional_build, bidirectional, NULL},
+    {"TimeDistributed", "layer", "the layer's", CNNFI_KERAS_VERIFIED, 3, 8, 1, 1, time_distributed_build,
+     time_distributed, NULL},
+};
+
+const cnnfi_keras_family cnnfi_keras_wrappers = {"Wrappers", rows, sizeof rows / sizeof rows[0]};

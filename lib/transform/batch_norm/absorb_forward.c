@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Affines travelling with the data: see absorb.h. */
+#include "transform/batch_norm/absorb.h"
+
+#include <string.h>
+
+#include "base/error.h"
+
+#define MAX_DEPTH 64
+
+typedef bool (*forward_fn)(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a);
+
+/* ---- those that absorb ---- */
+
+/* The BiasAdd that alone reads the node and whose bias can take `shift`; NULL when there is none. */
+static cnnf_node *following_bias(cnnfi_travel *t, const cnnf_node *node, const cnnfi_const **bias, size_t channels)
+{
+    const cnnfi_uses uses = cnnfi_edit_uses(t->edit, node, CNNFI_PORT_ANY);
+    cnnf_node *user = uses.count == 1 ? uses.items[0].node : NULL;
+    if (!user || cnnfi_edit_is_protected(t->edit, node) || strcmp(user->op, "BiasAdd") != 0 || uses.items[0].input != 0)
+        return NULL;
+    *bias = cnnfi_constant_input(t->constants, user, 1);
+    return *bias && (*bias)->count == channels ? user : NULL;
+}
+
+/* Adds `shift` to everything the node puts out. */
+static void add_to_output(cnnfi_travel *t, cnnf_node *node, const cnnfi_affine *shift)
+{
+    const cnnfi_const *bias;
+    cnnf_node *sum = following_bias(t, node, &bias, shift->n);
+    if (!sum) {
+        cnnfi_insert_shift(t, node, NULL, 0, shift, shift->n);
+        return;
+    }
+    double *values = cnnfi_edit_array(t->edit, shift->n, sizeof *values);
+    for (size_t i = 0; values && i < shift->n; i++)
+        values[i] = bias->v[i] + shift->shift[i];
+    const int64_t dims[1] = {(int64_t)shift->n};
+    cnnf_tensor *value = values ? cnnfi_tensor_of_doubles(t->edit, cnnfi_affine_dtype(sum), 1, dims, values) : NULL;
+    cnnfi_edit_own_const(t->edit, sum, 1, value);
+    cnnf_tensor_unref(value);
+}
+
+static bool forward_linear(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
+{
+    const char *reason;
+    cnnf_node *node = use->node;
+    const cnnfi_linear_op *op = cnnfi_linear_of(t->edit, node, &reason);
+    if (!op) return cnnfi_travel_refuse(t, node, reason);
+    if (use->input != (size_t)op->data) return cnnfi_travel_refuse(t, node, "it is used as weights");
+    if (!cnnfi_linear_fits_input(t->edit, node, op, a))
+        return cnnfi_travel_refuse(t, node, "its input channels do not match");
+    const bool shifts = cnnfi_affine_has_shift(a);
+    if (shifts && cnnfi_linear_pads(node, op, cnnfi_linear_weights(t->edit, node, op))) {
+        return cnnfi_travel_refuse(t, node, "it pads with zeros, which a shift would move");
+    }
+    if (shifts && cnnfi_edit_is_protected(t->edit, node))
+        return cnnfi_travel_refuse(t, node, "it is an output of the graph");
+    if (!t->commit) return true;
+    cnnfi_affine shift = {0};
+    cnnfi_weight_change *change = cnnfi_travel_change(t);
+    if (change) cnnfi_linear_scale_input(t->edit, node, op, a, &shift, change);
+    if (shifts && shift.n) add_to_output(t, node, &shift);
+    return true;
+}
+
+/* ---- those that hand on ---- */
+
+static bool hand_on(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
+{
+    if (use->input != 0) return cnnfi_travel_refuse(t, use->node, "it is not its data");
+    if (cnnfi_edit_is_protected(t->edit, use->node)) {
+        return cnnfi_travel_refuse(t, use->node, "it is an output of the graph");
+    }
+    return cnnfi_absorb_forward(t, use->node, a);
+}
+
+static bool forward_axes(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
+{
+    cnnfi_affine moved = *a;
+    return cnnfi_axis_map_of(use->node->op)(t, use->node, &moved, false) && hand_on(t, use, &moved);
+}
+
+static bool forward_average(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
+{
+    if (!cnnfi_pool_spares_channels(use->node, a)) return cnnfi_travel_refuse(t, use->node, "it pools over channels");
+    return hand_on(t, use, a);
+}
+
+static bool forward_max_pool(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
+{
+    if (cnnfi_affine_negatives(a)) {
+        return cnnfi_travel_refuse(t, use->node, "a negative scale does not commute with max pooling");
+    }
+    return forward_average(t, use, a);
+}
+
+static bool forward_homogeneous(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
+{
+    if (cnnfi_affine_has_shift(a) || cnnfi_affine_negatives(a)) {
+        return cnnfi_travel_refuse(t, use->node, "an activation lies between");
+    }
+    return hand_on(t, use, a);
+}
+
+static bool forward_pad(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
+{
+    if (!cnnfi_pads_spare_channels(t, use->node, a)) return false;
+    if (strcmp(use->node->op, "Pad") == 0 && cnnfi_affine_has_shift(a)) {
+        return cnnfi_travel_refuse(t, use->node, "it pads with zeros, which a shift would move");
+    }
+    return hand_on(t, use, a);
+}
+
+/* Batches and space only swap places; only the scale is sure not to meet zero padding. */
+static bool forward_space(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
+{
+    if (a->n != 1 && a->axis != 0) return cnnfi_travel_refuse(t, use->node, "channels are not its last axis");
+    if (strcmp(use->node->op, "SpaceToBatchND") == 0 && cnnfi_affine_has_shift(a)) {
+        return cnnfi_travel_refuse(t, use->node, "it pads with zeros, which a shift would move");
+    }
+    return hand_on(t, use, a);
+}
+
+/* ---- the table ---- */
+
+static const struct {
+    const char *op;
+    forward_fn absorb;
+} forward_ops[] = {
+    {"AvgPool", forward_average},       {"AvgPool3D", forward_average},
+    {"BatchToSpaceND", forward_space},  {"ExpandDims", forward_axes},
+    {"LeakyRelu", forward_homogeneous}, {"MaxPool", forward_max_pool},
+    {"MaxPool3D", forward_max_pool},    {"Mean", forward_axes},
+    {"MirrorPad", forward_pad},         {"Pad", forward_pad},
+    {"Relu", forward_homogeneous},      {"Reshape", forward_axes},
+    {"ResizeBilinear", hand_on},        {"ResizeNearestNeighbor", hand_on},
+    {"SpaceToBatchND", forward_space},  {"Squeeze", forward_axes},
+    {"Transpose", forward_axes},
+};
+
+static forward_fn forward_of(const char *op)
+{
+    if (cnnfi_linear_op_find(op)) return forward_linear;
+    if (cnnfi_op_is_identity(op)) return hand_on;
+    for (size_t i = 0; i < sizeof forward_ops / sizeof *forward_ops; i++) {
+        if (strcmp(forward_ops[i].op, op) == 0) return forward_ops[i].absorb;
+    }
+    return NULL;
+}
+
+static bool forward_one(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
+{
+    const bool control = use->input >= cnnfi_node_data_inputs(use->node);
+    if (control || cnnfi_op_is_shape_only(use->node->op)) return true;
+    const forward_fn absorb = forward_of(use->node->op);
+    return absorb ? absorb(t, use, a)
+                  : cnnfi_travel_refuse(t, use->node, "its op does not commute with a scale per channel");
+}
+
+bool cnnfi_absorb_forward(cnnfi_travel *t, cnnf_node *node, const cnnfi_affine *a)
+{
+    const cnnfi_uses uses = cnnfi_edit_uses(t->edit, node, CNNFI_PORT_ANY);
+    bool done = uses.count > 0 || cnnfi_travel_refuse(t, node, "nobody reads it");
+    if (t->depth >= MAX_DEPTH) return cnnfi_travel_refuse(t, node, "the way on is too long");
+    t->depth++;
+    for (size_t i = 0; done && i < uses.count; i++)
+        done = forward_one(t, &uses.items[i], a);
+    t->depth--;
+    return done;
+}

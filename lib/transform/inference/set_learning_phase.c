@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * set_learning_phase: a graph that can train becomes one that only infers. The learning phase is false, conditionals
+ * on it keep the side that is then taken, nothing waits for updates of variables any more, and batch norms
+ * use their moving statistics.
+ */
+#include <string.h>
+
+#include "base/str.h"
+#include "graph/tensor.h"
+#include "transform/inference/conditionals.h"
+#include "transform/inference/moving_statistics.h"
+#include "transform/framework/passes.h"
+
+/* ---- which placeholders say whether it is training ---- */
+
+/* The last part of a name without a `_1` that made it unique. */
+static size_t last_part(const char *name, const char **start)
+{
+    const char *slash = strrchr(name, '/');
+    *start = slash ? slash + 1 : name;
+    size_t length = strlen(*start), digits = length;
+    while (digits && (*start)[digits - 1] >= '0' && (*start)[digits - 1] <= '9')
+        digits--;
+    return digits > 1 && digits < length && (*start)[digits - 1] == '_' ? digits - 1 : length;
+}
+
+static bool has_phase_name(const char *name)
+{
+    static const char *const names[] = {
+        "keras_learning_phase",
+        "learning_phase",
+        "is_training",
+        "is_train",
+        "istraining",
+        "isTraining",
+        "is_training_ph",
+        "train_phase",
+        "phase_train",
+        "training_phase",
+        "train_mode",
+        "train_flag",
+        "training",
+        "is_training_placeholder",
+        "phase",
+        "trainable_phase",
+        "bn_is_training",
+        "bn_train",
+        "use_dropout",
+        "train",
+    };
+    const char *start;
+    const size_t length = last_part(name, &start);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strlen(names[i]) == length && memcmp(names[i], start, length) == 0) return true;
+    }
+    return false;
+}
+
+/* Generic names count for bool alone; Keras 1 had its learning phase as a number too. */
+static bool is_phase(const cnnfi_pass_run *run, const cnnf_node *node)
+{
+    const bool fed = strcmp(node->op, "Placeholder") == 0, defaulted = strcmp(node->op, "PlaceholderWithDefault") == 0;
+    if ((!fed && !defaulted) || cnnfi_run_is_output(run, node->name)) return false;
+    if (cnnfi_run_matches(run, "name", node->name)) return true;
+    const cnnf_dtype dtype = cnnfi_node_type(node, "dtype");
+    return dtype == CNNF_BOOL ? has_phase_name(node->name) : strstr(node->name, "keras_learning_phase") != NULL;
+}
+
+static void set_false(cnnfi_edit *edit, cnnf_node *node)
+{
+    cnnfi_builder *b = edit->b;
+    cnnf_tensor *value = NULL;
+    const cnnf_dtype dtype = cnnfi_node_type(node, "dtype");
+    if (!b->status) b->status = cnnf_tensor_new(&value, b->graph->context, dtype, 0, NULL, b->error);
+    cnnfi_edit_set_protected(edit, node, false);
+    cnnfi_edit_reset(edit, node, "Const");
+    cnnfi_node_set_type(b, node, "dtype", dtype);
+    if (value) cnnfi_node_set_tensor(b, node, "value", value);
+    cnnf_tensor_unref(value);
+    edit->changes++;
+}
+
+static int64_t set_phases(cnnfi_edit *edit, const cnnfi_pass_run *run)
+{
+    int64_t found = 0;
+    for (size_t i = 0; i < edit->count && !edit->b->status; i++) {
+        cnnf_node *node = edit->b->graph->nodes[i];
+        if (!is_phase(run, node)) continue;
+        set_false(edit, node);
+        found++;
+    }
+    return found;
+}
+
+/* ---- nothing waits for an update ---- */
+
+static bool is_assignment(const char *op)
+{
+    static const char *const ops[] = {"Assign",           "AssignAdd",           "AssignSub",
+                                      "AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp",
+                                      "ScatterUpdate",    "ScatterAdd"};
+    return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
+}
+
+/* An assignment, or a NoOp or Identity that waits for one (group_deps). */
+static bool is_update(const cnnfi_edit *edit, const cnnf_node *node, int depth)
+{
+    if (is_assignment(node->op)) return true;
+    if (depth > 8 || (strcmp(node->op, "NoOp") != 0 && !cnnfi_op_is_identity(node->op))) return false;
+    const size_t first = strcmp(node->op, "NoOp") == 0 ? cnnfi_node_data_inputs(node) : 0;
+    for (size_t k = first; k < node->n_inputs; k++) {
+        const cnnf_node *from = cnnfi_edit_producer(edit, node, k, NULL);
+        if (from && is_update(edit, from, depth + 1)) return true;
+    }
+    return false;
+}
+
+/* A NoOp that groups assignments (init, restore_all) stays what it is. */
+static int64_t cut_updates(cnnfi_edit *edit, const cnnfi_pass_run *run)
+{
+    const bool *needed = cnnfi_edit_needed(edit, run);
+    int64_t cut = 0;
+    for (size_t i = 0; needed && i < edit->count; i++) {
+        cnnf_node *node = edit->b->graph->nodes[i];
+        if (!needed[i] || node->removed || strcmp(node->op, "NoOp") == 0 || is_assignment(node->op)) continue;
+        for (size_t k = node->n_inputs; k-- > cnnfi_node_data_inputs(node);) {
+            const cnnf_node *from = cnnfi_edit_producer(edit, node, k, NULL);
+            if (!from || !is_update(edit, from, 0)) continue;
+            cnnfi_edit_remove_input(edit, node, k);
+            cut++;
+        }
+    }
+    if (cut) edit->changes++;
+    return cut;
+}
+
+static cnnf_status run_phase(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
+{
+    cnnfi_edit edit;
+    CNNFI_TRY(cnnfi_edit_begin(&edit, run, in));
+    cnnfi_run_count(run, "learning_phases", set_phases(&edit, run));
+    cnnfi_run_count(run, "conditionals", (int64_t)cnnfi_fold_conditionals(&edit, run));
+    cnnfi_run_count(run, "updates_cut", cut_updates(&edit, run));
+    cnnfi_use_moving_statistics(&edit, run);
+    return cnnfi_edit_end(&edit, run, in, out);
+}
+
+static const cnnfi_pass_param params[] = {
+    {"name", CNNFI_ARG_STRING, false, true, "another placeholder that is true in training (globs allowed)"},
+};
+
+const cnnfi_pass cnnfi_pass_set_learning_phase = {
+    .name = "set_learning_phase",
+    .description =
+        "Sets the learning phase to false: conditionals fold, updates go, batch norms use their moving statistics.",
+    .params = params,
+    .n_params = sizeof params / sizeof *params,
+    .run = run_phase,
+};

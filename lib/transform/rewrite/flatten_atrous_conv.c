@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* BatchToSpaceND(Conv(SpaceToBatchND(x))) is one convolution with a filter that has zeros between its rows and columns.
+ */
+#include <string.h>
+
+#include "base/context.h"
+#include "graph/tensor.h"
+#include "edit/pattern.h"
+
+typedef struct atrous {
+    const cnnf_node *join, *conv, *split; /* BatchToSpaceND, the convolution, SpaceToBatchND */
+    const cnnf_tensor *filter;            /* [h, w, in, out] */
+    int64_t rate[2], before[2], after[2]; /* padding of the whole: split's less join's crops */
+} atrous;
+
+static const char *match_shape(const cnnfi_pattern *p, atrous *a)
+{
+    int64_t paddings[4], crops[4], rate[2];
+    if (!cnnfi_pattern_ints(p, a->split, 1, a->rate, 2) || !cnnfi_pattern_ints(p, a->split, 2, paddings, 4) ||
+        !cnnfi_pattern_ints(p, a->join, 1, rate, 2) || !cnnfi_pattern_ints(p, a->join, 2, crops, 4)) {
+        return "block shape, paddings or crops are not constant";
+    }
+    if (rate[0] != a->rate[0] || rate[1] != a->rate[1] || rate[0] < 1 || rate[1] < 1) return "the block shapes differ";
+    for (size_t i = 0; i < 2; i++) {
+        if (crops[2 * i]) return "it crops at the start";
+        a->before[i] = paddings[2 * i];
+        a->after[i] = paddings[2 * i + 1] - crops[2 * i + 1];
+        if (a->before[i] < 0 || a->after[i] < 0) return "it crops more than it pads";
+    }
+    return NULL;
+}
+
+static const char *match_conv(const cnnfi_pattern *p, atrous *a)
+{
+    a->filter = cnnfi_pattern_const(p, a->conv, 1);
+    if (!a->filter || cnnf_tensor_rank(a->filter) != 4) return "the filter is not constant";
+    if (!cnnfi_node_string_is(a->conv, "padding", "VALID")) return "the convolution pads";
+    if (cnnf_node_attr_string(a->conv, "data_format", NULL) && !cnnfi_node_string_is(a->conv, "data_format", "NHWC")) {
+        return "it is not NHWC";
+    }
+    for (int64_t i = 0; i < 4; i++) {
+        if (cnnf_node_attr_list_int(a->conv, "strides", i, 0) != 1) return "it has strides";
+        if (cnnf_node_attr_list_int(a->conv, "dilations", i, 1) != 1) return "it is dilated, too";
+    }
+    if (!cnnfi_pattern_is_private(p, a->conv) || !cnnfi_pattern_is_private(p, a->split))
+        return "an inner node is used elsewhere";
+    return match_shape(p, a);
+}
+
+/* (k - 1) * rate + 1 */
+static int64_t spread(const atrous *a, int32_t axis)
+{
+    return (cnnf_tensor_dim(a->filter, axis) - 1) * a->rate[axis] + 1;
+}
+
+static const char *padding_of(const atrous *a)
+{
+    bool valid = true, same = true;
+    for (int32_t i = 0; i < 2; i++) {
+        const int64_t total = spread(a, i) - 1;
+        valid &= !a->before[i] && !a->after[i];
+        same &= a->before[i] == total / 2 && a->after[i] == total - total / 2;
+    }
+    return valid ? "VALID" : same ? "SAME" : NULL;
+}
+
+static bool match(cnnfi_pass_run *run, const cnnfi_pattern *p, const cnnf_node *node, atrous *a)
+{
+    if (strcmp(node->op, "BatchToSpaceND")) return false;
+    *a = (atrous){.join = node, .conv = cnnfi_pattern_input(p, node, 0, NULL)};
+    const bool is_conv = a->conv && (!strcmp(a->conv->op, "Conv2D") || !strcmp(a->conv->op, "DepthwiseConv2dNative"));
+    a->split = is_conv ? cnnfi_pattern_input(p, a->conv, 0, "SpaceToBatchND") : NULL;
+    if (!a->split) return false;
+    const char *why = match_conv(p, a);
+    if (!why && !padding_of(a)) why = "its padding is neither SAME nor VALID";
+    if (why) cnnfi_run_note(run, node->name, "kept: %s", why);
+    return !why;
+}
+
+/* [h, w, in, out] -> [(h - 1) * rate + 1, (w - 1) * rate + 1, in, out] */
+static cnnf_status spread_filter(cnnf_tensor **out, const atrous *a, cnnf_context *context, cnnf_error *error)
+{
+    const int64_t *from = cnnfi_tensor_dims(a->filter);
+    const int64_t dims[] = {spread(a, 0), spread(a, 1), from[2], from[3]};
+    cnnf_tensor *loaded = NULL;
+    cnnf_status status = cnnf_tensor_load(&loaded, a->filter, error);
+    if (!status) status = cnnf_tensor_new(out, context, cnnf_tensor_dtype(a->filter), 4, dims, error);
+    const size_t row = (size_t)(from[2] * from[3]) * cnnf_dtype_size(cnnf_tensor_dtype(a->filter));
+    const uint8_t *source = loaded ? cnnf_tensor_data(loaded) : NULL;
+    uint8_t *target = status ? NULL : cnnf_tensor_data_mut(*out);
+    for (int64_t y = 0; target && source && y < from[0]; y++) {
+        for (int64_t x = 0; x < from[1]; x++) {
+            const int64_t to = y * a->rate[0] * dims[1] + x * a->rate[1];
+            memcpy(target + (size_t)to * row, source + (size_t)(y * from[1] + x) * row, row);
+        }
+    }
+    cnnf_tensor_unref(loaded);
+    return status;
+}
+
+static void flatten(cnnfi_builder *b, const atrous *a)
+{
+    cnnf_tensor *filter = NULL;
+    if (b->status) return;
+    b->status = spread_filter(&filter, a, b->graph->context, b->error);
+    const char *name = cnnfi_builder_unique(b, cnnfi_builder_printf(b, "%s/filter", a->join->name));
+    if (!b->status) cnnfi_builder_const(b, name, filter);
+    cnnf_tensor_unref(filter);
+    cnnf_node *node = cnnfi_builder_node(b, (size_t)a->join->index);
+    cnnfi_node_set_op(b, node, a->conv->op);
+    node->n_attrs = 0;
+    for (size_t i = 0; i < a->conv->n_attrs; i++)
+        cnnfi_node_copy_attr(b, node, a->conv->attrs[i].key, &a->conv->attrs[i]);
+    cnnfi_node_set_string(b, node, "padding", padding_of(a));
+    const size_t controls = node->n_inputs - 3; /* BatchToSpaceND has three data inputs, a convolution two */
+    memmove(node->inputs + 2, node->inputs + 3, controls * sizeof *node->inputs);
+    node->n_inputs = 2 + controls;
+    cnnfi_node_set_input(b, node, 0, a->split->inputs[0]);
+    if (name) cnnfi_node_set_input(b, node, 1, name);
+    cnnfi_builder_remove(b, cnnfi_builder_node(b, (size_t)a->conv->index));
+    cnnfi_builder_remove(b, cnnfi_builder_node(b, (size_t)a->split->index));
+}
+
+static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
+{
+    const cnnfi_pattern *p = user;
+    int64_t changed = 0;
+    for (size_t i = 0; i < in->n_nodes; i++) {
+        atrous a;
+        if (!match(run, p, in->nodes[i], &a)) continue;
+        flatten(b, &a);
+        changed++;
+    }
+    cnnfi_run_count(run, "flattened", changed);
+    return changed;
+}
+
+static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
+{
+    cnnfi_pattern p;
+    CNNFI_TRY(cnnfi_pattern_init(&p, run, in));
+    const cnnf_status status = cnnfi_pass_edit(run, in, out, edit, &p);
+    cnnfi_pattern_free(&p);
+    return status;
+}
+
+const cnnfi_pass cnnfi_pass_flatten_atrous_conv = {
+    .name = "flatten_atrous_conv",
+    .description = "Turns SpaceToBatchND, convolution, BatchToSpaceND into one convolution with a spread filter.",
+    .run = run_pass,
+};

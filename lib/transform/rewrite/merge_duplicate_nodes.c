@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Common subexpressions, constants included. In execution order one walk is enough: when a node's turn comes, its
+ * inputs are already those that stay.
+ */
+#include <string.h>
+
+#include "base/context.h"
+#include "base/crc32c.h"
+#include "graph/equal.h"
+#include "ops/op_table.h"
+#include "graph/tensor.h"
+#include "transform/framework/passes.h"
+
+typedef struct merger {
+    cnnfi_pass_run *run;
+    const cnnf_graph *in;
+    bool *protection;
+    int32_t *order;
+    int32_t *same_as;  /* by node: the node that stays, itself when it does */
+    int32_t *buckets;  /* [mask + 1] last node of a hash, -1 */
+    int32_t *previous; /* by node: next of its bucket, -1 */
+    uint32_t *hashes;
+    uint32_t mask;
+} merger;
+
+/* ---- hashing: what is equal hashes equal; the rest is the comparison's ---- */
+
+static uint32_t hash_text(uint32_t hash, const char *text)
+{
+    return cnnfi_crc32c(hash, text, strlen(text) + 1);
+}
+
+static uint32_t hash_tensor(uint32_t hash, const cnnf_tensor *tensor)
+{
+    uint8_t head[64];
+    const size_t size = cnnf_tensor_byte_size(tensor), part = size < sizeof head ? size : sizeof head;
+    const int64_t shape[] = {cnnf_tensor_dtype(tensor), cnnf_tensor_rank(tensor), cnnf_tensor_element_count(tensor)};
+    hash = cnnfi_crc32c(hash, shape, sizeof shape);
+    if (!part || cnnf_tensor_read(tensor, 0, head, part, NULL)) return hash;
+    return cnnfi_crc32c(hash, head, part);
+}
+
+static uint32_t hash_node(const merger *m, const cnnf_node *node)
+{
+    uint32_t hash = hash_text(0, node->op);
+    for (size_t k = 0; k < node->n_inputs; k++) {
+        const int32_t source[] = {m->same_as[node->edges[k].node], node->edges[k].port};
+        hash = cnnfi_crc32c(hash, source, sizeof source);
+    }
+    for (size_t i = 0; i < node->n_attrs; i++) {
+        const cnnfi_attr *attr = &node->attrs[i];
+        hash = hash_text(hash, attr->key);
+        if (attr->kind == CNNF_ATTR_TENSOR) hash = hash_tensor(hash, attr->u.tensor);
+        if (attr->kind == CNNF_ATTR_STRING) hash = cnnfi_crc32c(hash, attr->u.s.data, attr->u.s.size);
+        if (attr->kind == CNNF_ATTR_TYPE) hash = cnnfi_crc32c(hash, &attr->u.type, sizeof attr->u.type);
+        if (attr->kind == CNNF_ATTR_INT) hash = cnnfi_crc32c(hash, &attr->u.i, sizeof attr->u.i);
+    }
+    return hash;
+}
+
+static cnnf_status same_meaning(const merger *m, const cnnf_node *a, const cnnf_node *b, bool *out)
+{
+    *out = strcmp(a->op, b->op) == 0 && strcmp(a->device, b->device) == 0 && a->n_inputs == b->n_inputs;
+    for (size_t k = 0; *out && k < a->n_inputs; k++) {
+        *out = m->same_as[a->edges[k].node] == m->same_as[b->edges[k].node] && a->edges[k].port == b->edges[k].port;
+    }
+    return *out ? cnnfi_attrs_equal(out, a->attrs, a->n_attrs, b->attrs, b->n_attrs, m->run->error) : CNNF_OK;
+}
+
+static cnnf_status place(merger *m, const cnnf_node *node)
+{
+    m->same_as[node->index] = node->index;
+    if (!cnnfi_node_is_pure(node)) return CNNF_OK;
+    const uint32_t hash = hash_node(m, node);
+    int32_t *bucket = &m->buckets[hash & m->mask];
+    for (int32_t at = *bucket; at >= 0 && !m->protection[node->index]; at = m->previous[at]) {
+        bool same = false;
+        if (m->hashes[at] == hash) CNNFI_TRY(same_meaning(m, m->in->nodes[at], node, &same));
+        if (!same) continue;
+        m->same_as[node->index] = at;
+        return CNNF_OK;
+    }
+    m->hashes[node->index] = hash;
+    m->previous[node->index] = *bucket;
+    *bucket = node->index;
+    return CNNF_OK;
+}
+
+/* ---- the graph ---- */
+
+static void rewire(const merger *m, cnnfi_builder *b, const cnnf_node *node)
+{
+    cnnf_node *copy = cnnfi_builder_node(b, (size_t)node->index);
+    for (size_t k = 0; k < node->n_inputs; k++) {
+        const cnnfi_edge edge = node->edges[k];
+        const int32_t stays = m->same_as[edge.node];
+        if (stays == edge.node) continue;
+        const char *name = m->in->nodes[stays]->name;
+        if (edge.port == CNNFI_PORT_CONTROL)
+            name = cnnfi_builder_printf(b, "^%s", name);
+        else if (edge.port)
+            name = cnnfi_builder_printf(b, "%s:%d", name, (int)edge.port);
+        if (name) cnnfi_node_set_input(b, copy, k, name);
+    }
+}
+
+static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
+{
+    const merger *m = user;
+    int64_t merged = 0;
+    for (size_t i = 0; i < in->n_nodes; i++) {
+        rewire(m, b, in->nodes[i]);
+        if (m->same_as[i] == (int32_t)i) continue;
+        cnnfi_builder_remove(b, cnnfi_builder_node(b, i));
+        merged++;
+    }
+    cnnfi_run_count(run, "merged", merged);
+    return merged;
+}
+
+static cnnf_status merger_init(merger *m, cnnfi_pass_run *run, const cnnf_graph *in)
+{
+    *m = (merger){.run = run, .in = in, .mask = 1};
+    while (m->mask < in->n_nodes)
+        m->mask = m->mask * 2 + 1;
+    m->protection = cnnfi_run_protection(run, in);
+    m->same_as = cnnfi_array(in->context, in->n_nodes, sizeof *m->same_as);
+    m->previous = cnnfi_array(in->context, in->n_nodes, sizeof *m->previous);
+    m->hashes = cnnfi_array(in->context, in->n_nodes, sizeof *m->hashes);
+    m->buckets = cnnfi_array(in->context, (size_t)m->mask + 1, sizeof *m->buckets);
+    if (!m->protection || !m->same_as || !m->previous || !m->hashes || !m->buckets) return cnnfi_fail_nomem(run->error);
+    memset(m->buckets, 0xff, ((size_t)m->mask + 1) * sizeof *m->buckets);
+    /* Back edges of loops reach nodes whose turn has not come. */
+    for (size_t i = 0; i < in->n_nodes; i++)
+        m->same_as[i] = (int32_t)i;
+    return cnnfi_toposort(&m->order, in, run->error);
+}
+
+static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
+{
+    merger m;
+    cnnf_status status = merger_init(&m, run, in);
+    for (size_t i = 0; !status && i < in->n_nodes; i++)
+        status = place(&m, in->nodes[m.order[i]]);
+    if (!status) status = cnnfi_pass_edit(run, in, out, edit, &m);
+    cnnfi_free(in->context, m.protection);
+    cnnfi_free(in->context, m.order);
+    cnnfi_free(in->context, m.same_as);
+    cnnfi_free(in->context, m.previous);
+    cnnfi_free(in->context, m.hashes);
+    cnnfi_free(in->context, m.buckets);
+    return status;
+}
+
+const cnnfi_pass cnnfi_pass_merge_duplicate_nodes = {
+    .name = "merge_duplicate_nodes",
+    .description = "Merges nodes that compute the same from the same inputs; inputs and outputs stay.",
+    .run = run_pass,
+};
