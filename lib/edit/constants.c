@@ -8,6 +8,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "graph/tensor.h"
+#include "graph/builder.h"
 
 /* Larger tensors are weights, not parameters of a normalisation. */
 #define MAX_COUNT ((size_t)1 << 20)

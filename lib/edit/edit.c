@@ -6,6 +6,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "graph/builder.h"
 
 /* `users` may name nodes that no longer use this one, and twice: look-ups check against the inputs as written. */
 struct cnnfi_edit_entry {

@@ -13,7 +13,7 @@
 
 #include "base/arena.h"
 #include "base/str.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "transform/framework/passes.h"
 
 #define CNNFI_PORT_ANY (-2)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "graph/builder.h"
 #include "ops/op_table.h"
 
 typedef struct inlining {

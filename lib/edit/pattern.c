@@ -5,6 +5,7 @@
 
 #include "base/context.h"
 #include "graph/tensor.h"
+#include "graph/order.h"
 
 cnnf_status cnnfi_pattern_init(cnnfi_pattern *pattern, const cnnfi_pass_run *run, const cnnf_graph *in)
 {

@@ -4,6 +4,7 @@
 #define CNNFI_EDIT_PATTERN_H
 
 #include "transform/framework/passes.h"
+#include "graph/order.h"
 
 typedef struct cnnfi_pattern {
     const cnnf_graph *graph;

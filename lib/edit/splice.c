@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "graph/order.h"
+#include "graph/builder.h"
 
 /* ---- planning ---- */
 

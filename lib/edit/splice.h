@@ -8,6 +8,7 @@
 #define CNNFI_EDIT_SPLICE_H
 
 #include "transform/framework/passes.h"
+#include "graph/order.h"
 
 typedef enum cnnfi_splice_action {
     CNNFI_SPLICE_KEEP,

@@ -13,6 +13,7 @@
 #include "base/str.h"
 #include "evaluator/kernels/portable.h"
 #include "graph/tensor.h"
+#include "graph/order.h"
 
 /* Inner tensors fetched by one run: more would keep more of them in memory at once. */
 #define CHUNK 32

@@ -54,4 +54,7 @@ struct cnnfi_attr {
     cnnfi_bytes extra; /* unknown fields of the AttrValue, canonical */
 };
 
+/* Where `key` is, or would belong, in attributes sorted by key bytewise. */
+size_t cnnfi_attr_position(const cnnfi_attr *attrs, size_t count, const char *key, bool *found);
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The builder: nodes and functions of a graph under construction, up to publishing. */
-#include "graph/graph.h"
+#include "graph/builder.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -11,7 +11,6 @@
 #include "base/checked.h"
 #include "base/context.h"
 #include "base/error.h"
-#include "graph/copy.h"
 #include "graph/tensor.h"
 
 /* ---- life ---- */
@@ -382,14 +381,6 @@ cnnf_node *cnnfi_function_add(cnnfi_builder *b, cnnfi_function *function, const 
     }
     function->nodes[function->n_nodes++] = node;
     return node;
-}
-
-const cnnfi_function *cnnfi_graph_function(const cnnf_graph *graph, const char *name)
-{
-    for (size_t i = 0; i < graph->n_functions; i++) {
-        if (strcmp(graph->functions[i]->name, name) == 0) return graph->functions[i];
-    }
-    return NULL;
 }
 
 /* ---- declared inputs, outputs, variables ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Deep copies of attributes, nodes and functions into another graph's arena; tensors are shared. */
-#include "graph/copy.h"
+#include "graph/builder.h"
 
 #include <string.h>
 

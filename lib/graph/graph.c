@@ -172,3 +172,11 @@ char *cnnfi_input_node(const char *input, char *out, size_t size)
     out[length] = '\0';
     return out;
 }
+
+const cnnfi_function *cnnfi_graph_function(const cnnf_graph *graph, const char *name)
+{
+    for (size_t i = 0; i < graph->n_functions; i++) {
+        if (strcmp(graph->functions[i]->name, name) == 0) return graph->functions[i];
+    }
+    return NULL;
+}

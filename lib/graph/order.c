@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "graph/graph.h"
+#include "graph/order.h"
 
 cnnf_status cnnfi_consumers_init(cnnfi_consumers *out, const cnnf_graph *graph, cnnf_error *error)
 {

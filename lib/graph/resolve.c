@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "graph/graph.h"
+#include "graph/resolve.h"
 
 /* Nodes around a layer that are no output of it. */
 static bool is_plumbing(const cnnf_node *node)

@@ -10,6 +10,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "graph/graph.h"
+#include "graph/order.h"
 
 typedef enum role {
     ROLE_PLAIN,

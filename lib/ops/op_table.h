@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
 
 #define CNNFI_RELEASE_OLDEST 104
 #define CNNFI_RELEASE_NEWEST 215

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/wire.h"
+#include "graph/builder.h"
 #include "ops/op_table.h"
 
 /* ---- reading AttrValue (tensorflow/core/framework/attr_value.proto) ---- */

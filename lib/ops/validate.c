@@ -9,6 +9,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "graph/order.h"
 #include "ops/op_table.h"
 
 static cnnf_status fail_node(const cnnf_node *node, cnnf_error *error, const char *format, ...)

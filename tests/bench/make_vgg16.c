@@ -7,7 +7,7 @@
 #include <cnnfreeze/cnnfreeze.h>
 
 #include "base/error.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "graph/tensor.h"
 
 typedef struct layer {

@@ -45,14 +45,22 @@ for name in includes:
         problems += [f"lib/{name} includes {i}: plan and run know back ends through kernel.h alone"
                      for i in includes[name] if i.startswith(BACKENDS) and i not in DOORS]
 
-# Circles: a source file stands for its header, so that a.c -> b.h, b.c -> a.h is one. One header that several sources of
-# a folder implement (a parent and its private leaves) is a circle of that header with itself and none.
+# Circles: a source file stands for its header, so that a.c -> b.h, b.c -> a.h is one. A leaf that its parent alone includes
+# may look back at the parent.
 def unit(name):
     return name.rsplit(".", 1)[0]
 
 arrows = {}
 for name, found in includes.items():
     arrows.setdefault(unit(name), set()).update(unit(i) for i in found if unit(i) != unit(name))
+
+includers = {}
+for name, there in arrows.items():
+    for other in there:
+        includers.setdefault(other, set()).add(name)
+for leaf, parents in includers.items():
+    if len(parents) == 1:
+        arrows.get(leaf, set()).difference_update(parents)
 
 def circle(start):
     """The shortest way from `start` back to itself; None."""
@@ -83,7 +91,7 @@ for path in sorted((root / "tools").glob("*.[ch]")):
     if re.search(r'#include "(base|graph|proto|ops|edit|loader|transform|serializer|inspect|evaluator|evaluation)/', path.read_text()):
         problems.append(f"tools/{path.name} bypasses the public API")
 # What the move of files into rooms brought to light and the next steps mend.
-KNOWN = re.compile(r"lib/edit/|a circle: (edit|graph|ops|loader/keras/build|evaluator/plan)/|plan/fuse.h includes")
+KNOWN = re.compile(r"lib/edit/|a circle: (edit|loader/keras/build|evaluator/plan)/|plan/fuse.h includes")
 problems = [p for p in problems if not KNOWN.match(p) and "plan/fuse.h includes" not in p]
 print("\n".join(problems) or "includes follow the rule")
 sys.exit(bool(problems))

@@ -6,6 +6,7 @@
 #include <cnnfreeze/cnnfreeze.h>
 
 #include "evaluator/kernels/kernel.h"
+#include "graph/builder.h"
 
 static const cnnf_dtype dtypes[] = {CNNF_FLOAT,  CNNF_DOUBLE, CNNF_HALF,  CNNF_BFLOAT16,  CNNF_INT8,
                                     CNNF_INT16,  CNNF_INT32,  CNNF_INT64, CNNF_UINT8,     CNNF_UINT16,

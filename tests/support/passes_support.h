@@ -9,7 +9,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "graph/equal.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "support.h"
 
 /* Inputs as written, NULL ends them. A Const holds {1, 2}; a Placeholder is a float. */

@@ -4,6 +4,7 @@
 
 #include "ops/validate.h"
 #include "passes_support.h"
+#include "graph/builder.h"
 
 static void expect_text(cnnf_buffer *buffer, const char *part)
 {

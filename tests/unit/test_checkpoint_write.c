@@ -4,7 +4,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "graph/tensor.h"
 #include "serializer/checkpoint/checkpoint_index.h"
 

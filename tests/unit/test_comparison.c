@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "support.h"
 
 /* out = relu(x * factor) + bias. */

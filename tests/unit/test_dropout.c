@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "passes_support.h"
+#include "graph/builder.h"
 
 static cnnf_node *add(cnnfi_builder *b, const char *op, const char *name, const char *first, const char *second)
 {

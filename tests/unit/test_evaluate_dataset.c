@@ -2,7 +2,7 @@
 /* Whole data sets through a graph: the metrics do not depend on threads, batches or the file's kind. */
 #include <string.h>
 
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "support.h"
 
 #define EXAMPLES 23 /* of pairs.csv, pairs.csv.gz, pairs.npz */

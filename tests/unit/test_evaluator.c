@@ -7,7 +7,7 @@
 #include "base/context.h"
 #include "base/os.h"
 #include "evaluator/kernels/kernel.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "support.h"
 
 typedef struct fixture {

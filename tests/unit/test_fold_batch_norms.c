@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "passes_support.h"
+#include "graph/builder.h"
 
 #define CHANNELS 2
 

@@ -5,7 +5,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "graph/tensor.h"
 
 static cnnf_context *context;

@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "base/context.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
+#include "graph/order.h"
+#include "graph/resolve.h"
 #include "support.h"
 
 /* x -> relu -> y, with a constant and a control edge. */

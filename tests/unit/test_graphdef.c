@@ -2,7 +2,7 @@
 /* GraphDefs in and out, against what TensorFlow made of the same messages (tests/golden/graphdef/make.py). */
 #include "base/context.h"
 #include "folder.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "graph/tensor.h"
 
 #define UNTIDY    GOLDEN("graphdef/all.pb")

@@ -9,6 +9,7 @@
 
 #include "evaluator/kernels/kernel.h"
 #include "support.h"
+#include "graph/builder.h"
 
 #define ROUNDS      300
 #define MAX_INPUTS  5

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "passes_support.h"
+#include "graph/builder.h"
 
 static cnnf_graph *load(cnnf_context *context, const char *path)
 {

@@ -3,6 +3,7 @@
 
 #include "ops/op_table.h"
 #include "passes_support.h"
+#include "graph/builder.h"
 
 START_TEST(ops_are_found)
 {

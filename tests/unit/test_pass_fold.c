@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "graph/tensor.h"
+#include "graph/builder.h"
 #include "passes_support.h"
 
 static void set_value(cnnfi_builder *b, const char *name, cnnf_dtype dtype, int32_t rank, const int64_t *dims,

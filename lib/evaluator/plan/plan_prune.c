@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "evaluator/plan/compile.h"
+#include "graph/resolve.h"
 
 /* "node", "node:1" */
 static cnnf_status resolve(cnnfi_compiler *c, const char *text, const char *what, cnnfi_endpoint *out)

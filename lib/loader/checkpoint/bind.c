@@ -10,7 +10,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/num.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "loader/checkpoint/checkpoint_impl.h"
 #include "loader/checkpoint/restore_map.h"
 

@@ -5,6 +5,8 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "graph/order.h"
+#include "graph/builder.h"
 #include "loader/graphdef/graphdef_read.h"
 #include "loader/graphdef/meta_graph_read.h"
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/wire.h"
 #include "graph/tensor.h"
+#include "graph/builder.h"
 
 /* Where a value goes: strings and arrays into the graph's arena; failures stick to the builder. */
 typedef struct conversion {

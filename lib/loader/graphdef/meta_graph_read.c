@@ -5,6 +5,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "graph/builder.h"
 #include "loader/graphdef/proto_guard.h"
 
 #define DEFAULT_SIGNATURE "serving_default"

@@ -3,7 +3,7 @@
 #ifndef CNNFI_LOADER_GRAPHDEF_META_GRAPH_READ_H
 #define CNNFI_LOADER_GRAPHDEF_META_GRAPH_READ_H
 
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "loader/graphdef/proto_stream.h"
 
 /* The rest of a MetaGraphDef (all but its graph) into the graph under construction. */

@@ -11,6 +11,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "graph/tensor.h"
+#include "graph/builder.h"
 
 #define RESTORE_DEVICE "/device:CPU:0"
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/builder.h"
 
 bool cnnfi_travel_refuse(cnnfi_travel *t, const cnnf_node *node, const char *reason)
 {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "graph/builder.h"
 
 #define MAX_DEPTH 64
 

@@ -18,6 +18,7 @@
 #include "transform/batch_norm/find_batch_norms.h"
 #include "transform/batch_norm/fold_report.h"
 #include "transform/framework/passes.h"
+#include "graph/builder.h"
 
 typedef struct fold {
     cnnfi_pass_run *run;

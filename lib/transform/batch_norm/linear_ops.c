@@ -8,6 +8,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "graph/tensor.h"
+#include "graph/builder.h"
 
 /* A backprop-input convolution takes (input sizes, filter, data); all others (data, weights). */
 static const cnnfi_linear_op linear_ops[] = {

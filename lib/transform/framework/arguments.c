@@ -6,6 +6,7 @@
 
 #include "base/context.h"
 #include "base/num.h"
+#include "graph/builder.h"
 
 /* ---- values ---- */
 

@@ -19,7 +19,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/str.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
 
 /* Kinds of arguments; a value that is not of its kind is refused when the pipeline is built. */
 typedef enum cnnfi_arg_kind {

@@ -6,6 +6,7 @@
 
 #include "base/context.h"
 #include "graph/equal.h"
+#include "graph/resolve.h"
 #include "ops/validate.h"
 #include "transform/framework/report.h"
 

@@ -11,6 +11,9 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "graph/resolve.h"
+#include "graph/order.h"
+#include "graph/builder.h"
 #include "ops/op_table.h"
 #include "transform/freeze/freeze_convert.h"
 #include "transform/freeze/freeze_options.h"

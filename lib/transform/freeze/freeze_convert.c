@@ -8,6 +8,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/num.h"
+#include "graph/builder.h"
 
 cnnf_status cnnfi_conversion_init(cnnfi_conversion *c, const cnnf_graph *graph, cnnfi_builder *builder,
                                   const bool *keep, cnnf_error *error)

@@ -7,6 +7,7 @@
 #define CNNFI_TRANSFORM_FREEZE_FREEZE_CONVERT_H
 
 #include "transform/freeze/scope.h"
+#include "graph/builder.h"
 
 #define CNNFI_MAIN_SCOPE (-1)
 

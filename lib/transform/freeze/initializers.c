@@ -6,6 +6,9 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "graph/tensor.h"
+#include "graph/resolve.h"
+#include "graph/order.h"
+#include "graph/builder.h"
 
 #define MAX_STEPS 64 /* between an assignment and its constant */
 

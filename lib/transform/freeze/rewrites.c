@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "graph/tensor.h"
+#include "graph/builder.h"
 #include "transform/freeze/freeze_convert.h"
 
 /* ---- ops that hand their input on ---- */

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "graph/tensor.h"
+#include "graph/builder.h"
 #include "edit/inline_call.h"
 
 /* Predicates are a few ops deep: pred_id, LogicalNot of it, a comparison. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "graph/builder.h"
 #include "transform/batch_norm/find_batch_norms.h"
 
 #define MAX_DEPTH 16

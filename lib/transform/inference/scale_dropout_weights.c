@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "graph/builder.h"
 #include "transform/batch_norm/absorb.h"
 #include "transform/inference/dropout.h"
 #include "transform/framework/passes.h"

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "graph/tensor.h"
+#include "graph/builder.h"
 #include "transform/inference/conditionals.h"
 #include "transform/inference/moving_statistics.h"
 #include "transform/framework/passes.h"

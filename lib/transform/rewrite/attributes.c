@@ -4,6 +4,7 @@
 
 #include "ops/op_table.h"
 #include "transform/framework/passes.h"
+#include "graph/builder.h"
 
 /* What an edit does to every node of the graph and of its functions; how many changes. */
 typedef int64_t (*node_fn)(cnnfi_pass_run *run, cnnfi_builder *b, cnnf_node *node);

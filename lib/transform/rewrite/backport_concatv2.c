@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "transform/framework/passes.h"
+#include "graph/builder.h"
 
 /* ConcatV2(values..., axis) -> Concat(axis, values...); Concat's axis is int32. */
 static bool backport(cnnfi_pass_run *run, cnnfi_builder *b, cnnf_node *node)

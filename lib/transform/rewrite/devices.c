@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "transform/framework/passes.h"
+#include "graph/builder.h"
 
 static int64_t assign(cnnfi_builder *b, cnnf_node *node, const char *device)
 {

@@ -5,6 +5,7 @@
 
 #include "base/context.h"
 #include "graph/tensor.h"
+#include "graph/builder.h"
 #include "edit/pattern.h"
 
 typedef struct atrous {

@@ -11,6 +11,8 @@
 #include "evaluator/kernels/kernel.h"
 #include "ops/op_table.h"
 #include "graph/tensor.h"
+#include "graph/order.h"
+#include "graph/builder.h"
 #include "transform/framework/passes.h"
 
 #define DEFAULT_MAX_BYTES (10 * 1024 * 1024) /* ConstantFoldingOptions::max_constant_size_in_bytes */

@@ -4,6 +4,7 @@
 
 #include "ops/op_table.h"
 #include "edit/pattern.h"
+#include "graph/builder.h"
 
 typedef struct fusion {
     const cnnf_node *conv, *pad;

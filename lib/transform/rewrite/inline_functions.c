@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "graph/order.h"
+#include "graph/builder.h"
 #include "edit/inline_body.h"
 #include "transform/framework/passes.h"
 #include "transform/rewrite/prune.h"

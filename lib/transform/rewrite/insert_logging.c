@@ -4,6 +4,7 @@
 
 #include "ops/op_table.h"
 #include "transform/framework/passes.h"
+#include "graph/builder.h"
 
 static bool is_chosen(const cnnfi_pass_run *run, const cnnf_node *node)
 {

@@ -10,6 +10,8 @@
 #include "graph/equal.h"
 #include "ops/op_table.h"
 #include "graph/tensor.h"
+#include "graph/order.h"
+#include "graph/builder.h"
 #include "transform/framework/passes.h"
 
 typedef struct merger {

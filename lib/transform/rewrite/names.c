@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "graph/builder.h"
 #include "transform/rewrite/names.h"
 
 /* ---- renaming, with everything that says the name ---- */

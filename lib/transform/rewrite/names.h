@@ -3,6 +3,7 @@
 #define CNNFI_TRANSFORM_REWRITE_NAMES_H
 
 #include "transform/framework/passes.h"
+#include "graph/builder.h"
 
 /*
  * Renames nodes: names[i] for node i, the node's own pointer where it keeps its name. Inputs, colocations, declared

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "graph/order.h"
+#include "graph/builder.h"
 
 /* ---- functions ---- */
 

@@ -3,6 +3,7 @@
 #define CNNFI_TRANSFORM_REWRITE_PRUNE_H
 
 #include "transform/framework/passes.h"
+#include "graph/builder.h"
 
 /* CNNF_E_INVALID when no output is known. */
 cnnf_status cnnfi_need_outputs(const cnnfi_pass_run *run);

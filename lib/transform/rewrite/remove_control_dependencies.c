@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "transform/framework/passes.h"
+#include "graph/builder.h"
 
 /* Where a control edge decides whether a node runs at all. */
 static bool has_control_flow(const cnnf_graph *in)

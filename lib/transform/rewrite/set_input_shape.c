@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "transform/framework/passes.h"
+#include "graph/resolve.h"
+#include "graph/builder.h"
 
 static bool is_placeholder(const cnnf_node *node)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/context.h"
+#include "graph/order.h"
+#include "graph/builder.h"
 #include "transform/framework/passes.h"
 
 static int64_t reorder(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "graph/order.h"
+#include "graph/builder.h"
 #include "ops/op_table.h"
 #include "transform/rewrite/prune.h"
 

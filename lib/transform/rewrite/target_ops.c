@@ -5,6 +5,7 @@
 
 #include "ops/op_table.h"
 #include "transform/rewrite/target_tf.h"
+#include "graph/builder.h"
 
 static cnnf_status refuse(const cnnfi_lowering *l, const char *why)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ops/op_table.h"
+#include "graph/builder.h"
 
 typedef struct target {
     int32_t release;

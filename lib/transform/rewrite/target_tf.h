@@ -4,6 +4,7 @@
 #define CNNFI_TRANSFORM_REWRITE_TARGET_TF_H
 
 #include "transform/framework/passes.h"
+#include "graph/builder.h"
 
 /* One node of the copy, to be rewritten; `from` is the same node of the graph read. */
 typedef struct cnnfi_lowering {

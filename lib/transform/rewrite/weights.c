@@ -5,6 +5,7 @@
 
 #include "base/context.h"
 #include "graph/tensor.h"
+#include "graph/builder.h"
 #include "transform/framework/passes.h"
 
 /* The float constants with more than `least` elements. */

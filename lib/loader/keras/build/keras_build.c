@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "graph/builder.h"
 #include "loader/keras/layers/layers.h"
 
 /* One pass over a container: the tensors each call gave. */

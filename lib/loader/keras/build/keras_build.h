@@ -20,7 +20,7 @@
 #include <cnnfreeze/loader.h>
 
 #include "base/strmap.h"
-#include "graph/graph.h"
+#include "graph/builder.h"
 #include "loader/keras/read/keras_model.h"
 
 /* TensorFlow's kernels go up to 8 dimensions. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loader/keras/build/keras_build.h"
+#include "graph/builder.h"
 
 /* Names are compared without case: a file system below TensorBoard may not tell them apart. */
 static char *lower_case(cnnfi_kb *b, const char *name)

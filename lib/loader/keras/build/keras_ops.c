@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/context.h"
+#include "graph/builder.h"
 #include "loader/keras/build/keras_build.h"
 
 bool cnnfi_kb_ok(const cnnfi_kb *b)

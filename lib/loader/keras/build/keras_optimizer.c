@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "graph/builder.h"
 #include "loader/keras/build/keras_build.h"
 
 #define MAX_HYPER 8

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loader/keras/build/keras_build.h"
+#include "graph/builder.h"
 
 static void colocate_with(cnnfi_kb *b, cnnf_node *node, const char *name)
 {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 typedef cnnfi_kt (*activation_fn)(cnnfi_kb *b, cnnfi_kt x);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keras/layers/advanced_activations.py */
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 static cnnfi_kt relu(cnnfi_kb *b, cnnfi_kt x)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tf.nn.atrous_conv2d_transpose(): a dilated transposed convolution, its padding computed in the graph. */
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 static cnnfi_kt dim_at(cnnfi_kb *b, cnnfi_kt shape, int32_t at)
 {

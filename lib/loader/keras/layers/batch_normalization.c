@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keras/layers/normalization.py: batch normalisation by its moving statistics. */
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 static int32_t batch_axis(cnnfi_kc *kc)
 {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "graph/builder.h"
 #include "loader/keras/layers/layers.h"
 
 /* Nobody writes larger ones into a configuration. */

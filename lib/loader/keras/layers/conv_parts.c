@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 bool cnnfi_keras_same_padding(cnnfi_kc *kc)
 {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "graph/builder.h"
 #include "loader/keras/layers/layers.h"
 
 /* -1 when a dimension after the first is unknown or the product is no number */

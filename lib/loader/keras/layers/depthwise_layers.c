@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keras/layers/convolutional.py: the depthwise and separable ones. */
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 static int32_t rank_of(const cnnfi_kc *kc)
 {

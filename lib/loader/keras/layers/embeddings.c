@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Embedding and Masking: the layers that make masks. */
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 static void embedding_build(cnnfi_kc *kc)
 {

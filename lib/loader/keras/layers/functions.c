@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 /* ---- arguments ---- */
 

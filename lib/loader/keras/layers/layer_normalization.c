@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Normalisations by what the input itself holds: LayerNormalization, GroupNormalization, UnitNormalization. */
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 /* The dimensions a layer normalises over, sorted. */
 typedef struct axes {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 #define MAX_OUTPUTS 64
 

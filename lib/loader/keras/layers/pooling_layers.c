@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 /* A window that slides over `n` spatial dimensions of x. */
 typedef struct window {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 /* Spatial dimensions of a row: rank without batch and channels. */
 static int32_t spatial(const cnnfi_kc *kc)

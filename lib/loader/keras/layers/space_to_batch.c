@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dilation by SpaceToBatchND and BatchToSpaceND: tf.nn.with_space_to_batch(). */
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 /* Channels first: the channels are a dimension that is left alone. */
 typedef struct pads {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dilation of an image whose size is not known: required_space_to_batch_paddings() as nodes. */
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 /* pairs[:, column] */
 static cnnfi_kt column_of(cnnfi_kb *b, cnnfi_kt pairs, int32_t column)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* keras/layers/convolutional.py: transposed convolutions. */
 #include "loader/keras/layers/layers.h"
+#include "graph/builder.h"
 
 typedef struct transposed {
     cnnfi_kconv c;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "loader/keras/layers/recurrent.h"
+#include "graph/builder.h"
 
 /* ---- TimeDistributed ---- */
 
