@@ -183,6 +183,36 @@ cnnf_status cnnfi_tensor_proto(cnnf_tensor **out, cnnf_context *context, cnnf_dt
     return status;
 }
 
+/* A PROTO tensor of the fields gathered in `fields`, which is freed. */
+static cnnf_status tensor_of_fields(cnnf_tensor **out, cnnfi_strbuf *fields, cnnf_dtype dtype, int32_t rank,
+                                    const int64_t *dims, cnnf_error *error)
+{
+    *out = NULL;
+    cnnf_status status =
+        fields->failed ? cnnfi_fail_nomem(error)
+                       : cnnfi_tensor_proto(out, fields->context, dtype, rank, dims, fields->data, fields->size, error);
+    cnnfi_strbuf_free(fields);
+    return status;
+}
+
+cnnf_status cnnfi_tensor_strings(cnnf_tensor **out, cnnf_context *context, int32_t rank, const int64_t *dims,
+                                 const cnnfi_bytes *strings, size_t count, cnnf_error *error)
+{
+    cnnfi_strbuf fields;
+    cnnfi_strbuf_init(&fields, context);
+    cnnfi_tensor_proto_put_strings(&fields, strings, count);
+    return tensor_of_fields(out, &fields, CNNF_STRING, rank, dims, error);
+}
+
+cnnf_status cnnfi_tensor_splat(cnnf_tensor **out, cnnf_context *context, cnnf_dtype dtype, int32_t rank,
+                               const int64_t *dims, double value, cnnf_error *error)
+{
+    cnnfi_strbuf fields;
+    cnnfi_strbuf_init(&fields, context);
+    cnnfi_tensor_proto_put_value(&fields, dtype, value);
+    return tensor_of_fields(out, &fields, dtype, rank, dims, error);
+}
+
 cnnf_status cnnfi_tensor_reshape(cnnf_tensor **out, const cnnf_tensor *tensor, int32_t rank, const int64_t *dims,
                                  cnnf_error *error)
 {

@@ -161,48 +161,29 @@ static void put_varint(cnnfi_strbuf *buf, uint64_t value)
     cnnfi_strbuf_putc(buf, (char)value);
 }
 
-static cnnf_status finish_fields(cnnf_tensor **out, cnnfi_strbuf *buf, cnnf_dtype dtype, int32_t rank,
-                                 const int64_t *dims, cnnf_error *error)
+void cnnfi_tensor_proto_put_strings(cnnfi_strbuf *fields, const cnnfi_bytes *strings, size_t count)
 {
-    cnnf_status status = buf->failed
-                             ? cnnfi_fail_nomem(error)
-                             : cnnfi_tensor_proto(out, buf->context, dtype, rank, dims, buf->data, buf->size, error);
-    cnnfi_strbuf_free(buf);
-    return status;
-}
-
-cnnf_status cnnfi_tensor_strings(cnnf_tensor **out, cnnf_context *context, int32_t rank, const int64_t *dims,
-                                 const cnnfi_bytes *strings, size_t count, cnnf_error *error)
-{
-    *out = NULL;
-    cnnfi_strbuf buf;
-    cnnfi_strbuf_init(&buf, context);
     for (size_t i = 0; i < count; i++) {
-        put_varint(&buf, FIELD_STRING_VAL << 3 | WIRE_BYTES);
-        put_varint(&buf, strings[i].size);
-        cnnfi_strbuf_add(&buf, strings[i].data, strings[i].size);
+        put_varint(fields, FIELD_STRING_VAL << 3 | WIRE_BYTES);
+        put_varint(fields, strings[i].size);
+        cnnfi_strbuf_add(fields, strings[i].data, strings[i].size);
     }
-    return finish_fields(out, &buf, CNNF_STRING, rank, dims, error);
 }
 
-cnnf_status cnnfi_tensor_splat(cnnf_tensor **out, cnnf_context *context, cnnf_dtype dtype, int32_t rank,
-                               const int64_t *dims, double value, cnnf_error *error)
+void cnnfi_tensor_proto_put_value(cnnfi_strbuf *fields, cnnf_dtype dtype, double value)
 {
-    *out = NULL;
     const float as_float = (float)value;
-    cnnfi_strbuf buf, body;
-    cnnfi_strbuf_init(&buf, context);
-    cnnfi_strbuf_init(&body, context);
+    cnnfi_strbuf body;
+    cnnfi_strbuf_init(&body, fields->context);
     if (dtype == CNNF_FLOAT)
         cnnfi_strbuf_add(&body, &as_float, sizeof as_float);
     else if (dtype == CNNF_DOUBLE)
         cnnfi_strbuf_add(&body, &value, sizeof value);
     else
         put_varint(&body, (uint64_t)(int64_t)value);
-    put_varint(&buf, value_fields[dtype].field << 3 | WIRE_BYTES); /* repeated scalars are packed */
-    put_varint(&buf, body.size);
-    cnnfi_strbuf_add(&buf, body.data, body.size);
-    buf.failed = buf.failed || body.failed;
+    put_varint(fields, value_fields[dtype].field << 3 | WIRE_BYTES); /* repeated scalars are packed */
+    put_varint(fields, body.size);
+    cnnfi_strbuf_add(fields, body.data, body.size);
+    fields->failed = fields->failed || body.failed;
     cnnfi_strbuf_free(&body);
-    return finish_fields(out, &buf, dtype, rank, dims, error);
 }
