@@ -158,12 +158,12 @@ static uint64_t next_random(uint64_t *state)
 static cnnf_status random_tensor(cnnf_tensor **out, cnnf_context *context, const cnnf_node *node, int64_t batch,
                                  uint64_t *state, cnnf_error *error)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK];
+    int64_t dims[CNNFI_OP_MAX_RANK];
     char element[16];
     int32_t rank = cnnf_node_attr_shape_rank(node, "shape");
     cnnf_dtype dtype = cnnf_node_attr_type(node, "dtype", CNNF_FLOAT);
     cnnfi_type type = cnnfi_type_of(dtype);
-    if (rank < 0 || rank > CNNFI_EVAL_MAX_RANK || type == CNNFI_T_NONE)
+    if (rank < 0 || rank > CNNFI_OP_MAX_RANK || type == CNNFI_T_NONE)
         return cnnfi_fail(error, CNNF_E_INVALID, "input '%s': its shape or dtype is not known; give its value",
                           node->name);
     for (int32_t i = 0; i < rank; i++) {

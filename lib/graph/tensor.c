@@ -10,6 +10,7 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "base/num.h"
+#include "graph/element.h"
 #include "graph/tensor_proto.h"
 
 struct cnnf_tensor {
@@ -448,64 +449,24 @@ cnnf_status cnnf_tensor_string(const cnnf_tensor *tensor, int64_t index, const c
 
 /* ---- single numbers ---- */
 
-/* One row per dtype that is a number: from its bytes to both wide types. */
-#define NUMBER_ROW(dtype, type, expression)                                                                            \
-    case dtype: {                                                                                                      \
-        type v;                                                                                                        \
-        memcpy(&v, bytes, sizeof v);                                                                                   \
-        *as_double = (double)(expression);                                                                             \
-        *as_int = number_to_i64(*as_double);                                                                           \
-        if (is_integer) *as_int = (int64_t)v;                                                                          \
-        return true;                                                                                                   \
-    }
-
-static int64_t number_to_i64(double value)
-{
-    if (!(value > -9.2e18 && value < 9.2e18)) return 0;
-    return (int64_t)value;
-}
-
-static bool read_number(cnnf_dtype dtype, const uint8_t *bytes, double *as_double, int64_t *as_int)
-{
-    const bool is_integer = dtype != CNNF_FLOAT && dtype != CNNF_DOUBLE && dtype != CNNF_HALF && dtype != CNNF_BFLOAT16;
-    switch (dtype) {
-        NUMBER_ROW(CNNF_FLOAT, float, v)
-        NUMBER_ROW(CNNF_DOUBLE, double, v)
-        NUMBER_ROW(CNNF_HALF, uint16_t, cnnfi_half_to_float(v))
-        NUMBER_ROW(CNNF_BFLOAT16, uint16_t, cnnfi_bfloat16_to_float(v))
-        NUMBER_ROW(CNNF_INT64, int64_t, v)
-        NUMBER_ROW(CNNF_UINT64, uint64_t, v)
-        NUMBER_ROW(CNNF_INT32, int32_t, v)
-        NUMBER_ROW(CNNF_UINT32, uint32_t, v)
-        NUMBER_ROW(CNNF_INT16, int16_t, v)
-        NUMBER_ROW(CNNF_UINT16, uint16_t, v)
-        NUMBER_ROW(CNNF_INT8, int8_t, v)
-        NUMBER_ROW(CNNF_UINT8, uint8_t, v)
-        NUMBER_ROW(CNNF_BOOL, uint8_t, v != 0)
-    default:
-        return false;
-    }
-}
-
-static bool get_number(const cnnf_tensor *tensor, int64_t index, double *as_double, int64_t *as_int)
+/* The bytes of one element; false when there is none. Numbers have at most 16. */
+static bool read_element(const cnnf_tensor *tensor, int64_t index, uint8_t bytes[16])
 {
     const size_t size = cnnf_dtype_size(tensor->dtype);
-    uint8_t bytes[16];
-    if (index < 0 || index >= tensor->count || !size || size > sizeof bytes) return false;
-    if (cnnf_tensor_read(tensor, (size_t)index * size, bytes, size, NULL)) return false;
-    return read_number(tensor->dtype, bytes, as_double, as_int);
+    if (index < 0 || index >= tensor->count || !size) return false;
+    return cnnf_tensor_read(tensor, (size_t)index * size, bytes, size, NULL) == CNNF_OK;
 }
 
 bool cnnfi_tensor_get_i64(const cnnf_tensor *tensor, int64_t index, int64_t *out)
 {
-    double ignored;
-    return get_number(tensor, index, &ignored, out);
+    uint8_t bytes[16];
+    return read_element(tensor, index, bytes) && cnnfi_element_i64(out, tensor->dtype, bytes, 0);
 }
 
 bool cnnfi_tensor_get_f64(const cnnf_tensor *tensor, int64_t index, double *out)
 {
-    int64_t ignored;
-    return get_number(tensor, index, out, &ignored);
+    uint8_t bytes[16];
+    return read_element(tensor, index, bytes) && cnnfi_element_f64(out, tensor->dtype, bytes, 0);
 }
 
 static cnnf_status equal_strings(bool *out, const cnnf_tensor *a, const cnnf_tensor *b, cnnf_error *error)

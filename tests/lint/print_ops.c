@@ -7,6 +7,7 @@
 
 #include "evaluator/kernels/kernel.h"
 #include "graph/builder.h"
+#include "ops/op_table.h"
 
 static const cnnf_dtype dtypes[] = {CNNF_FLOAT,  CNNF_DOUBLE, CNNF_HALF,  CNNF_BFLOAT16,  CNNF_INT8,
                                     CNNF_INT16,  CNNF_INT32,  CNNF_INT64, CNNF_UINT8,     CNNF_UINT16,
@@ -29,7 +30,7 @@ static cnnfi_value make(cnnf_dtype dtype, int32_t rank, int64_t dim)
 /* Shapes of inputs that the ops between them accept: data of one dtype, then numbers, ones or zeros. */
 static bool accepts(cnnf_context *context, const cnnf_node *node, const cnnfi_kernel *kernel, cnnf_dtype dtype)
 {
-    static cnnfi_value outputs[CNNFI_EVAL_MAX_OUTPUTS];
+    static cnnfi_value outputs[CNNFI_CALL_OUTPUTS];
     struct cnnf_error *error = cnnf_error_new();
     bool good = false;
     for (int shape = 0; shape < 4 * 16 && !good; shape++) {
@@ -49,39 +50,54 @@ static bool accepts(cnnf_context *context, const cnnf_node *node, const cnnfi_ke
                            .n_inputs = lengths[shape / 4],
                            .inputs = combinations[shape / 4],
                            .outputs = outputs,
-                           .max_outputs = CNNFI_EVAL_MAX_OUTPUTS,
+                           .max_outputs = CNNFI_CALL_OUTPUTS,
                            .error = error};
-        good = kernel->infer(&call) == CNNF_OK;
+        good = cnnfi_kernel_infer(kernel, &call) == CNNF_OK;
     }
     cnnf_error_free(error);
     return good;
 }
 
-static void print_dtypes(cnnf_context *context, const cnnf_node *node, const cnnfi_kernel *kernel)
+/* A graph of one node whose first type attribute is `dtype`; others are those of indices. */
+static cnnf_graph *one_node(cnnf_context *context, const char *op_name, cnnf_dtype dtype)
+{
+    cnnfi_builder *b = NULL;
+    cnnf_graph *graph = NULL;
+    const cnnfi_op *op = cnnfi_op_find(op_name);
+    if (cnnfi_builder_new(&b, context, NULL)) return NULL;
+    cnnf_node *node = cnnfi_builder_add(b, op_name, "node");
+    const char *first = NULL;
+    for (size_t i = 0; op && i < op->n_inputs; i++) {
+        const char *attr = cnnfi_op_input(op, i)->type_attr;
+        if (!attr || (first && strcmp(attr, first) == 0)) continue;
+        cnnfi_node_set_type(b, node, attr, first ? CNNF_INT32 : dtype);
+        if (!first) first = attr;
+    }
+    return cnnfi_builder_publish(&graph, b, NULL) ? NULL : graph;
+}
+
+static void print_dtypes(cnnf_context *context, const cnnfi_kernel *kernel)
 {
     int printed = 0;
-    for (size_t i = 0; kernel->infer && i < N_DTYPES; i++)
-        if (accepts(context, node, kernel, dtypes[i]))
+    for (size_t i = 0; kernel->run && i < N_DTYPES; i++) {
+        cnnf_graph *graph = one_node(context, kernel->op, dtypes[i]);
+        if (graph && accepts(context, graph->nodes[0], kernel, dtypes[i]))
             printf("%s%s", printed++ ? ", " : "", cnnf_dtype_name(dtypes[i]));
-    if (!printed) printf("%s", kernel->infer ? "as TensorFlow's" : "any");
+        cnnf_graph_unref(graph);
+    }
+    if (!printed) printf("%s", kernel->run ? "as TensorFlow's" : "any");
 }
 
 static void print_row(cnnf_context *context, const cnnfi_kernel *kernel)
 {
-    cnnfi_builder *b = NULL;
-    cnnf_graph *graph = NULL;
-    if (cnnfi_builder_new(&b, context, NULL)) return;
-    cnnfi_builder_add(b, kernel->op, "node");
-    if (cnnfi_builder_publish(&graph, b, NULL)) return;
     printf("| %s | ", kernel->op);
-    print_dtypes(context, graph->nodes[0], kernel);
-    printf(" | %s |\n", !kernel->infer                      ? "done by the plan itself"
-                        : kernel->flags & CNNFI_OP_VIEW     ? "costs nothing: shares its input's bytes"
-                        : kernel->flags & CNNFI_OP_SHAPE    ? "needs shapes only, folded"
-                        : kernel->flags & CNNFI_OP_STATEFUL ? "always executed"
-                        : kernel->flags & CNNFI_OP_INPLACE  ? "in place where it can"
-                                                            : "");
-    cnnf_graph_unref(graph);
+    print_dtypes(context, kernel);
+    printf(" | %s |\n", !kernel->run                                     ? "done by the plan itself"
+                        : cnnfi_kernel_flags(kernel) & CNNFI_OP_VIEW     ? "costs nothing: shares its input's bytes"
+                        : cnnfi_kernel_flags(kernel) & CNNFI_OP_SHAPE    ? "needs shapes only, folded"
+                        : cnnfi_kernel_flags(kernel) & CNNFI_OP_STATEFUL ? "always executed"
+                        : cnnfi_kernel_flags(kernel) & CNNFI_OP_INPLACE  ? "in place where it can"
+                                                                         : "");
 }
 
 int main(void)

@@ -291,7 +291,7 @@ static binary_fn find_fn(const binary_spec *spec, cnnfi_type type)
 
 static bool shapes_may_differ(const cnnfi_call *call, const binary_spec *spec)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK];
+    int64_t dims[CNNFI_OP_MAX_RANK];
     int32_t rank;
     return (spec->flags & MAYBE_SHAPE) && !cnnf_node_attr_bool(call->node, "incompatible_shape_error", 1) &&
            !cnnfi_broadcast_dims(call->inputs, 2, &rank, dims);

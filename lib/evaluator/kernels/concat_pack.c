@@ -19,7 +19,7 @@ static void copy_rows(char *to, size_t to_step, const char *from, size_t from_st
 static cnnf_status concat_shape(cnnfi_call *call, int32_t first, int32_t n, int64_t axis_value)
 {
     const cnnfi_value *head = &call->inputs[first];
-    int64_t dims[CNNFI_EVAL_MAX_RANK];
+    int64_t dims[CNNFI_OP_MAX_RANK];
     int32_t axis;
     if (head->rank == 0) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "scalars cannot be joined");
     CNNFI_TRY(cnnfi_check_axis(call, axis_value, head->rank, "axis", &axis));
@@ -130,7 +130,7 @@ static cnnf_status offset_run(cnnfi_call *call)
 static cnnf_status split_outputs(cnnfi_call *call, const cnnfi_value *in, int32_t axis, int32_t n, const int64_t *sizes,
                                  int32_t step)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK];
+    int64_t dims[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(cnnfi_want_bytes(call, (int32_t)(in - call->inputs)));
     memcpy(dims, in->dims, sizeof(dims));
     call->n_outputs = n;
@@ -221,7 +221,7 @@ static cnnf_status split_v_run(cnnfi_call *call)
 
 static cnnf_status pack_infer(cnnfi_call *call)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK + 1];
+    int64_t dims[CNNFI_OP_MAX_RANK + 1];
     int32_t axis;
     CNNFI_TRY(cnnfi_want_inputs(call, 1, -1));
     const cnnfi_value *in = call->inputs;
@@ -251,7 +251,7 @@ static cnnf_status pack_run(cnnfi_call *call)
 
 static cnnf_status unpack_infer(cnnfi_call *call)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK], n = cnnf_node_attr_int(call->node, "num", -1);
+    int64_t dims[CNNFI_OP_MAX_RANK], n = cnnf_node_attr_int(call->node, "num", -1);
     int32_t axis;
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));

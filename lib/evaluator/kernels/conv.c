@@ -367,8 +367,8 @@ static cnnf_status check_back(cnnfi_call *call, const cnnfi_window *w, const cnn
 static cnnf_status back_window(cnnfi_call *call, cnnfi_window *w, int32_t spatial)
 {
     const cnnfi_value *f = &call->inputs[1], *dy = &call->inputs[2];
-    int64_t sizes[CNNFI_EVAL_MAX_RANK], count = 0;
-    cnnf_status status = cnnfi_call_ints(call, 0, sizes, CNNFI_EVAL_MAX_RANK, &count);
+    int64_t sizes[CNNFI_OP_MAX_RANK], count = 0;
+    cnnf_status status = cnnfi_call_ints(call, 0, sizes, CNNFI_OP_MAX_RANK, &count);
     if (status != CNNF_OK) return status;
     CNNFI_TRY(cnnfi_nn_rank(call, 1, spatial + 2));
     CNNFI_TRY(cnnfi_nn_rank(call, 2, spatial + 2));

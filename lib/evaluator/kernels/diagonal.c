@@ -93,7 +93,7 @@ static cnnf_status part_shape(cnnfi_call *call, band *b, int64_t *length)
 static cnnf_status part_infer(cnnfi_call *call)
 {
     band b = {0};
-    int64_t length = 0, dims[CNNFI_EVAL_MAX_RANK];
+    int64_t length = 0, dims[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(part_shape(call, &b, &length));
     const cnnfi_value *in = call->inputs;
     int32_t rank = in->rank - 2;
@@ -172,7 +172,7 @@ static cnnf_status diag_shape(cnnfi_call *call, diag *d)
 static cnnf_status diag_infer(cnnfi_call *call)
 {
     diag d = {0};
-    int64_t dims[CNNFI_EVAL_MAX_RANK + 1];
+    int64_t dims[CNNFI_OP_MAX_RANK + 1];
     CNNFI_TRY(diag_shape(call, &d));
     memcpy(dims, call->inputs[0].dims, sizeof(call->inputs[0].dims));
     dims[d.outer] = d.rows;
@@ -279,7 +279,7 @@ static cnnf_status band_part_run(cnnfi_call *call)
 
 static cnnf_status tensor_diag_infer(cnnfi_call *call)
 {
-    int64_t dims[2 * CNNFI_EVAL_MAX_RANK];
+    int64_t dims[2 * CNNFI_OP_MAX_RANK];
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
     const cnnfi_value *in = call->inputs;

@@ -6,12 +6,12 @@
 
 static cnnf_status partition_infer(cnnfi_call *call)
 {
-    int64_t n = cnnf_node_attr_int(call->node, "num_partitions", 0), counts[CNNFI_EVAL_MAX_OUTPUTS] = {0};
+    int64_t n = cnnf_node_attr_int(call->node, "num_partitions", 0), counts[CNNFI_CALL_OUTPUTS] = {0};
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(cnnfi_want_dtype(call, 1, CNNF_INT32));
     const cnnfi_value *data = &call->inputs[0], *which = &call->inputs[1];
-    if (n < 1 || n > CNNFI_EVAL_MAX_OUTPUTS)
+    if (n < 1 || n > CNNFI_CALL_OUTPUTS)
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "num_partitions is %lld", (long long)n);
     bool fits = which->rank <= data->rank;
     for (int32_t i = 0; fits && i < which->rank; i++)
@@ -24,7 +24,7 @@ static cnnf_status partition_infer(cnnfi_call *call)
             return cnnfi_call_fail(call, CNNF_E_INVALID, "partitions[%lld] is %d", (long long)i, (int)to);
         counts[to]++;
     }
-    int64_t dims[CNNFI_EVAL_MAX_RANK + 1] = {0};
+    int64_t dims[CNNFI_OP_MAX_RANK + 1] = {0};
     memcpy(dims + 1, data->dims + which->rank, (size_t)(data->rank - which->rank) * sizeof(int64_t));
     for (int32_t i = 0; i < n; i++) {
         dims[0] = counts[i];
@@ -37,7 +37,7 @@ static cnnf_status partition_run(cnnfi_call *call)
 {
     const cnnfi_value *data = &call->inputs[0], *which = &call->inputs[1];
     size_t row = (size_t)cnnfi_span(data->dims, which->rank, data->rank) * cnnf_dtype_size(data->dtype);
-    int64_t filled[CNNFI_EVAL_MAX_OUTPUTS] = {0};
+    int64_t filled[CNNFI_CALL_OUTPUTS] = {0};
     for (int64_t i = 0; i < which->count; i++) {
         int32_t to = ((const int32_t *)which->data)[i]; /* infer has checked the values: they gave the shapes */
         memcpy((char *)call->outputs[to].data + (size_t)filled[to]++ * row, (const char *)data->data + (size_t)i * row,
@@ -71,7 +71,7 @@ static cnnf_status stitch_piece(cnnfi_call *call, int32_t n, int32_t k, int64_t 
 static cnnf_status stitch_infer(cnnfi_call *call)
 {
     int32_t n = call->n_inputs / 2;
-    int64_t most = 0, dims[CNNFI_EVAL_MAX_RANK + 1] = {0};
+    int64_t most = 0, dims[CNNFI_OP_MAX_RANK + 1] = {0};
     if (n < 1 || call->n_inputs % 2) return cnnfi_call_fail(call, CNNF_E_CORRUPT, "has %d inputs", (int)call->n_inputs);
     CNNFI_TRY(cnnfi_want_bytes(call, n));
     for (int32_t k = 0; k < n; k++)

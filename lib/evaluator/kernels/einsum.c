@@ -60,7 +60,7 @@ static int32_t add_label(einsum *e, unsigned char label)
 /* Sizes and strides from an operand; a repeated label takes a diagonal. Only "..." axes broadcast. */
 static bool add_operand(einsum *e, int32_t k, const subscript *s, const cnnfi_value *in)
 {
-    int64_t strides[CNNFI_EVAL_MAX_RANK];
+    int64_t strides[CNNFI_OP_MAX_RANK];
     cnnfi_strides(in->rank, in->dims, strides);
     for (int32_t i = 0; i < s->n; i++) {
         int32_t at = add_label(e, s->label[i]);
@@ -115,7 +115,7 @@ static cnnf_status einsum_infer(cnnfi_call *call)
 {
     einsum e;
     CNNFI_TRY(read_einsum(call, &e));
-    if (e.n_out > CNNFI_EVAL_MAX_RANK) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "a result of rank %d", e.n_out);
+    if (e.n_out > CNNFI_OP_MAX_RANK) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "a result of rank %d", e.n_out);
     return cnnfi_output_one(call, call->inputs[0].dtype, e.n_out, e.dims);
 }
 

@@ -33,7 +33,7 @@ static cnnf_status gather_where(cnnfi_call *call, gather *g)
 static cnnf_status gather_infer(cnnfi_call *call)
 {
     gather g;
-    int64_t dims[2 * CNNFI_EVAL_MAX_RANK];
+    int64_t dims[2 * CNNFI_OP_MAX_RANK];
     int32_t rank = 0;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 3));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
@@ -102,7 +102,7 @@ static cnnf_status fail_row(cnnfi_call *call, int64_t i)
 
 static cnnf_status gather_nd_infer(cnnfi_call *call)
 {
-    int64_t dims[2 * CNNFI_EVAL_MAX_RANK];
+    int64_t dims[2 * CNNFI_OP_MAX_RANK];
     int32_t rank = 0, depth = 0;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
@@ -245,11 +245,11 @@ static cnnf_status scatter_into(cnnfi_call *call, combine how, const cnnfi_value
 /* ScatterNd: indices, updates, shape; duplicates add up. */
 static cnnf_status scatter_infer(cnnfi_call *call)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK], rank = 0;
+    int64_t dims[CNNFI_OP_MAX_RANK], rank = 0;
     CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
     CNNFI_TRY(cnnfi_want_int(call, 0));
     CNNFI_TRY(cnnfi_want_bytes(call, 1));
-    CNNFI_TRY(cnnfi_call_ints(call, 2, dims, CNNFI_EVAL_MAX_RANK, &rank));
+    CNNFI_TRY(cnnfi_call_ints(call, 2, dims, CNNFI_OP_MAX_RANK, &rank));
     CNNFI_TRY(check_updates(call, &call->inputs[0], &call->inputs[1], (int32_t)rank, dims));
     return cnnfi_output_one(call, call->inputs[1].dtype, (int32_t)rank, dims);
 }

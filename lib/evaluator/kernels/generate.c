@@ -8,10 +8,10 @@
 
 static cnnf_status fill_infer(cnnfi_call *call)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK], rank = 0;
+    int64_t dims[CNNFI_OP_MAX_RANK], rank = 0;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_want_bytes(call, 1));
-    CNNFI_TRY(cnnfi_call_ints(call, 0, dims, CNNFI_EVAL_MAX_RANK, &rank));
+    CNNFI_TRY(cnnfi_call_ints(call, 0, dims, CNNFI_OP_MAX_RANK, &rank));
     if (call->inputs[1].count != 1) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the value must be a scalar");
     return cnnfi_output_one(call, call->inputs[1].dtype, (int32_t)rank, dims);
 }
@@ -49,10 +49,10 @@ static cnnf_status ones_run(cnnfi_call *call)
 /* Empty: its elements are nobody's; zeros are as good as any, and the same every time. */
 static cnnf_status empty_infer(cnnfi_call *call)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK], rank = 0;
+    int64_t dims[CNNFI_OP_MAX_RANK], rank = 0;
     cnnf_dtype dtype = cnnf_node_attr_type(call->node, "dtype", CNNF_DTYPE_INVALID);
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    CNNFI_TRY(cnnfi_call_ints(call, 0, dims, CNNFI_EVAL_MAX_RANK, &rank));
+    CNNFI_TRY(cnnfi_call_ints(call, 0, dims, CNNFI_OP_MAX_RANK, &rank));
     if (cnnf_dtype_size(dtype) == 0)
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "dtype %s", cnnf_dtype_name(dtype));
     return cnnfi_output_one(call, dtype, (int32_t)rank, dims);
@@ -166,7 +166,7 @@ static cnnf_status linspace_run(cnnfi_call *call)
 
 static cnnf_status one_hot_infer(cnnfi_call *call)
 {
-    int64_t depth, dims[CNNFI_EVAL_MAX_RANK + 1];
+    int64_t depth, dims[CNNFI_OP_MAX_RANK + 1];
     int32_t axis;
     CNNFI_TRY(cnnfi_want_inputs(call, 4, 4));
     const cnnfi_value *in = call->inputs;

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The op table: every family is one line here. And what kernels share: failing and declaring outputs. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cnnfreeze/evaluator.h>
 
-#include "base/checked.h"
 #include "evaluator/kernels/kernel.h"
-#include "graph/shape.h"
+#include "ops/contract.h"
 
 extern const cnnfi_kernel_family cnnfi_kernels_binary;
 extern const cnnfi_kernel_family cnnfi_kernels_cast;
@@ -99,57 +96,25 @@ const char *cnnf_op_name(int32_t index)
     return name;
 }
 
-cnnf_status cnnfi_call_fail(cnnfi_call *call, cnnf_status code, const char *format, ...)
+cnnf_status cnnfi_kernel_infer(const cnnfi_kernel *kernel, cnnfi_call *call)
 {
-    char text[768];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    cnnfi_fail(call->error, code, "node '%s' (%s): %s", call->node->name, call->node->op, text);
-    cnnfi_error_set_node(call->error, call->node->name);
-    return code;
+    cnnf_status status;
+    if (kernel->infer && !cnnfi_op_rule_find(kernel->op)) {
+        const cnnfi_op *op = cnnfi_op_find(kernel->op);
+        call->n_outputs = 0;
+        if (op) CNNFI_TRY(cnnfi_contract_call(op, call));
+        status = kernel->infer(call);
+    } else {
+        status = cnnfi_op_infer(call);
+    }
+    if (status == CNNF_OK && !kernel->run) {
+        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "%s is computed by a plan alone", kernel->op);
+    }
+    return status == CNNF_OK && kernel->scratch ? kernel->scratch(call) : status;
 }
 
-cnnf_status cnnfi_call_output(cnnfi_call *call, int32_t index, cnnf_dtype dtype, int32_t rank, const int64_t *dims)
+uint32_t cnnfi_kernel_flags(const cnnfi_kernel *kernel)
 {
-    if (index >= call->max_outputs) {
-        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "more than %d outputs", (int)call->max_outputs);
-    }
-    if (rank > CNNFI_EVAL_MAX_RANK) {
-        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "output %d has rank %d, the evaluator goes to %d", (int)index,
-                               (int)rank, CNNFI_EVAL_MAX_RANK);
-    }
-    cnnfi_value *out = &call->outputs[index];
-    memset(out, 0, sizeof(*out));
-    size_t bytes = 0;
-    CNNFI_TRY(cnnfi_shape_bytes(&bytes, call->context, dtype, rank, dims, call->node->name, call->error));
-    out->dtype = dtype;
-    out->rank = rank;
-    out->count = 1;
-    for (int32_t i = 0; i < rank; i++) {
-        out->dims[i] = dims[i];
-        out->count *= dims[i];
-    }
-    if (call->n_outputs <= index) call->n_outputs = index + 1;
-    return CNNF_OK;
-}
-
-cnnf_status cnnfi_call_ints(cnnfi_call *call, int32_t input, int64_t *out, int64_t max, int64_t *count)
-{
-    const cnnfi_value *value = &call->inputs[input];
-    if (value->dtype != CNNF_INT32 && value->dtype != CNNF_INT64) {
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d is %s, must be int32 or int64", (int)input,
-                               cnnf_dtype_name(value->dtype));
-    }
-    if (value->count > max) {
-        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "input %d has %lld elements, at most %lld are supported",
-                               (int)input, (long long)value->count, (long long)max);
-    }
-    if (!value->data) return CNNFI_INFER_DYNAMIC;
-    for (int64_t i = 0; i < value->count; i++) {
-        out[i] = value->dtype == CNNF_INT32 ? ((const int32_t *)value->data)[i] : ((const int64_t *)value->data)[i];
-    }
-    *count = value->count;
-    return CNNF_OK;
+    const cnnfi_op_rule *rule = cnnfi_op_rule_find(kernel->op);
+    return kernel->flags | (rule ? rule->flags : 0);
 }

@@ -7,7 +7,7 @@
 static cnnf_status read_permutation(cnnfi_call *call, int64_t *perm)
 {
     int32_t rank = call->inputs[0].rank;
-    bool seen[CNNFI_EVAL_MAX_RANK] = {false};
+    bool seen[CNNFI_OP_MAX_RANK] = {false};
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(cnnfi_call_ints_exact(call, 1, perm, rank));
@@ -22,7 +22,7 @@ static cnnf_status read_permutation(cnnfi_call *call, int64_t *perm)
 
 static cnnf_status transpose_infer(cnnfi_call *call)
 {
-    int64_t perm[CNNFI_EVAL_MAX_RANK], dims[CNNFI_EVAL_MAX_RANK];
+    int64_t perm[CNNFI_OP_MAX_RANK], dims[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(read_permutation(call, perm));
     for (int32_t i = 0; i < call->inputs[0].rank; i++)
         dims[i] = call->inputs[0].dims[perm[i]];
@@ -31,7 +31,7 @@ static cnnf_status transpose_infer(cnnfi_call *call)
 
 static cnnf_status transpose_run(cnnfi_call *call)
 {
-    int64_t perm[CNNFI_EVAL_MAX_RANK], strides[CNNFI_EVAL_MAX_RANK], turned[CNNFI_EVAL_MAX_RANK];
+    int64_t perm[CNNFI_OP_MAX_RANK], strides[CNNFI_OP_MAX_RANK], turned[CNNFI_OP_MAX_RANK];
     const cnnfi_value *in = call->inputs, *out = call->outputs;
     CNNFI_TRY(read_permutation(call, perm));
     cnnfi_strides(in->rank, in->dims, strides);
@@ -60,9 +60,9 @@ static cnnf_status conjugate_run(cnnfi_call *call)
 static cnnf_status read_reversed(cnnfi_call *call, bool *reversed)
 {
     const cnnfi_value *in = call->inputs, *which = &call->inputs[1];
-    int64_t axes[CNNFI_EVAL_MAX_RANK], n = 0;
+    int64_t axes[CNNFI_OP_MAX_RANK], n = 0;
     int32_t axis;
-    memset(reversed, 0, CNNFI_EVAL_MAX_RANK * sizeof(*reversed));
+    memset(reversed, 0, CNNFI_OP_MAX_RANK * sizeof(*reversed));
     if (which->dtype == CNNF_BOOL) {
         if (which->count != in->rank) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "one flag per axis is needed");
         CNNFI_TRY(cnnfi_want_value(call, 1));
@@ -70,7 +70,7 @@ static cnnf_status read_reversed(cnnfi_call *call, bool *reversed)
             reversed[i] = ((const uint8_t *)which->data)[i] != 0;
         return CNNF_OK;
     }
-    CNNFI_TRY(cnnfi_call_ints(call, 1, axes, CNNFI_EVAL_MAX_RANK, &n));
+    CNNFI_TRY(cnnfi_call_ints(call, 1, axes, CNNFI_OP_MAX_RANK, &n));
     for (int64_t i = 0; i < n; i++) {
         CNNFI_TRY(cnnfi_check_axis(call, axes[i], in->rank, "axis", &axis));
         if (reversed[axis]) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "axis %d is there twice", axis);
@@ -81,7 +81,7 @@ static cnnf_status read_reversed(cnnfi_call *call, bool *reversed)
 
 static cnnf_status reverse_infer(cnnfi_call *call)
 {
-    bool reversed[CNNFI_EVAL_MAX_RANK];
+    bool reversed[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(read_reversed(call, reversed));
@@ -90,8 +90,8 @@ static cnnf_status reverse_infer(cnnfi_call *call)
 
 static cnnf_status reverse_run(cnnfi_call *call)
 {
-    bool reversed[CNNFI_EVAL_MAX_RANK];
-    int64_t strides[CNNFI_EVAL_MAX_RANK], at = 0;
+    bool reversed[CNNFI_OP_MAX_RANK];
+    int64_t strides[CNNFI_OP_MAX_RANK], at = 0;
     const cnnfi_value *in = call->inputs;
     size_t size = cnnf_dtype_size(in->dtype);
     CNNFI_TRY(read_reversed(call, reversed));
@@ -132,7 +132,7 @@ static cnnf_status sequence_infer(cnnfi_call *call)
 static cnnf_status sequence_run(cnnfi_call *call)
 {
     int32_t seq, batch;
-    int64_t strides[CNNFI_EVAL_MAX_RANK];
+    int64_t strides[CNNFI_OP_MAX_RANK];
     const cnnfi_value *in = call->inputs;
     size_t size = cnnf_dtype_size(in->dtype);
     CNNFI_TRY(sequence_axes(call, &seq, &batch));
@@ -167,7 +167,7 @@ static cnnf_status roll_infer(cnnfi_call *call)
 static cnnf_status roll_run(cnnfi_call *call)
 {
     const cnnfi_value *in = call->inputs;
-    int64_t shift[CNNFI_EVAL_MAX_RANK] = {0}, strides[CNNFI_EVAL_MAX_RANK];
+    int64_t shift[CNNFI_OP_MAX_RANK] = {0}, strides[CNNFI_OP_MAX_RANK];
     size_t size = cnnf_dtype_size(in->dtype);
     int32_t axis;
     for (int64_t i = 0; i < call->inputs[1].count; i++) {
@@ -191,7 +191,7 @@ static cnnf_status roll_run(cnnfi_call *call)
 
 static cnnf_status tile_infer(cnnfi_call *call)
 {
-    int64_t times[CNNFI_EVAL_MAX_RANK], dims[CNNFI_EVAL_MAX_RANK];
+    int64_t times[CNNFI_OP_MAX_RANK], dims[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
     const cnnfi_value *in = call->inputs;
@@ -205,7 +205,7 @@ static cnnf_status tile_infer(cnnfi_call *call)
 static cnnf_status tile_run(cnnfi_call *call)
 {
     const cnnfi_value *in = call->inputs, *out = call->outputs;
-    int64_t strides[CNNFI_EVAL_MAX_RANK], dims[2 * CNNFI_EVAL_MAX_RANK], steps[2 * CNNFI_EVAL_MAX_RANK];
+    int64_t strides[CNNFI_OP_MAX_RANK], dims[2 * CNNFI_OP_MAX_RANK], steps[2 * CNNFI_OP_MAX_RANK];
     if (out->count == 0) return CNNF_OK;
     cnnfi_strides(in->rank, in->dims, strides);
     for (int32_t i = 0; i < in->rank; i++) {
@@ -220,10 +220,10 @@ static cnnf_status tile_run(cnnfi_call *call)
 
 static cnnf_status broadcast_to_infer(cnnfi_call *call)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK], n = 0;
+    int64_t dims[CNNFI_OP_MAX_RANK], n = 0;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    CNNFI_TRY(cnnfi_call_ints(call, 1, dims, CNNFI_EVAL_MAX_RANK, &n));
+    CNNFI_TRY(cnnfi_call_ints(call, 1, dims, CNNFI_OP_MAX_RANK, &n));
     const cnnfi_value *in = call->inputs;
     bool fits = in->rank <= n;
     for (int32_t i = 0; fits && i < in->rank; i++)
@@ -244,13 +244,13 @@ static cnnf_status broadcast_to_run(cnnfi_call *call)
 /* ---- Pad, PadV2, MirrorPad ---- */
 
 typedef struct padding {
-    int64_t before[CNNFI_EVAL_MAX_RANK], after[CNNFI_EVAL_MAX_RANK], dims[CNNFI_EVAL_MAX_RANK];
+    int64_t before[CNNFI_OP_MAX_RANK], after[CNNFI_OP_MAX_RANK], dims[CNNFI_OP_MAX_RANK];
 } padding;
 
 /* edge: how many elements of an axis a mirror may not use (1 for REFLECT, 0 SYMMETRIC); -1: no mirror. */
 static cnnf_status read_padding(cnnfi_call *call, int64_t edge, padding *p)
 {
-    int64_t pairs[2 * CNNFI_EVAL_MAX_RANK];
+    int64_t pairs[2 * CNNFI_OP_MAX_RANK];
     const cnnfi_value *in = call->inputs, *given = &call->inputs[1];
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
     if (given->rank != 2 || given->dims[1] != 2 || given->dims[0] != in->rank)
@@ -285,7 +285,7 @@ static cnnf_status pad_run(cnnfi_call *call)
     static const char zeros[16];
     padding p;
     const cnnfi_value *in = call->inputs, *out = call->outputs;
-    int64_t strides[CNNFI_EVAL_MAX_RANK], index[CNNFI_EVAL_MAX_RANK] = {0};
+    int64_t strides[CNNFI_OP_MAX_RANK], index[CNNFI_OP_MAX_RANK] = {0};
     size_t size = cnnf_dtype_size(in->dtype);
     CNNFI_TRY(read_padding(call, -1, &p));
     cnnfi_fill(out->data, call->n_inputs == 3 ? call->inputs[2].data : zeros, size, out->count);
@@ -322,7 +322,7 @@ static cnnf_status mirror_run(cnnfi_call *call)
 {
     padding p;
     const cnnfi_value *in = call->inputs, *out = call->outputs;
-    int64_t edge = mirror_edge(call), in_strides[CNNFI_EVAL_MAX_RANK], out_strides[CNNFI_EVAL_MAX_RANK];
+    int64_t edge = mirror_edge(call), in_strides[CNNFI_OP_MAX_RANK], out_strides[CNNFI_OP_MAX_RANK];
     size_t size = cnnf_dtype_size(in->dtype);
     CNNFI_TRY(read_padding(call, edge, &p));
     cnnfi_strides(in->rank, in->dims, in_strides);

@@ -24,7 +24,7 @@ static cnnf_status entropy_outputs(cnnfi_call *call, int64_t rows, int64_t class
 /* Both may broadcast, as TensorFlow allows. */
 static cnnf_status entropy_infer(cnnfi_call *call)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK];
+    int64_t dims[CNNFI_OP_MAX_RANK];
     int32_t rank;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_want_float(call, 0));

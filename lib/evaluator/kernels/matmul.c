@@ -10,8 +10,8 @@ typedef struct product {
     int64_t m, n, k;
     int64_t a_row, a_col, b_row, b_col; /* strides in elements, transposition included */
     int32_t batch_rank;
-    int64_t batch_dims[CNNFI_EVAL_MAX_RANK];
-    int64_t a_batch[CNNFI_EVAL_MAX_RANK], b_batch[CNNFI_EVAL_MAX_RANK]; /* strides, 0 where broadcast */
+    int64_t batch_dims[CNNFI_OP_MAX_RANK];
+    int64_t a_batch[CNNFI_OP_MAX_RANK], b_batch[CNNFI_OP_MAX_RANK]; /* strides, 0 where broadcast */
     const void *a, *b;
     void *c;
 } product;
@@ -77,7 +77,7 @@ static cnnf_status set_product(cnnfi_call *call, product *p)
 static cnnf_status infer_matmul(cnnfi_call *call)
 {
     product p;
-    int64_t dims[CNNFI_EVAL_MAX_RANK];
+    int64_t dims[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(check_types(call));
     CNNFI_TRY(set_product(call, &p));
     memcpy(dims, p.batch_dims, sizeof(dims));

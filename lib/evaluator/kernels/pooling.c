@@ -11,13 +11,13 @@
 /* A list with one size per axis: attribute, or an input of the V2 ops. */
 static cnnf_status read_sizes(cnnfi_call *call, const cnnfi_window *w, const char *key, int32_t input, int64_t *out)
 {
-    int64_t values[CNNFI_EVAL_MAX_RANK], count = 0;
+    int64_t values[CNNFI_OP_MAX_RANK], count = 0;
     if (input >= 0) {
-        cnnf_status status = cnnfi_call_ints(call, input, values, CNNFI_EVAL_MAX_RANK, &count);
+        cnnf_status status = cnnfi_call_ints(call, input, values, CNNFI_OP_MAX_RANK, &count);
         if (status != CNNF_OK) return status;
     } else {
         count = cnnf_node_attr_list_count(call->node, key);
-        for (int32_t i = 0; i < count && i < CNNFI_EVAL_MAX_RANK; i++)
+        for (int32_t i = 0; i < count && i < CNNFI_OP_MAX_RANK; i++)
             values[i] = cnnf_node_attr_list_int(call->node, key, i, 0);
     }
     if (count != w->spatial + 2)

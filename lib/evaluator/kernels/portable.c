@@ -50,57 +50,10 @@ void cnnfi_small_store(cnnfi_type type, const float *in, int64_t n, void *out)
 
 /* ---- single elements ---- */
 
-double cnnfi_get_f64(const cnnfi_value *value, int64_t index)
-{
-    switch (cnnfi_type_of(value->dtype)) {
-#define CASE(id, T)                                                                                                    \
-    case id:                                                                                                           \
-        return (double)((const T *)value->data)[index];
-        CASE(CNNFI_T_F32, float)
-        CASE(CNNFI_T_F64, double)
-        CASE(CNNFI_T_I8, int8_t)
-        CASE(CNNFI_T_I16, int16_t)
-        CASE(CNNFI_T_I32, int32_t)
-        CASE(CNNFI_T_I64, int64_t)
-        CASE(CNNFI_T_U8, uint8_t)
-        CASE(CNNFI_T_U16, uint16_t)
-        CASE(CNNFI_T_U32, uint32_t)
-        CASE(CNNFI_T_U64, uint64_t)
-#undef CASE
-    case CNNFI_T_BOOL:
-        return ((const uint8_t *)value->data)[index] != 0;
-    case CNNFI_T_HALF:
-        return (double)cnnfi_half_to_float(((const uint16_t *)value->data)[index]);
-    case CNNFI_T_BF16:
-        return (double)cnnfi_bfloat16_to_float(((const uint16_t *)value->data)[index]);
-    case CNNFI_T_C64:
-        return (double)((const float *)value->data)[2 * index];
-    case CNNFI_T_C128:
-        return ((const double *)value->data)[2 * index];
-    default:
-        return 0;
-    }
-}
-
-static int64_t f64_to_i64(double x)
-{
-    if (!(x > -9223372036854775808.0)) return INT64_MIN; /* NaN too: what the processor gives */
-    if (x >= 9223372036854775808.0) return INT64_MAX;
-    return (int64_t)x;
-}
-
-int64_t cnnfi_get_i64(const cnnfi_value *value, int64_t index)
-{
-    if (value->dtype == CNNF_INT64) return ((const int64_t *)value->data)[index];
-    if (value->dtype == CNNF_INT32) return ((const int32_t *)value->data)[index];
-    if (value->dtype == CNNF_UINT64) return (int64_t)((const uint64_t *)value->data)[index];
-    return f64_to_i64(cnnfi_get_f64(value, index));
-}
-
 void cnnfi_put_f64(cnnfi_type type, double number, void *to)
 {
     float f = (float)number;
-    int64_t i = f64_to_i64(number);
+    int64_t i = cnnfi_saturate_i64(number);
     uint16_t bits;
     memset(to, 0, 16);
     switch (type) {
@@ -123,101 +76,6 @@ void cnnfi_put_f64(cnnfi_type type, double number, void *to)
     default: /* integers: little-endian, the low bytes */
         memcpy(to, &i, sizeof(i));
     }
-}
-
-/* ---- checks ---- */
-
-cnnf_status cnnfi_want_inputs(cnnfi_call *call, int32_t least, int32_t most)
-{
-    if (call->n_inputs >= least && (most < 0 || call->n_inputs <= most)) return CNNF_OK;
-    return cnnfi_call_fail(call, CNNF_E_CORRUPT, "has %d inputs, '%s' takes %d", call->n_inputs, call->node->op, least);
-}
-
-cnnf_status cnnfi_want_rank(cnnfi_call *call, int32_t input, int32_t rank)
-{
-    if (call->inputs[input].rank == rank) return CNNF_OK;
-    return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d has rank %d, must be %d", input, call->inputs[input].rank,
-                           rank);
-}
-
-cnnf_status cnnfi_want_same_dtype(cnnfi_call *call, int32_t a, int32_t b)
-{
-    if (call->inputs[a].dtype == call->inputs[b].dtype) return CNNF_OK;
-    return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d is %s, input %d is %s", a,
-                           cnnf_dtype_name(call->inputs[a].dtype), b, cnnf_dtype_name(call->inputs[b].dtype));
-}
-
-cnnf_status cnnfi_want_same_shape(cnnfi_call *call, int32_t a, int32_t b)
-{
-    const cnnfi_value *x = &call->inputs[a], *y = &call->inputs[b];
-    if (x->rank == y->rank && memcmp(x->dims, y->dims, (size_t)x->rank * sizeof(x->dims[0])) == 0) return CNNF_OK;
-    return cnnfi_call_fail(call, CNNF_E_MISMATCH, "inputs %d and %d must have the same shape", a, b);
-}
-
-cnnf_status cnnfi_fail_dtype(cnnfi_call *call, int32_t input)
-{
-    return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "'%s' is not there for dtype %s (input %d)", call->node->op,
-                           cnnf_dtype_name(call->inputs[input].dtype), input);
-}
-
-cnnf_status cnnfi_want_int(cnnfi_call *call, int32_t input)
-{
-    cnnf_dtype dtype = call->inputs[input].dtype;
-    return dtype == CNNF_INT32 || dtype == CNNF_INT64 ? CNNF_OK : cnnfi_fail_dtype(call, input);
-}
-
-cnnf_status cnnfi_want_float(cnnfi_call *call, int32_t input)
-{
-    return cnnfi_type_is_float(cnnfi_type_of(call->inputs[input].dtype)) ? CNNF_OK : cnnfi_fail_dtype(call, input);
-}
-
-cnnf_status cnnfi_want_dtype(cnnfi_call *call, int32_t input, cnnf_dtype dtype)
-{
-    return call->inputs[input].dtype == dtype ? CNNF_OK : cnnfi_fail_dtype(call, input);
-}
-
-cnnf_status cnnfi_want_bytes(cnnfi_call *call, int32_t input)
-{
-    return cnnfi_type_of(call->inputs[input].dtype) != CNNFI_T_NONE ? CNNF_OK : cnnfi_fail_dtype(call, input);
-}
-
-cnnf_status cnnfi_output_one(cnnfi_call *call, cnnf_dtype dtype, int32_t rank, const int64_t *dims)
-{
-    call->n_outputs = 1;
-    return cnnfi_call_output(call, 0, dtype, rank, dims);
-}
-
-cnnf_status cnnfi_output_like(cnnfi_call *call, int32_t like, cnnf_dtype dtype)
-{
-    return cnnfi_output_one(call, dtype, call->inputs[like].rank, call->inputs[like].dims);
-}
-
-cnnf_status cnnfi_check_axis(cnnfi_call *call, int64_t axis, int32_t rank, const char *what, int32_t *out)
-{
-    if (axis < -rank || axis >= rank)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%s %lld is outside [%d, %d)", what, (long long)axis, -rank,
-                               rank);
-    *out = (int32_t)(axis < 0 ? axis + rank : axis);
-    return CNNF_OK;
-}
-
-cnnf_status cnnfi_call_int(cnnfi_call *call, int32_t input, int64_t *out)
-{
-    return cnnfi_call_ints_exact(call, input, out, 1);
-}
-
-cnnf_status cnnfi_call_ints_exact(cnnfi_call *call, int32_t input, int64_t *out, int64_t count)
-{
-    int64_t got = 0;
-    if (call->inputs[input].count != count)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d has %lld elements, must have %lld", input,
-                               (long long)call->inputs[input].count, (long long)count);
-    return cnnfi_call_ints(call, input, out, count, &got);
-}
-
-cnnf_status cnnfi_want_value(cnnfi_call *call, int32_t input)
-{
-    return call->inputs[input].data ? CNNF_OK : CNNFI_INFER_DYNAMIC;
 }
 
 int64_t cnnfi_span(const int64_t *dims, int32_t begin, int32_t end)
@@ -271,7 +129,7 @@ static void copy_row(char *out, const char *in, size_t size, int64_t n, int64_t 
 void cnnfi_copy_strided(void *out, const void *in, size_t size, int32_t rank, const int64_t *dims,
                         const int64_t *strides)
 {
-    int64_t index[CNNFI_EVAL_MAX_RANK * 2] = {0}, n = rank ? dims[rank - 1] : 1, step = rank ? strides[rank - 1] : 1;
+    int64_t index[CNNFI_OP_MAX_RANK * 2] = {0}, n = rank ? dims[rank - 1] : 1, step = rank ? strides[rank - 1] : 1;
     const char *from = in;
     char *to = out;
     for (int32_t i = 0; i < rank; i++)
@@ -305,36 +163,6 @@ void cnnfi_fill(void *out, const void *element, size_t size, int64_t n)
 
 /* ---- broadcasting ---- */
 
-bool cnnfi_broadcast_dims(const cnnfi_value *inputs, int32_t n, int32_t *rank, int64_t *dims)
-{
-    *rank = 0;
-    for (int32_t k = 0; k < n; k++)
-        if (inputs[k].rank > *rank) *rank = inputs[k].rank;
-    for (int32_t i = 0; i < *rank; i++) {
-        dims[i] = 1;
-        for (int32_t k = 0; k < n; k++) {
-            int32_t axis = i - (*rank - inputs[k].rank);
-            int64_t dim = axis < 0 ? 1 : inputs[k].dims[axis];
-            if (dim == 1 || dim == dims[i]) continue;
-            if (dims[i] != 1) return false;
-            dims[i] = dim;
-        }
-    }
-    return true;
-}
-
-cnnf_status cnnfi_broadcast_output(cnnfi_call *call, int32_t n, cnnf_dtype dtype)
-{
-    int64_t dims[CNNFI_EVAL_MAX_RANK];
-    int32_t rank;
-    char a[128], b[128];
-    if (cnnfi_broadcast_dims(call->inputs, n, &rank, dims)) return cnnfi_output_one(call, dtype, rank, dims);
-    const cnnfi_value *x = call->inputs, *y = call->inputs + n - 1;
-    return cnnfi_call_fail(call, CNNF_E_MISMATCH, "shapes %s and %s do not broadcast",
-                           cnnfi_shape_print(a, sizeof(a), x->rank, x->dims),
-                           cnnfi_shape_print(b, sizeof(b), y->rank, y->dims));
-}
-
 /* Whether axis `i` may join the axis before it: every operand walks through both in one stride. */
 static bool axes_join(const cnnfi_broadcast *b, int32_t last, const int64_t *strides, int64_t dim)
 {
@@ -345,7 +173,7 @@ static bool axes_join(const cnnfi_broadcast *b, int32_t last, const int64_t *str
 
 void cnnfi_broadcast_init(cnnfi_broadcast *b, const cnnfi_value *inputs, int32_t n, const cnnfi_value *out)
 {
-    int64_t strides[CNNFI_BROADCAST_MAX][CNNFI_EVAL_MAX_RANK] = {{0}};
+    int64_t strides[CNNFI_BROADCAST_MAX][CNNFI_OP_MAX_RANK] = {{0}};
     b->n = n;
     b->rank = 0;
     for (int32_t k = 0; k < n; k++) {
@@ -381,7 +209,7 @@ int64_t cnnfi_broadcast_row_count(const cnnfi_broadcast *b)
 
 void cnnfi_broadcast_rows(const cnnfi_broadcast *b, int64_t begin, int64_t end, cnnfi_broadcast_row row, void *user)
 {
-    int64_t index[CNNFI_EVAL_MAX_RANK] = {0}, offsets[CNNFI_BROADCAST_MAX] = {0}, left = begin;
+    int64_t index[CNNFI_OP_MAX_RANK] = {0}, offsets[CNNFI_BROADCAST_MAX] = {0}, left = begin;
     int64_t n = b->dims[b->rank - 1];
     if (begin >= end) return; /* an empty axis has no places to divide by */
     for (int32_t i = b->rank - 2; i >= 0; i--) {

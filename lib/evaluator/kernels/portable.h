@@ -11,6 +11,7 @@
 #include "base/checked.h"
 #include "base/num.h"
 #include "evaluator/kernels/kernel.h"
+#include "graph/element.h"
 
 /* Index of an element type in a kernel's table of functions. Quantised types count as their integers. */
 typedef enum cnnfi_type {
@@ -61,35 +62,21 @@ static inline bool cnnfi_type_is_small_float(cnnfi_type type)
 void cnnfi_small_load(cnnfi_type type, const void *in, int64_t n, float *out);
 void cnnfi_small_store(cnnfi_type type, const float *in, int64_t n, void *out);
 
-/* Element `index` as a double or an int64 (truncated, saturated); complex: the real part. */
-double cnnfi_get_f64(const cnnfi_value *value, int64_t index);
-int64_t cnnfi_get_i64(const cnnfi_value *value, int64_t index);
+/* Element `index` as a double or an int64: element.h; 0 where it is no number. */
+static inline double cnnfi_get_f64(const cnnfi_value *value, int64_t index)
+{
+    double number;
+    cnnfi_element_f64(&number, value->dtype, value->data, index);
+    return number;
+}
+static inline int64_t cnnfi_get_i64(const cnnfi_value *value, int64_t index)
+{
+    int64_t number;
+    cnnfi_element_i64(&number, value->dtype, value->data, index);
+    return number;
+}
 /* One number as an element of `type` at `to` (16 bytes of room). */
 void cnnfi_put_f64(cnnfi_type type, double number, void *to);
-
-/* ---- checks for infer: CNNF_OK or the failure, with the node's name ---- */
-
-cnnf_status cnnfi_want_inputs(cnnfi_call *call, int32_t least, int32_t most); /* most -1: any number */
-cnnf_status cnnfi_want_rank(cnnfi_call *call, int32_t input, int32_t rank);
-cnnf_status cnnfi_want_same_dtype(cnnfi_call *call, int32_t a, int32_t b);
-cnnf_status cnnfi_want_same_shape(cnnfi_call *call, int32_t a, int32_t b);
-cnnf_status cnnfi_want_int(cnnfi_call *call, int32_t input);   /* int32 or int64 */
-cnnf_status cnnfi_want_float(cnnfi_call *call, int32_t input); /* float, double, half, bfloat16 */
-cnnf_status cnnfi_want_dtype(cnnfi_call *call, int32_t input, cnnf_dtype dtype);
-cnnf_status cnnfi_want_bytes(cnnfi_call *call, int32_t input); /* elements of a fixed size: no strings */
-cnnf_status cnnfi_fail_dtype(cnnfi_call *call, int32_t input); /* "not for dtype ..." */
-/* The only output: input `like`'s shape with `dtype`. */
-cnnf_status cnnfi_output_like(cnnfi_call *call, int32_t like, cnnf_dtype dtype);
-/* Output `index` of `n`. */
-cnnf_status cnnfi_output_one(cnnfi_call *call, cnnf_dtype dtype, int32_t rank, const int64_t *dims);
-/* An axis in -rank .. rank-1 made positive; `what` names it. */
-cnnf_status cnnfi_check_axis(cnnfi_call *call, int64_t axis, int32_t rank, const char *what, int32_t *out);
-/* The one integer of an input (any shape with one element); CNNFI_INFER_DYNAMIC as cnnfi_call_ints. */
-cnnf_status cnnfi_call_int(cnnfi_call *call, int32_t input, int64_t *out);
-/* cnnfi_call_ints for a vector of exactly `count`. */
-cnnf_status cnnfi_call_ints_exact(cnnfi_call *call, int32_t input, int64_t *out, int64_t count);
-/* Values must be at hand: CNNF_OK or CNNFI_INFER_DYNAMIC. */
-cnnf_status cnnfi_want_value(cnnfi_call *call, int32_t input);
 
 /* Product of dims[begin .. end). */
 int64_t cnnfi_span(const int64_t *dims, int32_t begin, int32_t end);
@@ -111,13 +98,10 @@ void cnnfi_fill(void *out, const void *element, size_t size, int64_t n);
 typedef struct cnnfi_broadcast {
     int32_t rank; /* >= 1; neighbouring axes that behave alike are merged */
     int32_t n;
-    int64_t dims[CNNFI_EVAL_MAX_RANK];
-    int64_t strides[CNNFI_BROADCAST_MAX][CNNFI_EVAL_MAX_RANK]; /* elements; 0 along a repeated axis */
+    int64_t dims[CNNFI_OP_MAX_RANK];
+    int64_t strides[CNNFI_BROADCAST_MAX][CNNFI_OP_MAX_RANK]; /* elements; 0 along a repeated axis */
 } cnnfi_broadcast;
 
-/* The common shape of the first n inputs; false when they do not fit. */
-bool cnnfi_broadcast_dims(const cnnfi_value *inputs, int32_t n, int32_t *rank, int64_t *dims);
-cnnf_status cnnfi_broadcast_output(cnnfi_call *call, int32_t n, cnnf_dtype dtype);
 void cnnfi_broadcast_init(cnnfi_broadcast *b, const cnnfi_value *inputs, int32_t n, const cnnfi_value *out);
 /* Calls `row` for each innermost row: offsets in elements of each operand, of the output, and the row's length.
    Inner strides of the operands are b->strides[k][b->rank - 1], 0 or 1. */

@@ -87,12 +87,12 @@ static reduce_fn find_fn(reduce_op op, cnnfi_type type)
 /* Which axes go. Duplicates are an error, as in TensorFlow. */
 static cnnf_status read_axes(cnnfi_call *call, bool *gone)
 {
-    int64_t axes[CNNFI_EVAL_MAX_RANK], count = 0;
+    int64_t axes[CNNFI_OP_MAX_RANK], count = 0;
     int32_t axis, rank = call->inputs[0].rank;
-    memset(gone, 0, CNNFI_EVAL_MAX_RANK * sizeof(gone[0]));
-    if (call->inputs[1].count > CNNFI_EVAL_MAX_RANK)
+    memset(gone, 0, CNNFI_OP_MAX_RANK * sizeof(gone[0]));
+    if (call->inputs[1].count > CNNFI_OP_MAX_RANK)
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%lld axes", (long long)call->inputs[1].count);
-    CNNFI_TRY(cnnfi_call_ints(call, 1, axes, CNNFI_EVAL_MAX_RANK, &count));
+    CNNFI_TRY(cnnfi_call_ints(call, 1, axes, CNNFI_OP_MAX_RANK, &count));
     for (int64_t i = 0; i < count; i++) {
         CNNFI_TRY(cnnfi_check_axis(call, axes[i], rank, "axis", &axis));
         if (gone[axis]) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "axis %d is there twice", axis);
@@ -108,8 +108,8 @@ static size_t accumulator_size(cnnfi_type type)
 
 static cnnf_status reduce_infer(cnnfi_call *call, reduce_op op)
 {
-    bool gone[CNNFI_EVAL_MAX_RANK];
-    int64_t dims[CNNFI_EVAL_MAX_RANK];
+    bool gone[CNNFI_OP_MAX_RANK];
+    int64_t dims[CNNFI_OP_MAX_RANK];
     int32_t rank = 0;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     const cnnfi_value *in = call->inputs;
@@ -129,8 +129,8 @@ static cnnf_status reduce_infer(cnnfi_call *call, reduce_op op)
 }
 
 typedef struct reduce_job {
-    int32_t rank;                                                    /* merged axes */
-    int64_t dims[CNNFI_EVAL_MAX_RANK], strides[CNNFI_EVAL_MAX_RANK]; /* strides in accumulators; 0 = reduced */
+    int32_t rank;                                                /* merged axes */
+    int64_t dims[CNNFI_OP_MAX_RANK], strides[CNNFI_OP_MAX_RANK]; /* strides in accumulators; 0 = reduced */
     cnnfi_type type;
     reduce_fn fn;
     size_t size, acc_size;
@@ -138,7 +138,7 @@ typedef struct reduce_job {
 
 static void plan_walk(reduce_job *job, const cnnfi_value *in, const bool *gone)
 {
-    bool kind[CNNFI_EVAL_MAX_RANK];
+    bool kind[CNNFI_OP_MAX_RANK];
     job->rank = 0;
     for (int32_t i = 0; i < in->rank; i++) {
         if (in->dims[i] == 1) continue;
@@ -177,7 +177,7 @@ static void reduce_row(const reduce_job *job, char *acc, const char *in, int64_t
 
 static void walk(const reduce_job *job, char *acc, const char *in)
 {
-    int64_t index[CNNFI_EVAL_MAX_RANK] = {0}, n = job->dims[job->rank - 1], at = 0;
+    int64_t index[CNNFI_OP_MAX_RANK] = {0}, n = job->dims[job->rank - 1], at = 0;
     for (int32_t i = 0; i < job->rank; i++)
         if (job->dims[i] == 0) return;
     for (;;) {
@@ -268,7 +268,7 @@ static cnnf_status reduce_run(cnnfi_call *call, reduce_op op)
 {
     const cnnfi_value *in = call->inputs;
     cnnfi_value *out = &call->outputs[0];
-    bool gone[CNNFI_EVAL_MAX_RANK];
+    bool gone[CNNFI_OP_MAX_RANK];
     char start[16];
     CNNFI_TRY(read_axes(call, gone));
     cnnfi_type type = cnnfi_type_of(in->dtype);

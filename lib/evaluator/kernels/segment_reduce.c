@@ -31,7 +31,7 @@ static cnnf_status sorted_count(cnnfi_call *call, const cnnfi_value *ids, int64_
 
 static cnnf_status segment_infer(cnnfi_call *call, segment_kind kind, segment_op op)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK], count = 0;
+    int64_t dims[CNNFI_OP_MAX_RANK], count = 0;
     int32_t inputs = kind == SORTED ? 2 : 3, ids_input = kind == SPARSE ? 2 : 1;
     CNNFI_TRY(cnnfi_want_inputs(call, inputs, kind == SPARSE ? 4 : inputs));
     const cnnfi_value *data = call->inputs, *ids = ids_of(call, kind);
@@ -55,7 +55,7 @@ static cnnf_status segment_infer(cnnfi_call *call, segment_kind kind, segment_op
     if (count < 0) return cnnfi_call_fail(call, CNNF_E_INVALID, "%lld segments", (long long)count);
     int32_t rank = 0, skip = kind == UNSORTED ? ids->rank : 1;
     dims[rank++] = count;
-    if (data->rank - skip + 1 > CNNFI_EVAL_MAX_RANK) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "rank");
+    if (data->rank - skip + 1 > CNNFI_OP_MAX_RANK) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "rank");
     for (int32_t i = skip; i < data->rank; i++)
         dims[rank++] = data->dims[i];
     CNNFI_TRY(cnnfi_output_one(call, data->dtype, rank, dims));

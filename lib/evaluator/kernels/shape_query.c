@@ -81,7 +81,7 @@ static cnnf_status bitcast_infer(cnnfi_call *call)
     const cnnfi_value *in = call->inputs;
     cnnf_dtype type = cnnf_node_attr_type(call->node, "type", CNNF_DTYPE_INVALID);
     int64_t from = (int64_t)cnnf_dtype_size(in->dtype), to = (int64_t)cnnf_dtype_size(type);
-    int64_t dims[CNNFI_EVAL_MAX_RANK + 1];
+    int64_t dims[CNNFI_OP_MAX_RANK + 1];
     int32_t rank = in->rank;
     if (to == 0) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "type is %s", cnnf_dtype_name(type));
     memcpy(dims, in->dims, sizeof(in->dims));
@@ -95,10 +95,10 @@ static cnnf_status bitcast_infer(cnnfi_call *call)
 
 static cnnf_status reshape_infer(cnnfi_call *call)
 {
-    int64_t dims[CNNFI_EVAL_MAX_RANK], n = 0, known = 1;
+    int64_t dims[CNNFI_OP_MAX_RANK], n = 0, known = 1;
     int32_t free_axis = -1;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_call_ints(call, 1, dims, CNNFI_EVAL_MAX_RANK, &n));
+    CNNFI_TRY(cnnfi_call_ints(call, 1, dims, CNNFI_OP_MAX_RANK, &n));
     for (int32_t i = 0; i < n; i++) {
         if (dims[i] < -1 || (dims[i] == -1 && free_axis >= 0))
             return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the new shape has size %lld at %d", (long long)dims[i], i);
@@ -125,8 +125,8 @@ static cnnf_status squeeze_infer(cnnfi_call *call)
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
     const cnnfi_value *in = call->inputs;
     const char *name = cnnf_node_attr_list_count(call->node, "squeeze_dims") > 0 ? "squeeze_dims" : "axis";
-    int64_t dims[CNNFI_EVAL_MAX_RANK], n = cnnf_node_attr_list_count(call->node, name);
-    bool gone[CNNFI_EVAL_MAX_RANK] = {false};
+    int64_t dims[CNNFI_OP_MAX_RANK], n = cnnf_node_attr_list_count(call->node, name);
+    bool gone[CNNFI_OP_MAX_RANK] = {false};
     int32_t rank = 0, axis;
     for (int64_t i = 0; i < n; i++) {
         CNNFI_TRY(cnnfi_check_axis(call, cnnf_node_attr_list_int(call->node, name, i, 0), in->rank, "axis", &axis));
@@ -142,7 +142,7 @@ static cnnf_status squeeze_infer(cnnfi_call *call)
 
 static cnnf_status expand_dims_infer(cnnfi_call *call)
 {
-    int64_t axis, dims[CNNFI_EVAL_MAX_RANK + 1];
+    int64_t axis, dims[CNNFI_OP_MAX_RANK + 1];
     int32_t at;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_call_int(call, 1, &axis));
@@ -213,7 +213,7 @@ static cnnf_status rank_run(cnnfi_call *call)
 /* ---- shapes that broadcast ---- */
 
 typedef struct shape_pair {
-    int64_t n[2], dims[2][CNNFI_EVAL_MAX_RANK];
+    int64_t n[2], dims[2][CNNFI_OP_MAX_RANK];
     int64_t rank;
 } shape_pair;
 
@@ -228,7 +228,7 @@ static cnnf_status read_pair(cnnfi_call *call, shape_pair *p)
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
     for (int32_t k = 0; k < 2; k++)
-        CNNFI_TRY(cnnfi_call_ints(call, k, p->dims[k], CNNFI_EVAL_MAX_RANK, &p->n[k]));
+        CNNFI_TRY(cnnfi_call_ints(call, k, p->dims[k], CNNFI_OP_MAX_RANK, &p->n[k]));
     p->rank = p->n[0] > p->n[1] ? p->n[0] : p->n[1];
     for (int64_t i = 0; i < p->rank; i++) {
         int64_t x = pair_dim(p, 0, i), y = pair_dim(p, 1, i);

@@ -40,7 +40,7 @@ static void copy_element(cnnfi_value *out, int64_t at, const cnnfi_value *in, in
 
 static cnnf_status arg_infer(cnnfi_call *call)
 {
-    int64_t value, dims[CNNFI_EVAL_MAX_RANK];
+    int64_t value, dims[CNNFI_OP_MAX_RANK];
     int32_t axis, rank = 0;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(want_ordered(call, 0));
@@ -141,7 +141,7 @@ static void first_k(const sort_order *o, int64_t n, int64_t k, int64_t *heap)
 
 static cnnf_status topk_infer(cnnfi_call *call)
 {
-    int64_t k, dims[CNNFI_EVAL_MAX_RANK];
+    int64_t k, dims[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 2));
     CNNFI_TRY(want_ordered(call, 0));
     const cnnfi_value *in = call->inputs;
@@ -328,7 +328,7 @@ static bool with_counts(const cnnfi_call *call)
 static cnnf_status unique_infer(cnnfi_call *call)
 {
     slices s;
-    int64_t *block, count, dims[CNNFI_EVAL_MAX_RANK];
+    int64_t *block, count, dims[CNNFI_OP_MAX_RANK];
     int32_t axis;
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 2));
     CNNFI_TRY(want_ordered(call, 0));

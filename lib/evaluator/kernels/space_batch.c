@@ -87,7 +87,7 @@ static cnnf_status depth_run(cnnfi_call *call, bool to_depth)
 
 typedef struct batch_space {
     int32_t axes; /* spatial ones: 1 .. axes */
-    int64_t block[CNNFI_EVAL_MAX_RANK], before[CNNFI_EVAL_MAX_RANK], after[CNNFI_EVAL_MAX_RANK];
+    int64_t block[CNNFI_OP_MAX_RANK], before[CNNFI_OP_MAX_RANK], after[CNNFI_OP_MAX_RANK];
     int64_t product; /* of the blocks */
 } batch_space;
 
@@ -95,10 +95,10 @@ typedef struct batch_space {
 static cnnf_status read_batch_space(cnnfi_call *call, batch_space *s)
 {
     bool nd = cnnfi_type_of(call->inputs[0].dtype) != CNNFI_T_NONE && strstr(call->node->op, "ND") != NULL;
-    int64_t n = 2, pairs[2 * CNNFI_EVAL_MAX_RANK];
+    int64_t n = 2, pairs[2 * CNNFI_OP_MAX_RANK];
     CNNFI_TRY(cnnfi_want_inputs(call, nd ? 3 : 2, nd ? 3 : 2));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    if (nd) CNNFI_TRY(cnnfi_call_ints(call, 1, s->block, CNNFI_EVAL_MAX_RANK - 1, &n));
+    if (nd) CNNFI_TRY(cnnfi_call_ints(call, 1, s->block, CNNFI_OP_MAX_RANK - 1, &n));
     if (!nd) s->block[0] = s->block[1] = cnnf_node_attr_int(call->node, "block_size", 0);
     s->axes = (int32_t)n;
     if (call->inputs[0].rank < s->axes + 1 || (!nd && call->inputs[0].rank != 4))
@@ -122,7 +122,7 @@ static cnnf_status read_batch_space(cnnfi_call *call, batch_space *s)
 static cnnf_status to_batch_infer(cnnfi_call *call)
 {
     batch_space s = {0};
-    int64_t dims[CNNFI_EVAL_MAX_RANK];
+    int64_t dims[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(read_batch_space(call, &s));
     const cnnfi_value *in = call->inputs;
     memcpy(dims, in->dims, sizeof(dims));
@@ -142,7 +142,7 @@ static cnnf_status to_batch_infer(cnnfi_call *call)
 static cnnf_status to_space_infer(cnnfi_call *call)
 {
     batch_space s = {0};
-    int64_t dims[CNNFI_EVAL_MAX_RANK];
+    int64_t dims[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(read_batch_space(call, &s));
     const cnnfi_value *in = call->inputs;
     memcpy(dims, in->dims, sizeof(dims));
@@ -170,14 +170,14 @@ static cnnf_status batch_space_run(cnnfi_call *call, bool to_batch)
     size_t row = (size_t)cnnfi_span(batch->dims, s.axes + 1, batch->rank) * cnnf_dtype_size(batch->dtype);
     int64_t rows = cnnfi_span(batch->dims, 0, s.axes + 1);
     for (int64_t r = 0; r < rows && row > 0; r++) {
-        int64_t left = r, index[CNNFI_EVAL_MAX_RANK] = {0}, at = 0;
+        int64_t left = r, index[CNNFI_OP_MAX_RANK] = {0}, at = 0;
         for (int32_t i = s.axes; i >= 0; i--) {
             index[i] = left % batch->dims[i];
             left /= batch->dims[i];
         }
         int64_t cell = index[0] / space->dims[0];
         bool inside = true;
-        int64_t offset[CNNFI_EVAL_MAX_RANK];
+        int64_t offset[CNNFI_OP_MAX_RANK];
         for (int32_t i = s.axes - 1; i >= 0; i--) {
             offset[i] = cell % s.block[i];
             cell /= s.block[i];

@@ -22,7 +22,7 @@ static cnnf_status read_box(cnnfi_call *call, int64_t *begin, int64_t *size)
 
 static cnnf_status slice_infer(cnnfi_call *call)
 {
-    int64_t begin[CNNFI_EVAL_MAX_RANK], size[CNNFI_EVAL_MAX_RANK];
+    int64_t begin[CNNFI_OP_MAX_RANK], size[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(read_box(call, begin, size));
     return cnnfi_output_one(call, call->inputs[0].dtype, call->inputs[0].rank, size);
 }
@@ -30,7 +30,7 @@ static cnnf_status slice_infer(cnnfi_call *call)
 /* Copies the box whose first element is at `begin` with steps `step`. */
 static void copy_box(const cnnfi_value *in, const int64_t *begin, const int64_t *step, const int64_t *size, void *out)
 {
-    int64_t strides[CNNFI_EVAL_MAX_RANK], at = 0;
+    int64_t strides[CNNFI_OP_MAX_RANK], at = 0;
     size_t element = cnnf_dtype_size(in->dtype);
     cnnfi_strides(in->rank, in->dims, strides);
     for (int32_t i = 0; i < in->rank; i++) {
@@ -43,7 +43,7 @@ static void copy_box(const cnnfi_value *in, const int64_t *begin, const int64_t 
 
 static cnnf_status slice_run(cnnfi_call *call)
 {
-    int64_t begin[CNNFI_EVAL_MAX_RANK], size[CNNFI_EVAL_MAX_RANK];
+    int64_t begin[CNNFI_OP_MAX_RANK], size[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(read_box(call, begin, size));
     copy_box(call->inputs, begin, NULL, size, call->outputs[0].data);
     return CNNF_OK;
@@ -54,9 +54,9 @@ static cnnf_status slice_run(cnnfi_call *call)
 #define MAX_SPEC 32 /* entries of the sparse specification: ellipsis and new axes count */
 
 typedef struct strided {
-    int64_t begin[CNNFI_EVAL_MAX_RANK], step[CNNFI_EVAL_MAX_RANK], size[CNNFI_EVAL_MAX_RANK]; /* per input axis */
-    int32_t rank;                                                                             /* of the result */
-    int64_t dims[CNNFI_EVAL_MAX_RANK + MAX_SPEC];
+    int64_t begin[CNNFI_OP_MAX_RANK], step[CNNFI_OP_MAX_RANK], size[CNNFI_OP_MAX_RANK]; /* per input axis */
+    int32_t rank;                                                                       /* of the result */
+    int64_t dims[CNNFI_OP_MAX_RANK + MAX_SPEC];
 } strided;
 
 typedef struct strided_spec {
@@ -182,7 +182,7 @@ static cnnf_status strided_run(cnnfi_call *call)
 /* Writes `in` (C order) to the box of `out`. */
 static void fill_box(const strided *s, const void *in, cnnfi_value *out)
 {
-    int64_t strides[CNNFI_EVAL_MAX_RANK], index[CNNFI_EVAL_MAX_RANK] = {0}, n = 1;
+    int64_t strides[CNNFI_OP_MAX_RANK], index[CNNFI_OP_MAX_RANK] = {0}, n = 1;
     size_t size = cnnf_dtype_size(out->dtype);
     cnnfi_strides(out->rank, out->dims, strides);
     for (int32_t i = 0; i < out->rank; i++)
@@ -215,7 +215,7 @@ static cnnf_status grad_resolve(cnnfi_call *call, cnnfi_value *whole, strided *s
     memset(whole, 0, sizeof(*whole));
     CNNFI_TRY(cnnfi_want_inputs(call, 5, 5));
     CNNFI_TRY(cnnfi_want_bytes(call, 4));
-    CNNFI_TRY(cnnfi_call_ints(call, 0, whole->dims, CNNFI_EVAL_MAX_RANK, &rank));
+    CNNFI_TRY(cnnfi_call_ints(call, 0, whole->dims, CNNFI_OP_MAX_RANK, &rank));
     whole->rank = (int32_t)rank;
     CNNFI_TRY(read_spec(call, 1, &spec));
     CNNFI_TRY(resolve(call, &spec, whole, s));

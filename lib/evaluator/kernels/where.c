@@ -122,7 +122,7 @@ static cnnf_status where_infer(cnnfi_call *call)
 static cnnf_status where_run(cnnfi_call *call)
 {
     const cnnfi_value *in = call->inputs;
-    int64_t *to = call->outputs[0].data, strides[CNNFI_EVAL_MAX_RANK];
+    int64_t *to = call->outputs[0].data, strides[CNNFI_OP_MAX_RANK];
     cnnfi_strides(in->rank, in->dims, strides);
     for (int64_t i = 0; i < in->count; i++) {
         if (!is_set(in, i)) continue;

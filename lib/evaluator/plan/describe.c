@@ -9,7 +9,7 @@ static const char *algorithm(const cnnfi_step *step)
     case CNNFI_STEP_FUSED:
         return step->fused->algorithm;
     case CNNFI_STEP_KERNEL:
-        return step->dynamic ? "general, shapes at run time" : step->kernel->flags & CNNFI_OP_VIEW ? "view" : "general";
+        return step->dynamic ? "general, shapes at run time" : step->flags & CNNFI_OP_VIEW ? "view" : "general";
     case CNNFI_STEP_SWITCH:
     case CNNFI_STEP_MERGE:
     case CNNFI_STEP_MARK:

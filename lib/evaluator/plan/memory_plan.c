@@ -99,7 +99,7 @@ static int32_t inplace_input(const planner *p, int32_t index)
 {
     const cnnfi_plan *plan = p->plan;
     const cnnfi_step *step = &plan->steps[index];
-    if (step->kind != CNNFI_STEP_KERNEL || !(step->kernel->flags & CNNFI_OP_INPLACE) || step->n_outputs != 1) return -1;
+    if (step->kind != CNNFI_STEP_KERNEL || !(step->flags & CNNFI_OP_INPLACE) || step->n_outputs != 1) return -1;
     const cnnfi_slot *out = &plan->slots[step->output];
     for (int32_t k = 0; k < step->n_inputs; k++) {
         int32_t root = plan->slots[step->inputs[k]].root;

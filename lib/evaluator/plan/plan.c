@@ -101,15 +101,9 @@ static void set_constant(cnnfi_slot *slot, void *data)
 
 static cnnf_status value_of_tensor(cnnfi_compiler *c, const cnnf_tensor *tensor, const char *name, cnnfi_value *out)
 {
-    int32_t rank = cnnf_tensor_rank(tensor);
-    if (rank > CNNFI_EVAL_MAX_RANK) {
-        return cnnfi_fail(c->error, CNNF_E_UNSUPPORTED, "'%s' has rank %d, the evaluator goes to %d", name, (int)rank,
-                          CNNFI_EVAL_MAX_RANK);
-    }
-    *out = (cnnfi_value){.dtype = cnnf_tensor_dtype(tensor), .rank = rank, .count = cnnf_tensor_element_count(tensor)};
-    for (int32_t i = 0; i < rank; i++)
-        out->dims[i] = cnnf_tensor_dim(tensor, i);
-    return CNNF_OK;
+    if (cnnfi_value_of_tensor(out, tensor)) return CNNF_OK;
+    return cnnfi_fail(c->error, CNNF_E_UNSUPPORTED, "'%s' has rank %d, the evaluator goes to %d", name,
+                      (int)cnnf_tensor_rank(tensor), CNNFI_OP_MAX_RANK);
 }
 
 /* ---- a node's surroundings ---- */
@@ -189,22 +183,10 @@ static cnnf_status finish_constant(cnnfi_compiler *c, cnnfi_step *step)
 
 /* ---- ordinary ops ---- */
 
-static int32_t max_outputs(const cnnf_node *node)
-{
-    int64_t most = CNNFI_EVAL_MAX_OUTPUTS;
-    const char *const keys[] = {"num_split", "num"};
-    for (size_t i = 0; i < 2; i++) {
-        int64_t value = cnnf_node_attr_int(node, keys[i], 0);
-        if (value > most) most = value > 65536 ? 65536 : value;
-    }
-    if ((int64_t)node->n_inputs > most) most = (int64_t)node->n_inputs;
-    return (int32_t)most;
-}
-
 /* The call of a step while compiling; values lie in the compilation's memory. */
 static cnnf_status make_call(cnnfi_compiler *c, cnnfi_step *step, cnnfi_call *call)
 {
-    step->max_outputs = max_outputs(step->node);
+    step->max_outputs = cnnfi_call_max_outputs(step->node);
     cnnfi_value *inputs =
         cnnfi_array(c->context, (size_t)step->n_inputs + (size_t)step->max_outputs + 1, sizeof(cnnfi_value));
     if (!inputs) return cnnfi_fail_nomem(c->error);
@@ -237,7 +219,7 @@ static cnnf_status infer(cnnfi_compiler *c, cnnfi_step *step, cnnfi_call *call)
     struct cnnf_error swallowed = {0};
     bool may_fail = c->life[step->node->index] == CNNFI_MAYBE_DEAD; /* a branch that is perhaps never taken */
     if (may_fail) call->error = &swallowed;
-    cnnf_status status = step->kernel->infer(call);
+    cnnf_status status = cnnfi_kernel_infer(step->kernel, call);
     call->error = c->error;
     return may_fail && status < 0 && status != CNNF_E_NOMEM ? CNNFI_INFER_DYNAMIC : status;
 }
@@ -247,7 +229,7 @@ static cnnf_status fold(cnnfi_compiler *c, cnnfi_step *step, cnnfi_call *call, b
 {
     struct cnnf_error swallowed = {0};
     void *scratch = NULL;
-    bool view = step->kernel->flags & CNNFI_OP_VIEW;
+    bool view = step->flags & CNNFI_OP_VIEW;
     *done = false;
     for (int32_t i = 0; i < call->n_outputs; i++) {
         cnnfi_value *out = &call->outputs[i];
@@ -270,7 +252,7 @@ static cnnf_status fold(cnnfi_compiler *c, cnnfi_step *step, cnnfi_call *call, b
 static cnnf_status try_fold(cnnfi_compiler *c, cnnfi_step *step, cnnfi_call *call, bool *folded)
 {
     *folded = false;
-    uint32_t flags = step->kernel->flags;
+    uint32_t flags = step->flags;
     if ((flags & CNNFI_OP_STATEFUL) || c->life[step->node->index] == CNNFI_DEAD || call->n_outputs == 0) return CNNF_OK;
     if (!(flags & CNNFI_OP_SHAPE) && !all_inputs(c, step, true)) return CNNF_OK;
     return fold(c, step, call, folded);
@@ -284,7 +266,7 @@ static void place_outputs(cnnfi_compiler *c, const cnnfi_step *step, const cnnfi
         slot->value.data = NULL;
         slot->known = true;
         slot->place = CNNFI_PLACE_ARENA;
-        if (i == 0 && (step->kernel->flags & CNNFI_OP_VIEW)) {
+        if (i == 0 && (step->flags & CNNFI_OP_VIEW)) {
             slot->place = CNNFI_PLACE_VIEW;
             slot->root = c->plan->slots[step->inputs[0]].root;
         }
@@ -297,7 +279,7 @@ static cnnf_status add_dynamic(cnnfi_compiler *c, cnnfi_step *step, const cnnfi_
     int32_t count = c->max_port[node] + 1;
     if (call->n_outputs > count) count = call->n_outputs;
     CNNFI_TRY(reserve(c, node, count));
-    bool view = step->kernel->flags & CNNFI_OP_VIEW;
+    bool view = step->flags & CNNFI_OP_VIEW;
     for (int32_t i = 0; i < count; i++) {
         cnnfi_slot *slot = &c->plan->slots[c->first_slot[node] + i];
         slot->place = i == 0 && view ? CNNFI_PLACE_VIEW : CNNFI_PLACE_HEAP;
@@ -338,6 +320,7 @@ static cnnf_status compile_op(cnnfi_compiler *c, const cnnf_node *node)
     cnnfi_call call;
     CNNFI_TRY(begin_step(c, node, &step));
     step.kernel = cnnfi_kernel_find(node->op);
+    step.flags = step.kernel ? cnnfi_kernel_flags(step.kernel) : 0;
     if (c->life[node->index] == CNNFI_DEAD) return add_dead(c, &step);
     if (!step.kernel) return cnnfi_compiler_refuse(c, node);
     CNNFI_TRY(make_call(c, &step, &call));

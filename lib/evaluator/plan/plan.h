@@ -59,6 +59,7 @@ typedef struct cnnfi_step {
     cnnfi_step_kind kind;
     const cnnf_node *node;
     const cnnfi_kernel *kernel;
+    uint32_t flags; /* cnnfi_kernel_flags() */
     const cnnfi_fused *fused;
     int32_t n_inputs, n_outputs, max_outputs;
     int32_t *inputs; /* slots */

@@ -171,7 +171,7 @@ static cnnf_status run_known(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_c
     call->scratch_size = step->scratch_size;
     call->scratch = w->arena + step->scratch_offset;
     if (step->kind == CNNFI_STEP_FUSED) return step->fused->run(step->fused, call);
-    if (step->kernel->flags & CNNFI_OP_VIEW) {
+    if (step->flags & CNNFI_OP_VIEW) {
         call->outputs[0].data = call->inputs[0].data;
         return CNNF_OK;
     }
@@ -180,7 +180,7 @@ static cnnf_status run_known(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_c
 
 static cnnf_status allocate_outputs(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_call *call)
 {
-    bool view = step->kernel->flags & CNNFI_OP_VIEW;
+    bool view = step->flags & CNNFI_OP_VIEW;
     for (int32_t i = 0; i < call->n_outputs; i++) {
         cnnfi_value *out = &call->outputs[i];
         out->data = view && i == 0 ? call->inputs[0].data : heap_alloc(w, byte_count(out));
@@ -193,14 +193,14 @@ static cnnf_status allocate_outputs(cnnfi_workspace *w, const cnnfi_step *step, 
 
 static cnnf_status infer_and_run(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_call *call)
 {
-    cnnf_status status = step->kernel->infer(call);
+    cnnf_status status = cnnfi_kernel_infer(step->kernel, call);
     if (status == CNNFI_INFER_DYNAMIC) return cnnfi_call_fail(call, CNNF_E_INTERNAL, "its shape cannot be inferred");
     if (status != CNNF_OK) return status;
     if (call->n_outputs < step->n_outputs) {
         return cnnfi_call_fail(call, CNNF_E_CORRUPT, "there is no output %d", (int)step->n_outputs - 1);
     }
     CNNFI_TRY(allocate_outputs(w, step, call));
-    if (step->kernel->flags & CNNFI_OP_VIEW) return CNNF_OK;
+    if (step->flags & CNNFI_OP_VIEW) return CNNF_OK;
     return step->kernel->run(call);
 }
 

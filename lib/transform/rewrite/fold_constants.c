@@ -67,9 +67,9 @@ static bool is_excluded(const folder *f, const cnnf_node *node)
 /* A call, the tensors behind its inputs, and those of its outputs. */
 typedef struct evaluation {
     cnnfi_call call;
-    cnnfi_value *inputs, outputs[CNNFI_EVAL_MAX_OUTPUTS];
+    cnnfi_value *inputs, outputs[CNNFI_CALL_OUTPUTS];
     cnnf_tensor **loaded; /* by input; references */
-    cnnf_tensor *results[CNNFI_EVAL_MAX_OUTPUTS];
+    cnnf_tensor *results[CNNFI_CALL_OUTPUTS];
     cnnf_error error; /* of the kernel: not folding is no failure */
 } evaluation;
 
@@ -78,7 +78,7 @@ static void evaluation_free(evaluation *e)
     cnnf_context *context = e->call.context;
     for (int32_t i = 0; e->loaded && i < e->call.n_inputs; i++)
         cnnf_tensor_unref(e->loaded[i]);
-    for (int32_t i = 0; i < CNNFI_EVAL_MAX_OUTPUTS; i++)
+    for (int32_t i = 0; i < CNNFI_CALL_OUTPUTS; i++)
         cnnf_tensor_unref(e->results[i]);
     cnnfi_free(context, e->loaded);
     cnnfi_free(context, e->inputs);
@@ -111,7 +111,7 @@ static cnnf_status evaluation_init(folder *f, evaluation *e, const cnnf_node *no
     cnnf_context *context = f->in->context;
     const size_t n = cnnfi_node_data_inputs(node);
     memset(e, 0, sizeof *e);
-    e->call = (cnnfi_call){.context = context, .node = node, .max_outputs = CNNFI_EVAL_MAX_OUTPUTS, .error = &e->error};
+    e->call = (cnnfi_call){.context = context, .node = node, .max_outputs = CNNFI_CALL_OUTPUTS, .error = &e->error};
     e->inputs = cnnfi_calloc(context, n, sizeof *e->inputs);
     e->loaded = cnnfi_calloc(context, n, sizeof *e->loaded);
     if (!e->inputs || !e->loaded) return CNNF_E_NOMEM;
@@ -120,7 +120,7 @@ static cnnf_status evaluation_init(folder *f, evaluation *e, const cnnf_node *no
     e->call.outputs = e->outputs;
     for (size_t i = 0; i < n; i++) {
         const cnnf_tensor *tensor = value_at(f, node->edges[i]);
-        if (cnnf_tensor_rank(tensor) > CNNFI_EVAL_MAX_RANK || !cnnf_dtype_size(cnnf_tensor_dtype(tensor))) {
+        if (cnnf_tensor_rank(tensor) > CNNFI_OP_MAX_RANK || !cnnf_dtype_size(cnnf_tensor_dtype(tensor))) {
             return CNNF_E_UNSUPPORTED;
         }
         e->inputs[i] = (cnnfi_value){.dtype = cnnf_tensor_dtype(tensor),
@@ -166,9 +166,9 @@ static cnnf_status share_bytes(folder *f, evaluation *e, const cnnf_node *node)
 
 static cnnf_status compute(folder *f, evaluation *e, const cnnf_node *node, const cnnfi_kernel *kernel)
 {
-    const cnnf_status inferred = kernel->infer(&e->call);
-    if (inferred) return CNNF_E_UNSUPPORTED;
-    if (kernel->flags & CNNFI_OP_VIEW && e->call.n_outputs == 1) return share_bytes(f, e, node);
+    const cnnf_status inferred = cnnfi_kernel_infer(kernel, &e->call);
+    if (inferred || !e->call.n_outputs) return CNNF_E_UNSUPPORTED;
+    if (cnnfi_kernel_flags(kernel) & CNNFI_OP_VIEW && e->call.n_outputs == 1) return share_bytes(f, e, node);
     CNNFI_TRY(check_size(f, e));
     CNNFI_TRY(allocate_outputs(f, e));
     CNNFI_TRY(load_inputs(f, e, node, SIZE_MAX));
@@ -194,7 +194,7 @@ static void note_unfolded(folder *f, const cnnf_node *node, cnnf_status status, 
 static cnnf_status fold_node(folder *f, const cnnf_node *node)
 {
     const cnnfi_kernel *kernel = cnnfi_kernel_find(node->op);
-    if (!kernel || kernel->flags & CNNFI_OP_STATEFUL || !cnnfi_node_is_pure(node)) return CNNF_OK;
+    if (!kernel || cnnfi_kernel_flags(kernel) & CNNFI_OP_STATEFUL || !cnnfi_node_is_pure(node)) return CNNF_OK;
     if (!inputs_are_constant(f, node) || is_excluded(f, node)) return CNNF_OK;
     evaluation *e = cnnfi_malloc(f->in->context, sizeof *e);
     if (!e) return cnnfi_fail_nomem(f->run->error);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One element of a tensor's bytes as a number, whatever its dtype. */
+#ifndef CNNFI_GRAPH_ELEMENT_H
+#define CNNFI_GRAPH_ELEMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <cnnfreeze/tensor.h>
+
+/* A double as an integer, truncated; what no int64 holds is the nearest one, NaN is INT64_MIN (what x86 gives). */
+int64_t cnnfi_saturate_i64(double number);
+/* Element `index` of `data` (C order, any alignment). Complex: the real part. Quantised types count as their integers.
+   false: no number (strings, resources), *out is 0. */
+bool cnnfi_element_f64(double *out, cnnf_dtype dtype, const void *data, int64_t index);
+bool cnnfi_element_i64(int64_t *out, cnnf_dtype dtype, const void *data, int64_t index);
+
+#endif
