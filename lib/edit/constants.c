@@ -457,12 +457,12 @@ bool cnnfi_constant_ints(cnnfi_constants *constants, const cnnf_node *node, size
 }
 
 /* Whether nobody but this input can see the Const: no other user, no protected name on the way. */
-static bool owns_const(cnnfi_edit *edit, const cnnf_node *node, size_t input, const cnnf_node *source)
+static bool owns_const(const cnnfi_edit *edit, const cnnf_node *node, size_t input, const cnnf_node *source)
 {
     while (node && node != source) {
         node = cnnfi_edit_producer(edit, node, input, NULL);
         input = 0;
-        if (!node || cnnfi_edit_is_protected(edit, node) || cnnfi_edit_uses(edit, node, CNNFI_PORT_ANY).count != 1)
+        if (!node || cnnfi_edit_is_protected(edit, node) || cnnfi_edit_user_count(edit, node, CNNFI_PORT_ANY) != 1)
             return false;
     }
     return node != NULL;
@@ -474,10 +474,10 @@ void cnnfi_edit_own_const(cnnfi_edit *edit, cnnf_node *node, size_t input, const
     if (!value) return;
     if (source && owns_const(edit, node, input, source)) {
         cnnfi_node_set_tensor(edit->b, source, "value", value);
+        cnnfi_edit_touch(edit, source);
         return;
     }
     const char *last = source ? strrchr(source->name, '/') : NULL;
-    const char *base = cnnfi_builder_printf(edit->b, "%s/%s", node->name, last ? last + 1 : "folded");
-    const char *name = base ? cnnfi_edit_const(edit, base, value) : NULL;
-    if (name) cnnfi_edit_set_input(edit, node, input, name);
+    const cnnf_node *own = cnnfi_edit_const(edit, value, "%s/%s", node->name, last ? last + 1 : "folded");
+    cnnfi_edit_set_input(edit, node, input, cnnfi_end(own, 0));
 }

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "base/num.h"
 #include "graph/builder.h"
 #include "ops/op_table.h"
@@ -13,9 +14,9 @@ typedef struct inlining {
     cnnf_node *call;
     const cnnfi_function *function;
     size_t first_input;
-    const char **arguments; /* what the call was given, as written */
-    cnnf_node **copies;     /* [function->n_nodes] */
-    cnnfi_strmap places;    /* body node name -> position */
+    cnnfi_edge *arguments; /* [function->n_inputs] what the call was given */
+    cnnf_node **copies;    /* [function->n_nodes] */
+    cnnfi_strmap places;   /* body node name -> position */
 } inlining;
 
 static void refuse(const inlining *in, const char *what, const char *where)
@@ -55,29 +56,32 @@ static int64_t port_of(const cnnf_node *node, const char *output, size_t length,
     return -1;
 }
 
-static const char *translate_output(inlining *in, const char *input, const char *colon)
+static const cnnfi_edge not_understood = {.node = -1};
+
+static cnnfi_edge translate_output(const inlining *in, const char *input, const char *colon)
 {
     const int64_t at = cnnfi_strmap_get_n(&in->places, input, (size_t)(colon - input));
     const char *output = colon + 1, *second = strchr(output, ':');
     const size_t length = second ? (size_t)(second - output) : strlen(output);
     int64_t index = 0;
-    if (at < 0 || (second && !cnnfi_parse_i64(second + 1, strlen(second + 1), &index)) || index < 0) return NULL;
+    if (at < 0 || (second && !cnnfi_parse_i64(second + 1, strlen(second + 1), &index)) || index < 0)
+        return not_understood;
     const int64_t port = port_of(in->function->nodes[at], output, length, index);
-    return port < 0 || port > INT32_MAX ? NULL : cnnfi_edit_ref(in->edit, in->copies[at], (int32_t)port);
+    return port < 0 || port > INT32_MAX ? not_understood : cnnfi_end(in->copies[at], (int32_t)port);
 }
 
-/* What an input of the body is outside; NULL when it is not understood. */
-static const char *translate(inlining *in, const char *input)
+/* What an input of the body is outside. */
+static cnnfi_edge translate(const inlining *in, const char *input)
 {
     if (input[0] == '^') {
         const int64_t at = cnnfi_strmap_get(&in->places, input + 1);
-        return at < 0 ? NULL : cnnfi_builder_printf(in->edit->b, "^%s", in->copies[at]->name);
+        return at < 0 ? not_understood : cnnfi_end(in->copies[at], CNNFI_PORT_CONTROL);
     }
     const char *colon = strchr(input, ':');
     const size_t length = colon ? (size_t)(colon - input) : strlen(input);
     const int64_t argument = argument_index(in->function, input, length);
     if (argument >= 0) return in->arguments[argument];
-    return colon ? translate_output(in, input, colon) : NULL;
+    return colon ? translate_output(in, input, colon) : not_understood;
 }
 
 /* ---- the body ---- */
@@ -96,9 +100,8 @@ static bool copy_nodes(inlining *in)
     for (size_t i = 0; i < in->function->n_nodes; i++) {
         const cnnf_node *node = in->function->nodes[i];
         if (has_placeholder(node)) refuse(in, "types are arguments at", node->name);
-        const char *base = cnnfi_builder_printf(b, "%s/%s", in->call->name, node->name);
-        const char *name = base ? cnnfi_builder_unique(b, base) : NULL;
-        in->copies[i] = name ? cnnfi_edit_copy(in->edit, node, name) : NULL;
+        in->copies[i] =
+            cnnfi_edit_copy(in->edit, node, cnnfi_edit_unique(in->edit, "%s/%s", in->call->name, node->name));
         if (!in->copies[i]) return false;
         if (!cnnfi_strmap_set(&in->places, node->name, (int64_t)i)) b->status = cnnfi_fail_nomem(b->error);
     }
@@ -110,22 +113,20 @@ static void connect_nodes(inlining *in)
     for (size_t i = 0; i < in->function->n_nodes; i++) {
         const cnnf_node *node = in->function->nodes[i];
         for (size_t k = 0; k < node->n_inputs && !in->edit->b->status; k++) {
-            const char *input = translate(in, node->inputs[k]);
-            if (input)
-                cnnfi_edit_add_input(in->edit, in->copies[i], input);
-            else
-                refuse(in, "unknown input", node->inputs[k]);
+            const cnnfi_edge input = translate(in, node->inputs[k]);
+            if (input.node < 0) refuse(in, "unknown input", node->inputs[k]);
+            cnnfi_edit_add_input(in->edit, in->copies[i], input);
         }
     }
 }
 
-static const char *returned(inlining *in, size_t output)
+static cnnfi_edge returned(const inlining *in, size_t output)
 {
     const char *name = in->function->outputs[output].name;
     for (size_t i = 0; i < in->function->n_ret; i++) {
         if (strcmp(in->function->ret[i].key, name) == 0) return translate(in, in->function->ret[i].value);
     }
-    return NULL;
+    return not_understood;
 }
 
 /* ---- the call ---- */
@@ -141,13 +142,13 @@ static bool take_arguments(inlining *in)
         return false;
     }
     for (size_t i = 0; i < in->function->n_inputs; i++) {
-        in->arguments[i] = cnnfi_builder_strdup(in->edit->b, in->call->inputs[in->first_input + i]);
+        in->arguments[i] = in->call->edges[in->first_input + i];
     }
     return !in->edit->b->status;
 }
 
 /* A protected call keeps its name and its outputs. */
-static void keep_call(inlining *in, const char *const *results, size_t count)
+static void keep_call(inlining *in, const cnnfi_edge *results, size_t count)
 {
     cnnfi_edit *edit = in->edit;
     int32_t *types = cnnfi_edit_array(edit, count, sizeof *types);
@@ -167,10 +168,10 @@ static void replace_call(inlining *in)
 {
     cnnfi_edit *edit = in->edit;
     const size_t count = in->function->n_outputs;
-    const char **results = cnnfi_edit_array(edit, count, sizeof *results);
+    cnnfi_edge *results = cnnfi_edit_array(edit, count, sizeof *results);
     for (size_t i = 0; results && i < count; i++) {
         results[i] = returned(in, i);
-        if (!results[i]) refuse(in, "does not say what it returns as", in->function->outputs[i].name);
+        if (results[i].node < 0) refuse(in, "does not say what it returns as", in->function->outputs[i].name);
     }
     if (!results || edit->b->status) return;
     for (size_t i = 0; i < count; i++)
@@ -180,16 +181,11 @@ static void replace_call(inlining *in)
         return;
     }
     /* Who waits for the call waits for its first result, or for nothing. */
-    char node[4096];
-    const cnnfi_uses waiting = cnnfi_edit_uses(edit, in->call, CNNFI_PORT_CONTROL);
-    for (size_t i = waiting.count; i-- > 0;) {
-        if (!count)
-            cnnfi_edit_remove_input(edit, waiting.items[i].node, waiting.items[i].input);
-        else {
-            const char *control = cnnfi_builder_printf(edit->b, "^%s", cnnfi_input_node(results[0], node, sizeof node));
-            cnnfi_edit_set_input(edit, waiting.items[i].node, waiting.items[i].input, control);
-        }
-    }
+    if (count)
+        cnnfi_edit_redirect(edit, in->call, CNNFI_PORT_CONTROL, (cnnfi_edge){results[0].node, CNNFI_PORT_CONTROL},
+                            NULL);
+    else
+        cnnfi_edit_stop_waiting(edit, in->call);
     cnnfi_edit_remove(edit, in->call);
 }
 

@@ -267,21 +267,19 @@ cnnf_node *cnnfi_insert_shift(cnnfi_travel *t, cnnf_node *node, cnnf_node *user,
     cnnfi_edit *edit = t->edit;
     cnnfi_affine layout = *a;
     const cnnf_dtype dtype = cnnfi_affine_dtype(node);
-    const char *base = cnnfi_builder_printf(edit->b, "%s/bn_bias", node->name);
-    const char *name = base ? cnnfi_builder_unique(edit->b, base) : NULL;
-    cnnf_node *sum = name ? add_addition(t, node, name, a->axis, channels) : NULL;
+    const char *name = cnnfi_edit_unique(edit, "%s/bn_bias", node->name);
+    cnnf_node *sum = add_addition(t, node, name, a->axis, channels);
     if (!sum) return NULL;
     if (channels == 0 || strcmp(sum->op, "BiasAdd") == 0) layout.axis = 0; /* a vector */
     cnnf_tensor *value = cnnfi_channel_tensor(edit, dtype, &layout, a->shift, channels ? channels : 1);
-    const char *offset_base = cnnfi_builder_printf(edit->b, "%s_bn_offset", node->name);
-    const char *offset = value && offset_base ? cnnfi_edit_const(edit, offset_base, value) : NULL;
+    const cnnf_node *offset = cnnfi_edit_const(edit, value, "%s_bn_offset", node->name);
     cnnf_tensor_unref(value);
     if (user)
-        cnnfi_edit_set_input(edit, user, input, sum->name);
+        cnnfi_edit_set_input(edit, user, input, cnnfi_end(sum, 0));
     else
-        cnnfi_edit_redirect(edit, node, 0, sum->name, NULL);
-    cnnfi_edit_add_input(edit, sum, node->name);
-    cnnfi_edit_add_input(edit, sum, offset);
+        cnnfi_edit_redirect(edit, node, 0, cnnfi_end(sum, 0), NULL);
+    cnnfi_edit_add_input(edit, sum, cnnfi_end(node, 0));
+    cnnfi_edit_add_input(edit, sum, cnnfi_end(offset, 0));
     cnnfi_node_set_type(edit->b, sum, "T", dtype);
     return t->inserted = sum;
 }

@@ -225,19 +225,18 @@ static bool stays_relu(const cnnf_node *node, const cnnfi_affine *a)
 }
 
 /* Rewrites `node` as op(data, values). */
-static void make_bound(cnnfi_travel *t, cnnf_node *node, const char *op, const char *data, const cnnfi_affine *like,
+static void make_bound(cnnfi_travel *t, cnnf_node *node, const char *op, cnnfi_edge data, const cnnfi_affine *like,
                        const double *values, size_t n)
 {
     cnnfi_edit *edit = t->edit;
     const cnnf_dtype dtype = cnnfi_affine_dtype(node);
     cnnf_tensor *value = cnnfi_channel_tensor(edit, dtype, like, values, n);
-    const char *base = cnnfi_builder_printf(edit->b, "%s/%s", node->name, strcmp(op, "Maximum") == 0 ? "low" : "high");
-    const char *name = value && base ? cnnfi_edit_const(edit, base, value) : NULL;
+    const cnnf_node *bound =
+        cnnfi_edit_const(edit, value, "%s/%s", node->name, strcmp(op, "Maximum") == 0 ? "low" : "high");
     cnnf_tensor_unref(value);
-    const char *kept = cnnfi_builder_strdup(edit->b, data);
     cnnfi_edit_reset(edit, node, op);
-    cnnfi_edit_add_input(edit, node, kept);
-    cnnfi_edit_add_input(edit, node, name);
+    cnnfi_edit_add_input(edit, node, data);
+    cnnfi_edit_add_input(edit, node, cnnfi_end(bound, 0));
     cnnfi_node_set_type(edit->b, node, "T", dtype);
 }
 
@@ -250,16 +249,14 @@ static void rewrite_bounds(cnnfi_travel *t, const step *s, const bounds *old, co
     if (now->n == 1) like.axis = 0;
     if (!now->has_low || !now->has_high) {
         const char *op = now->has_low ? "Maximum" : "Minimum";
-        make_bound(t, s->node, op, s->node->inputs[old->data], &like, now->has_low ? now->low : now->high, now->n);
+        make_bound(t, s->node, op, s->node->edges[old->data], &like, now->has_low ? now->low : now->high, now->n);
         return;
     }
-    const char *base = cnnfi_builder_printf(t->edit->b, "%s/lower", s->node->name);
-    const char *name = base ? cnnfi_builder_unique(t->edit->b, base) : NULL;
-    cnnf_node *lower = name ? cnnfi_edit_add(t->edit, "Maximum", name) : NULL;
+    cnnf_node *lower = cnnfi_edit_add(t->edit, "Maximum", cnnfi_edit_unique(t->edit, "%s/lower", s->node->name));
     if (!lower) return;
     cnnfi_node_set_type(t->edit->b, lower, "T", cnnfi_affine_dtype(s->node));
-    make_bound(t, lower, "Maximum", s->node->inputs[old->data], &like, now->low, now->n);
-    make_bound(t, s->node, "Minimum", lower->name, &like, now->high, now->n);
+    make_bound(t, lower, "Maximum", s->node->edges[old->data], &like, now->low, now->n);
+    make_bound(t, s->node, "Minimum", cnnfi_end(lower, 0), &like, now->high, now->n);
 }
 
 static bool back_bounds(cnnfi_travel *t, const step *s, const cnnfi_affine *a)
@@ -438,18 +435,6 @@ static backward_fn backward_of(const char *op)
     return NULL;
 }
 
-/* Whether `user` alone sees the values of the node; looking at its shape does not count. */
-static bool is_only_reader(cnnfi_travel *t, const cnnf_node *node)
-{
-    const cnnfi_uses uses = cnnfi_edit_uses(t->edit, node, CNNFI_PORT_ANY);
-    size_t readers = 0;
-    for (size_t i = 0; i < uses.count; i++) {
-        const bool control = uses.items[i].input >= cnnfi_node_data_inputs(uses.items[i].node);
-        readers += !control && !cnnfi_op_is_shape_only(uses.items[i].node->op);
-    }
-    return readers == 1;
-}
-
 bool cnnfi_absorb_backward(cnnfi_travel *t, cnnf_node *user, size_t input, const cnnfi_affine *a)
 {
     int32_t port;
@@ -458,7 +443,7 @@ bool cnnfi_absorb_backward(cnnfi_travel *t, cnnf_node *user, size_t input, const
     const backward_fn absorb = backward_of(node->op);
     if (!absorb) return cnnfi_travel_refuse(t, node, "its op does not commute with a scale per channel");
     if (cnnfi_edit_is_protected(t->edit, node)) return cnnfi_travel_refuse(t, node, "it is an output of the graph");
-    if (!is_only_reader(t, node)) return cnnfi_travel_refuse(t, node, "others use its output too");
+    if (!cnnfi_edit_only_reader(t->edit, node)) return cnnfi_travel_refuse(t, node, "others use its output too");
     if (t->depth >= MAX_DEPTH) return cnnfi_travel_refuse(t, node, "the way back is too long");
     const step s = {.node = node, .user = user, .input = input};
     t->depth++;

@@ -146,10 +146,7 @@ bool cnnfi_op_is_fused_batch_norm(const char *op)
 
 static bool other_outputs_used(finder *f, const cnnf_node *node)
 {
-    for (int32_t port = 1; port < 6; port++) {
-        if (cnnfi_edit_uses(f->edit, node, port).count) return true;
-    }
-    return false;
+    return cnnfi_edit_user_count(f->edit, node, CNNFI_PORT_DATA) > cnnfi_edit_user_count(f->edit, node, 0);
 }
 
 static bool fused_step(finder *f, cnnf_node *node, step *out)
@@ -209,19 +206,11 @@ static bool as_step(finder *f, cnnf_node *node, step *out)
 static cnnf_node *only_reader(finder *f, const cnnf_node *node, size_t *input)
 {
     for (int passed = 0; passed < MAX_IDENTITIES && !cnnfi_edit_is_protected(f->edit, node); passed++) {
-        const cnnfi_uses uses = cnnfi_edit_uses(f->edit, node, CNNFI_PORT_ANY);
-        cnnf_node *reader = NULL;
-        size_t readers = 0;
-        for (size_t i = 0; i < uses.count; i++) {
-            const cnnfi_use *use = &uses.items[i];
-            if (use->input >= cnnfi_node_data_inputs(use->node) || cnnfi_op_is_shape_only(use->node->op)) continue;
-            reader = use->node;
-            *input = use->input;
-            readers++;
-        }
-        if (readers != 1) return NULL;
-        if (!cnnfi_op_is_identity(reader->op)) return reader;
-        node = reader;
+        const cnnfi_use *use = cnnfi_edit_only_reader(f->edit, node);
+        if (!use) return NULL;
+        *input = use->input;
+        if (!cnnfi_op_is_identity(use->user->op)) return use->user;
+        node = use->user;
     }
     return NULL;
 }

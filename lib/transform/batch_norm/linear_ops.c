@@ -69,10 +69,9 @@ void cnnfi_linear_settle_weights(cnnfi_edit *edit, cnnf_node *node, const cnnfi_
     cnnfi_builder *b = edit->b;
     cnnf_tensor *value = NULL;
     if (!b->status) b->status = cnnfi_tensor_reshape(&value, old, shape->rank, shape->dims, b->error);
-    const char *base = cnnfi_builder_printf(b, "%s/weights", node->name);
-    const char *name = value && base ? cnnfi_edit_const(edit, base, value) : NULL;
+    const cnnf_node *weights = cnnfi_edit_const(edit, value, "%s/weights", node->name);
     cnnf_tensor_unref(value);
-    if (name) cnnfi_edit_set_input(edit, node, (size_t)op->weights, name);
+    cnnfi_edit_set_input(edit, node, (size_t)op->weights, cnnfi_end(weights, 0));
     edit->changes++;
 }
 

@@ -139,14 +139,13 @@ static bool find_dead(liveness *l)
 /* value_index: which input it was. */
 static void set_value_index(cnnfi_edit *edit, cnnf_node *merge, int32_t index)
 {
-    if (cnnfi_edit_uses(edit, merge, 1).count == 0) return;
+    if (cnnfi_edit_user_count(edit, merge, 1) == 0) return;
     cnnf_tensor *value = NULL;
     cnnfi_builder *b = edit->b;
     if (!b->status) b->status = cnnfi_tensor_copy(&value, b->graph->context, CNNF_INT32, 0, NULL, &index, b->error);
-    const char *base = cnnfi_builder_printf(b, "%s/value_index", merge->name);
-    const char *name = base ? cnnfi_edit_const(edit, base, value) : NULL;
+    const cnnf_node *constant = cnnfi_edit_const(edit, value, "%s/value_index", merge->name);
     cnnf_tensor_unref(value);
-    if (name) cnnfi_edit_redirect(edit, merge, 1, name, NULL);
+    cnnfi_edit_redirect(edit, merge, 1, cnnfi_end(constant, 0), NULL);
 }
 
 static size_t fold_merge(const liveness *l, cnnf_node *merge)
@@ -165,7 +164,7 @@ static size_t fold_merge(const liveness *l, cnnf_node *merge)
         return 0;
     }
     set_value_index(l->edit, merge, (int32_t)last);
-    cnnfi_edit_bypass(l->edit, merge, merge->inputs[last]);
+    cnnfi_edit_bypass(l->edit, merge, cnnfi_edit_input(merge, last));
     return 1;
 }
 
@@ -173,11 +172,9 @@ static size_t fold_merge(const liveness *l, cnnf_node *merge)
 static void fold_switch(const liveness *l, cnnf_node *node)
 {
     cnnfi_edit *edit = l->edit;
-    const char *data = node->inputs[0];
+    const cnnfi_edge data = cnnfi_edit_input(node, 0);
     cnnfi_edit_redirect(edit, node, 1 - l->dead_port[node->index], data, NULL);
-    const cnnfi_uses waiting = cnnfi_edit_uses(edit, node, CNNFI_PORT_CONTROL);
-    for (size_t i = waiting.count; i-- > 0;)
-        cnnfi_edit_remove_input(edit, waiting.items[i].node, waiting.items[i].input);
+    cnnfi_edit_stop_waiting(edit, node);
     if (cnnfi_edit_is_protected(edit, node))
         cnnfi_edit_bypass(edit, node, data);
     else

@@ -3,6 +3,7 @@
 #ifndef CNNFI_TRANSFORM_INFERENCE_CONDITIONALS_H
 #define CNNFI_TRANSFORM_INFERENCE_CONDITIONALS_H
 
+#include "transform/framework/passes.h"
 #include "edit/edit.h"
 
 /*

@@ -463,9 +463,9 @@ static void flow(cnnfi_edit *edit, cnnf_node *source, candidates *out)
     out->n = 0;
     add_candidate(out, source);
     for (size_t i = 0; i < out->n; i++) {
-        const cnnfi_uses uses = cnnfi_edit_uses(edit, out->nodes[i], 0);
-        for (size_t k = 0; k < uses.count; k++) {
-            if (operation_of(uses.items[k].node->op)) add_candidate(out, uses.items[k].node);
+        for (const cnnfi_use *use = cnnfi_edit_uses(edit, out->nodes[i]); use && out->n < MAX_CANDIDATES;
+             use = use->next) {
+            if (use->port == 0 && operation_of(use->user->op)) add_candidate(out, use->user);
         }
     }
 }
@@ -511,13 +511,11 @@ bool cnnfi_find_dropout(cnnfi_edit *edit, cnnf_node *source, cnnfi_dropout *out)
 
 void cnnfi_remove_dropout(cnnfi_edit *edit, const cnnfi_dropout *dropout)
 {
-    const char *data = cnnfi_edit_ref(edit, dropout->data, dropout->port);
-    if (!data) return;
-    cnnfi_edit_bypass(edit, dropout->node, data);
+    cnnfi_edit_bypass(edit, dropout->node, cnnfi_end(dropout->data, dropout->port));
     cnnfi_edit_sweep(edit);
     for (size_t i = 0; i < dropout->n_parameters; i++) {
         cnnf_node *parameter = dropout->parameters[i];
-        if (!parameter->removed && cnnfi_edit_uses(edit, parameter, CNNFI_PORT_ANY).count == 0)
+        if (!parameter->removed && cnnfi_edit_user_count(edit, parameter, CNNFI_PORT_ANY) == 0)
             cnnfi_edit_remove(edit, parameter);
     }
     edit->changes++;

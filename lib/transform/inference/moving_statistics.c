@@ -102,19 +102,17 @@ static bool find_statistics(const cnnfi_edit *edit, const cnnf_node *node, stati
 }
 
 /* What reads the value: the Const, a variable's `/read`, or a new ReadVariableOp of a resource. */
-static const char *reader_of(cnnfi_edit *edit, const cnnf_node *node, cnnf_node *storage)
+static const cnnf_node *reader_of(cnnfi_edit *edit, const cnnf_node *node, const cnnf_node *storage)
 {
     cnnfi_builder *b = edit->b;
     const bool resource = strcmp(storage->op, "VarHandleOp") == 0;
     const char *read = cnnfi_builder_printf(b, resource ? "%s/Read/ReadVariableOp" : "%s/read", storage->name);
     cnnf_node *reader = read ? cnnfi_edit_find(edit, read, strlen(read)) : NULL;
-    if (!resource) return reader ? reader->name : storage->name;
-    const char *base = cnnfi_builder_printf(b, "%s/ReadVariableOp", node->name);
-    const char *name = base ? cnnfi_builder_unique(b, base) : NULL;
-    reader = name ? cnnfi_edit_add(edit, "ReadVariableOp", name) : NULL;
-    cnnfi_edit_add_input(edit, reader, storage->name);
+    if (!resource) return reader ? reader : storage;
+    reader = cnnfi_edit_add(edit, "ReadVariableOp", cnnfi_edit_unique(edit, "%s/ReadVariableOp", node->name));
+    cnnfi_edit_add_input(edit, reader, cnnfi_end(storage, 0));
     cnnfi_node_set_type(b, reader, "dtype", cnnfi_node_type(storage, "dtype"));
-    return reader ? reader->name : NULL;
+    return reader;
 }
 
 static void rewire_fused(cnnfi_edit *edit, cnnfi_pass_run *run, cnnf_node *node)
@@ -124,8 +122,10 @@ static void rewire_fused(cnnfi_edit *edit, cnnfi_pass_run *run, cnnf_node *node)
         cnnfi_run_note(run, node->name, "stays in training mode: no moving mean and variance beside its gamma or beta");
         return;
     }
-    if (stored(edit, node, 3) != s.mean) cnnfi_edit_set_input(edit, node, 3, reader_of(edit, node, s.mean));
-    if (stored(edit, node, 4) != s.variance) cnnfi_edit_set_input(edit, node, 4, reader_of(edit, node, s.variance));
+    if (stored(edit, node, 3) != s.mean)
+        cnnfi_edit_set_input(edit, node, 3, cnnfi_end(reader_of(edit, node, s.mean), 0));
+    if (stored(edit, node, 4) != s.variance)
+        cnnfi_edit_set_input(edit, node, 4, cnnfi_end(reader_of(edit, node, s.variance), 0));
     cnnfi_node_set_bool(edit->b, node, "is_training", false);
     if (cnnfi_node_attr(node, "exponential_avg_factor"))
         cnnfi_node_set_float(edit->b, node, "exponential_avg_factor", 1.0f);
@@ -149,12 +149,12 @@ static void rewire_moments(cnnfi_edit *edit, cnnfi_pass_run *run, cnnf_node *nod
     statistics s;
     const char *normalizer = cnnfi_builder_printf(edit->b, "%.*s/batchnorm/", (int)scope, node->name);
     if (!normalizer || !pair_in(edit, node->name, scope, &s)) return;
-    const cnnfi_uses uses = cnnfi_edit_uses(edit, node, 0);
-    const char *reader = NULL;
-    for (size_t i = 0; i < uses.count; i++) {
-        if (!cnnfi_starts_with(uses.items[i].node->name, normalizer)) continue;
+    const cnnf_node *reader = NULL;
+    for (const cnnfi_use *use = cnnfi_edit_uses(edit, node), *next; use; use = next) {
+        next = use->next;
+        if (use->port != 0 || !cnnfi_starts_with(use->user->name, normalizer)) continue;
         if (!reader) reader = reader_of(edit, node, moments[kind].variance ? s.variance : s.mean);
-        cnnfi_edit_set_input(edit, uses.items[i].node, uses.items[i].input, reader);
+        cnnfi_edit_set_input(edit, use->user, use->input, cnnfi_end(reader, 0));
         edit->changes++;
     }
     if (reader && moments[kind].variance) cnnfi_run_count(run, "batch_norms_to_moving_statistics", 1);
@@ -162,7 +162,7 @@ static void rewire_moments(cnnfi_edit *edit, cnnfi_pass_run *run, cnnf_node *nod
 
 void cnnfi_use_moving_statistics(cnnfi_edit *edit, cnnfi_pass_run *run)
 {
-    const bool *needed = cnnfi_edit_needed(edit, run);
+    const bool *needed = cnnfi_pass_needed(edit, run);
     const size_t count = edit->count;
     for (size_t i = 0; needed && i < count && !edit->b->status; i++) {
         cnnf_node *node = edit->b->graph->nodes[i];

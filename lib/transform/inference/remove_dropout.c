@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* remove_dropout: what dropout computes on average at inference: its input. */
 #include "transform/inference/dropout.h"
-#include "transform/framework/passes.h"
+#include "transform/framework/pass_edit.h"
 
 /* One random number may serve several: a training graph's gradient takes the mask of the dropout it goes back through.
  */
@@ -24,12 +24,12 @@ static cnnf_status run_remove(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_gr
 {
     cnnfi_edit edit;
     int64_t removed = 0;
-    CNNFI_TRY(cnnfi_edit_begin(&edit, run, in));
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
     for (size_t i = 0; i < edit.count && !edit.b->status; i++) {
         removed += remove_all_of(run, &edit, edit.b->graph->nodes[i]);
     }
     cnnfi_run_count(run, "dropouts", removed);
-    return cnnfi_edit_end(&edit, run, in, out);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 const cnnfi_pass cnnfi_pass_remove_dropout = {

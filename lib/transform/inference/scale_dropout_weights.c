@@ -10,7 +10,7 @@
 #include "graph/builder.h"
 #include "transform/batch_norm/absorb.h"
 #include "transform/inference/dropout.h"
-#include "transform/framework/passes.h"
+#include "transform/framework/pass_edit.h"
 
 typedef struct scaling {
     cnnfi_pass_run *run;
@@ -71,7 +71,7 @@ static void scale_left_over(scaling *s, cnnf_node *node)
         cnnfi_builder_fail(s->edit.b, CNNF_E_INVALID,
                            "node '%s': its rate is not in the graph; give rate=", node->name);
     else if (scale_behind(s, node, s->rate))
-        cnnfi_edit_bypass(&s->edit, node, node->inputs[0]);
+        cnnfi_edit_bypass(&s->edit, node, cnnfi_edit_input(node, 0));
 }
 
 static bool is_chosen(const scaling *s, const char *name)
@@ -84,7 +84,7 @@ static cnnf_status run_scale(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_gra
     scaling s = {.run = run, .rate = cnnfi_run_float(run, "rate", -1)};
     cnnfi_dropout dropout;
     if (s.rate >= 1) return cnnfi_fail(run->error, CNNF_E_INVALID, "scale_dropout_weights: rate must be below 1");
-    CNNFI_TRY(cnnfi_edit_begin(&s.edit, run, in));
+    CNNFI_TRY(cnnfi_pass_begin_edit(&s.edit, run, in));
     cnnfi_constants_init(&s.constants, &s.edit);
     for (size_t i = 0; i < s.edit.count && !s.edit.b->status; i++) {
         cnnf_node *node = s.edit.b->graph->nodes[i];
@@ -96,7 +96,7 @@ static cnnf_status run_scale(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_gra
         }
     }
     cnnfi_run_count(run, "scaled", s.scaled);
-    return cnnfi_edit_end(&s.edit, run, in, out);
+    return cnnfi_pass_end_edit(&s.edit, run, in, out);
 }
 
 static const cnnfi_pass_param params[] = {

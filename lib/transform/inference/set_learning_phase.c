@@ -11,7 +11,7 @@
 #include "graph/builder.h"
 #include "transform/inference/conditionals.h"
 #include "transform/inference/moving_statistics.h"
-#include "transform/framework/passes.h"
+#include "transform/framework/pass_edit.h"
 
 /* ---- which placeholders say whether it is training ---- */
 
@@ -120,7 +120,7 @@ static bool is_update(const cnnfi_edit *edit, const cnnf_node *node, int depth)
 /* A NoOp that groups assignments (init, restore_all) stays what it is. */
 static int64_t cut_updates(cnnfi_edit *edit, const cnnfi_pass_run *run)
 {
-    const bool *needed = cnnfi_edit_needed(edit, run);
+    const bool *needed = cnnfi_pass_needed(edit, run);
     int64_t cut = 0;
     for (size_t i = 0; needed && i < edit->count; i++) {
         cnnf_node *node = edit->b->graph->nodes[i];
@@ -139,12 +139,12 @@ static int64_t cut_updates(cnnfi_edit *edit, const cnnfi_pass_run *run)
 static cnnf_status run_phase(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     cnnfi_edit edit;
-    CNNFI_TRY(cnnfi_edit_begin(&edit, run, in));
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
     cnnfi_run_count(run, "learning_phases", set_phases(&edit, run));
     cnnfi_run_count(run, "conditionals", (int64_t)cnnfi_fold_conditionals(&edit, run));
     cnnfi_run_count(run, "updates_cut", cut_updates(&edit, run));
     cnnfi_use_moving_statistics(&edit, run);
-    return cnnfi_edit_end(&edit, run, in, out);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 static const cnnfi_pass_param params[] = {
