@@ -299,7 +299,6 @@ static void write_inputs(cnnfi_edit *edit, cnnf_node *node, struct cnnfi_edit_en
 cnnfi_builder *cnnfi_edit_finish(cnnfi_edit *edit)
 {
     cnnfi_builder *b = edit->b;
-    cnnfi_edit_sweep(edit);
     put_in_order(edit);
     const int32_t *position = renumber(edit);
     for (size_t i = 0; position && i < b->graph->n_nodes && !b->status; i++) {

@@ -49,7 +49,7 @@ typedef struct cnnfi_edit {
 
 /* Starts from a copy of `in`. protection: one flag per node, kept names and meanings; NULL: none is. */
 cnnf_status cnnfi_edit_begin(cnnfi_edit *edit, const cnnf_graph *in, const bool *protection, cnnf_error *error);
-/* Ends the edit: without what lost its last user, in its order, inputs written. The builder is the caller's. */
+/* Ends the edit: nodes in their order, inputs written. The builder is the caller's. */
 cnnfi_builder *cnnfi_edit_finish(cnnfi_edit *edit);
 /* Ends the edit without a result. */
 void cnnfi_edit_free(cnnfi_edit *edit);
@@ -114,7 +114,7 @@ void cnnfi_edit_rename(cnnfi_edit *edit, cnnf_node *node, const char *name);
 void cnnfi_edit_remove(cnnfi_edit *edit, cnnf_node *node);
 /* Says that an attribute of the node changed: analysis tables look again. */
 void cnnfi_edit_touch(cnnfi_edit *edit, const cnnf_node *node);
-/* Removes nodes that lost their last user (not Placeholders), and theirs; finishing does it too. */
+/* Removes nodes that lost their last user since the beginning (not Placeholders), and theirs. */
 void cnnfi_edit_sweep(cnnfi_edit *edit);
 
 /* Marks what the given nodes need: one flag per node there is now, in the arena. */

@@ -279,6 +279,7 @@ static cnnf_status run_fold(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
     if (norms) settle_weights(&f);
     for (cnnfi_norm *norm = norms; norm && !f.edit.b->status; norm = norm->next)
         fold_one(&f, norm);
+    cnnfi_edit_sweep(&f.edit);
     return cnnfi_pass_end_edit(&f.edit, run, in, out);
 }
 

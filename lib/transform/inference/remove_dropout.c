@@ -29,6 +29,7 @@ static cnnf_status run_remove(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_gr
         removed += remove_all_of(run, &edit, edit.b->graph->nodes[i]);
     }
     cnnfi_run_count(run, "dropouts", removed);
+    cnnfi_edit_sweep(&edit);
     return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 

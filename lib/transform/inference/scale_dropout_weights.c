@@ -96,6 +96,7 @@ static cnnf_status run_scale(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_gra
         }
     }
     cnnfi_run_count(run, "scaled", s.scaled);
+    cnnfi_edit_sweep(&s.edit);
     return cnnfi_pass_end_edit(&s.edit, run, in, out);
 }
 

@@ -144,6 +144,7 @@ static cnnf_status run_phase(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_gra
     cnnfi_run_count(run, "conditionals", (int64_t)cnnfi_fold_conditionals(&edit, run));
     cnnfi_run_count(run, "updates_cut", cut_updates(&edit, run));
     cnnfi_use_moving_statistics(&edit, run);
+    cnnfi_edit_sweep(&edit);
     return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
