@@ -29,6 +29,13 @@ static cnnf_status infer_count(cnnfi_call *call)
     return cnnfi_output_like(call, 0, CNNF_UINT8);
 }
 
+/* ToBool: one bool of any tensor. */
+static cnnf_status infer_truth(cnnfi_call *call)
+{
+    CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
+    return cnnfi_output_one(call, CNNF_BOOL, 0, NULL);
+}
+
 static const cnnfi_op_rule rules[] = {
     {"Abs", infer_same, 0},
     {"Acos", infer_same, 0},
@@ -95,6 +102,7 @@ static const cnnfi_op_rule rules[] = {
     {"Square", infer_same, 0},
     {"Tan", infer_same, 0},
     {"Tanh", infer_same, 0},
+    {"ToBool", infer_truth, 0},
 };
 
 const cnnfi_rule_family cnnfi_rules_unary = {"unary", rules, sizeof rules / sizeof *rules};
