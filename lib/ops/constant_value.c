@@ -299,9 +299,9 @@ static cnnf_status eval_two(const work *w)
     if (!a || !b || jumps_on_rounded(w)) return CNNF_OK;
     CNNFI_TRY(new_values(w, 0, &v));
     const cnnfi_value *shape = &w->asked->outputs[0].shape;
-    /* Equal of shapes that do not fit is one bool. */
-    if (!v || shape->rank < a->shape.rank || shape->rank < b->shape.rank) return CNNF_OK;
     const bool exact = is_integer(a->shape.dtype);
+    /* Equal of shapes that do not fit is one bool. */
+    if (!v || (!exact && !w->row->two) || shape->rank < a->shape.rank || shape->rank < b->shape.rank) return CNNF_OK;
     for (int64_t i = 0; i < shape->count; i++) {
         const double x = element(a, shape, i), y = element(b, shape, i);
         v[i] = exact ? two_integers(w->row, x, y) : w->row->two(x, y);
@@ -445,8 +445,11 @@ static cnnf_status eval_range(const work *w)
     if (!start || !limit || !delta || jumps_on_rounded(w)) return CNNF_OK;
     CNNFI_TRY(new_values(w, 0, &v));
     if (!v) return CNNF_OK;
-    for (int64_t i = 0; i < w->asked->outputs[0].shape.count; i++)
+    const bool single = start->shape.dtype == CNNF_FLOAT;
+    for (int64_t i = 0; i < w->asked->outputs[0].shape.count; i++) {
         v[i] = i ? v[i - 1] + delta->v[0] : start->v[0];
+        if (single) v[i] = (double)(float)v[i];
+    }
     return keep(w, 0, v, true);
 }
 
@@ -711,7 +714,6 @@ TWO(subtract, x - y)
 TWO(multiply, x *y)
 TWO(divide, x / y)
 TWO(divide_no_nan, y == 0 ? 0 : x / y)
-TWO(floor_divide, floor(x / y))
 TWO(squared_difference, (x - y) * (x - y))
 TWO(maximum, isnan(x) || x > y ? x : y)
 TWO(minimum, isnan(x) || x < y ? x : y)
@@ -787,7 +789,7 @@ static const evaluator evaluators[] = {
     OTHER("ExpandDims", eval_reshape, 0),
     OTHER("Fill", eval_fill, 0),
     UNARY("Floor", floor, BASIC | JUMPS),
-    DIVISION("FloorDiv", floor_divide, floor_integers, JUMPS),
+    DIVISION("FloorDiv", NULL, floor_integers, JUMPS), /* of floats the quotient is rounded before it is floored */
     DIVISION("FloorMod", floor_mod, floor_mod_integers, JUMPS),
     OTHER("Gather", eval_gather, 0),
     OTHER("GatherV2", eval_gather, 0),

@@ -9,6 +9,8 @@
 /* clang-format off */
 #define FAMILIES(X) \
     X(binary)       \
+    X(cast)         \
+    X(generate)     \
     X(reduce)       \
     X(source)       \
     X(unary)
