@@ -6,7 +6,15 @@
 
 #include "ops/contract.h"
 
-#define FAMILIES(X) X(source)
+/* clang-format off */
+#define FAMILIES(X) \
+    X(binary)       \
+    X(cast)         \
+    X(generate)     \
+    X(reduce)       \
+    X(source)       \
+    X(unary)
+/* clang-format on */
 
 #define DECLARE(name) extern const cnnfi_rule_family cnnfi_rules_##name;
 FAMILIES(DECLARE)
@@ -50,7 +58,8 @@ static cnnf_status declare_the_rest(const cnnfi_op *op, cnnfi_call *call)
     return CNNF_OK;
 }
 
-/* A rule and the op table must say the same: a kernel's reader relies on it. */
+/* A rule and the op table must say the same: a kernel's reader relies on it. A dtype that the rule did not know is the
+   table's. */
 static cnnf_status check_outputs(const cnnfi_op *op, cnnfi_call *call)
 {
     const int64_t outputs = cnnfi_op_node_outputs(op, call->node);
@@ -60,6 +69,7 @@ static cnnf_status check_outputs(const cnnfi_op *op, cnnfi_call *call)
     }
     for (int32_t i = 0; i < call->n_outputs; i++) {
         const cnnf_dtype want = cnnfi_op_output_type(op, call->node, i, NULL), have = call->outputs[i].dtype;
+        if (!have) call->outputs[i].dtype = want;
         if (!want || !have || want == have || want == CNNF_RESOURCE) continue;
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "output %d is %s, its attributes say %s", (int)i,
                                cnnf_dtype_name(have), cnnf_dtype_name(want));
