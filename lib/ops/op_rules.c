@@ -10,6 +10,7 @@
 #define FAMILIES(X)                                                                                                    \
     X(conv)                                                                                                            \
     X(fused)                                                                                                           \
+    X(pooling)                                                                                                         \
     X(source)
 /* clang-format on */
 
