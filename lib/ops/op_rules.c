@@ -10,7 +10,9 @@
 #define FAMILIES(X)                                                                                                    \
     X(conv)                                                                                                            \
     X(fused)                                                                                                           \
+    X(normalization)                                                                                                   \
     X(pooling)                                                                                                         \
+    X(rectifier)                                                                                                       \
     X(source)
 /* clang-format on */
 
