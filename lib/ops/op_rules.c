@@ -10,6 +10,7 @@
 #define FAMILIES(X)                                                                                                    \
     X(conv)                                                                                                            \
     X(fused)                                                                                                           \
+    X(loss)                                                                                                            \
     X(normalization)                                                                                                   \
     X(pooling)                                                                                                         \
     X(rectifier)                                                                                                       \
