@@ -14,7 +14,8 @@
     X(normalization)                                                                                                   \
     X(pooling)                                                                                                         \
     X(rectifier)                                                                                                       \
-    X(source)
+    X(source)                                                                                                          \
+    X(space)
 /* clang-format on */
 
 #define DECLARE(name) extern const cnnfi_rule_family cnnfi_rules_##name;
