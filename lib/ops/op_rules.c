@@ -14,6 +14,7 @@
     X(normalization)                                                                                                   \
     X(pooling)                                                                                                         \
     X(rectifier)                                                                                                       \
+    X(resize)                                                                                                          \
     X(source)                                                                                                          \
     X(space)
 /* clang-format on */
