@@ -13,6 +13,7 @@
     X(loss)                                                                                                            \
     X(normalization)                                                                                                   \
     X(pooling)                                                                                                         \
+    X(quantize)                                                                                                        \
     X(rectifier)                                                                                                       \
     X(resize)                                                                                                          \
     X(source)                                                                                                          \
