@@ -6,13 +6,22 @@
 
 #include "ops/contract.h"
 
-/* clang-format off */
+/* clang-format off: one family a line */
 #define FAMILIES(X) \
-    X(binary)       \
-    X(cast)         \
-    X(generate)     \
-    X(reduce)       \
-    X(source)       \
+    X(binary) \
+    X(cast) \
+    X(conv) \
+    X(fused) \
+    X(generate) \
+    X(loss) \
+    X(normalization) \
+    X(pooling) \
+    X(quantize) \
+    X(rectifier) \
+    X(reduce) \
+    X(resize) \
+    X(source) \
+    X(space) \
     X(unary)
 /* clang-format on */
 

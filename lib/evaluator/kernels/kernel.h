@@ -23,8 +23,8 @@ typedef struct cnnfi_kernel {
     cnnf_status (*infer)(cnnfi_call *call); /* of families that are not in lib/ops/rules/ */
     cnnf_status (*run)(cnnfi_call *call);
     uint32_t flags;
-    /* What the kernel alone demands, outputs are declared: refuses dtypes that it lacks, sets scratch_size. NULL: none.
-     */
+    /* Called when the outputs are declared: sets scratch_size, refuses dtypes and formats that `run` lacks. NULL: it
+       needs no memory and takes all that the rule does. */
     cnnf_status (*scratch)(cnnfi_call *call);
 } cnnfi_kernel;
 
