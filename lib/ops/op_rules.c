@@ -6,7 +6,16 @@
 
 #include "ops/contract.h"
 
-#define FAMILIES(X) X(source)
+#define FAMILIES(X)                                                                                                    \
+    X(concat_pack)                                                                                                     \
+    X(dynamic_partition)                                                                                               \
+    X(gather)                                                                                                          \
+    X(layout)                                                                                                          \
+    X(shape_query)                                                                                                     \
+    X(sort_topk)                                                                                                       \
+    X(source)                                                                                                          \
+    X(strided_slice)                                                                                                   \
+    X(where)
 
 #define DECLARE(name) extern const cnnfi_rule_family cnnfi_rules_##name;
 FAMILIES(DECLARE)
@@ -50,7 +59,8 @@ static cnnf_status declare_the_rest(const cnnfi_op *op, cnnfi_call *call)
     return CNNF_OK;
 }
 
-/* A rule and the op table must say the same: a kernel's reader relies on it. */
+/* A rule and the op table must say the same: a kernel's reader relies on it. What an input of no known dtype left open,
+   the table knows. */
 static cnnf_status check_outputs(const cnnfi_op *op, cnnfi_call *call)
 {
     const int64_t outputs = cnnfi_op_node_outputs(op, call->node);
@@ -60,6 +70,7 @@ static cnnf_status check_outputs(const cnnfi_op *op, cnnfi_call *call)
     }
     for (int32_t i = 0; i < call->n_outputs; i++) {
         const cnnf_dtype want = cnnfi_op_output_type(op, call->node, i, NULL), have = call->outputs[i].dtype;
+        if (!have && want != CNNF_RESOURCE) call->outputs[i].dtype = want;
         if (!want || !have || want == have || want == CNNF_RESOURCE) continue;
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "output %d is %s, its attributes say %s", (int)i,
                                cnnf_dtype_name(have), cnnf_dtype_name(want));
