@@ -10,9 +10,13 @@
 #define FAMILIES(X) \
     X(binary) \
     X(cast) \
+    X(concat_pack) \
     X(conv) \
+    X(dynamic_partition) \
     X(fused) \
+    X(gather) \
     X(generate) \
+    X(layout) \
     X(loss) \
     X(normalization) \
     X(pooling) \
@@ -20,9 +24,13 @@
     X(rectifier) \
     X(reduce) \
     X(resize) \
+    X(shape_query) \
+    X(sort_topk) \
     X(source) \
     X(space) \
-    X(unary)
+    X(strided_slice) \
+    X(unary) \
+    X(where)
 /* clang-format on */
 
 #define DECLARE(name) extern const cnnfi_rule_family cnnfi_rules_##name;
@@ -78,7 +86,7 @@ static cnnf_status check_outputs(const cnnfi_op *op, cnnfi_call *call)
     }
     for (int32_t i = 0; i < call->n_outputs; i++) {
         const cnnf_dtype want = cnnfi_op_output_type(op, call->node, i, NULL), have = call->outputs[i].dtype;
-        if (!have) call->outputs[i].dtype = want;
+        if (!have && want != CNNF_RESOURCE) call->outputs[i].dtype = want;
         if (!want || !have || want == have || want == CNNF_RESOURCE) continue;
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "output %d is %s, its attributes say %s", (int)i,
                                cnnf_dtype_name(have), cnnf_dtype_name(want));
