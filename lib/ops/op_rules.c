@@ -6,7 +6,7 @@
 
 #include "ops/contract.h"
 
-/* clang-format off: one family a line */
+/* clang-format off */
 #define FAMILIES(X) \
     X(binary) \
     X(cast) \
