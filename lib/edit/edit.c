@@ -243,7 +243,7 @@ static void place(ordering *o, int32_t node)
 /* Graphs that are in execution order stay so: a new node goes before the first one that reads it. */
 static void put_in_order(cnnfi_edit *edit)
 {
-    if (edit->count == edit->originals) return;
+    if (edit->count == edit->originals && !edit->order) return;
     cnnf_graph *g = edit->b->graph;
     ordering o = {.edit = edit,
                   .out = cnnfi_edit_array(edit, edit->count, sizeof *o.out),
@@ -251,8 +251,9 @@ static void put_in_order(cnnfi_edit *edit)
                   .stack = cnnfi_edit_array(edit, edit->count, sizeof *o.stack)};
     if (!o.out || !o.placed || !o.stack) return;
     for (size_t i = 0; i < edit->count; i++) {
-        const bool by_hand = edit->entries[i].placed_by_hand && edit->entries[i].next_before != (int32_t)i;
-        if (!o.placed[i] && !by_hand) place(&o, (int32_t)i);
+        const int32_t at = edit->order && i < edit->originals ? edit->order[i] : (int32_t)i;
+        const bool by_hand = edit->entries[at].placed_by_hand && edit->entries[at].next_before != at;
+        if (!o.placed[at] && !by_hand) place(&o, at);
     }
     memcpy(g->nodes, o.out, edit->count * sizeof *o.out);
 }
@@ -444,6 +445,11 @@ void cnnfi_edit_place_before(cnnfi_edit *edit, cnnf_node *node, const cnnf_node 
     o->last_before = node->index;
 }
 
+void cnnfi_edit_set_order(cnnfi_edit *edit, const int32_t *order)
+{
+    edit->order = order;
+}
+
 void cnnfi_edit_set_op(cnnfi_edit *edit, cnnf_node *node, const char *op)
 {
     if (!node) return;
@@ -457,16 +463,16 @@ void cnnfi_edit_set_op(cnnfi_edit *edit, cnnf_node *node, const char *op)
     cnnfi_edit_touch(edit, node);
 }
 
-static void remove_inputs(cnnfi_edit *edit, cnnf_node *node)
+void cnnfi_edit_truncate_inputs(cnnfi_edit *edit, cnnf_node *node, size_t count)
 {
-    while (node->n_inputs)
+    while (node && node->n_inputs > count)
         cnnfi_edit_remove_input(edit, node, node->n_inputs - 1);
 }
 
 void cnnfi_edit_reset(cnnfi_edit *edit, cnnf_node *node, const char *op)
 {
     if (!node) return;
-    remove_inputs(edit, node);
+    cnnfi_edit_truncate_inputs(edit, node, 0);
     node->n_attrs = 0;
     node->extra = (cnnfi_bytes){0};
     cnnfi_edit_set_op(edit, node, op);
@@ -482,7 +488,7 @@ void cnnfi_edit_rename(cnnfi_edit *edit, cnnf_node *node, const char *name)
 void cnnfi_edit_remove(cnnfi_edit *edit, cnnf_node *node)
 {
     if (!node || node->removed) return;
-    remove_inputs(edit, node);
+    cnnfi_edit_truncate_inputs(edit, node, 0);
     cnnfi_builder_remove(edit->b, node);
     cnnfi_edit_touch(edit, node);
 }

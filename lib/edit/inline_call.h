@@ -15,7 +15,5 @@ void cnnfi_inline_call(cnnfi_edit *edit, cnnf_node *call, const cnnfi_function *
 const cnnfi_function *cnnfi_called_function(const cnnfi_edit *edit, const cnnf_node *node);
 /* The function of a function attribute; NULL. */
 const cnnfi_function *cnnfi_function_attr(const cnnfi_edit *edit, const cnnf_node *node, const char *attr);
-/* Drops functions that no node and no other kept function mentions. */
-void cnnfi_drop_unused_functions(cnnfi_edit *edit);
 
 #endif

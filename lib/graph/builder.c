@@ -387,6 +387,31 @@ cnnf_node *cnnfi_function_add(cnnfi_builder *b, cnnfi_function *function, const 
     return node;
 }
 
+static cnnf_status index_functions(cnnf_graph *g, cnnf_error *error)
+{
+    cnnfi_strmap_free(&g->function_names);
+    for (size_t i = 0; i < g->n_functions; i++) {
+        const char *name = g->functions[i]->name;
+        if (cnnfi_strmap_get(&g->function_names, name) >= 0) continue;
+        if (!cnnfi_strmap_set(&g->function_names, name, (int64_t)i)) return cnnfi_fail_nomem(error);
+    }
+    return CNNF_OK;
+}
+
+size_t cnnfi_builder_keep_functions(cnnfi_builder *b, const bool *keep)
+{
+    cnnf_graph *g = b->graph;
+    const size_t before = g->n_functions;
+    size_t kept = 0;
+    if (b->status) return 0;
+    for (size_t i = 0; i < before; i++) {
+        if (keep[i]) g->functions[kept++] = g->functions[i];
+    }
+    g->n_functions = kept;
+    if (kept < before) b->status = index_functions(g, b->error);
+    return before - kept;
+}
+
 /* ---- declared inputs, outputs, variables ---- */
 
 static const char **copy_names(cnnfi_builder *b, const char *const *names, size_t count)
@@ -456,18 +481,6 @@ static cnnf_status index_names(cnnf_graph *g, cnnf_error *error)
     for (size_t i = 0; i < g->n_nodes; i++) {
         g->nodes[i]->index = (int32_t)i;
         if (!cnnfi_strmap_set(&g->names, g->nodes[i]->name, (int64_t)i)) return cnnfi_fail_nomem(error);
-    }
-    return CNNF_OK;
-}
-
-/* Passes drop functions: those that follow have moved. */
-static cnnf_status index_functions(cnnf_graph *g, cnnf_error *error)
-{
-    cnnfi_strmap_free(&g->function_names);
-    for (size_t i = 0; i < g->n_functions; i++) {
-        const char *name = g->functions[i]->name;
-        if (cnnfi_strmap_get(&g->function_names, name) >= 0) continue;
-        if (!cnnfi_strmap_set(&g->function_names, name, (int64_t)i)) return cnnfi_fail_nomem(error);
     }
     return CNNF_OK;
 }

@@ -100,6 +100,8 @@ cnnf_node *cnnfi_builder_const_f32(cnnfi_builder *b, const char *name, int32_t r
 /* ---- functions ---- */
 cnnfi_function *cnnfi_builder_add_function(cnnfi_builder *b, const char *name);
 cnnf_node *cnnfi_function_add(cnnfi_builder *b, cnnfi_function *function, const char *op, const char *name);
+/* Drops the functions without a flag (one per function); how many. Pointers stay, indices do not. */
+size_t cnnfi_builder_keep_functions(cnnfi_builder *b, const bool *keep);
 cnnfi_function *cnnfi_builder_copy_function(cnnfi_builder *b, const cnnfi_function *function, const char *name);
 
 /* ---- declared inputs, outputs, variables ---- */

@@ -9,6 +9,7 @@
 #include "graph/tensor.h"
 #include "graph/builder.h"
 #include "edit/inline_call.h"
+#include "edit/unused_functions.h"
 
 /* Predicates are a few ops deep: pred_id, LogicalNot of it, a comparison. */
 #define MAX_DEPTH 32
@@ -278,7 +279,7 @@ size_t cnnfi_fold_conditionals(cnnfi_edit *edit, const cnnfi_pass_run *run)
     }
     if (total) {
         drop_constant_controls(edit);
-        cnnfi_drop_unused_functions(edit);
+        cnnfi_drop_unused_functions(edit->b);
         edit->changes++;
     }
     return total;

@@ -10,8 +10,8 @@
 #include "graph/order.h"
 #include "graph/builder.h"
 #include "edit/inline_body.h"
+#include "edit/unused_functions.h"
 #include "transform/framework/passes.h"
-#include "transform/rewrite/prune.h"
 
 #define NONE (-1)
 
@@ -354,7 +354,7 @@ static cnnf_status run_with(inliner *s, const bool *protection, bool *needed, cn
     if (s->n_done == 0) return cnnfi_pass_unchanged(s->in, out);
     drop_names(s, protection);
     CNNFI_TRY(reorder(s));
-    cnnfi_prune_functions(s->b);
+    cnnfi_drop_unused_functions(s->b);
     cnnfi_run_count(run, "inlined", (int64_t)s->n_done);
     cnnfi_builder *b = s->b;
     s->b = NULL;
