@@ -12,6 +12,8 @@
     X(cast)         \
     X(generate)     \
     X(reduce)       \
+    X(scan)         \
+    X(segment)      \
     X(source)       \
     X(unary)
 /* clang-format on */
