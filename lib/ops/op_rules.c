@@ -6,17 +6,16 @@
 
 #include "ops/contract.h"
 
-/* clang-format off */
-#define FAMILIES(X) \
-    X(binary)       \
-    X(cast)         \
-    X(generate)     \
-    X(reduce)       \
-    X(scan)         \
-    X(segment)      \
-    X(source)       \
+#define FAMILIES(X)                                                                                                    \
+    X(binary)                                                                                                          \
+    X(cast)                                                                                                            \
+    X(generate)                                                                                                        \
+    X(matmul)                                                                                                          \
+    X(reduce)                                                                                                          \
+    X(scan)                                                                                                            \
+    X(segment)                                                                                                         \
+    X(source)                                                                                                          \
     X(unary)
-/* clang-format on */
 
 #define DECLARE(name) extern const cnnfi_rule_family cnnfi_rules_##name;
 FAMILIES(DECLARE)

@@ -104,7 +104,7 @@ static cnnf_status fused_infer(cnnfi_call *call)
     cnnfi_call product = *call;
     product.node = &f.node;
     product.n_inputs = 2;
-    cnnf_status status = f.product->infer(&product);
+    cnnf_status status = cnnfi_kernel_infer(f.product, &product);
     if (status != CNNF_OK) return status;
     call->n_outputs = product.n_outputs;
     call->scratch_size = product.scratch_size;
