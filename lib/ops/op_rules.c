@@ -9,6 +9,7 @@
 #define FAMILIES(X)                                                                                                    \
     X(binary)                                                                                                          \
     X(cast)                                                                                                            \
+    X(einsum)                                                                                                          \
     X(generate)                                                                                                        \
     X(matmul)                                                                                                          \
     X(reduce)                                                                                                          \
