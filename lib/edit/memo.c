@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Answers that are worked out at once after an edit; those behind them are forgotten. */
-#define FOLLOWED 256
+#define FOLLOWED 16
 
 static const char nothing, in_progress; /* marks in known[] */
 
