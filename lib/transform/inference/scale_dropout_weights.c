@@ -16,6 +16,7 @@ typedef struct scaling {
     cnnfi_pass_run *run;
     cnnfi_edit edit;
     cnnfi_values values;
+    cnnfi_dropouts dropouts;
     double rate; /* -1: each dropout's own */
     int64_t scaled;
 } scaling;
@@ -85,10 +86,11 @@ static cnnf_status run_scale(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_gra
     if (s.rate >= 1) return cnnfi_fail(run->error, CNNF_E_INVALID, "scale_dropout_weights: rate must be below 1");
     CNNFI_TRY(cnnfi_pass_begin_edit(&s.edit, run, in));
     cnnfi_values_init(&s.values, &s.edit, false);
+    cnnfi_dropouts_init(&s.dropouts, &s.edit);
     for (size_t i = 0; i < s.edit.count && !s.edit.b->status; i++) {
         cnnf_node *node = s.edit.b->graph->nodes[i];
         if (node->removed) continue;
-        if (cnnfi_find_dropout(&s.edit, node, &dropout)) {
+        if (cnnfi_find_dropout(&s.dropouts, node, &dropout)) {
             if (is_chosen(&s, dropout.node->name)) scale_dropout(&s, &dropout);
         } else if (is_left_over(node) && is_chosen(&s, node->name)) {
             scale_left_over(&s, node);
