@@ -691,3 +691,8 @@ bool cnnfi_op_is_shape_only(const char *op)
     static const char *const ops[] = {"Shape", "ShapeN", "Rank", "Size", "ZerosLike", "OnesLike"};
     return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
 }
+
+bool cnnfi_op_is_switch(const char *op)
+{
+    return strcmp(op, "Switch") == 0 || strcmp(op, "RefSwitch") == 0;
+}

@@ -130,5 +130,7 @@ bool *cnnfi_edit_reach(cnnfi_edit *edit, const int32_t *roots, size_t n_roots);
 bool cnnfi_op_is_identity(const char *op);
 /* Looks at shape only: Shape, ShapeN, Rank, Size, ZerosLike, OnesLike. */
 bool cnnfi_op_is_shape_only(const char *op);
+/* Switch, RefSwitch. */
+bool cnnfi_op_is_switch(const char *op);
 
 #endif

@@ -13,17 +13,21 @@
     X(concat_pack) \
     X(conv) \
     X(dynamic_partition) \
+    X(einsum) \
     X(fused) \
     X(gather) \
     X(generate) \
     X(layout) \
     X(loss) \
+    X(matmul) \
     X(normalization) \
     X(pooling) \
     X(quantize) \
     X(rectifier) \
     X(reduce) \
     X(resize) \
+    X(scan) \
+    X(segment) \
     X(shape_query) \
     X(sort_topk) \
     X(source) \

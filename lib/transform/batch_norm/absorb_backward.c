@@ -50,7 +50,7 @@ static bool back_linear(cnnfi_travel *t, const step *s, const cnnfi_affine *a)
 
 /* The constant operand of a binary op as values per channel, and where the data comes in. */
 typedef struct operand {
-    const cnnfi_const *value;
+    const cnnfi_constant *value;
     size_t at, data; /* inputs */
     size_t n;
     int32_t axis;
@@ -60,12 +60,12 @@ static bool constant_operand(cnnfi_travel *t, const cnnf_node *node, operand *o)
 {
     const bool bias = strcmp(node->op, "BiasAdd") == 0;
     for (size_t at = 2; at-- > 0;) {
-        o->value = cnnfi_constant_input(t->constants, node, at);
+        o->value = cnnfi_value_input(t->values, node, at);
         o->at = at;
         o->data = 1 - at;
         if (!o->value || !cnnfi_channel_values(o->value, &o->n, &o->axis)) continue;
         if (bias && cnnfi_node_string_is(node, "data_format", "NCHW")) {
-            const cnnfi_hint x = cnnfi_hint_input(t->constants, node, 0);
+            const cnnfi_value x = cnnfi_shape_of_input(&t->values->shapes, node, 0);
             if (x.rank < 2) return cnnfi_travel_refuse(t, node, "the rank of its input is not known");
             o->axis = x.rank - 2;
         }
@@ -86,17 +86,17 @@ static bool meets(const operand *o, const cnnfi_affine *a)
 static void set_operand(cnnfi_travel *t, cnnf_node *node, const operand *o, const cnnfi_affine *a, size_t n,
                         const double *values)
 {
-    int64_t dims[CNNFI_CONST_RANK];
-    int32_t rank = o->value->rank;
+    int64_t dims[CNNFI_OP_MAX_RANK];
+    int32_t rank = o->value->shape.rank;
     for (int32_t i = 0; i < rank; i++)
-        dims[i] = o->value->dims[i];
+        dims[i] = o->value->shape.dims[i];
     if (n != o->n) {
         rank = a->axis + 1;
         for (int32_t i = 0; i < rank; i++)
             dims[i] = i ? 1 : (int64_t)n;
     }
     const cnnf_dtype dtype = cnnfi_affine_dtype(node);
-    cnnf_tensor *value = rank <= CNNFI_CONST_RANK ? cnnfi_tensor_of_doubles(t->edit, dtype, rank, dims, values) : NULL;
+    cnnf_tensor *value = rank <= CNNFI_OP_MAX_RANK ? cnnfi_tensor_of_doubles(t->edit, dtype, rank, dims, values) : NULL;
     cnnfi_edit_own_const(t->edit, node, o->at, value);
     cnnf_tensor_unref(value);
 }
@@ -326,9 +326,9 @@ static bool back_batch_to_space(cnnfi_travel *t, const step *s, const cnnfi_affi
     return hand_on(t, s, 0, a);
 }
 
-static bool all_zero(const cnnfi_const *c)
+static bool all_zero(const cnnfi_constant *c)
 {
-    for (size_t i = 0; c && i < c->count; i++) {
+    for (size_t i = 0; c && i < (size_t)c->shape.count; i++) {
         if (c->v[i] != 0.0) return false;
     }
     return c != NULL;
@@ -336,7 +336,7 @@ static bool all_zero(const cnnfi_const *c)
 
 static bool back_space_to_batch(cnnfi_travel *t, const step *s, const cnnfi_affine *a)
 {
-    if (cnnfi_affine_has_shift(a) && !all_zero(cnnfi_constant_input(t->constants, s->node, 2))) {
+    if (cnnfi_affine_has_shift(a) && !all_zero(cnnfi_value_input(t->values, s->node, 2))) {
         return cnnfi_travel_refuse(t, s->node, "zero padding lies between");
     }
     return back_batch_to_space(t, s, a);
@@ -356,12 +356,11 @@ static bool concat_layout(cnnfi_travel *t, const cnnf_node *node, const cnnfi_af
     const size_t inputs = cnnfi_node_data_inputs(node);
     const bool axis_first = strcmp(node->op, "Concat") == 0;
     *out = (concat){.first = axis_first, .count = inputs ? inputs - 1 : 0};
-    if (inputs < 2 || !cnnfi_constant_ints(t->constants, node, axis_first ? 0 : inputs - 1, &axis, 1, &count) ||
-        count != 1) {
+    if (inputs < 2 || !cnnfi_value_ints(t->values, node, axis_first ? 0 : inputs - 1, &axis, 1, &count) || count != 1) {
         return cnnfi_travel_refuse(t, node, "its axis is not constant");
     }
     if (a->n == 1) return true;
-    const cnnfi_hint x = cnnfi_hint_input(t->constants, node, out->first);
+    const cnnfi_value x = cnnfi_shape_of_input(&t->values->shapes, node, out->first);
     if (axis >= 0 && x.rank < 0) return cnnfi_travel_refuse(t, node, "the rank of its input is not known");
     out->channels = (axis < 0 ? -axis - 1 : x.rank - 1 - axis) == a->axis;
     return true;
@@ -375,8 +374,8 @@ static bool back_concat(cnnfi_travel *t, const step *s, const cnnfi_affine *a)
     for (size_t i = 0; i < c.count; i++) {
         cnnfi_affine part = *a;
         if (c.channels) {
-            const cnnfi_hint x = cnnfi_hint_input(t->constants, s->node, c.first + i);
-            const int64_t channels = cnnfi_hint_from_end(&x, a->axis);
+            const cnnfi_value x = cnnfi_shape_of_input(&t->values->shapes, s->node, c.first + i);
+            const int64_t channels = cnnfi_shape_from_end(&x, a->axis);
             if (channels <= 0 || at + (size_t)channels > a->n) {
                 return cnnfi_travel_refuse(t, s->node, "how many channels each part has is not known");
             }

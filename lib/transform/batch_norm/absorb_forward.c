@@ -13,20 +13,20 @@ typedef bool (*forward_fn)(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_af
 /* ---- those that absorb ---- */
 
 /* The BiasAdd that alone reads the node and whose bias can take `shift`; NULL when there is none. */
-static cnnf_node *following_bias(cnnfi_travel *t, const cnnf_node *node, const cnnfi_const **bias, size_t channels)
+static cnnf_node *following_bias(cnnfi_travel *t, const cnnf_node *node, const cnnfi_constant **bias, size_t channels)
 {
     const cnnfi_use *use = cnnfi_edit_uses(t->edit, node);
     if (!use || use->next || cnnfi_edit_is_protected(t->edit, node)) return NULL;
     cnnf_node *user = use->user;
     if (strcmp(user->op, "BiasAdd") != 0 || use->input != 0) return NULL;
-    *bias = cnnfi_constant_input(t->constants, user, 1);
-    return *bias && (*bias)->count == channels ? user : NULL;
+    *bias = cnnfi_value_input(t->values, user, 1);
+    return *bias && (*bias)->shape.count == (int64_t)channels ? user : NULL;
 }
 
 /* Adds `shift` to everything the node puts out. */
 static void add_to_output(cnnfi_travel *t, cnnf_node *node, const cnnfi_affine *shift)
 {
-    const cnnfi_const *bias;
+    const cnnfi_constant *bias;
     cnnf_node *sum = following_bias(t, node, &bias, shift->n);
     if (!sum) {
         cnnfi_insert_shift(t, node, NULL, 0, shift, shift->n);

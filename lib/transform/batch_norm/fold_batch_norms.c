@@ -23,7 +23,7 @@
 typedef struct fold {
     cnnfi_pass_run *run;
     cnnfi_edit edit;
-    cnnfi_constants constants;
+    cnnfi_values values;
     bool plain_relu; /* ways 3 and 4 are closed */
 } fold;
 
@@ -51,13 +51,12 @@ static bool travels(fold *f, attempt *a, const cnnfi_norm *norm)
         return cnnfi_travel_refuse(t, last_of(norm), "it is an output of the graph");
     }
     if (a->backward.n && !cnnfi_absorb_backward(t, first_of(norm), norm->data_input, &a->backward)) return false;
-    if (t->commit) cnnfi_constants_forget(t->constants);
     return !a->forward.n || cnnfi_absorb_forward(t, last_of(norm), &a->forward);
 }
 
 static bool try_way(fold *f, attempt *a, const cnnfi_norm *norm, bool keep_activations)
 {
-    a->travel = (cnnfi_travel){.edit = &f->edit, .constants = &f->constants, .keep_activations = keep_activations};
+    a->travel = (cnnfi_travel){.edit = &f->edit, .values = &f->values, .keep_activations = keep_activations};
     return travels(f, a, norm);
 }
 
@@ -142,7 +141,6 @@ static void absorb(fold *f, attempt *a, const cnnfi_norm *norm)
     a->travel.changes = NULL;
     a->travel.inserted = NULL;
     if (travels(f, a, norm)) take_out(f, norm, a->backward.n ? a->travel.inserted : NULL);
-    cnnfi_constants_forget(&f->constants);
     f->edit.changes++;
 }
 
@@ -218,7 +216,7 @@ static bool touches_bounds(const attempt *a)
 
 static void fold_one(fold *f, cnnfi_norm *norm)
 {
-    if (!cnnfi_norm_refresh(&f->edit, &f->constants, norm)) return;
+    if (!cnnfi_norm_refresh(&f->edit, &f->values, norm)) return;
     attempt a;
     const char *name = cnnfi_builder_strdup(f->edit.b, last_of(norm)->name);
     cnnfi_fold_entry entry = {
@@ -237,7 +235,6 @@ static void fold_one(fold *f, cnnfi_norm *norm)
         entry.outcome = CNNFI_FOLD_KEPT;
         if (norm->kind == CNNFI_NORM_SCALE) return;
     }
-    cnnfi_constants_forget(&f->constants);
     cnnfi_fold_report(f->run, &entry);
 }
 
@@ -264,7 +261,7 @@ static void settle_weights(fold *f)
         cnnf_node *node = f->edit.b->graph->nodes[i];
         const cnnfi_linear_op *op = node->removed ? NULL : cnnfi_linear_op_find(node->op);
         if (!op) continue;
-        const cnnfi_hint shape = cnnfi_hint_input(&f->constants, node, (size_t)op->weights);
+        const cnnfi_value shape = cnnfi_shape_of_input(&f->values.shapes, node, (size_t)op->weights);
         cnnfi_linear_settle_weights(&f->edit, node, &shape);
     }
 }
@@ -273,9 +270,9 @@ static cnnf_status run_fold(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
 {
     fold f = {.run = run, .plain_relu = cnnfi_run_bool(run, "plain_relu", false)};
     CNNFI_TRY(cnnfi_pass_begin_edit(&f.edit, run, in));
-    cnnfi_constants_init(&f.constants, &f.edit);
+    cnnfi_values_init(&f.values, &f.edit, false);
     settle_statistics(&f);
-    cnnfi_norm *norms = cnnfi_find_batch_norms(&f.edit, &f.constants);
+    cnnfi_norm *norms = cnnfi_find_batch_norms(&f.edit, &f.values);
     if (norms) settle_weights(&f);
     for (cnnfi_norm *norm = norms; norm && !f.edit.b->status; norm = norm->next)
         fold_one(&f, norm);

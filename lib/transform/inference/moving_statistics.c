@@ -2,9 +2,9 @@
 /* Moving statistics are found by name: they are variables beside gamma and beta. See moving_statistics.h. */
 #include "transform/inference/moving_statistics.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "base/context.h"
 #include "base/str.h"
 #include "graph/builder.h"
 #include "transform/batch_norm/find_batch_norms.h"
@@ -46,23 +46,33 @@ static bool is_storage(const cnnf_node *node)
     return node && (cnnfi_op_is_variable(node->op) || strcmp(node->op, "Const") == 0);
 }
 
-static cnnf_node *find_in(const cnnfi_edit *edit, const char *scope, size_t length, const char *name)
+/* `<scope>/<name>`, or `<name>` at the root; `buffer` has room for it. */
+static cnnf_node *find_in(const cnnfi_edit *edit, char *buffer, size_t scope_length, const char *name)
 {
-    char full[4096];
-    const int n = length ? snprintf(full, sizeof full, "%.*s/%s", (int)length, scope, name)
-                         : snprintf(full, sizeof full, "%s", name);
-    cnnf_node *node = n > 0 && (size_t)n < sizeof full ? cnnfi_edit_find(edit, full, (size_t)n) : NULL;
+    const size_t at = scope_length ? scope_length + 1 : 0, length = strlen(name);
+    memcpy(buffer + at, name, length);
+    cnnf_node *node = cnnfi_edit_find(edit, buffer, at + length);
     return is_storage(node) ? node : NULL;
 }
 
-static bool pair_in(const cnnfi_edit *edit, const char *scope, size_t length, statistics *out)
+static bool pair_in(cnnfi_edit *edit, const char *scope, size_t length, statistics *out)
 {
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        out->mean = find_in(edit, scope, length, pairs[i][0]);
-        out->variance = out->mean ? find_in(edit, scope, length, pairs[i][1]) : NULL;
-        if (out->variance) return true;
+    enum { LONGEST = 64 }; /* of a name in `pairs` */
+    cnnf_context *context = edit->b->graph->context;
+    char *buffer = cnnfi_malloc(context, length + 1 + LONGEST);
+    if (!buffer) {
+        cnnfi_builder_fail(edit->b, CNNF_E_NOMEM, "out of memory");
+        return false;
     }
-    return false;
+    memcpy(buffer, scope, length);
+    buffer[length] = '/';
+    *out = (statistics){0};
+    for (size_t i = 0; !out->variance && i < sizeof pairs / sizeof *pairs; i++) {
+        out->mean = find_in(edit, buffer, length, pairs[i][0]);
+        out->variance = out->mean ? find_in(edit, buffer, length, pairs[i][1]) : NULL;
+    }
+    cnnfi_free(context, buffer);
+    return out->variance != NULL;
 }
 
 static size_t parent(const char *name, size_t length)
@@ -73,9 +83,11 @@ static size_t parent(const char *name, size_t length)
 }
 
 /* In the scopes around a name, the nearest first; not at the root, where a pair could be anybody's. */
-static bool pair_around(const cnnfi_edit *edit, const char *name, statistics *out)
+#define MAX_SCOPES 32
+static bool pair_around(cnnfi_edit *edit, const char *name, statistics *out)
 {
-    for (size_t length = parent(name, strlen(name)); length; length = parent(name, length)) {
+    size_t length = parent(name, strlen(name));
+    for (int i = 0; i < MAX_SCOPES && length; i++, length = parent(name, length)) {
         if (pair_in(edit, name, length, out)) return true;
     }
     return false;
@@ -89,7 +101,7 @@ static bool is_moving(const cnnf_node *node)
     return false;
 }
 
-static bool find_statistics(const cnnfi_edit *edit, const cnnf_node *node, statistics *out)
+static bool find_statistics(cnnfi_edit *edit, const cnnf_node *node, statistics *out)
 {
     *out = (statistics){stored(edit, node, 3), stored(edit, node, 4)};
     if (is_moving(out->mean) && is_moving(out->variance)) return true;

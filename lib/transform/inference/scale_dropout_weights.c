@@ -15,7 +15,8 @@
 typedef struct scaling {
     cnnfi_pass_run *run;
     cnnfi_edit edit;
-    cnnfi_constants constants;
+    cnnfi_values values;
+    cnnfi_dropouts dropouts;
     double rate; /* -1: each dropout's own */
     int64_t scaled;
 } scaling;
@@ -32,7 +33,7 @@ static bool scale_behind(scaling *s, cnnf_node *node, double rate)
 {
     double *scale, *shift;
     const cnnfi_affine a = cnnfi_affine_new(&s->edit, 1, 0, &scale, &shift);
-    cnnfi_travel t = {.edit = &s->edit, .constants = &s->constants, .keep_activations = true};
+    cnnfi_travel t = {.edit = &s->edit, .values = &s->values, .keep_activations = true};
     if (!a.n) return false;
     *scale = 1.0 - rate;
     const bool output = cnnfi_edit_is_protected(&s->edit, node);
@@ -45,7 +46,6 @@ static bool scale_behind(scaling *s, cnnf_node *node, double rate)
     }
     t.commit = true;
     cnnfi_absorb_forward(&t, node, &a);
-    cnnfi_constants_forget(&s->constants);
     for (const cnnfi_weight_change *c = t.changes; c; c = c->next) {
         cnnfi_run_note(s->run, node->name, "the weights of %s were scaled", c->node);
     }
@@ -85,11 +85,12 @@ static cnnf_status run_scale(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_gra
     cnnfi_dropout dropout;
     if (s.rate >= 1) return cnnfi_fail(run->error, CNNF_E_INVALID, "scale_dropout_weights: rate must be below 1");
     CNNFI_TRY(cnnfi_pass_begin_edit(&s.edit, run, in));
-    cnnfi_constants_init(&s.constants, &s.edit);
+    cnnfi_values_init(&s.values, &s.edit, false);
+    cnnfi_dropouts_init(&s.dropouts, &s.edit);
     for (size_t i = 0; i < s.edit.count && !s.edit.b->status; i++) {
         cnnf_node *node = s.edit.b->graph->nodes[i];
         if (node->removed) continue;
-        if (cnnfi_find_dropout(&s.edit, node, &dropout)) {
+        if (cnnfi_find_dropout(&s.dropouts, node, &dropout)) {
             if (is_chosen(&s, dropout.node->name)) scale_dropout(&s, &dropout);
         } else if (is_left_over(node) && is_chosen(&s, node->name)) {
             scale_left_over(&s, node);
