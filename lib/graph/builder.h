@@ -45,8 +45,6 @@ void *cnnfi_builder_array(cnnfi_builder *b, size_t count, size_t size); /* zeroe
 
 /* Adds a node (strings copied); NULL after a failure. A name that exists is a failure. */
 cnnf_node *cnnfi_builder_add(cnnfi_builder *b, const char *op, const char *name);
-/* Inserts before the node at `position` (for passes that keep an order). */
-cnnf_node *cnnfi_builder_insert(cnnfi_builder *b, size_t position, const char *op, const char *name);
 cnnf_node *cnnfi_builder_find(const cnnfi_builder *b, const char *name);
 /* `base`, or `base_1`, `base_2` ... : a name no node has, in the arena. */
 const char *cnnfi_builder_unique(cnnfi_builder *b, const char *base);
@@ -60,11 +58,8 @@ void cnnfi_node_set_device(cnnfi_builder *b, cnnf_node *node, const char *device
 void cnnfi_node_add_input(cnnfi_builder *b, cnnf_node *node, const char *input);  /* as written */
 void cnnfi_node_add_control(cnnfi_builder *b, cnnf_node *node, const char *name); /* "^name" */
 void cnnfi_node_set_input(cnnfi_builder *b, cnnf_node *node, size_t index, const char *input);
-void cnnfi_node_remove_input(cnnf_node *node, size_t index);
 void cnnfi_node_clear_inputs(cnnf_node *node);
 void cnnfi_node_set_value(cnnfi_builder *b, cnnf_node *node, const cnnf_tensor *value); /* one more reference */
-/* Every input of every node that names `from` ("a", "a:1", with "^a" when `from` has no port) names `to` instead. */
-void cnnfi_builder_redirect(cnnfi_builder *b, const char *from, const char *to);
 
 /* ---- attributes: add or replace, kept sorted ---- */
 cnnfi_attr *cnnfi_node_attr_slot(cnnfi_builder *b, cnnf_node *node, const char *key); /* kind NONE, to fill */
