@@ -23,7 +23,7 @@ bool cnnfi_ends_with(const char *text, const char *suffix)
 bool cnnfi_text_in(const char *text, const char *const *list, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (strcmp(text, list[i]) == 0) return true;
+        if (*text == *list[i] && strcmp(text, list[i]) == 0) return true;
     }
     return false;
 }

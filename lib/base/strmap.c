@@ -3,11 +3,16 @@
 
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/context.h"
 
+/* Small, so that many of them share a cache line: a look-up goes to the entry only when the hashes are equal. */
 struct cnnfi_strmap_slot {
-    const char *key; /* NULL: never used */
-    uint64_t hash;
+    uint32_t hash, entry; /* entry + 1; 0: never used */
+};
+
+struct cnnfi_strmap_entry {
+    const char *key;
     int64_t value; /* REMOVED: a key was here */
 };
 
@@ -21,12 +26,12 @@ void cnnfi_strmap_init(cnnfi_strmap *map, cnnf_context *context)
 void cnnfi_strmap_free(cnnfi_strmap *map)
 {
     cnnfi_free(map->context, map->slots);
-    map->slots = NULL;
-    map->capacity = map->count = map->used = 0;
+    cnnfi_free(map->context, map->entries);
+    *map = (cnnfi_strmap){.context = map->context};
 }
 
 /* Seeded by the table's address, so that a file cannot be written to collide. */
-static uint64_t hash_bytes(const cnnfi_strmap *map, const char *key, size_t length)
+static uint32_t hash_bytes(const cnnfi_strmap *map, const char *key, size_t length)
 {
     uint64_t h = 0x9e3779b97f4a7c15u ^ (uint64_t)(uintptr_t)map->context ^ length;
     while (length >= 8) {
@@ -40,59 +45,109 @@ static uint64_t hash_bytes(const cnnfi_strmap *map, const char *key, size_t leng
     uint64_t tail = 0;
     if (length) memcpy(&tail, key, length);
     h = (h ^ tail) * 0xc4ceb9fe1a85ec53u;
-    return h ^ (h >> 29);
+    return (uint32_t)(h ^ (h >> 32));
 }
 
-static struct cnnfi_strmap_slot *find(const cnnfi_strmap *map, const char *key, size_t length, uint64_t hash)
+static bool is_key(const struct cnnfi_strmap_entry *entry, const char *key, size_t length)
+{
+    return entry->value != REMOVED && strncmp(entry->key, key, length) == 0 && entry->key[length] == '\0';
+}
+
+/* The key's slot, or the empty one where it would go. */
+static struct cnnfi_strmap_slot *find(const cnnfi_strmap *map, const char *key, size_t length, uint32_t hash)
 {
     for (size_t i = hash & (map->capacity - 1);; i = (i + 1) & (map->capacity - 1)) {
         struct cnnfi_strmap_slot *slot = &map->slots[i];
-        if (!slot->key) return slot;
-        if (slot->hash == hash && slot->value != REMOVED && strncmp(slot->key, key, length) == 0 &&
-            slot->key[length] == '\0') {
-            return slot;
-        }
+        if (!slot->entry) return slot;
+        if (slot->hash == hash && is_key(&map->entries[slot->entry - 1], key, length)) return slot;
     }
 }
 
-static bool rehash(cnnfi_strmap *map)
+/* Enters what is there, in its order, into a table of at least so many slots; at most half of them are ever used. */
+static bool rehash(cnnfi_strmap *map, size_t slots_wanted)
 {
-    const cnnfi_strmap old = *map;
     size_t capacity = 16;
-    while (capacity < old.count * 4)
+    while (capacity < slots_wanted)
         capacity *= 2;
-    struct cnnfi_strmap_slot *slots = cnnfi_calloc(map->context, capacity, sizeof *slots);
-    if (!slots) return false;
-    map->slots = slots;
-    map->capacity = capacity;
-    map->used = old.count;
-    for (size_t i = 0; i < old.capacity; i++) {
-        const struct cnnfi_strmap_slot *slot = &old.slots[i];
-        if (slot->key && slot->value != REMOVED) *find(map, slot->key, strlen(slot->key), slot->hash) = *slot;
+    if (capacity > UINT32_MAX) return false;
+    cnnfi_strmap fresh = {.context = map->context, .capacity = capacity};
+    fresh.slots = cnnfi_calloc(map->context, capacity, sizeof *fresh.slots);
+    fresh.entries = cnnfi_array(map->context, capacity / 2, sizeof *fresh.entries);
+    if (!fresh.slots || !fresh.entries) {
+        cnnfi_strmap_free(&fresh);
+        return false;
     }
-    cnnfi_free(map->context, old.slots);
+    for (size_t i = 0; i < map->used; i++) {
+        const struct cnnfi_strmap_entry *entry = &map->entries[i];
+        if (entry->value != REMOVED) cnnfi_strmap_set(&fresh, entry->key, entry->value);
+    }
+    cnnfi_strmap_free(map);
+    *map = fresh;
     return true;
+}
+
+bool cnnfi_strmap_reserve(cnnfi_strmap *map, size_t count)
+{
+    size_t slots;
+    if (count < map->capacity / 2) return true;
+    return cnnfi_mul_size(&slots, count + 1, 2) && rehash(map, slots);
+}
+
+bool cnnfi_strmap_copy(cnnfi_strmap *map, const cnnfi_strmap *from, const char *(*key)(const void *user, int64_t value),
+                       const void *user)
+{
+    cnnfi_strmap_free(map);
+    if (!from->used) return true;
+    map->slots = cnnfi_array(map->context, from->capacity, sizeof *map->slots);
+    map->entries = cnnfi_array(map->context, from->capacity / 2, sizeof *map->entries);
+    if (!map->slots || !map->entries) {
+        cnnfi_strmap_free(map);
+        return false;
+    }
+    map->capacity = from->capacity;
+    map->count = from->count;
+    map->used = from->used;
+    memcpy(map->slots, from->slots, from->capacity * sizeof *map->slots);
+    for (size_t i = 0; i < from->used; i++) {
+        const int64_t value = from->entries[i].value;
+        map->entries[i] = (struct cnnfi_strmap_entry){value == REMOVED ? "" : key(user, value), value};
+    }
+    return true;
+}
+
+void cnnfi_strmap_renumber(cnnfi_strmap *map, const int32_t *to)
+{
+    for (size_t i = 0; i < map->used; i++) {
+        if (map->entries[i].value != REMOVED) map->entries[i].value = to[map->entries[i].value];
+    }
 }
 
 bool cnnfi_strmap_set(cnnfi_strmap *map, const char *key, int64_t value)
 {
-    if ((map->used + 1) * 2 > map->capacity && !rehash(map)) return false;
+    if ((map->used + 1) * 2 > map->capacity && !rehash(map, map->count * 4)) return false;
     const size_t length = strlen(key);
-    const uint64_t hash = hash_bytes(map, key, length);
+    const uint32_t hash = hash_bytes(map, key, length);
     struct cnnfi_strmap_slot *slot = find(map, key, length, hash);
-    if (!slot->key) {
+    if (!slot->entry) {
         map->used++;
         map->count++;
+        *slot = (struct cnnfi_strmap_slot){.hash = hash, .entry = (uint32_t)map->used};
     }
-    *slot = (struct cnnfi_strmap_slot){.key = key, .hash = hash, .value = value};
+    map->entries[slot->entry - 1] = (struct cnnfi_strmap_entry){.key = key, .value = value};
     return true;
+}
+
+static struct cnnfi_strmap_entry *get(const cnnfi_strmap *map, const char *key, size_t length)
+{
+    if (!map->capacity) return NULL;
+    const struct cnnfi_strmap_slot *slot = find(map, key, length, hash_bytes(map, key, length));
+    return slot->entry ? &map->entries[slot->entry - 1] : NULL;
 }
 
 int64_t cnnfi_strmap_get_n(const cnnfi_strmap *map, const char *key, size_t length)
 {
-    if (!map->capacity) return -1;
-    const struct cnnfi_strmap_slot *slot = find(map, key, length, hash_bytes(map, key, length));
-    return slot->key ? slot->value : -1;
+    const struct cnnfi_strmap_entry *entry = get(map, key, length);
+    return entry ? entry->value : -1;
 }
 
 int64_t cnnfi_strmap_get(const cnnfi_strmap *map, const char *key)
@@ -100,12 +155,12 @@ int64_t cnnfi_strmap_get(const cnnfi_strmap *map, const char *key)
     return cnnfi_strmap_get_n(map, key, strlen(key));
 }
 
-void cnnfi_strmap_remove(cnnfi_strmap *map, const char *key)
+int64_t cnnfi_strmap_remove(cnnfi_strmap *map, const char *key)
 {
-    if (!map->capacity) return;
-    const size_t length = strlen(key);
-    struct cnnfi_strmap_slot *slot = find(map, key, length, hash_bytes(map, key, length));
-    if (!slot->key) return;
-    slot->value = REMOVED;
+    struct cnnfi_strmap_entry *entry = get(map, key, strlen(key));
+    if (!entry) return -1;
+    const int64_t value = entry->value;
+    entry->value = REMOVED;
     map->count--;
+    return value;
 }

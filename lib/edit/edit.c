@@ -260,7 +260,7 @@ static void put_in_order(cnnfi_edit *edit)
 
 /* ---- finishing: inputs ---- */
 
-/* Without the removed; position[i]: where node i is now, NONE when it is gone. */
+/* Without the removed; position[i]: where node i is now, NONE when it is gone. Names follow. */
 static int32_t *renumber(cnnfi_edit *edit)
 {
     cnnf_graph *g = edit->b->graph;
@@ -271,7 +271,10 @@ static int32_t *renumber(cnnfi_edit *edit)
         position[node->index] = node->removed ? NONE : (int32_t)kept;
         if (!node->removed) g->nodes[kept++] = node;
     }
-    if (position) g->n_nodes = kept;
+    if (!position) return NULL;
+    g->n_nodes = kept;
+    cnnfi_strmap_renumber(&g->names, position);
+    edit->b->moved = false;
     return position;
 }
 

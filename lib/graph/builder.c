@@ -49,13 +49,22 @@ void cnnfi_builder_free(cnnfi_builder *b)
     cnnf_context_unref(context);
 }
 
+static const char *name_at(const void *graph, int64_t index)
+{
+    return ((const cnnf_graph *)graph)->nodes[index]->name;
+}
+
 cnnf_status cnnfi_builder_from(cnnfi_builder **out, const cnnf_graph *graph, cnnf_error *error)
 {
     *out = NULL;
     cnnfi_builder *b = NULL;
     CNNFI_TRY(cnnfi_builder_new(&b, graph->context, error));
+    b->copying = true;
     for (size_t i = 0; i < graph->n_nodes; i++)
         cnnfi_builder_copy_node(b, graph->nodes[i], NULL);
+    b->copying = false;
+    if (!b->status && !cnnfi_strmap_copy(&b->graph->names, &graph->names, name_at, b->graph))
+        b->status = cnnfi_fail_nomem(b->error);
     for (size_t i = 0; i < graph->n_functions; i++)
         cnnfi_builder_copy_function(b, graph->functions[i], NULL);
     cnnfi_copy_graph_fields(b, graph);
@@ -150,7 +159,7 @@ cnnf_node *cnnfi_builder_add(cnnfi_builder *b, const char *op, const char *name)
         return NULL;
     }
     cnnf_node *node = new_node(b, op, name);
-    if (!node || !enter_name(b, node)) return NULL;
+    if (!node || (!b->copying && !enter_name(b, node))) return NULL;
     if (!sticky(b, cnnfi_grow(g->context, (void **)&g->nodes, &b->node_capacity, g->n_nodes, sizeof *g->nodes)
                        ? b
                        : NULL)) {
@@ -179,21 +188,20 @@ const char *cnnfi_builder_unique(cnnfi_builder *b, const char *base)
 void cnnfi_builder_remove(cnnfi_builder *b, cnnf_node *node)
 {
     if (!node || node->removed) return;
-    node->removed = true;
+    node->removed = b->moved = true;
     cnnfi_strmap_remove(&b->graph->names, node->name);
 }
 
 bool cnnfi_builder_rename(cnnfi_builder *b, cnnf_node *node, const char *name)
 {
     if (b->status || !node) return false;
-    const int64_t position = cnnfi_strmap_get(&b->graph->names, node->name);
     if (cnnfi_strmap_get(&b->graph->names, name) >= 0) {
         cnnfi_builder_fail(b, CNNF_E_INVALID, "a node is already called '%s'", name);
         return false;
     }
     const char *copy = cnnfi_builder_strdup(b, name);
     if (!copy) return false;
-    cnnfi_strmap_remove(&b->graph->names, node->name);
+    const int64_t position = cnnfi_strmap_remove(&b->graph->names, node->name);
     node->name = copy;
     return sticky(b, cnnfi_strmap_set(&b->graph->names, copy, position < 0 ? 0 : position) ? node : NULL) != NULL;
 }
@@ -429,14 +437,17 @@ static void compact(cnnf_graph *g)
     g->n_nodes = kept;
 }
 
-static cnnf_status index_names(cnnf_graph *g, cnnf_error *error)
+static cnnf_status index_names(const cnnfi_builder *b, cnnf_error *error)
 {
-    cnnfi_strmap_free(&g->names);
-    for (size_t i = 0; i < g->n_nodes; i++) {
+    cnnf_graph *g = b->graph;
+    for (size_t i = 0; i < g->n_nodes; i++)
         g->nodes[i]->index = (int32_t)i;
-        if (!cnnfi_strmap_set(&g->names, g->nodes[i]->name, (int64_t)i)) return cnnfi_fail_nomem(error);
-    }
-    return CNNF_OK;
+    if (!b->moved) return CNNF_OK;
+    cnnfi_strmap_free(&g->names);
+    bool ok = cnnfi_strmap_reserve(&g->names, g->n_nodes);
+    for (size_t i = 0; ok && i < g->n_nodes; i++)
+        ok = cnnfi_strmap_set(&g->names, g->nodes[i]->name, (int64_t)i);
+    return ok ? CNNF_OK : cnnfi_fail_nomem(error);
 }
 
 static cnnf_status resolve_inputs(cnnf_graph *g, cnnf_node *node, cnnf_error *error)
@@ -461,10 +472,11 @@ static cnnf_status resolve_inputs(cnnf_graph *g, cnnf_node *node, cnnf_error *er
     return CNNF_OK;
 }
 
-static cnnf_status seal(cnnf_graph *g, cnnf_error *error)
+static cnnf_status seal(const cnnfi_builder *b, cnnf_error *error)
 {
+    cnnf_graph *g = b->graph;
     compact(g);
-    CNNFI_TRY(index_names(g, error));
+    CNNFI_TRY(index_names(b, error));
     CNNFI_TRY(index_functions(g, error));
     for (size_t i = 0; i < g->n_nodes; i++)
         CNNFI_TRY(resolve_inputs(g, g->nodes[i], error));
@@ -478,7 +490,7 @@ cnnf_status cnnfi_builder_publish(cnnf_graph **out, cnnfi_builder *b, cnnf_error
     if (status)
         cnnfi_error_copy(error, b->error);
     else
-        status = seal(b->graph, error);
+        status = seal(b, error);
     if (!status) *out = cnnf_graph_ref(b->graph);
     cnnfi_builder_free(b);
     return status;

@@ -19,7 +19,8 @@ typedef struct cnnfi_builder {
     size_t node_capacity, function_capacity;
     cnnf_status status;       /* sticky */
     struct cnnf_error *error; /* of the first failure; owned */
-    bool in_function;         /* cnnfi_function_node(): names are not entered in the map */
+    bool copying;             /* names are not entered: the map is copied as a whole */
+    bool moved;               /* nodes are not where their names say: the map is made anew at publishing */
 } cnnfi_builder;
 
 /* ---- building ---- */

@@ -135,8 +135,8 @@ const cnnfi_pass cnnfi_pass_rename_op = {
 
 /* ---- obfuscate_names ---- */
 
-/* A, B, ... Z, a ... z, AA ...: never a name that a protected node has. */
-static const char *next_name(cnnfi_edit *edit, size_t *counter)
+/* A, B, ... Z, a ... z, AA ...: never a name that a protected node has. *taken: another node has it. */
+static const char *next_name(cnnfi_edit *edit, size_t *counter, bool *taken)
 {
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     const size_t base = sizeof letters - 1;
@@ -149,23 +149,26 @@ static const char *next_name(cnnfi_edit *edit, size_t *counter)
         } while (n-- > 0 && length + 1 < sizeof text);
         text[length] = '\0';
         const cnnf_node *other = cnnfi_edit_find(edit, text, length);
-        if (!other || !cnnfi_edit_is_protected(edit, other)) return cnnfi_builder_strdup(edit->b, text);
+        if (other && cnnfi_edit_is_protected(edit, other)) continue;
+        *taken |= other != NULL;
+        return cnnfi_builder_strdup(edit->b, text);
     }
 }
 
 static void obfuscate(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_edit *edit, const char **names)
 {
     size_t counter = 0, changed = 0;
+    bool taken = false;
     for (size_t i = 0; i < edit->originals; i++) {
         if (cnnfi_edit_is_protected(edit, edit->b->graph->nodes[i])) continue;
-        const char *name = next_name(edit, &counter);
+        const char *name = next_name(edit, &counter, &taken);
         if (!name) return;
         if (strcmp(name, names[i]) == 0) continue;
         names[i] = name;
         changed++;
     }
-    /* First to names that cannot clash: a short one may be another node's old one. */
-    for (size_t i = 0; changed && i < edit->originals; i++) {
+    /* Where a short one is another node's old one, first to names that cannot clash. */
+    for (size_t i = 0; taken && i < edit->originals; i++) {
         if (names[i] == in->nodes[i]->name) continue;
         const char *odd = cnnfi_builder_printf(edit->b, "%s!%zu", names[i], i);
         if (odd) cnnfi_edit_rename(edit, edit->b->graph->nodes[i], odd);
