@@ -91,7 +91,7 @@ for path in sorted((root / "tools").glob("*.[ch]")):
     if re.search(r'#include "(base|graph|proto|ops|edit|loader|transform|serializer|inspect|evaluator|evaluation)/', path.read_text()):
         problems.append(f"tools/{path.name} bypasses the public API")
 # What the move of files into rooms brought to light and the next steps mend.
-KNOWN = re.compile(r"lib/edit/|a circle: (edit|loader/keras/build|evaluator/plan)/|plan/fuse.h includes")
+KNOWN = re.compile(r"lib/edit/|a circle: (edit|evaluator/plan)/|plan/fuse.h includes")
 problems = [p for p in problems if not KNOWN.match(p) and "plan/fuse.h includes" not in p]
 print("\n".join(problems) or "includes follow the rule")
 sys.exit(bool(problems))

@@ -7,7 +7,6 @@
 
 #include "base/context.h"
 #include "graph/builder.h"
-#include "loader/keras/layers/layers.h"
 
 /* One pass over a container: the tensors each call gave. */
 typedef struct outputs {

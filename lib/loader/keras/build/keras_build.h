@@ -233,4 +233,26 @@ cnnf_status cnnfi_keras_build(cnnf_graph **out, cnnfi_keras_model *model, int32_
 /* The optimizer's variables, as load_model() makes them for a compiled model (keras_optimizer.c). */
 void cnnfi_keras_build_optimizer(cnnfi_kb *b);
 
+/* ---- what a layer is to the builder: layers/ fills the table ---- */
+
+/*
+ * A layer class. `build` makes the variables on the first call (NULL: none), inside the layer's name scope;
+ * `call` emits the ops of one call and ends with cnnfi_kc_return(). Both see which Keras wrote the file in
+ * kc->b->tf and kc->b->keras3; a class that differs throughout has call_tf.
+ */
+typedef struct cnnfi_keras_row {
+    const char *class_name;
+    const char *fields;         /* configuration fields read, for docs/layers.md */
+    const char *weights;        /* variables in order; "" */
+    const char *verified;       /* Keras versions whose graphs were compared */
+    int32_t min_rank, max_rank; /* of the first input, batch included */
+    size_t min_inputs, max_inputs;
+    void (*build)(cnnfi_kc *kc);
+    void (*call)(cnnfi_kc *kc); /* multi-backend; tf.keras too when call_tf is NULL */
+    void (*call_tf)(cnnfi_kc *kc);
+} cnnfi_keras_row;
+
+/* NULL when the class is unknown. */
+const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name);
+
 #endif
