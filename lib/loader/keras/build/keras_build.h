@@ -46,7 +46,8 @@ typedef struct cnnfi_kstate {
     struct cnnfi_korder { /* a nested model: its calls in the order Keras runs them */
         int32_t layer, call;
     } * order;
-    void *extra; /* a family's own, in the graph's arena */
+    cnnfi_keras_layer *activation; /* Conv2D(activation=LeakyReLU(0.2)): the layer that is its activation; NULL */
+    void *extra;                   /* a family's own, in the graph's arena */
 } cnnfi_kstate;
 
 typedef struct cnnfi_kb {
@@ -226,6 +227,11 @@ cnnfi_kstate *cnnfi_kb_state(cnnfi_kb *b, cnnfi_keras_layer *layer);
    use it for the layer inside, whose weights they have set to their part of their own. */
 void cnnfi_kb_run(cnnfi_kb *b, cnnfi_keras_layer *layer, const cnnfi_keras_call *call, size_t n, const cnnfi_kt *inputs,
                   const cnnfi_kt *named, size_t *n_outputs, cnnfi_kt **outputs);
+
+/* The layer that a layer's `activation` is, where it is one and no function ("LeakyReLU" and kin): made when first
+   asked for, with those weights of `kc`'s layer that its own configuration leaves over. NULL: a function, or nothing
+   known. */
+cnnfi_keras_layer *cnnfi_kb_activation_layer(cnnfi_kc *kc, const cnnfi_json *activation);
 
 /* The whole model as a published graph. */
 cnnf_status cnnfi_keras_build(cnnf_graph **out, cnnfi_keras_model *model, int32_t variables, const char *suffix,
