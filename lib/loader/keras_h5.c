@@ -4,7 +4,7 @@
 
 #include "base/context.h"
 #include "base/strmap.h"
-#include "loader/hdf5_file.h"
+#include "loader/hdf5/hdf5_file.h"
 #include "loader/keras_convert.h"
 #include "loader/keras_read.h"
 #include "loader/keras_weights.h"

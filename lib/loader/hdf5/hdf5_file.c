@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define H5_USE_110_API /* object addresses in H5O_info_t, also with later headers */
-#include "loader/hdf5_file.h"
+#include "loader/hdf5/hdf5_file.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/num.h"
 #include "base/os.h"
-#include "loader/hdf5_driver.h"
-#include "loader/hdf5_guard.h"
+#include "loader/hdf5/hdf5_driver.h"
+#include "loader/hdf5/hdf5_guard.h"
 
 /* Decoded data beyond this much per file goes to a temporary file, in pieces of about PIECE_BYTES. */
 #define DECODED_IN_MEMORY ((size_t)16 * 1024 * 1024)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "loader/hdf5_driver.h"
+#include "loader/hdf5/hdf5_driver.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "loader/hdf5_guard.h"
+#include "loader/hdf5/hdf5_guard.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
