@@ -115,8 +115,8 @@ static uint64_t elements_of(const walk *w, unsigned u)
 }
 
 /* "EADB", version, kind, header's address 8, offset, elements, checksum; in pages: checksum, pages. */
-static cnnf_status read_data_block(const walk *w, uint64_t at, uint64_t first, uint64_t count, const uint8_t *bitmap,
-                                   uint64_t first_bit)
+static cnnf_status read_data_block(const walk *w, uint64_t at, uint64_t offset, uint64_t first, uint64_t count,
+                                   const uint8_t *bitmap, uint64_t first_bit)
 {
     cnnfi_h5_store *store = w->store;
     const uint8_t *p = NULL;
@@ -129,7 +129,7 @@ static cnnf_status read_data_block(const walk *w, uint64_t at, uint64_t first, u
     CNNFI_TRY(cnnfi_h5_fetch_checked(store, &store->scratch, at, head + (paged ? 0 : size) + 4, "EADB", &p,
                                      "an array's block"));
     CNNFI_TRY(check_head(w, at, p, false));
-    if (cnnfi_h5_uint(p + 14, w->offset_width) != first - w->in_index)
+    if (cnnfi_h5_uint(p + 14, w->offset_width) != offset)
         return CNNFI_H5_CORRUPT(store, at, "an array's block of another place");
     if (!paged) return give(w, p + head, first, count);
     if (!bitmap) return CNNFI_H5_CORRUPT(store, at, "an array's block in pages that nobody lists");
@@ -153,8 +153,8 @@ static cnnf_status read_super_block(const walk *w, uint64_t at, unsigned u, uint
     if (cnnfi_h5_uint(p + 14, w->offset_width) != first - w->in_index)
         return CNNFI_H5_CORRUPT(store, at, "an array's super block of another place");
     for (uint64_t i = 0; i < blocks; i++)
-        CNNFI_TRY(read_data_block(w, cnnfi_le64(p + head + bitmap + 8 * i), first + i * elements, elements,
-                                  pages > 0 ? p + head : NULL, i * pages));
+        CNNFI_TRY(read_data_block(w, cnnfi_le64(p + head + bitmap + 8 * i), first - w->in_index + i * elements,
+                                  first + i * elements, elements, pages > 0 ? p + head : NULL, i * pages));
     return CNNF_OK;
 }
 
@@ -172,11 +172,13 @@ static cnnf_status read_index_block(const walk *w, uint64_t at)
     CNNFI_TRY(give(w, p + 14, 0, w->in_index));
     const uint8_t *address = p + 14 + elements;
     uint64_t first = w->in_index;
-    for (unsigned u = 0; u < supers; u++) {
-        const uint64_t count = elements_of(w, u);
+    for (unsigned u = 0, block = 0; u < supers; u++) {
+        const uint64_t count = elements_of(w, u), offset = first - w->in_index;
         if (u >= direct) CNNFI_TRY(read_super_block(w, cnnfi_le64(address), u, first));
-        for (uint64_t i = 0; u < direct && i < blocks_of(u); i++)
-            CNNFI_TRY(read_data_block(w, cnnfi_le64(address + 8 * i), first + i * count, count, NULL, 0));
+        /* The offset that libhdf5 writes here counts blocks from the array's first (H5EA__lookup_elmt()). */
+        for (uint64_t i = 0; u < direct && i < blocks_of(u); i++, block++)
+            CNNFI_TRY(read_data_block(w, cnnfi_le64(address + 8 * i), offset + block * count, first + i * count, count,
+                                      NULL, 0));
         address += u < direct ? 8 * blocks_of(u) : 8;
         first += blocks_of(u) * count;
     }

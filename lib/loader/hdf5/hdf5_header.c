@@ -9,7 +9,7 @@
 #include "base/context.h"
 #include "base/error.h"
 
-#define MAX_BLOCKS 256u
+#define MAX_BLOCKS 1024u
 
 enum { FLAG_SHARED = 0x02 }; /* of a message; the other flags are for writers */
 
@@ -18,8 +18,8 @@ typedef struct reading {
     cnnfi_h5_store *store;
     cnnfi_h5_header *header;
     unsigned version, flags; /* flags of version 2 */
-    cnnfi_h5_span block[MAX_BLOCKS];
-    unsigned n_blocks;
+    cnnfi_h5_span *block;    /* in the store's scratch */
+    size_t n_blocks, block_capacity;
     size_t met;    /* messages of any kind */
     uint32_t seen; /* bit per kind */
 } reading;
@@ -31,10 +31,14 @@ static cnnf_status add_block(reading *r, uint64_t at, uint64_t offset, uint64_t 
         return CNNFI_H5_CORRUPT(store, at, "an object header of more than %u blocks, or of an empty one", MAX_BLOCKS);
     if (!cnnfi_range_fits(offset, length, store->size))
         return CNNFI_H5_CORRUPT(store, at, "an object header's block lies outside the file");
-    for (unsigned i = 0; i < r->n_blocks; i++)
+    for (size_t i = 0; i < r->n_blocks; i++)
         if (offset < r->block[i].at + r->block[i].size && r->block[i].at < offset + length)
             return CNNFI_H5_CORRUPT(store, at, "an object header's blocks overlap");
-    r->block[r->n_blocks++] = (cnnfi_h5_span){offset, length};
+    void *array = r->block;
+    cnnfi_h5_span *slot = cnnfi_h5_append(&store->scratch, &array, &r->block_capacity, &r->n_blocks, sizeof *r->block);
+    if (!slot) return cnnfi_fail_nomem(store->error);
+    r->block = array;
+    *slot = (cnnfi_h5_span){offset, length};
     return CNNF_OK;
 }
 
@@ -99,7 +103,7 @@ static cnnf_status read_version1(reading *r, const uint8_t *p)
     const uint64_t at = r->header->at;
     const unsigned count = cnnfi_le16(p + 2);
     if (count > 0) CNNFI_TRY(add_block(r, at, at + 16, cnnfi_le32(p + 8)));
-    for (unsigned i = 0; i < r->n_blocks; i++) {
+    for (size_t i = 0; i < r->n_blocks; i++) {
         const cnnfi_h5_span block = r->block[i];
         const uint8_t *bytes = NULL;
         CNNFI_TRY(cnnfi_h5_fetch(store, &store->arena, block.at, block.size, &bytes, "an object header"));
@@ -122,7 +126,7 @@ static cnnf_status read_version2(reading *r, const uint8_t *p)
     const uint64_t size = cnnfi_h5_uint(bytes + head - width, width);
     if (size > store->size) return CNNFI_H5_CORRUPT(store, at, "an object header lies outside the file");
     CNNFI_TRY(add_block(r, at, at, head + size + 4));
-    for (unsigned i = 0; i < r->n_blocks; i++) {
+    for (size_t i = 0; i < r->n_blocks; i++) {
         const cnnfi_h5_span block = r->block[i];
         const size_t skip = i == 0 ? head : 4;
         CNNFI_TRY(cnnfi_h5_fetch_checked(store, &store->arena, block.at, block.size, i == 0 ? "OHDR" : "OCHK", &bytes,
@@ -137,12 +141,10 @@ cnnf_status cnnfi_h5_read_header(cnnfi_h5_store *store, uint64_t at, cnnfi_h5_he
     const uint8_t *p = NULL;
     *out = (cnnfi_h5_header){.at = at};
     CNNFI_TRY(cnnfi_h5_fetch(store, &store->scratch, at, 16, &p, "an object header"));
-    reading *r = cnnfi_arena_alloc(&store->scratch, sizeof *r);
-    if (!r) return cnnfi_fail_nomem(store->error);
-    *r = (reading){.store = store, .header = out, .version = memcmp(p, "OHDR", 4) == 0 ? 2 : p[0]};
-    if (r->version == 2) return read_version2(r, p);
-    if (r->version != 1) return CNNFI_H5_CORRUPT(store, at, "object header version %u", p[0]);
-    return read_version1(r, p);
+    reading r = {.store = store, .header = out, .version = memcmp(p, "OHDR", 4) == 0 ? 2 : p[0]};
+    if (r.version == 2) return read_version2(&r, p);
+    if (r.version != 1) return CNNFI_H5_CORRUPT(store, at, "object header version %u", p[0]);
+    return read_version1(&r, p);
 }
 
 const cnnfi_h5_message *cnnfi_h5_find(const cnnfi_h5_header *header, unsigned kind)
