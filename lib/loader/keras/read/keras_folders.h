@@ -6,7 +6,7 @@
 #ifndef CNNFI_LOADER_KERAS_READ_KERAS_FOLDERS_H
 #define CNNFI_LOADER_KERAS_READ_KERAS_FOLDERS_H
 
-#include "loader/hdf5_file.h"
+#include "loader/hdf5/hdf5_file.h"
 #include "loader/keras/read/keras_model.h"
 
 /* Whether the file has that layout for the model's layers. */

@@ -4,7 +4,7 @@
 
 #include "base/context.h"
 #include "base/strmap.h"
-#include "loader/hdf5_file.h"
+#include "loader/hdf5/hdf5_file.h"
 #include "loader/keras/read/keras_convert.h"
 #include "loader/keras/read/keras_folders.h"
 #include "loader/keras/read/keras_read.h"

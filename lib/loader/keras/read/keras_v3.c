@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/context.h"
-#include "loader/hdf5_file.h"
+#include "loader/hdf5/hdf5_file.h"
 #include "loader/keras/read/keras_folders.h"
 #include "loader/keras/read/keras_read.h"
 #include "loader/container/zip_file.h"
@@ -20,7 +20,6 @@ typedef struct reader {
 static cnnf_status parse_entry(reader *r, const cnnfi_zip_data *data, const char *what, cnnfi_json_doc **doc)
 {
     cnnf_context *context = r->model->context;
-    CNNFI_TRY(cnnfi_check_limit(context, CNNF_LIMIT_ATTR_BYTES, data->size, what, r->error));
     char *text = cnnfi_malloc(context, (size_t)data->size);
     if (!text) return cnnfi_fail_nomem(r->error);
     cnnf_status status = cnnfi_source_read(data->source, data->offset, text, (size_t)data->size, r->error);
@@ -34,7 +33,7 @@ static cnnf_status read_json(reader *r, const char *name, const char *format, cn
 {
     cnnfi_zip_data data;
     *doc = NULL;
-    CNNFI_TRY(cnnfi_zip_find(&data, &r->zip, name, r->error));
+    CNNFI_TRY(cnnfi_zip_find(&data, &r->zip, name, CNNF_LIMIT_ATTR_BYTES, r->error));
     if (!data.source) return CNNF_OK;
     char *what = cnnfi_arena_printf(&r->model->arena, "%s: %s", r->model->path, format);
     cnnf_status status = what ? parse_entry(r, &data, what, doc) : cnnfi_fail_nomem(r->error);
@@ -52,7 +51,7 @@ static cnnf_status fail_missing(reader *r, const char *name)
 static cnnf_status read_weights(reader *r)
 {
     cnnfi_zip_data data;
-    CNNFI_TRY(cnnfi_zip_find(&data, &r->zip, "model.weights.h5", r->error));
+    CNNFI_TRY(cnnfi_zip_find(&data, &r->zip, "model.weights.h5", CNNF_LIMIT_FILE_BYTES, r->error));
     if (!data.source) return fail_missing(r, "model.weights.h5");
     char *name = cnnfi_arena_printf(&r->model->arena, "%s: model.weights.h5", r->model->path);
     cnnf_status status = name ? CNNF_OK : cnnfi_fail_nomem(r->error);
