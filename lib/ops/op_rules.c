@@ -17,7 +17,8 @@
     X(rectifier)                                                                                                       \
     X(resize)                                                                                                          \
     X(source)                                                                                                          \
-    X(space)
+    X(space)                                                                                                           \
+    X(suppression)
 /* clang-format on */
 
 #define DECLARE(name) extern const cnnfi_rule_family cnnfi_rules_##name;
