@@ -6,7 +6,20 @@
 
 #include "ops/contract.h"
 
-#define FAMILIES(X) X(source)
+/* clang-format off: one family a line */
+#define FAMILIES(X)                                                                                                    \
+    X(conv)                                                                                                            \
+    X(fused)                                                                                                           \
+    X(loss)                                                                                                            \
+    X(normalization)                                                                                                   \
+    X(pooling)                                                                                                         \
+    X(quantize)                                                                                                        \
+    X(rectifier)                                                                                                       \
+    X(resize)                                                                                                          \
+    X(source)                                                                                                          \
+    X(space)                                                                                                           \
+    X(suppression)
+/* clang-format on */
 
 #define DECLARE(name) extern const cnnfi_rule_family cnnfi_rules_##name;
 FAMILIES(DECLARE)
@@ -60,6 +73,7 @@ static cnnf_status check_outputs(const cnnfi_op *op, cnnfi_call *call)
     }
     for (int32_t i = 0; i < call->n_outputs; i++) {
         const cnnf_dtype want = cnnfi_op_output_type(op, call->node, i, NULL), have = call->outputs[i].dtype;
+        if (!have) call->outputs[i].dtype = want;
         if (!want || !have || want == have || want == CNNF_RESOURCE) continue;
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "output %d is %s, its attributes say %s", (int)i,
                                cnnf_dtype_name(have), cnnf_dtype_name(want));
