@@ -96,6 +96,15 @@ const char *cnnf_op_name(int32_t index)
     return name;
 }
 
+/* Strings and resources have no bytes to compute with; ops that hand on, count or only look take them. */
+static cnnf_status want_bytes(const cnnfi_kernel *kernel, cnnfi_call *call)
+{
+    if (cnnfi_kernel_flags(kernel) & (CNNFI_OP_VIEW | CNNFI_OP_SHAPE | CNNFI_OP_STATEFUL)) return CNNF_OK;
+    for (int32_t i = 0; i < call->n_inputs; i++)
+        if (!cnnf_dtype_size(call->inputs[i].dtype)) return cnnfi_fail_dtype(call, i);
+    return CNNF_OK;
+}
+
 cnnf_status cnnfi_kernel_infer(const cnnfi_kernel *kernel, cnnfi_call *call)
 {
     cnnf_status status;
@@ -110,6 +119,7 @@ cnnf_status cnnfi_kernel_infer(const cnnfi_kernel *kernel, cnnfi_call *call)
     if (status == CNNF_OK && !kernel->run) {
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "%s is computed by a plan alone", kernel->op);
     }
+    if (status == CNNF_OK) status = want_bytes(kernel, call);
     return status == CNNF_OK && kernel->scratch ? kernel->scratch(call) : status;
 }
 
