@@ -8,13 +8,23 @@
 
 #define FAMILIES(X)                                                                                                    \
     X(concat_pack)                                                                                                     \
+    X(conv)                                                                                                            \
     X(dynamic_partition)                                                                                               \
+    X(fused)                                                                                                           \
     X(gather)                                                                                                          \
     X(layout)                                                                                                          \
+    X(loss)                                                                                                            \
+    X(normalization)                                                                                                   \
+    X(pooling)                                                                                                         \
+    X(quantize)                                                                                                        \
+    X(rectifier)                                                                                                       \
+    X(resize)                                                                                                          \
     X(shape_query)                                                                                                     \
     X(sort_topk)                                                                                                       \
     X(source)                                                                                                          \
+    X(space)                                                                                                           \
     X(strided_slice)                                                                                                   \
+    X(suppression)                                                                                                     \
     X(where)
 
 #define DECLARE(name) extern const cnnfi_rule_family cnnfi_rules_##name;
@@ -70,7 +80,26 @@ static cnnf_status check_outputs(const cnnfi_op *op, cnnfi_call *call)
     }
     for (int32_t i = 0; i < call->n_outputs; i++) {
         const cnnf_dtype want = cnnfi_op_output_type(op, call->node, i, NULL), have = call->outputs[i].dtype;
-        if (!have && want != CNNF_RESOURCE) call->outputs[i].dtype = want;
+#define FAMILIES(X)                                                                                                    \
+    X(concat_pack)                                                                                                     \
+    X(conv)                                                                                                            \
+    X(dynamic_partition)                                                                                               \
+    X(fused)                                                                                                           \
+    X(gather)                                                                                                          \
+    X(layout)                                                                                                          \
+    X(loss)                                                                                                            \
+    X(normalization)                                                                                                   \
+    X(pooling)                                                                                                         \
+    X(quantize)                                                                                                        \
+    X(rectifier)                                                                                                       \
+    X(resize)                                                                                                          \
+    X(shape_query)                                                                                                     \
+    X(sort_topk)                                                                                                       \
+    X(source)                                                                                                          \
+    X(space)                                                                                                           \
+    X(strided_slice)                                                                                                   \
+    X(suppression)                                                                                                     \
+    X(where)
         if (!want || !have || want == have || want == CNNF_RESOURCE) continue;
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "output %d is %s, its attributes say %s", (int)i,
                                cnnf_dtype_name(have), cnnf_dtype_name(want));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "evaluator/kernels/nn.h"
+#include "ops/convolution.h"
 
 /* Output channels summed at once. */
 #define BLOCK 64
@@ -16,85 +17,6 @@ typedef struct conv {
     const void *x, *f;
     void *y;
 } conv;
-
-/* A filter of spatial axes, in and out channels. Transposed: the filter's in channels are the data's out channels. */
-static cnnf_status read_filter(cnnfi_call *call, cnnfi_window *w, const cnnfi_value *filter)
-{
-    for (int32_t i = 0; i < w->spatial; i++) {
-        if (filter->dims[i] < 1)
-            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the filter has size 0 along axis %d", (int)i);
-        w->filter[i + 3 - w->spatial] = filter->dims[i];
-    }
-    return CNNF_OK;
-}
-
-static cnnf_status check_groups(cnnfi_call *call, int64_t channels, int64_t filter_in, int64_t filter_out)
-{
-    if (filter_in == channels) return CNNF_OK;
-    if (filter_in < 1 || channels < filter_in || channels % filter_in != 0) {
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the filter takes %lld channels, the data has %lld",
-                               (long long)filter_in, (long long)channels);
-    }
-    if (filter_out % (channels / filter_in) == 0) return CNNF_OK;
-    return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%lld groups do not divide %lld output channels",
-                           (long long)(channels / filter_in), (long long)filter_out);
-}
-
-static cnnf_status output_of(cnnfi_call *call, const cnnfi_window *w, const int64_t *size, int64_t channels)
-{
-    int64_t dims[5];
-    int32_t rank = cnnfi_window_dims(w, size, channels, dims);
-    CNNFI_TRY(cnnfi_call_output(call, 0, call->inputs[call->n_inputs - 1].dtype, rank, dims));
-    cnnfi_nn_widen(call);
-    return CNNF_OK;
-}
-
-/* ---- forward ---- */
-
-static cnnf_status forward_window(cnnfi_call *call, cnnfi_window *w, int32_t spatial)
-{
-    const cnnfi_value *x = &call->inputs[0], *f = &call->inputs[1];
-    CNNFI_TRY(cnnfi_window_data(call, w, spatial, x->rank, x->dims));
-    CNNFI_TRY(cnnfi_nn_rank(call, 1, spatial + 2));
-    CNNFI_TRY(read_filter(call, w, f));
-    CNNFI_TRY(cnnfi_window_strides(call, w, true));
-    CNNFI_TRY(cnnfi_window_padding(call, w));
-    w->out_channels = f->dims[spatial + 1];
-    return CNNF_OK;
-}
-
-static cnnf_status infer_forward(cnnfi_call *call, int32_t spatial)
-{
-    cnnfi_window w;
-    CNNFI_TRY(cnnfi_nn_inputs(call, 2));
-    CNNFI_TRY(cnnfi_nn_floats(call, 2));
-    CNNFI_TRY(forward_window(call, &w, spatial));
-    CNNFI_TRY(check_groups(call, w.in_channels, call->inputs[1].dims[spatial], w.out_channels));
-    return output_of(call, &w, w.out, w.out_channels);
-}
-
-static cnnf_status infer_conv2d(cnnfi_call *call)
-{
-    return infer_forward(call, 2);
-}
-
-static cnnf_status infer_conv3d(cnnfi_call *call)
-{
-    return infer_forward(call, 3);
-}
-
-static cnnf_status infer_depthwise(cnnfi_call *call)
-{
-    cnnfi_window w;
-    CNNFI_TRY(cnnfi_nn_inputs(call, 2));
-    CNNFI_TRY(cnnfi_nn_floats(call, 2));
-    CNNFI_TRY(forward_window(call, &w, 2));
-    if (call->inputs[1].dims[2] != w.in_channels) {
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the filter takes %lld channels, the data has %lld",
-                               (long long)call->inputs[1].dims[2], (long long)w.in_channels);
-    }
-    return output_of(call, &w, w.out, w.in_channels * w.out_channels); /* the filter has as many elements */
-}
 
 /* Where an output pixel, a running number over batch and space, lies. */
 typedef struct pixel {
@@ -295,7 +217,7 @@ static cnnf_status run_body(cnnfi_call *call, conv *c, int64_t pixels, body_fn s
 static cnnf_status forward(cnnfi_call *call, int32_t spatial)
 {
     conv c = {0};
-    CNNFI_TRY(forward_window(call, &c.w, spatial));
+    CNNFI_TRY(cnnfi_convolution(call, &c.w, spatial, &call->inputs[0], &call->inputs[1]));
     c.filter_in = call->inputs[1].dims[spatial];
     return run_body(call, &c, c.w.batch * c.w.out[0] * c.w.out[1] * c.w.out[2], conv_float, conv_double);
 }
@@ -313,9 +235,8 @@ static cnnf_status forward3(cnnfi_call *call)
 static cnnf_status forward_depthwise(cnnfi_call *call)
 {
     conv c = {0};
-    CNNFI_TRY(forward_window(call, &c.w, 2));
-    c.multiplier = c.w.out_channels;
-    c.w.out_channels *= c.w.in_channels;
+    CNNFI_TRY(cnnfi_convolution_depthwise(call, &c.w, &call->inputs[0], &call->inputs[1]));
+    c.multiplier = call->inputs[1].dims[3];
     return run_body(call, &c, c.w.batch * c.w.out[1] * c.w.out[2], depthwise_float, depthwise_double);
 }
 
@@ -336,89 +257,10 @@ static cnnf_status run_depthwise(cnnfi_call *call)
 
 /* ---- transposed: inputs are the output's sizes, the filter, the data ---- */
 
-static bool is_depthwise(const cnnfi_call *call)
-{
-    return strncmp(call->node->op, "Depthwise", 9) == 0;
-}
-
-static cnnf_status check_back(cnnfi_call *call, const cnnfi_window *w, const cnnfi_value *dy, const cnnfi_value *f)
-{
-    int64_t dims[5];
-    int32_t rank = cnnfi_window_dims(w, w->out, w->out_channels, dims);
-    if (is_depthwise(call)) {
-        if (f->dims[2] != w->in_channels || f->dims[3] < 1 || w->out_channels / f->dims[3] != w->in_channels ||
-            w->out_channels % f->dims[3]) {
-            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the filter's channels do not fit the data's");
-        }
-    } else if (f->dims[w->spatial + 1] != w->out_channels) {
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the filter gives %lld channels, the data has %lld",
-                               (long long)f->dims[w->spatial + 1], (long long)w->out_channels);
-    }
-    for (int32_t i = 0; i < rank; i++) {
-        if (dims[i] == dy->dims[i]) continue;
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "data has size %lld along axis %d, input_sizes ask for %lld",
-                               (long long)dy->dims[i], (int)i, (long long)dims[i]);
-    }
-    return is_depthwise(call) ? CNNF_OK : check_groups(call, w->in_channels, f->dims[w->spatial], w->out_channels);
-}
-
-/* input_sizes may leave out the batch (and hold only the spatial sizes): TensorFlow takes them from the other inputs.
- */
-static cnnf_status back_window(cnnfi_call *call, cnnfi_window *w, int32_t spatial)
-{
-    const cnnfi_value *f = &call->inputs[1], *dy = &call->inputs[2];
-    int64_t sizes[CNNFI_OP_MAX_RANK], count = 0;
-    cnnf_status status = cnnfi_call_ints(call, 0, sizes, CNNFI_OP_MAX_RANK, &count);
-    if (status != CNNF_OK) return status;
-    CNNFI_TRY(cnnfi_nn_rank(call, 1, spatial + 2));
-    CNNFI_TRY(cnnfi_nn_rank(call, 2, spatial + 2));
-    if (count == spatial) {
-        bool first = false;
-        CNNFI_TRY(cnnfi_data_format(call, spatial, &first));
-        memmove(sizes + (first ? 2 : 1), sizes, (size_t)spatial * sizeof(int64_t));
-        sizes[0] = dy->dims[0];
-        sizes[first ? 1 : spatial + 1] = f->dims[spatial];
-        count += 2;
-    }
-    for (int64_t i = 0; i < count; i++) {
-        if (sizes[i] < 0 || sizes[i] > INT32_MAX)
-            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input_sizes[%d] is %lld", (int)i, (long long)sizes[i]);
-    }
-    CNNFI_TRY(cnnfi_window_data(call, w, spatial, (int32_t)count, sizes));
-    CNNFI_TRY(read_filter(call, w, f));
-    CNNFI_TRY(cnnfi_window_strides(call, w, true));
-    CNNFI_TRY(cnnfi_window_padding(call, w));
-    w->out_channels = dy->dims[w->channels_first ? 1 : spatial + 1];
-    return check_back(call, w, dy, f);
-}
-
-static cnnf_status infer_back(cnnfi_call *call, int32_t spatial)
-{
-    cnnfi_window w;
-    CNNFI_TRY(cnnfi_nn_inputs(call, 3));
-    cnnfi_call floats = *call;
-    floats.inputs = call->inputs + 1;
-    CNNFI_TRY(cnnfi_nn_floats(&floats, 2));
-    cnnf_status status = back_window(call, &w, spatial);
-    if (status != CNNF_OK) return status;
-    return output_of(call, &w, w.in, w.in_channels);
-}
-
-static cnnf_status infer_back2(cnnfi_call *call)
-{
-    return infer_back(call, 2);
-}
-
-static cnnf_status infer_back3(cnnfi_call *call)
-{
-    return infer_back(call, 3);
-}
-
 static cnnf_status back(cnnfi_call *call, int32_t spatial)
 {
     conv c = {0};
-    cnnf_status status = back_window(call, &c.w, spatial);
-    if (status != CNNF_OK) return status;
+    CNNFI_TRY(cnnfi_convolution_back(call, &c.w, spatial));
     c.filter_in = call->inputs[1].dims[spatial];
     return run_body(call, &c, c.w.batch * c.w.in[0] * c.w.in[1] * c.w.in[2], back_float, back_double);
 }
@@ -426,8 +268,7 @@ static cnnf_status back(cnnfi_call *call, int32_t spatial)
 static cnnf_status depthwise_back(cnnfi_call *call)
 {
     conv c = {0};
-    cnnf_status status = back_window(call, &c.w, 2);
-    if (status != CNNF_OK) return status;
+    CNNFI_TRY(cnnfi_convolution_back(call, &c.w, 2));
     c.multiplier = call->inputs[1].dims[3];
     return run_body(call, &c, c.w.batch * c.w.in[1] * c.w.in[2], depthwise_back_float, depthwise_back_double);
 }
@@ -458,12 +299,12 @@ static cnnf_status run_back3(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"Conv2D", infer_conv2d, run_conv2d, 0},
-    {"Conv2DBackpropInput", infer_back2, run_back2, 0},
-    {"Conv3D", infer_conv3d, run_conv3d, 0},
-    {"Conv3DBackpropInputV2", infer_back3, run_back3, 0},
-    {"DepthwiseConv2dNative", infer_depthwise, run_depthwise, 0},
-    {"DepthwiseConv2dNativeBackpropInput", infer_back2, run_depthwise_back, 0},
+    {"Conv2D", NULL, run_conv2d, 0, cnnfi_nn_scratch},
+    {"Conv2DBackpropInput", NULL, run_back2, 0, cnnfi_nn_scratch},
+    {"Conv3D", NULL, run_conv3d, 0, cnnfi_nn_scratch},
+    {"Conv3DBackpropInputV2", NULL, run_back3, 0, cnnfi_nn_scratch},
+    {"DepthwiseConv2dNative", NULL, run_depthwise, 0, cnnfi_nn_scratch},
+    {"DepthwiseConv2dNativeBackpropInput", NULL, run_depthwise_back, 0, cnnfi_nn_scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_conv = {"convolution", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -23,7 +23,9 @@ typedef struct cnnfi_kernel {
     cnnf_status (*infer)(cnnfi_call *call); /* of families that are not in lib/ops/rules/ */
     cnnf_status (*run)(cnnfi_call *call);
     uint32_t flags;
-    cnnf_status (*scratch)(cnnfi_call *call); /* sets scratch_size, outputs are declared; NULL: needs none */
+    /* Called when the outputs are declared: sets scratch_size, refuses dtypes and formats that `run` lacks. NULL: it
+       needs no memory and takes all that the rule does. */
+    cnnf_status (*scratch)(cnnfi_call *call);
 } cnnfi_kernel;
 
 /* A family: one file, one table. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "evaluator/kernels/nn.h"
+#include "ops/window.h"
 
 /* ---- adding along the channels ---- */
 
@@ -20,30 +21,6 @@ static channelled by_channel(const cnnfi_value *x, int32_t axis)
     for (int32_t i = axis + 1; i < x->rank; i++)
         c.inner *= x->dims[i];
     return c;
-}
-
-/* The channel axis; ranks other than 4 say "channels first" with NCHW too. */
-static int32_t bias_axis(const cnnfi_call *call)
-{
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
-    return format && strncmp(format, "NC", 2) == 0 ? 1 : call->inputs[0].rank - 1;
-}
-
-static cnnf_status infer_bias(cnnfi_call *call)
-{
-    const cnnfi_value *x = &call->inputs[0], *b = &call->inputs[1];
-    CNNFI_TRY(cnnfi_nn_inputs(call, 2));
-    if (x->dtype != b->dtype || (x->dtype != CNNF_INT32 && x->dtype != CNNF_INT64)) CNNFI_TRY(cnnfi_nn_floats(call, 2));
-    CNNFI_TRY(cnnfi_nn_rank(call, 1, 1));
-    if (x->rank < 2)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input 0 has rank %d, needs 2 or more", (int)x->rank);
-    if (x->dims[bias_axis(call)] != b->dims[0]) {
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%lld channels and %lld biases",
-                               (long long)x->dims[bias_axis(call)], (long long)b->dims[0]);
-    }
-    CNNFI_TRY(cnnfi_call_output(call, 0, x->dtype, x->rank, x->dims));
-    cnnfi_nn_widen(call);
-    return CNNF_OK;
 }
 
 typedef struct bias_job {
@@ -77,8 +54,8 @@ DEFINE_BIAS(uint64_t)
 
 static cnnf_status bias(cnnfi_call *call)
 {
-    bias_job j = {by_channel(&call->inputs[0], bias_axis(call)), call->inputs[0].data, call->inputs[1].data,
-                  call->outputs[0].data};
+    bias_job j = {by_channel(&call->inputs[0], cnnfi_channel_axis(call, call->inputs[0].rank)), call->inputs[0].data,
+                  call->inputs[1].data, call->outputs[0].data};
     cnnf_dtype dtype = call->outputs[0].dtype;
     if (call->outputs[0].count == 0) return CNNF_OK;
     cnnfi_parallel_for(call->pool, j.shape.outer, 64,
@@ -90,6 +67,13 @@ static cnnf_status bias(cnnfi_call *call)
     return CNNF_OK;
 }
 
+static cnnf_status bias_scratch(cnnfi_call *call)
+{
+    const cnnf_dtype dtype = call->outputs[0].dtype;
+    call->scratch_size = 0;
+    return dtype == CNNF_INT32 || dtype == CNNF_INT64 ? CNNF_OK : cnnfi_nn_scratch(call);
+}
+
 static cnnf_status run_bias(cnnfi_call *call)
 {
     return cnnfi_nn_widened(call, bias);
@@ -97,48 +81,9 @@ static cnnf_status run_bias(cnnfi_call *call)
 
 /* ---- batch normalization ---- */
 
-/* Ranks 4 and 5 (NDHWC). */
-static cnnf_status batch_norm_axis(cnnfi_call *call, int32_t *axis)
-{
-    const cnnfi_value *x = &call->inputs[0];
-    bool first = false;
-    if (x->rank != 4 && x->rank != 5)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input 0 has rank %d, needs 4 or 5", (int)x->rank);
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
-    CNNFI_TRY(cnnfi_data_format(call, format && strlen(format) == 5 ? 3 : 2, &first));
-    *axis = first ? 1 : x->rank - 1;
-    return CNNF_OK;
-}
-
 static bool is_training(const cnnfi_call *call)
 {
     return cnnf_node_attr_bool(call->node, "is_training", 1) != 0;
-}
-
-static cnnf_status infer_batch_norm(cnnfi_call *call)
-{
-    const cnnfi_value *x = &call->inputs[0];
-    int32_t axis;
-    CNNFI_TRY(cnnfi_nn_inputs(call, 5));
-    if (x->dtype == CNNF_DOUBLE) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "not for double");
-    CNNFI_TRY(cnnfi_nn_floats(call, 1));
-    CNNFI_TRY(batch_norm_axis(call, &axis));
-    for (int32_t i = 1; i < 5; i++) {
-        const cnnfi_value *v = &call->inputs[i];
-        if (v->dtype != CNNF_FLOAT)
-            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d is %s, must be float", (int)i,
-                                   cnnf_dtype_name(v->dtype));
-        bool unused = i > 2 && is_training(call) && v->count == 0;
-        if (v->rank == 1 && (v->dims[0] == x->dims[axis] || unused)) continue;
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d must have one number for each of %lld channels", (int)i,
-                               (long long)x->dims[axis]);
-    }
-    CNNFI_TRY(cnnfi_call_output(call, 0, x->dtype, x->rank, x->dims));
-    for (int32_t i = 1; i < 5; i++)
-        CNNFI_TRY(cnnfi_call_output(call, i, CNNF_FLOAT, 1, &x->dims[axis]));
-    if (strcmp(call->node->op, "FusedBatchNormV3") == 0) CNNFI_TRY(cnnfi_call_output(call, 5, CNNF_FLOAT, 0, NULL));
-    cnnfi_nn_widen(call);
-    return CNNF_OK;
 }
 
 typedef struct norm_job {
@@ -197,7 +142,7 @@ static void training_stats(cnnfi_call *call, const norm_job *j)
         channel_stats(j, c, &out[2][c], &out[3][c]);
         out[0][c] = out[2][c];
         out[1][c] = out[3][c] * unbiased;
-        if (factor == 1.0f || call->inputs[3].count == 0 || call->inputs[4].count == 0) continue;
+        if (factor == 1.0f) continue;
         out[0][c] = (1 - factor) * old_mean[c] + factor * out[0][c];
         out[1][c] = (1 - factor) * old_variance[c] + factor * out[1][c];
     }
@@ -205,10 +150,9 @@ static void training_stats(cnnfi_call *call, const norm_job *j)
 
 static cnnf_status batch_norm(cnnfi_call *call)
 {
-    int32_t axis;
-    CNNFI_TRY(batch_norm_axis(call, &axis));
-    norm_job j = {.shape = by_channel(&call->inputs[0], axis),
-                  .x = call->inputs[0].data,
+    const cnnfi_value *x = &call->inputs[0];
+    norm_job j = {.shape = by_channel(x, cnnfi_channel_axis(call, x->rank)),
+                  .x = x->data,
                   .scale = call->inputs[1].data,
                   .offset = call->inputs[2].data,
                   .mean = call->inputs[3].data,
@@ -228,6 +172,19 @@ static cnnf_status batch_norm(cnnfi_call *call)
     return CNNF_OK;
 }
 
+/* Half and bfloat16 are computed in float; double is not there. */
+static cnnf_status norm_scratch(cnnfi_call *call)
+{
+    if (call->outputs[0].dtype == CNNF_DOUBLE) return cnnfi_fail_dtype(call, 0);
+    return cnnfi_nn_scratch(call);
+}
+
+static cnnf_status batch_norm_scratch(cnnfi_call *call)
+{
+    if (call->inputs[1].dtype != CNNF_FLOAT) return cnnfi_fail_dtype(call, 1);
+    return norm_scratch(call);
+}
+
 static cnnf_status run_batch_norm(cnnfi_call *call)
 {
     return cnnfi_nn_widened(call, batch_norm);
@@ -235,22 +192,11 @@ static cnnf_status run_batch_norm(cnnfi_call *call)
 
 /* ---- batch normalization of graphs from before FusedBatchNorm: t, mean, variance, beta, gamma ---- */
 
-static cnnf_status infer_global(cnnfi_call *call)
+/* One factor per channel, in a whole number of cache lines, then what widening takes. */
+static cnnf_status global_scratch(cnnfi_call *call)
 {
-    const cnnfi_value *x = &call->inputs[0];
-    CNNFI_TRY(cnnfi_nn_inputs(call, 5));
-    CNNFI_TRY(cnnfi_nn_floats(call, 5));
-    CNNFI_TRY(cnnfi_nn_rank(call, 0, 4));
-    if (x->dtype == CNNF_DOUBLE) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "not for double");
-    for (int32_t i = 1; i < 5; i++) {
-        CNNFI_TRY(cnnfi_nn_rank(call, i, 1));
-        if (call->inputs[i].dims[0] != x->dims[3])
-            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d must have one number per channel", (int)i);
-    }
-    CNNFI_TRY(cnnfi_call_output(call, 0, x->dtype, 4, x->dims));
-    call->scratch_size = (size_t)x->dims[3] * sizeof(float);
-    call->scratch_size = (call->scratch_size + 63) & ~(size_t)63;
-    cnnfi_nn_widen(call);
+    CNNFI_TRY(norm_scratch(call));
+    call->scratch_size += ((size_t)call->inputs[0].dims[3] * sizeof(float) + 63) & ~(size_t)63;
     return CNNF_OK;
 }
 
@@ -280,17 +226,6 @@ static cnnf_status run_global(cnnfi_call *call)
 
 /* ---- local response normalization ---- */
 
-static cnnf_status infer_lrn(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_nn_inputs(call, 1));
-    CNNFI_TRY(cnnfi_nn_floats(call, 1));
-    CNNFI_TRY(cnnfi_nn_rank(call, 0, 4));
-    if (call->inputs[0].dtype == CNNF_DOUBLE) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "not for double");
-    CNNFI_TRY(cnnfi_call_output(call, 0, call->inputs[0].dtype, 4, call->inputs[0].dims));
-    cnnfi_nn_widen(call);
-    return CNNF_OK;
-}
-
 static cnnf_status lrn(cnnfi_call *call)
 {
     const int64_t depth = call->inputs[0].dims[3], radius = cnnf_node_attr_int(call->node, "depth_radius", 5);
@@ -315,17 +250,6 @@ static cnnf_status run_lrn(cnnfi_call *call)
 }
 
 /* ---- softmax ---- */
-
-static cnnf_status infer_softmax(cnnfi_call *call)
-{
-    const cnnfi_value *x = &call->inputs[0];
-    CNNFI_TRY(cnnfi_nn_inputs(call, 1));
-    CNNFI_TRY(cnnfi_nn_floats(call, 1));
-    if (x->rank < 1) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "needs a vector or more");
-    CNNFI_TRY(cnnfi_call_output(call, 0, x->dtype, x->rank, x->dims));
-    cnnfi_nn_widen(call);
-    return CNNF_OK;
-}
 
 typedef struct rows_job {
     const void *x;
@@ -402,15 +326,15 @@ static cnnf_status run_log_softmax(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"BatchNormWithGlobalNormalization", infer_global, run_global, 0},
-    {"BiasAdd", infer_bias, run_bias, CNNFI_OP_INPLACE},
-    {"BiasAddV1", infer_bias, run_bias, CNNFI_OP_INPLACE},
-    {"FusedBatchNorm", infer_batch_norm, run_batch_norm, 0},
-    {"FusedBatchNormV2", infer_batch_norm, run_batch_norm, 0},
-    {"FusedBatchNormV3", infer_batch_norm, run_batch_norm, 0},
-    {"LRN", infer_lrn, run_lrn, 0},
-    {"LogSoftmax", infer_softmax, run_log_softmax, CNNFI_OP_INPLACE},
-    {"Softmax", infer_softmax, run_softmax, CNNFI_OP_INPLACE},
+    {"BatchNormWithGlobalNormalization", NULL, run_global, 0, global_scratch},
+    {"BiasAdd", NULL, run_bias, CNNFI_OP_INPLACE, bias_scratch},
+    {"BiasAddV1", NULL, run_bias, CNNFI_OP_INPLACE, bias_scratch},
+    {"FusedBatchNorm", NULL, run_batch_norm, 0, batch_norm_scratch},
+    {"FusedBatchNormV2", NULL, run_batch_norm, 0, batch_norm_scratch},
+    {"FusedBatchNormV3", NULL, run_batch_norm, 0, batch_norm_scratch},
+    {"LRN", NULL, run_lrn, 0, norm_scratch},
+    {"LogSoftmax", NULL, run_log_softmax, CNNFI_OP_INPLACE, cnnfi_nn_scratch},
+    {"Softmax", NULL, run_softmax, CNNFI_OP_INPLACE, cnnfi_nn_scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_nn = {"normalization", kernels, sizeof(kernels) / sizeof(kernels[0])};

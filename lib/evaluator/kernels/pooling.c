@@ -8,93 +8,6 @@
 
 #define BLOCK 64
 
-/* A list with one size per axis: attribute, or an input of the V2 ops. */
-static cnnf_status read_sizes(cnnfi_call *call, const cnnfi_window *w, const char *key, int32_t input, int64_t *out)
-{
-    int64_t values[CNNFI_OP_MAX_RANK], count = 0;
-    if (input >= 0) {
-        cnnf_status status = cnnfi_call_ints(call, input, values, CNNFI_OP_MAX_RANK, &count);
-        if (status != CNNF_OK) return status;
-    } else {
-        count = cnnf_node_attr_list_count(call->node, key);
-        for (int32_t i = 0; i < count && i < CNNFI_OP_MAX_RANK; i++)
-            values[i] = cnnf_node_attr_list_int(call->node, key, i, 0);
-    }
-    if (count != w->spatial + 2)
-        return cnnfi_call_fail(call, CNNF_E_CORRUPT, "%s needs %d numbers", key, (int)w->spatial + 2);
-    int32_t first = w->channels_first ? 2 : 1, channel = w->channels_first ? 1 : w->spatial + 1;
-    for (int32_t i = 0; i < count; i++) {
-        if (values[i] < 1 || values[i] > INT32_MAX) {
-            return cnnfi_call_fail(call, CNNF_E_CORRUPT, "%s[%d] is %lld, must be >= 1", key, (int)i,
-                                   (long long)values[i]);
-        }
-        if ((i == 0 || i == channel) && values[i] != 1) {
-            return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "%s[%d] is %lld: only 1 over batch and channels", key,
-                                   (int)i, (long long)values[i]);
-        }
-    }
-    for (int32_t i = 0; i < w->spatial; i++)
-        out[i + 3 - w->spatial] = values[first + i];
-    return CNNF_OK;
-}
-
-static cnnf_status pool_window(cnnfi_call *call, cnnfi_window *w, int32_t spatial)
-{
-    const cnnfi_value *x = &call->inputs[0];
-    bool v2 = call->n_inputs == 3;
-    CNNFI_TRY(cnnfi_window_data(call, w, spatial, x->rank, x->dims));
-    cnnf_status status = read_sizes(call, w, "ksize", v2 ? 1 : -1, w->filter);
-    if (status == CNNF_OK) status = read_sizes(call, w, "strides", v2 ? 2 : -1, w->stride);
-    if (status != CNNF_OK) return status;
-    CNNFI_TRY(cnnfi_window_padding(call, w));
-    w->out_channels = w->in_channels;
-    cnnfi_window_layout(w);
-    return CNNF_OK;
-}
-
-static bool is_integer(cnnf_dtype dtype)
-{
-    static const cnnf_dtype known[] = {CNNF_INT32, CNNF_INT64, CNNF_UINT8, CNNF_INT16, CNNF_INT8, CNNF_UINT16};
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (known[i] == dtype) return true;
-    }
-    return false;
-}
-
-static cnnf_status infer_pool(cnnfi_call *call, int32_t spatial, int32_t inputs, bool integers)
-{
-    cnnfi_window w;
-    int64_t dims[5];
-    CNNFI_TRY(cnnfi_nn_inputs(call, inputs));
-    if (!integers || !is_integer(call->inputs[0].dtype)) CNNFI_TRY(cnnfi_nn_floats(call, 1));
-    cnnf_status status = pool_window(call, &w, spatial);
-    if (status != CNNF_OK) return status;
-    int32_t rank = cnnfi_window_dims(&w, w.out, w.out_channels, dims);
-    CNNFI_TRY(cnnfi_call_output(call, 0, call->inputs[0].dtype, rank, dims));
-    cnnfi_nn_widen(call);
-    return CNNF_OK;
-}
-
-static cnnf_status infer_max2(cnnfi_call *call)
-{
-    return infer_pool(call, 2, 1, true);
-}
-
-static cnnf_status infer_max2_v2(cnnfi_call *call)
-{
-    return infer_pool(call, 2, 3, true);
-}
-
-static cnnf_status infer_max3(cnnfi_call *call)
-{
-    return infer_pool(call, 3, 1, false);
-}
-
-static cnnf_status infer_average2(cnnfi_call *call)
-{
-    return infer_pool(call, 2, 1, false);
-}
-
 typedef struct pool {
     cnnfi_window w;
     const void *x;
@@ -222,8 +135,8 @@ static void run_images(cnnfi_call *call, const cnnfi_window *w, bool average)
 static cnnf_status run_pool(cnnfi_call *call, bool average)
 {
     pool p;
-    cnnf_status status = pool_window(call, &p.w, call->inputs[0].rank - 2);
-    if (status != CNNF_OK) return status;
+    CNNFI_TRY(cnnfi_window_pool(call, &p.w, call->inputs[0].rank - 2));
+    cnnfi_window_layout(&p.w);
     p.x = call->inputs[0].data;
     p.y = call->outputs[0].data;
     if (call->outputs[0].count == 0) return CNNF_OK;
@@ -259,22 +172,7 @@ static cnnf_status run_average(cnnfi_call *call)
     return cnnfi_nn_widened(call, average_pool);
 }
 
-static cnnf_status infer_average3(cnnfi_call *call)
-{
-    return infer_pool(call, 3, 1, false);
-}
-
 /* ---- maxima and where they are ---- */
-
-static cnnf_status infer_argmax(cnnfi_call *call)
-{
-    cnnf_dtype index = cnnf_node_attr_type(call->node, "Targmax", CNNF_INT64);
-    CNNFI_TRY(infer_pool(call, 2, 1, true));
-    if (index != CNNF_INT32 && index != CNNF_INT64)
-        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "Targmax %s", cnnf_dtype_name(index));
-    const cnnfi_value *out = &call->outputs[0];
-    return cnnfi_call_output(call, 1, index, out->rank, out->dims);
-}
 
 /* The first of equal maxima; a window without anything above the lowest number tells its first pixel. */
 #define DEFINE_ARGMAX(T)                                                                                               \
@@ -325,11 +223,12 @@ static cnnf_status max_pool_argmax(cnnfi_call *call)
 {
     cnnfi_window w;
     CNNFI_TRY(run_pool(call, false));
-    CNNFI_TRY(pool_window(call, &w, 2));
+    CNNFI_TRY(cnnfi_window_pool(call, &w, 2));
+    cnnfi_window_layout(&w);
     bool with_batch = cnnf_node_attr_bool(call->node, "include_batch_in_index", 0) != 0;
     const argmax_row *row = argmaxima;
     while (row->dtype != call->inputs[0].dtype)
-        row++; /* infer took no other */
+        row++; /* max_scratch() took no other */
     for (int64_t i = 0; i < call->outputs[1].count; i++) {
         int64_t at[3], lo[3], hi[3], n = locate(&w, i / w.in_channels, at), c = i % w.in_channels;
         clip(&w, at, lo, hi);
@@ -344,10 +243,23 @@ static cnnf_status run_argmax(cnnfi_call *call)
     return cnnfi_nn_widened(call, max_pool_argmax);
 }
 
+/* Windows over channels (maxout) are not computed. */
+static cnnf_status max_scratch(cnnfi_call *call)
+{
+    const cnnfi_value *x = &call->inputs[0], *y = &call->outputs[0];
+    const int32_t channel = cnnfi_channel_axis(call, x->rank);
+    if (x->dims[channel] != y->dims[channel]) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "ksize over channels");
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        call->scratch_size = 0;
+        if (bodies[i].dtype == y->dtype) return CNNF_OK;
+    }
+    return cnnfi_nn_scratch(call);
+}
+
 static const cnnfi_kernel kernels[] = {
-    {"AvgPool", infer_average2, run_average, 0}, {"AvgPool3D", infer_average3, run_average, 0},
-    {"MaxPool", infer_max2, run_max, 0},         {"MaxPool3D", infer_max3, run_max, 0},
-    {"MaxPoolV2", infer_max2_v2, run_max, 0},    {"MaxPoolWithArgmax", infer_argmax, run_argmax, 0},
+    {"AvgPool", NULL, run_average, 0, cnnfi_nn_scratch}, {"AvgPool3D", NULL, run_average, 0, cnnfi_nn_scratch},
+    {"MaxPool", NULL, run_max, 0, max_scratch},          {"MaxPool3D", NULL, run_max, 0, max_scratch},
+    {"MaxPoolV2", NULL, run_max, 0, max_scratch},        {"MaxPoolWithArgmax", NULL, run_argmax, 0, max_scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_pooling = {"pooling", kernels, sizeof(kernels) / sizeof(kernels[0])};

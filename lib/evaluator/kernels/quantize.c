@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "evaluator/kernels/portable.h"
+#include "ops/requantize.h"
 
 /* ---- FakeQuantWithMinMax* (fake_quant_ops_functor.h) ---- */
 
@@ -27,21 +28,6 @@ static float fake(const grid *g, float x)
     return floorf((cut - g->low) * inverse - zero + 0.5f) * g->scale;
 }
 
-static cnnf_status fake_infer(cnnfi_call *call)
-{
-    bool args = call->n_inputs == 1, per_channel = strstr(call->node->op, "PerChannel") != NULL;
-    int64_t bits = cnnf_node_attr_int(call->node, "num_bits", 8);
-    CNNFI_TRY(cnnfi_want_inputs(call, args ? 1 : 3, args ? 1 : 3));
-    const cnnfi_value *in = call->inputs;
-    for (int32_t i = 0; i < call->n_inputs; i++)
-        CNNFI_TRY(cnnfi_want_dtype(call, i, CNNF_FLOAT));
-    if (bits < 2 || bits > 16) return cnnfi_call_fail(call, CNNF_E_INVALID, "num_bits is %lld", (long long)bits);
-    int64_t n = per_channel && in->rank > 0 ? in->dims[in->rank - 1] : 1;
-    if ((per_channel && in->rank < 1) || (!args && (in[1].count != n || in[2].count != n)))
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "min and max must have %lld elements", (long long)n);
-    return cnnfi_output_like(call, 0, CNNF_FLOAT);
-}
-
 static cnnf_status fake_run(cnnfi_call *call)
 {
     const cnnfi_value *in = call->inputs;
@@ -63,44 +49,8 @@ static cnnf_status fake_run(cnnfi_call *call)
 
 /* ---- QuantizeAndDequantizeV2, V3, V4 (quantize_and_dequantize_op.h) ---- */
 
-typedef struct requantize {
-    int64_t bits, axis; /* axis -1: one range for all */
-    bool is_signed, given, narrow, half_up;
-} requantize;
-
-static cnnf_status read_requantize(cnnfi_call *call, requantize *q)
-{
-    const char *mode = cnnf_node_attr_string(call->node, "round_mode", NULL);
-    bool v3 = call->n_inputs == 4;
-    CNNFI_TRY(cnnfi_want_inputs(call, v3 ? 4 : 3, v3 ? 4 : 3));
-    CNNFI_TRY(cnnfi_want_float(call, 0));
-    for (int32_t i = 1; i < 3; i++)
-        CNNFI_TRY(cnnfi_want_same_dtype(call, 0, i));
-    q->bits = cnnf_node_attr_int(call->node, "num_bits", 8);
-    if (v3) CNNFI_TRY(cnnfi_call_int(call, 3, &q->bits));
-    q->axis = cnnf_node_attr_int(call->node, "axis", -1);
-    q->is_signed = cnnf_node_attr_bool(call->node, "signed_input", 1) != 0;
-    q->given = cnnf_node_attr_bool(call->node, "range_given", v3) != 0;
-    q->narrow = cnnf_node_attr_bool(call->node, "narrow_range", 0) != 0;
-    q->half_up = mode && strcmp(mode, "HALF_UP") == 0;
-    if (q->bits < 1 || q->bits > 62 || q->axis < -1 || q->axis >= call->inputs[0].rank)
-        return cnnfi_call_fail(call, CNNF_E_INVALID, "num_bits %lld, axis %lld", (long long)q->bits,
-                               (long long)q->axis);
-    int64_t n = q->axis < 0 ? 1 : call->inputs[0].dims[q->axis];
-    if (q->given && (call->inputs[1].count != n || call->inputs[2].count != n))
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the range must have %lld elements", (long long)n);
-    return CNNF_OK;
-}
-
-static cnnf_status requantize_infer(cnnfi_call *call)
-{
-    requantize q = {0};
-    CNNFI_TRY(read_requantize(call, &q));
-    return cnnfi_output_like(call, 0, call->inputs[0].dtype);
-}
-
 /* The side of the range that binds decides the scale; the other side moves. Arithmetic in the tensor's precision. */
-static void fit_range(const requantize *q, bool single, double *low, double *high, double *scale, double *inverse)
+static void fit_range(const cnnfi_requantize *q, bool single, double *low, double *high, double *scale, double *inverse)
 {
     double first = q->is_signed ? -(double)((int64_t)1 << (q->bits - 1)) + q->narrow : q->narrow ? 1 : 0;
     double last = (double)(q->is_signed ? ((int64_t)1 << (q->bits - 1)) - 1 : ((int64_t)1 << q->bits) - 1);
@@ -119,7 +69,7 @@ static void fit_range(const requantize *q, bool single, double *low, double *hig
     if (single) *inverse = (double)(float)*inverse;
 }
 
-static double requantized(const requantize *q, bool single, double x, double low, double high, double scale,
+static double requantized(const cnnfi_requantize *q, bool single, double x, double low, double high, double scale,
                           double inverse)
 {
     if (q->given) x = x < low ? low : x > high ? high : x;
@@ -130,8 +80,8 @@ static double requantized(const requantize *q, bool single, double x, double low
 
 static cnnf_status requantize_run(cnnfi_call *call)
 {
-    requantize q = {0};
-    CNNFI_TRY(read_requantize(call, &q));
+    cnnfi_requantize q;
+    CNNFI_TRY(cnnfi_requantize_read(call, &q));
     const cnnfi_value *in = call->inputs;
     cnnfi_type type = cnnfi_type_of(in->dtype);
     size_t size = cnnf_dtype_size(in->dtype);
@@ -159,13 +109,18 @@ static cnnf_status requantize_run(cnnfi_call *call)
     return CNNF_OK;
 }
 
+static cnnf_status scratch(cnnfi_call *call)
+{
+    return cnnfi_type_is_float(cnnfi_type_of(call->inputs[0].dtype)) ? CNNF_OK : cnnfi_fail_dtype(call, 0);
+}
+
 static const cnnfi_kernel kernels[] = {
-    {"FakeQuantWithMinMaxArgs", fake_infer, fake_run, 0},
-    {"FakeQuantWithMinMaxVars", fake_infer, fake_run, 0},
-    {"FakeQuantWithMinMaxVarsPerChannel", fake_infer, fake_run, 0},
-    {"QuantizeAndDequantizeV2", requantize_infer, requantize_run, 0},
-    {"QuantizeAndDequantizeV3", requantize_infer, requantize_run, 0},
-    {"QuantizeAndDequantizeV4", requantize_infer, requantize_run, 0},
+    {"FakeQuantWithMinMaxArgs", NULL, fake_run, 0, NULL},
+    {"FakeQuantWithMinMaxVars", NULL, fake_run, 0, NULL},
+    {"FakeQuantWithMinMaxVarsPerChannel", NULL, fake_run, 0, NULL},
+    {"QuantizeAndDequantizeV2", NULL, requantize_run, 0, scratch},
+    {"QuantizeAndDequantizeV3", NULL, requantize_run, 0, scratch},
+    {"QuantizeAndDequantizeV4", NULL, requantize_run, 0, scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_quantize = {"quantize", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -93,13 +93,12 @@ static body_fn body_of(const row *r, cnnf_dtype dtype)
     }
 }
 
-static cnnf_status infer(cnnfi_call *call)
+static cnnf_status scratch(cnnfi_call *call)
 {
-    const cnnfi_value *x = &call->inputs[0];
-    CNNFI_TRY(cnnfi_nn_inputs(call, 1));
-    if (!body_of(row_of(call->node), x->dtype))
-        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "not for %s", cnnf_dtype_name(x->dtype));
-    CNNFI_TRY(cnnfi_call_output(call, 0, x->dtype, x->rank, x->dims));
+    const cnnf_dtype dtype = call->outputs[0].dtype;
+    if (!body_of(row_of(call->node), dtype))
+        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "not for %s", cnnf_dtype_name(dtype));
+    call->scratch_size = 0;
     cnnfi_nn_widen(call);
     return CNNF_OK;
 }
@@ -119,7 +118,7 @@ static cnnf_status run(cnnfi_call *call)
 
 #define ROW(op)                                                                                                        \
     {                                                                                                                  \
-        op, infer, run, CNNFI_OP_INPLACE                                                                               \
+        op, NULL, run, CNNFI_OP_INPLACE, scratch                                                                       \
     }
 static const cnnfi_kernel kernels[] = {ROW("Elu"), ROW("LeakyRelu"), ROW("Relu"), ROW("Relu6"), ROW("Selu")};
 

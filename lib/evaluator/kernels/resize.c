@@ -18,41 +18,21 @@ static float resize_scale(int64_t in, int64_t out, bool align)
     return align && out > 1 ? (float)(in - 1) / (float)(out - 1) : (float)in / (float)out;
 }
 
-static cnnf_status read_resize(cnnfi_call *call, resize *r)
+/* in: (batch, height, width, channels), out: the same with another height and width. */
+static resize read_resize(const cnnfi_call *call)
 {
-    int64_t size[2] = {0, 0};
-    const cnnfi_value *in = call->inputs;
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    if (cnnfi_type_of(in->dtype) >= CNNFI_T_BOOL) return cnnfi_fail_dtype(call, 0);
-    CNNFI_TRY(cnnfi_want_rank(call, 0, 4));
-    CNNFI_TRY(cnnfi_call_ints_exact(call, 1, size, 2));
-    r->align = cnnf_node_attr_bool(call->node, "align_corners", 0) != 0;
-    r->half = cnnf_node_attr_bool(call->node, "half_pixel_centers", 0) != 0;
-    if (r->align && r->half)
-        return cnnfi_call_fail(call, CNNF_E_INVALID, "align_corners and half_pixel_centers exclude each other");
-    *r = (resize){.batch = in->dims[0],
-                  .height = in->dims[1],
-                  .width = in->dims[2],
-                  .channels = in->dims[3],
-                  .out_height = size[0],
-                  .out_width = size[1],
-                  .align = r->align,
-                  .half = r->half};
-    if (size[0] < 1 || size[1] < 1 || r->height < 1 || r->width < 1 || r->channels < 1 || size[0] > INT32_MAX ||
-        size[1] > INT32_MAX)
-        return cnnfi_call_fail(call, CNNF_E_INVALID, "from %lld x %lld to %lld x %lld", (long long)r->height,
-                               (long long)r->width, (long long)size[0], (long long)size[1]);
-    r->y_scale = resize_scale(r->height, size[0], r->align);
-    r->x_scale = resize_scale(r->width, size[1], r->align);
-    return CNNF_OK;
-}
-
-static cnnf_status resize_infer(cnnfi_call *call, bool same_dtype)
-{
-    resize r = {0};
-    CNNFI_TRY(read_resize(call, &r));
-    return cnnfi_output_one(call, same_dtype ? call->inputs[0].dtype : CNNF_FLOAT, 4,
-                            (const int64_t[]){r.batch, r.out_height, r.out_width, r.channels});
+    const cnnfi_value *in = &call->inputs[0], *out = &call->outputs[0];
+    resize r = {.batch = in->dims[0],
+                .height = in->dims[1],
+                .width = in->dims[2],
+                .channels = in->dims[3],
+                .out_height = out->dims[1],
+                .out_width = out->dims[2],
+                .align = cnnf_node_attr_bool(call->node, "align_corners", 0) != 0,
+                .half = cnnf_node_attr_bool(call->node, "half_pixel_centers", 0) != 0};
+    r.y_scale = resize_scale(r.height, r.out_height, r.align);
+    r.x_scale = resize_scale(r.width, r.out_width, r.align);
+    return r;
 }
 
 /* Where output i looks in the input. */
@@ -109,8 +89,7 @@ static void bilinear_rows(int64_t begin, int64_t end, void *user)
 
 static cnnf_status bilinear_run(cnnfi_call *call)
 {
-    resize r = {0};
-    CNNFI_TRY(read_resize(call, &r));
+    const resize r = read_resize(call);
     resize_job job = {.call = call, .r = &r};
     cnnfi_parallel_for(call->pool, r.batch * r.out_height, 4096 / (r.out_width * r.channels) + 1, bilinear_rows, &job);
     return CNNF_OK;
@@ -128,8 +107,7 @@ static int64_t nearest_index(const resize *r, int64_t i, float scale, int64_t n)
 
 static cnnf_status nearest_run(cnnfi_call *call)
 {
-    resize r = {0};
-    CNNFI_TRY(read_resize(call, &r));
+    const resize r = read_resize(call);
     size_t size = (size_t)r.channels * cnnf_dtype_size(call->inputs[0].dtype);
     char *to = call->outputs[0].data;
     for (int64_t row = 0; row < r.batch * r.out_height; row++) {
@@ -197,8 +175,7 @@ static float cubic_sum(const float *values, const cubic_tap *t)
 
 static cnnf_status bicubic_run(cnnfi_call *call)
 {
-    resize r = {0};
-    CNNFI_TRY(read_resize(call, &r));
+    const resize r = read_resize(call);
     float *to = call->outputs[0].data;
     for (int64_t row = 0; row < r.batch * r.out_height; row++) {
         cubic_tap y = make_cubic(&r, row % r.out_height, r.y_scale, r.height);
@@ -230,8 +207,7 @@ static float area_part(int64_t i, float begin, float end, float scale)
 
 static cnnf_status area_run(cnnfi_call *call)
 {
-    resize r = {0};
-    CNNFI_TRY(read_resize(call, &r));
+    const resize r = read_resize(call);
     float *to = call->outputs[0].data, scale = 1.0f / (r.y_scale * r.x_scale);
     for (int64_t row = 0; row < r.batch * r.out_height; row++) {
         float y0 = (float)(row % r.out_height) * r.y_scale, y1 = (float)(row % r.out_height + 1) * r.y_scale;
@@ -254,27 +230,6 @@ static cnnf_status area_run(cnnfi_call *call)
 }
 
 /* ---- CropAndResize: image, boxes, box_ind, crop_size ---- */
-
-static cnnf_status crop_infer(cnnfi_call *call)
-{
-    int64_t size[2];
-    const cnnfi_value *in = call->inputs;
-    const char *method = cnnf_node_attr_string(call->node, "method", NULL);
-    CNNFI_TRY(cnnfi_want_inputs(call, 4, 4));
-    if (cnnfi_type_of(in->dtype) >= CNNFI_T_BOOL) return cnnfi_fail_dtype(call, 0);
-    CNNFI_TRY(cnnfi_want_rank(call, 0, 4));
-    CNNFI_TRY(cnnfi_want_rank(call, 1, 2));
-    CNNFI_TRY(cnnfi_want_rank(call, 2, 1));
-    CNNFI_TRY(cnnfi_want_dtype(call, 1, CNNF_FLOAT));
-    CNNFI_TRY(cnnfi_want_dtype(call, 2, CNNF_INT32));
-    CNNFI_TRY(cnnfi_call_ints_exact(call, 3, size, 2));
-    if (method && strcmp(method, "bilinear") != 0 && strcmp(method, "nearest") != 0)
-        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "method %s", method);
-    if (in[1].dims[1] != 4 || in[1].dims[0] != in[2].dims[0] || in->dims[1] < 1 || in->dims[2] < 1 || size[0] < 1 ||
-        size[1] < 1)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "boxes, box_ind, crop_size and image do not fit");
-    return cnnfi_output_one(call, CNNF_FLOAT, 4, (const int64_t[]){in[1].dims[0], size[0], size[1], in->dims[3]});
-}
 
 /* Place of output i of n along a side that the box cuts from `low` to `high` (0 .. 1 of `size` pixels). */
 static float crop_place(float low, float high, int64_t i, int64_t n, int64_t size)
@@ -326,22 +281,17 @@ static cnnf_status crop_run(cnnfi_call *call)
     return CNNF_OK;
 }
 
-static cnnf_status float_infer(cnnfi_call *call)
+static cnnf_status scratch(cnnfi_call *call)
 {
-    return resize_infer(call, false);
-}
-
-static cnnf_status same_infer(cnnfi_call *call)
-{
-    return resize_infer(call, true);
+    return cnnfi_type_of(call->inputs[0].dtype) < CNNFI_T_BOOL ? CNNF_OK : cnnfi_fail_dtype(call, 0);
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"CropAndResize", crop_infer, crop_run, 0},
-    {"ResizeArea", float_infer, area_run, 0},
-    {"ResizeBicubic", float_infer, bicubic_run, 0},
-    {"ResizeBilinear", float_infer, bilinear_run, 0},
-    {"ResizeNearestNeighbor", same_infer, nearest_run, 0},
+    {"CropAndResize", NULL, crop_run, 0, scratch},
+    {"ResizeArea", NULL, area_run, 0, scratch},
+    {"ResizeBicubic", NULL, bicubic_run, 0, scratch},
+    {"ResizeBilinear", NULL, bilinear_run, 0, scratch},
+    {"ResizeNearestNeighbor", NULL, nearest_run, 0, scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_resize = {"resize", kernels, sizeof(kernels) / sizeof(kernels[0])};

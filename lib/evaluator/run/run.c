@@ -194,7 +194,7 @@ static cnnf_status allocate_outputs(cnnfi_workspace *w, const cnnfi_step *step, 
 static cnnf_status infer_and_run(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_call *call)
 {
     cnnf_status status = cnnfi_kernel_infer(step->kernel, call);
-    if (status == CNNFI_INFER_DYNAMIC) return cnnfi_call_fail(call, CNNF_E_INTERNAL, "its shape cannot be inferred");
+    if (status == CNNFI_INFER_DYNAMIC) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "its shape is not known");
     if (status != CNNF_OK) return status;
     if (call->n_outputs < step->n_outputs) {
         return cnnfi_call_fail(call, CNNF_E_CORRUPT, "there is no output %d", (int)step->n_outputs - 1);
