@@ -64,8 +64,10 @@ int64_t cnnfi_dim_div(int64_t a, int64_t b)
 int64_t cnnfi_dims_product(const int64_t *dims, int32_t begin, int32_t end)
 {
     int64_t product = 1;
-    for (int32_t i = begin; i < end; i++)
+    for (int32_t i = begin; i < end; i++) {
+        if (dims[i] == CNNFI_UNKNOWN) return CNNFI_UNKNOWN; /* beside 0 too: the shape is not known */
         product = cnnfi_dim_mul(product, dims[i]);
+    }
     return product;
 }
 

@@ -212,6 +212,15 @@ void cnnfi_broadcast_init(cnnfi_broadcast *b, const cnnfi_value *inputs, int32_t
     }
 }
 
+void cnnfi_broadcast_init_flat(cnnfi_broadcast *b, int32_t n, int64_t count)
+{
+    b->n = n;
+    b->rank = 1;
+    b->dims[0] = count;
+    for (int32_t k = 0; k < n; k++)
+        b->strides[k][0] = count == 1 ? 0 : 1;
+}
+
 int64_t cnnfi_broadcast_row_count(const cnnfi_broadcast *b)
 {
     return b->dims[b->rank - 1] == 0 ? 0 : cnnfi_span(b->dims, 0, b->rank - 1);

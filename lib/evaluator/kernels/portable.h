@@ -107,6 +107,8 @@ typedef struct cnnfi_broadcast {
 } cnnfi_broadcast;
 
 void cnnfi_broadcast_init(cnnfi_broadcast *b, const cnnfi_value *inputs, int32_t n, const cnnfi_value *out);
+/* n operands of `count` elements each, whatever their shapes. */
+void cnnfi_broadcast_init_flat(cnnfi_broadcast *b, int32_t n, int64_t count);
 /* Calls `row` for each innermost row: offsets in elements of each operand, of the output, and the row's length.
    Inner strides of the operands are b->strides[k][b->rank - 1], 0 or 1. */
 typedef void (*cnnfi_broadcast_row)(const int64_t *offsets, int64_t out, int64_t n, void *user);
