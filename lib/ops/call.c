@@ -64,8 +64,10 @@ int64_t cnnfi_dim_div(int64_t a, int64_t b)
 int64_t cnnfi_dims_product(const int64_t *dims, int32_t begin, int32_t end)
 {
     int64_t product = 1;
-    for (int32_t i = begin; i < end; i++)
+    for (int32_t i = begin; i < end; i++) {
+        if (dims[i] == CNNFI_UNKNOWN) return CNNFI_UNKNOWN; /* beside 0 too: the shape is not known */
         product = cnnfi_dim_mul(product, dims[i]);
+    }
     return product;
 }
 
@@ -205,6 +207,55 @@ cnnf_status cnnfi_call_int(cnnfi_call *call, int32_t input, int64_t *out)
     return cnnfi_call_ints_exact(call, input, out, 1);
 }
 
+cnnf_status cnnfi_call_shape(cnnfi_call *call, int32_t input, cnnfi_value *out)
+{
+    const cnnfi_value *from = &call->inputs[input];
+    int64_t dims[CNNFI_OP_MAX_RANK], count = from->count;
+    *out = cnnfi_value_unknown(0);
+    if (from->rank > 1) {
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d has rank %d, a shape has 1", (int)input,
+                               (int)from->rank);
+    }
+    const cnnf_status status = cnnfi_call_ints(call, input, dims, CNNFI_OP_MAX_RANK, &count);
+    if (status < 0) return status;
+    out->rank = (int32_t)count;
+    for (int64_t i = 0; status == CNNF_OK && i < count; i++) {
+        if (dims[i] < 0) {
+            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input %d: size %lld at %d", (int)input, (long long)dims[i],
+                                   (int)i);
+        }
+        out->dims[i] = dims[i];
+    }
+    if (count != CNNFI_UNKNOWN) out->count = cnnfi_dims_product(out->dims, 0, out->rank);
+    return status;
+}
+
+/* ---- several inputs that are alike ---- */
+
+cnnf_status cnnfi_call_merge(cnnfi_call *call, int32_t first, int32_t n, cnnfi_value *out)
+{
+    *out = cnnfi_value_unknown(0);
+    for (int32_t k = first; k < first + n; k++) {
+        const cnnfi_value *in = &call->inputs[k];
+        bool fits = true;
+        CNNFI_TRY(cnnfi_want_same_dtype(call, first, k));
+        if (!out->dtype) out->dtype = in->dtype;
+        if (in->rank == CNNFI_UNKNOWN) continue;
+        if (out->rank == CNNFI_UNKNOWN) out->rank = in->rank;
+        fits = out->rank == in->rank;
+        for (int32_t i = 0; fits && i < in->rank; i++) {
+            fits = cnnfi_dim_fits(out->dims[i], in->dims[i]);
+            out->dims[i] = cnnfi_dim_merge(out->dims[i], in->dims[i]);
+        }
+        if (!fits) {
+            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "inputs %d and %d must have the same shape", (int)first,
+                                   (int)k);
+        }
+    }
+    if (out->rank != CNNFI_UNKNOWN) out->count = cnnfi_dims_product(out->dims, 0, out->rank);
+    return CNNF_OK;
+}
+
 /* ---- outputs ---- */
 
 int32_t cnnfi_call_max_outputs(const cnnf_node *node)
@@ -219,13 +270,18 @@ int32_t cnnfi_call_max_outputs(const cnnf_node *node)
     return (int32_t)((int64_t)node->n_inputs > most ? (int64_t)node->n_inputs : most);
 }
 
-/* Dims that are all known must be a tensor that may be: elements and bytes are limited. */
+/* Each size that is known must be one; all known must be a tensor that may be: elements and bytes are limited. */
 static cnnf_status check_size(cnnfi_call *call, const cnnfi_value *value)
 {
     size_t bytes = 0;
+    bool open = false;
     for (int32_t i = 0; i < value->rank; i++) {
-        if (value->dims[i] == CNNFI_UNKNOWN) return CNNF_OK;
+        open |= value->dims[i] == CNNFI_UNKNOWN;
+        if (value->dims[i] >= CNNFI_UNKNOWN && value->dims[i] < INT64_MAX) continue;
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "axis %d of an output would have %lld elements", (int)i,
+                               (long long)value->dims[i]);
     }
+    if (open) return CNNF_OK;
     return cnnfi_shape_bytes(&bytes, call->context, value->dtype, value->rank, value->dims, call->node->name,
                              call->error);
 }

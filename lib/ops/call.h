@@ -112,6 +112,12 @@ cnnf_status cnnfi_call_ints(cnnfi_call *call, int32_t input, int64_t *out, int64
 cnnf_status cnnfi_call_ints_exact(cnnfi_call *call, int32_t input, int64_t *out, int64_t count);
 /* The one there is. */
 cnnf_status cnnfi_call_int(cnnfi_call *call, int32_t input, int64_t *out);
+/* A shape, none of whose sizes is negative. When its value is not known, the rank follows from how many there are:
+   CNNFI_INFER_DYNAMIC, out->dims CNNFI_UNKNOWN. */
+cnnf_status cnnfi_call_shape(cnnfi_call *call, int32_t input, cnnfi_value *out);
+
+/* What inputs first .. first + n - 1, which must have one dtype and one shape, say of it together. */
+cnnf_status cnnfi_call_merge(cnnfi_call *call, int32_t first, int32_t n, cnnfi_value *out);
 
 /* ---- what a rule gives ---- */
 

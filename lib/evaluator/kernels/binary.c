@@ -10,11 +10,10 @@
 /* Strides are 0 or 1. */
 typedef void (*binary_fn)(const void *a, int64_t sa, const void *b, int64_t sb, void *out, int64_t n);
 
-#define SAME        0u /* output of the inputs' type */
-#define PREDICATE   1u /* bool output */
-#define DIVIDES     2u /* an integer zero in the second input is an error */
-#define POWERS      4u /* a negative integer in the second input is an error */
-#define MAYBE_SHAPE 8u /* incompatible_shape_error=false: shapes that do not fit give one bool */
+#define SAME      0u /* output of the inputs' type */
+#define PREDICATE 1u /* bool output */
+#define DIVIDES   2u /* an integer zero in the second input is an error */
+#define POWERS    4u /* a negative integer in the second input is an error */
 
 typedef struct binary_spec {
     uint32_t flags;
@@ -241,7 +240,7 @@ FLOAT_OP(SoftsignGrad, x / ((1 + fabsf(y)) * (1 + fabsf(y))), x / ((1 + fabs(y))
     X(Div, DIVIDES, CNNFI_FLOATS(Div) CNNFI_INTEGERS(TruncateDiv) CNNFI_COMPLEX(Div))                                  \
     X(DivNoNan, SAME, CNNFI_FLOATS(DivNoNan) CNNFI_COMPLEX(DivNoNan))                                                  \
     X(EluGrad, SAME, CNNFI_FLOATS(EluGrad))                                                                            \
-    X(Equal, PREDICATE | MAYBE_SHAPE, ARITHMETIC(Equal) CNNFI_BOOL(Equal))                                             \
+    X(Equal, PREDICATE, ARITHMETIC(Equal) CNNFI_BOOL(Equal))                                                           \
     X(FloorDiv, DIVIDES, CNNFI_FLOATS(FloorDiv) CNNFI_INTEGERS(FloorDiv))                                              \
     X(FloorMod, DIVIDES, CNNFI_FLOATS(FloorMod) CNNFI_INTEGERS(FloorMod))                                              \
     X(Greater, PREDICATE, CNNFI_FLOATS(Greater) CNNFI_INTEGERS(Greater))                                               \
@@ -260,7 +259,7 @@ FLOAT_OP(SoftsignGrad, x / ((1 + fabsf(y)) * (1 + fabsf(y))), x / ((1 + fabs(y))
     X(Mul, SAME, ARITHMETIC(Mul))                                                                                      \
     X(MulNoNan, SAME, CNNFI_FLOATS(MulNoNan) CNNFI_COMPLEX(MulNoNan))                                                  \
     X(NextAfter, SAME, CNNFI_FLOATS(NextAfter))                                                                        \
-    X(NotEqual, PREDICATE | MAYBE_SHAPE, ARITHMETIC(NotEqual) CNNFI_BOOL(NotEqual))                                    \
+    X(NotEqual, PREDICATE, ARITHMETIC(NotEqual) CNNFI_BOOL(NotEqual))                                                  \
     X(Polygamma, SAME, CNNFI_FLOATS(Polygamma))                                                                        \
     X(Pow, POWERS, CNNFI_FLOATS(Pow) CNNFI_INTEGERS(Pow) CNNFI_COMPLEX(Pow))                                           \
     X(RealDiv, DIVIDES, CNNFI_FLOATS(Div) CNNFI_INTEGERS(TruncateDiv) CNNFI_COMPLEX(Div))                              \
@@ -289,22 +288,10 @@ static binary_fn find_fn(const binary_spec *spec, cnnfi_type type)
     return spec->fn[cnnfi_type_is_small_float(type) ? CNNFI_T_F32 : type];
 }
 
-static bool shapes_may_differ(const cnnfi_call *call, const binary_spec *spec)
+/* Types that the op has and the kernels don't. */
+static cnnf_status check_type(cnnfi_call *call, const binary_spec *spec)
 {
-    int64_t dims[CNNFI_OP_MAX_RANK];
-    int32_t rank;
-    return (spec->flags & MAYBE_SHAPE) && !cnnf_node_attr_bool(call->node, "incompatible_shape_error", 1) &&
-           !cnnfi_broadcast_dims(call->inputs, 2, &rank, dims);
-}
-
-static cnnf_status binary_infer(cnnfi_call *call, const binary_spec *spec)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    cnnf_dtype dtype = call->inputs[0].dtype;
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    if (!find_fn(spec, cnnfi_type_of(dtype))) return cnnfi_fail_dtype(call, 0);
-    if (shapes_may_differ(call, spec)) return cnnfi_output_one(call, CNNF_BOOL, 0, NULL);
-    return cnnfi_broadcast_output(call, 2, spec->flags & PREDICATE ? CNNF_BOOL : dtype);
+    return find_fn(spec, cnnfi_type_of(call->inputs[0].dtype)) ? CNNF_OK : cnnfi_fail_dtype(call, 0);
 }
 
 typedef struct binary_job {
@@ -381,13 +368,18 @@ static cnnf_status check_second(cnnfi_call *call, const binary_spec *spec)
 static cnnf_status binary_run(cnnfi_call *call, const binary_spec *spec)
 {
     const cnnfi_value *in = call->inputs, *out = call->outputs;
+    int64_t dims[CNNFI_OP_MAX_RANK];
+    int32_t rank;
     cnnfi_broadcast b;
-    if (shapes_may_differ(call, spec)) {
+    CNNFI_TRY(check_second(call, spec));
+    if (in[0].count == out->count && in[1].count == out->count) {
+        cnnfi_broadcast_init_flat(&b, 2, out->count);
+    } else if (cnnfi_broadcast_dims(in, 2, &rank, dims)) {
+        cnnfi_broadcast_init(&b, in, 2, out);
+    } else { /* Equal, NotEqual with incompatible_shape_error=false */
         *(uint8_t *)out->data = strcmp(call->node->op, "NotEqual") == 0;
         return CNNF_OK;
     }
-    CNNFI_TRY(check_second(call, spec));
-    cnnfi_broadcast_init(&b, in, 2, out);
     cnnfi_type type = cnnfi_type_of(in->dtype);
     binary_job job = {.b = &b,
                       .fn = find_fn(spec, type),
@@ -407,9 +399,9 @@ static cnnf_status binary_run(cnnfi_call *call, const binary_spec *spec)
 
 #define DEFINE(op, flags, ...)                                                                                         \
     static const binary_spec op##_spec = {flags, {__VA_ARGS__}};                                                       \
-    static cnnf_status op##_infer(cnnfi_call *call)                                                                    \
+    static cnnf_status op##_check(cnnfi_call *call)                                                                    \
     {                                                                                                                  \
-        return binary_infer(call, &op##_spec);                                                                         \
+        return check_type(call, &op##_spec);                                                                           \
     }                                                                                                                  \
     static cnnf_status op##_run(cnnfi_call *call)                                                                      \
     {                                                                                                                  \
@@ -417,7 +409,7 @@ static cnnf_status binary_run(cnnfi_call *call, const binary_spec *spec)
     }
 BINARY_OPS(DEFINE)
 
-#define ROW(op, flags, ...) {#op, op##_infer, op##_run, (flags)&PREDICATE ? 0 : CNNFI_OP_INPLACE},
+#define ROW(op, flags, ...) {#op, NULL, op##_run, (flags)&PREDICATE ? 0 : CNNFI_OP_INPLACE, op##_check},
 static const cnnfi_kernel kernels[] = {BINARY_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_binary = {"binary", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -193,14 +193,13 @@ static void cast_body(int64_t begin, int64_t end, void *user)
     }
 }
 
-static cnnf_status cast_infer(cnnfi_call *call)
+/* Strings and resources are no numbers. */
+static cnnf_status cast_check(cnnfi_call *call)
 {
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    cnnf_dtype to = cnnf_node_attr_type(call->node, "DstT", CNNF_DTYPE_INVALID);
-    if (cnnfi_type_of(to) == CNNFI_T_NONE)
-        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "DstT is %s", cnnf_dtype_name(to));
-    return cnnfi_output_like(call, 0, to);
+    const cnnf_dtype to = call->outputs[0].dtype;
+    if (cnnfi_type_of(call->inputs[0].dtype) == CNNFI_T_NONE) return cnnfi_fail_dtype(call, 0);
+    if (cnnfi_type_of(to) != CNNFI_T_NONE) return CNNF_OK;
+    return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "DstT is %s", cnnf_dtype_name(to));
 }
 
 static cnnf_status cast_run(cnnfi_call *call)
@@ -222,6 +221,6 @@ static cnnf_status cast_run(cnnfi_call *call)
     return CNNF_OK;
 }
 
-static const cnnfi_kernel kernels[] = {{"Cast", cast_infer, cast_run, 0}};
+static const cnnfi_kernel kernels[] = {{"Cast", NULL, cast_run, 0, cast_check}};
 
 const cnnfi_kernel_family cnnfi_kernels_cast = {"cast", kernels, sizeof(kernels) / sizeof(kernels[0])};

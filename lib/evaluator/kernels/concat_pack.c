@@ -3,8 +3,6 @@
  */
 #include "evaluator/kernels/portable.h"
 
-#define MAX_PIECES 1024 /* of SplitV */
-
 /* Copies `rows` pieces of `piece` bytes between two buffers with their own row lengths. */
 static void copy_rows(char *to, size_t to_step, const char *from, size_t from_step, size_t piece, int64_t rows)
 {
@@ -14,28 +12,6 @@ static void copy_rows(char *to, size_t to_step, const char *from, size_t from_st
 }
 
 /* ---- Concat ---- */
-
-/* Joins inputs first .. first + n - 1. */
-static cnnf_status concat_shape(cnnfi_call *call, int32_t first, int32_t n, int64_t axis_value)
-{
-    const cnnfi_value *head = &call->inputs[first];
-    int64_t dims[CNNFI_OP_MAX_RANK];
-    int32_t axis;
-    if (head->rank == 0) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "scalars cannot be joined");
-    CNNFI_TRY(cnnfi_check_axis(call, axis_value, head->rank, "axis", &axis));
-    memcpy(dims, head->dims, sizeof(dims));
-    for (int32_t k = first + 1; k < first + n; k++) {
-        const cnnfi_value *in = &call->inputs[k];
-        CNNFI_TRY(cnnfi_want_same_dtype(call, first, k));
-        bool fits = in->rank == head->rank;
-        for (int32_t i = 0; fits && i < in->rank; i++)
-            fits = i == axis || in->dims[i] == head->dims[i];
-        if (!fits || !cnnfi_add_i64(&dims[axis], dims[axis], in->dims[axis]))
-            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the shape of input %d does not fit input %d", k, first);
-    }
-    CNNFI_TRY(cnnfi_want_bytes(call, first));
-    return cnnfi_output_one(call, head->dtype, head->rank, dims);
-}
 
 static void concat_copy(cnnfi_call *call, int32_t first, int32_t n, int64_t axis_value)
 {
@@ -52,26 +28,10 @@ static void concat_copy(cnnfi_call *call, int32_t first, int32_t n, int64_t axis
     }
 }
 
-static cnnf_status concat_infer(cnnfi_call *call)
-{
-    int64_t axis;
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, -1));
-    CNNFI_TRY(cnnfi_call_int(call, 0, &axis));
-    return concat_shape(call, 1, call->n_inputs - 1, axis);
-}
-
 static cnnf_status concat_run(cnnfi_call *call)
 {
     concat_copy(call, 1, call->n_inputs - 1, cnnfi_get_i64(&call->inputs[0], 0));
     return CNNF_OK;
-}
-
-static cnnf_status concat_v2_infer(cnnfi_call *call)
-{
-    int64_t axis;
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, -1));
-    CNNFI_TRY(cnnfi_call_int(call, call->n_inputs - 1, &axis));
-    return concat_shape(call, 0, call->n_inputs - 1, axis);
 }
 
 static cnnf_status concat_v2_run(cnnfi_call *call)
@@ -80,32 +40,10 @@ static cnnf_status concat_v2_run(cnnfi_call *call)
     return CNNF_OK;
 }
 
-/* Each input is one row of the result. */
-static cnnf_status parallel_concat_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, -1));
-    return concat_shape(call, 0, call->n_inputs, 0);
-}
-
 static cnnf_status parallel_concat_run(cnnfi_call *call)
 {
     concat_copy(call, 0, call->n_inputs, 0);
     return CNNF_OK;
-}
-
-/* ConcatOffset: where each piece begins. */
-static cnnf_status offset_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, -1));
-    call->n_outputs = call->n_inputs - 1;
-    for (int32_t k = 1; k < call->n_inputs; k++) {
-        CNNFI_TRY(cnnfi_want_rank(call, k, 1));
-        CNNFI_TRY(cnnfi_want_int(call, k));
-        CNNFI_TRY(cnnfi_want_same_dtype(call, 1, k));
-        CNNFI_TRY(cnnfi_want_same_shape(call, 1, k));
-        CNNFI_TRY(cnnfi_call_output(call, k - 1, call->inputs[k].dtype, 1, call->inputs[k].dims));
-    }
-    return cnnfi_want_dtype(call, 0, CNNF_INT32);
 }
 
 static cnnf_status offset_run(cnnfi_call *call)
@@ -126,21 +64,6 @@ static cnnf_status offset_run(cnnfi_call *call)
 
 /* ---- Split ---- */
 
-/* Sizes sizes[k * step] along the axis. */
-static cnnf_status split_outputs(cnnfi_call *call, const cnnfi_value *in, int32_t axis, int32_t n, const int64_t *sizes,
-                                 int32_t step)
-{
-    int64_t dims[CNNFI_OP_MAX_RANK];
-    CNNFI_TRY(cnnfi_want_bytes(call, (int32_t)(in - call->inputs)));
-    memcpy(dims, in->dims, sizeof(dims));
-    call->n_outputs = n;
-    for (int32_t k = 0; k < n; k++) {
-        dims[axis] = sizes[k * step];
-        CNNFI_TRY(cnnfi_call_output(call, k, in->dtype, in->rank, dims));
-    }
-    return CNNF_OK;
-}
-
 static void split_copy(cnnfi_call *call, const cnnfi_value *in, int32_t axis)
 {
     size_t size = cnnf_dtype_size(in->dtype), at = 0;
@@ -154,60 +77,11 @@ static void split_copy(cnnfi_call *call, const cnnfi_value *in, int32_t axis)
     }
 }
 
-/* num_split pieces of one size; the attribute is the number of outputs. */
-static cnnf_status split_infer(cnnfi_call *call)
-{
-    int64_t value, n = cnnf_node_attr_int(call->node, "num_split", 0), same;
-    int32_t axis;
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_call_int(call, 0, &value));
-    const cnnfi_value *in = &call->inputs[1];
-    CNNFI_TRY(cnnfi_check_axis(call, value, in->rank, "axis", &axis));
-    if (n < 1 || n > call->max_outputs)
-        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "num_split is %lld", (long long)n);
-    if (in->dims[axis] % n != 0)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%lld elements do not split into %lld", (long long)in->dims[axis],
-                               (long long)n);
-    same = in->dims[axis] / n;
-    return split_outputs(call, in, axis, (int32_t)n, &same, 0);
-}
-
 static cnnf_status split_run(cnnfi_call *call)
 {
     int64_t axis = cnnfi_get_i64(&call->inputs[0], 0);
     split_copy(call, &call->inputs[1], (int32_t)(axis < 0 ? axis + call->inputs[1].rank : axis));
     return CNNF_OK;
-}
-
-/* One size may be -1: the rest. */
-static cnnf_status resolve_sizes(cnnfi_call *call, int64_t whole, int64_t n, int64_t *sizes)
-{
-    int64_t sum = 0, rest = -1;
-    for (int64_t k = 0; k < n; k++) {
-        if (sizes[k] < -1 || (sizes[k] == -1 && rest >= 0) || (sizes[k] > 0 && !cnnfi_add_i64(&sum, sum, sizes[k])))
-            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "size_splits has %lld", (long long)sizes[k]);
-        if (sizes[k] == -1) rest = k;
-    }
-    if (rest >= 0 && sum <= whole) {
-        sizes[rest] = whole - sum;
-        sum = whole;
-    }
-    if (sum == whole) return CNNF_OK;
-    return cnnfi_call_fail(call, CNNF_E_MISMATCH, "size_splits make %lld of %lld elements", (long long)sum,
-                           (long long)whole);
-}
-
-static cnnf_status split_v_infer(cnnfi_call *call)
-{
-    int64_t value, n = 0, sizes[MAX_PIECES];
-    int32_t axis;
-    CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_call_ints(call, 1, sizes, MAX_PIECES, &n));
-    CNNFI_TRY(cnnfi_call_int(call, 2, &value));
-    const cnnfi_value *in = call->inputs;
-    CNNFI_TRY(cnnfi_check_axis(call, value, in->rank, "axis", &axis));
-    CNNFI_TRY(resolve_sizes(call, in->dims[axis], n, sizes));
-    return split_outputs(call, in, axis, (int32_t)n, sizes, 1);
 }
 
 static cnnf_status split_v_run(cnnfi_call *call)
@@ -219,23 +93,6 @@ static cnnf_status split_v_run(cnnfi_call *call)
 
 /* ---- Pack, Unpack ---- */
 
-static cnnf_status pack_infer(cnnfi_call *call)
-{
-    int64_t dims[CNNFI_OP_MAX_RANK + 1];
-    int32_t axis;
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, -1));
-    const cnnfi_value *in = call->inputs;
-    for (int32_t k = 1; k < call->n_inputs; k++) {
-        CNNFI_TRY(cnnfi_want_same_dtype(call, 0, k));
-        CNNFI_TRY(cnnfi_want_same_shape(call, 0, k));
-    }
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    CNNFI_TRY(cnnfi_check_axis(call, cnnf_node_attr_int(call->node, "axis", 0), in->rank + 1, "axis", &axis));
-    for (int32_t i = 0; i <= in->rank; i++)
-        dims[i] = i == axis ? call->n_inputs : in->dims[i - (i > axis)];
-    return cnnfi_output_one(call, in->dtype, in->rank + 1, dims);
-}
-
 static cnnf_status pack_run(cnnfi_call *call)
 {
     const cnnfi_value *out = call->outputs, *in = call->inputs;
@@ -246,25 +103,6 @@ static cnnf_status pack_run(cnnfi_call *call)
     for (int32_t k = 0; k < call->n_inputs; k++)
         copy_rows((char *)out->data + (size_t)k * piece, piece * (size_t)call->n_inputs, call->inputs[k].data, piece,
                   piece, outer);
-    return CNNF_OK;
-}
-
-static cnnf_status unpack_infer(cnnfi_call *call)
-{
-    int64_t dims[CNNFI_OP_MAX_RANK], n = cnnf_node_attr_int(call->node, "num", -1);
-    int32_t axis;
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    const cnnfi_value *in = call->inputs;
-    CNNFI_TRY(cnnfi_check_axis(call, cnnf_node_attr_int(call->node, "axis", 0), in->rank, "axis", &axis));
-    if (in->dims[axis] != n)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "axis %d has %lld elements, num is %lld", axis,
-                               (long long)in->dims[axis], (long long)n);
-    for (int32_t i = 0; i < in->rank - 1; i++)
-        dims[i] = in->dims[i + (i >= axis)];
-    call->n_outputs = (int32_t)n;
-    for (int32_t k = 0; k < n; k++)
-        CNNFI_TRY(cnnfi_call_output(call, k, in->dtype, in->rank - 1, dims));
     return CNNF_OK;
 }
 
@@ -282,14 +120,14 @@ static cnnf_status unpack_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"Concat", concat_infer, concat_run, 0},
-    {"ConcatOffset", offset_infer, offset_run, 0},
-    {"ConcatV2", concat_v2_infer, concat_v2_run, 0},
-    {"Pack", pack_infer, pack_run, 0},
-    {"ParallelConcat", parallel_concat_infer, parallel_concat_run, 0},
-    {"Split", split_infer, split_run, 0},
-    {"SplitV", split_v_infer, split_v_run, 0},
-    {"Unpack", unpack_infer, unpack_run, 0},
+    {"Concat", NULL, concat_run, 0, NULL},
+    {"ConcatOffset", NULL, offset_run, 0, NULL},
+    {"ConcatV2", NULL, concat_v2_run, 0, NULL},
+    {"Pack", NULL, pack_run, 0, NULL},
+    {"ParallelConcat", NULL, parallel_concat_run, 0, NULL},
+    {"Split", NULL, split_run, 0, NULL},
+    {"SplitV", NULL, split_v_run, 0, NULL},
+    {"Unpack", NULL, unpack_run, 0, NULL},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_join = {"join", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Taking and putting rows by index. An index outside its axis is an error, as on TensorFlow's processors. */
 #include "evaluator/kernels/portable.h"
+#include "ops/rules/gather_rules.h"
 
 static cnnf_status fail_index(cnnfi_call *call, int64_t index, int64_t limit)
 {
@@ -9,50 +10,10 @@ static cnnf_status fail_index(cnnfi_call *call, int64_t index, int64_t limit)
 
 /* ---- Gather, GatherV2 ---- */
 
-typedef struct gather {
-    int32_t axis, batch;
-} gather;
-
-static cnnf_status gather_where(cnnfi_call *call, gather *g)
-{
-    int64_t axis = 0, batch = cnnf_node_attr_int(call->node, "batch_dims", 0);
-    const cnnfi_value *params = &call->inputs[0], *indices = &call->inputs[1];
-    if (call->n_inputs > 2) CNNFI_TRY(cnnfi_call_int(call, 2, &axis));
-    if (params->rank == 0) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "a scalar has no rows");
-    CNNFI_TRY(cnnfi_check_axis(call, axis, params->rank, "axis", &g->axis));
-    if (batch < 0) batch += indices->rank;
-    if (batch < 0 || batch > indices->rank || batch > g->axis)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "batch_dims is %lld, axis %d", (long long)batch, g->axis);
-    g->batch = (int32_t)batch;
-    for (int32_t i = 0; i < g->batch; i++)
-        if (params->dims[i] != indices->dims[i])
-            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "batch axis %d differs", i);
-    return CNNF_OK;
-}
-
-static cnnf_status gather_infer(cnnfi_call *call)
-{
-    gather g;
-    int64_t dims[2 * CNNFI_OP_MAX_RANK];
-    int32_t rank = 0;
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 3));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    CNNFI_TRY(cnnfi_want_int(call, 1));
-    CNNFI_TRY(gather_where(call, &g));
-    const cnnfi_value *params = &call->inputs[0], *indices = &call->inputs[1];
-    for (int32_t i = 0; i < g.axis; i++)
-        dims[rank++] = params->dims[i];
-    for (int32_t i = g.batch; i < indices->rank; i++)
-        dims[rank++] = indices->dims[i];
-    for (int32_t i = g.axis + 1; i < params->rank; i++)
-        dims[rank++] = params->dims[i];
-    return cnnfi_output_one(call, params->dtype, rank, dims);
-}
-
 static cnnf_status gather_run(cnnfi_call *call)
 {
-    gather g;
-    CNNFI_TRY(gather_where(call, &g));
+    cnnfi_gather g;
+    CNNFI_TRY(cnnfi_gather_axes(call, &g));
     const cnnfi_value *params = &call->inputs[0], *indices = &call->inputs[1];
     int64_t batches = cnnfi_span(params->dims, 0, g.batch), outer = cnnfi_span(params->dims, g.batch, g.axis);
     int64_t limit = params->dims[g.axis], n = cnnfi_span(indices->dims, g.batch, indices->rank);
@@ -73,16 +34,6 @@ static cnnf_status gather_run(cnnfi_call *call)
 
 /* ---- N-dimensional indices ---- */
 
-/* The last axis of `indices` addresses the first `depth` axes of a tensor of these dims. */
-static cnnf_status nd_depth(cnnfi_call *call, const cnnfi_value *indices, int32_t rank, int32_t *depth)
-{
-    if (indices->rank < 1 || indices->dims[indices->rank - 1] > rank)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "indices of rank %d address too many of %d axes", indices->rank,
-                               rank);
-    *depth = (int32_t)indices->dims[indices->rank - 1];
-    return CNNF_OK;
-}
-
 /* Number of the row that index vector `i` names; -1 when it is outside. */
 static int64_t nd_row(const cnnfi_value *indices, int64_t i, int32_t depth, const int64_t *dims)
 {
@@ -98,22 +49,6 @@ static int64_t nd_row(const cnnfi_value *indices, int64_t i, int32_t depth, cons
 static cnnf_status fail_row(cnnfi_call *call, int64_t i)
 {
     return cnnfi_call_fail(call, CNNF_E_INVALID, "indices[%lld] is outside the tensor", (long long)i);
-}
-
-static cnnf_status gather_nd_infer(cnnfi_call *call)
-{
-    int64_t dims[2 * CNNFI_OP_MAX_RANK];
-    int32_t rank = 0, depth = 0;
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    CNNFI_TRY(cnnfi_want_int(call, 1));
-    const cnnfi_value *params = &call->inputs[0], *indices = &call->inputs[1];
-    CNNFI_TRY(nd_depth(call, indices, params->rank, &depth));
-    for (int32_t i = 0; i < indices->rank - 1; i++)
-        dims[rank++] = indices->dims[i];
-    for (int32_t i = depth; i < params->rank; i++)
-        dims[rank++] = params->dims[i];
-    return cnnfi_output_one(call, params->dtype, rank, dims);
 }
 
 static cnnf_status gather_nd_run(cnnfi_call *call)
@@ -214,19 +149,6 @@ static void combine_row(combine how, cnnfi_type type, void *out, const void *in,
     }
 }
 
-/* updates: the outer axes of indices, then what the index leaves of `dims`. */
-static cnnf_status check_updates(cnnfi_call *call, const cnnfi_value *indices, const cnnfi_value *updates, int32_t rank,
-                                 const int64_t *dims)
-{
-    int32_t depth = 0, outer = indices->rank - 1;
-    CNNFI_TRY(nd_depth(call, indices, rank, &depth));
-    bool fits = updates->rank == outer + rank - depth;
-    for (int32_t i = 0; fits && i < updates->rank; i++)
-        fits = updates->dims[i] == (i < outer ? indices->dims[i] : dims[i - outer + depth]);
-    return fits ? CNNF_OK
-                : cnnfi_call_fail(call, CNNF_E_MISMATCH, "the updates' shape does not fit indices and tensor");
-}
-
 static cnnf_status scatter_into(cnnfi_call *call, combine how, const cnnfi_value *indices, const cnnfi_value *updates)
 {
     cnnfi_value *out = &call->outputs[0];
@@ -242,16 +164,10 @@ static cnnf_status scatter_into(cnnfi_call *call, combine how, const cnnfi_value
     return CNNF_OK;
 }
 
-/* ScatterNd: indices, updates, shape; duplicates add up. */
-static cnnf_status scatter_infer(cnnfi_call *call)
+/* What can be added up. */
+static cnnf_status take_sums(cnnfi_call *call)
 {
-    int64_t dims[CNNFI_OP_MAX_RANK], rank = 0;
-    CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_int(call, 0));
-    CNNFI_TRY(cnnfi_want_bytes(call, 1));
-    CNNFI_TRY(cnnfi_call_ints(call, 2, dims, CNNFI_OP_MAX_RANK, &rank));
-    CNNFI_TRY(check_updates(call, &call->inputs[0], &call->inputs[1], (int32_t)rank, dims));
-    return cnnfi_output_one(call, call->inputs[1].dtype, (int32_t)rank, dims);
+    return cnnfi_type_of(call->outputs[0].dtype) < CNNFI_T_NONE ? CNNF_OK : cnnfi_fail_dtype(call, 1);
 }
 
 static cnnf_status scatter_run(cnnfi_call *call)
@@ -259,18 +175,6 @@ static cnnf_status scatter_run(cnnfi_call *call)
     cnnfi_value *out = &call->outputs[0];
     memset(out->data, 0, (size_t)out->count * cnnf_dtype_size(out->dtype));
     return scatter_into(call, ADD, &call->inputs[0], &call->inputs[1]);
-}
-
-/* TensorScatter...: tensor, indices, updates. */
-static cnnf_status tensor_scatter_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    CNNFI_TRY(cnnfi_want_int(call, 1));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 2));
-    const cnnfi_value *in = call->inputs;
-    CNNFI_TRY(check_updates(call, &call->inputs[1], &call->inputs[2], in->rank, in->dims));
-    return cnnfi_output_like(call, 0, in->dtype);
 }
 
 static cnnf_status tensor_scatter_run(cnnfi_call *call, combine how)
@@ -293,11 +197,11 @@ static cnnf_status tensor_scatter_run(cnnfi_call *call, combine how)
     }
 SCATTER_OPS(DEFINE)
 
-#define ROW(op, how) {#op, tensor_scatter_infer, op##_run, 0},
-static const cnnfi_kernel kernels[] = {{"Gather", gather_infer, gather_run, 0},
-                                       {"GatherNd", gather_nd_infer, gather_nd_run, 0},
-                                       {"GatherV2", gather_infer, gather_run, 0},
-                                       {"ScatterNd", scatter_infer, scatter_run, 0},
+#define ROW(op, how) {#op, NULL, op##_run, 0, how == SET ? NULL : take_sums},
+static const cnnfi_kernel kernels[] = {{"Gather", NULL, gather_run, 0, NULL},
+                                       {"GatherNd", NULL, gather_nd_run, 0, NULL},
+                                       {"GatherV2", NULL, gather_run, 0, NULL},
+                                       {"ScatterNd", NULL, scatter_run, 0, take_sums},
                                        SCATTER_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_gather = {"gather", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -78,6 +78,10 @@ static inline int64_t cnnfi_get_i64(const cnnfi_value *value, int64_t index)
 /* One number as an element of `type` at `to` (16 bytes of room). */
 void cnnfi_put_f64(cnnfi_type type, double number, void *to);
 
+/* Rows' `scratch`: refuse the types of input 0 that an op has and its kernel lacks. */
+cnnf_status cnnfi_take_numbers(cnnfi_call *call); /* takes complex and bool too */
+cnnf_status cnnfi_take_ordered(cnnfi_call *call); /* takes bool, no complex */
+
 /* Product of dims[begin .. end). */
 int64_t cnnfi_span(const int64_t *dims, int32_t begin, int32_t end);
 
@@ -103,6 +107,8 @@ typedef struct cnnfi_broadcast {
 } cnnfi_broadcast;
 
 void cnnfi_broadcast_init(cnnfi_broadcast *b, const cnnfi_value *inputs, int32_t n, const cnnfi_value *out);
+/* n operands of `count` elements each, whatever their shapes. */
+void cnnfi_broadcast_init_flat(cnnfi_broadcast *b, int32_t n, int64_t count);
 /* Calls `row` for each innermost row: offsets in elements of each operand, of the output, and the row's length.
    Inner strides of the operands are b->strides[k][b->rank - 1], 0 or 1. */
 typedef void (*cnnfi_broadcast_row)(const int64_t *offsets, int64_t out, int64_t n, void *user);

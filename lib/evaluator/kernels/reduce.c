@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "evaluator/kernels/portable.h"
+#include "ops/rules/reduce_rules.h"
 
 /* acc[i * stride] (stride 0 or 1) takes n inputs. */
 typedef void (*reduce_fn)(void *acc, int64_t stride, const void *in, int64_t n);
@@ -84,45 +85,16 @@ static reduce_fn find_fn(reduce_op op, cnnfi_type type)
     return functions[op][cnnfi_type_is_small_float(type) ? CNNFI_T_F32 : type];
 }
 
-/* Which axes go. Duplicates are an error, as in TensorFlow. */
-static cnnf_status read_axes(cnnfi_call *call, bool *gone)
-{
-    int64_t axes[CNNFI_OP_MAX_RANK], count = 0;
-    int32_t axis, rank = call->inputs[0].rank;
-    memset(gone, 0, CNNFI_OP_MAX_RANK * sizeof(gone[0]));
-    if (call->inputs[1].count > CNNFI_OP_MAX_RANK)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%lld axes", (long long)call->inputs[1].count);
-    CNNFI_TRY(cnnfi_call_ints(call, 1, axes, CNNFI_OP_MAX_RANK, &count));
-    for (int64_t i = 0; i < count; i++) {
-        CNNFI_TRY(cnnfi_check_axis(call, axes[i], rank, "axis", &axis));
-        if (gone[axis]) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "axis %d is there twice", axis);
-        gone[axis] = true;
-    }
-    return CNNF_OK;
-}
-
 static size_t accumulator_size(cnnfi_type type)
 {
     return type == CNNFI_T_C64 || type == CNNFI_T_C128 ? 16 : 8;
 }
 
-static cnnf_status reduce_infer(cnnfi_call *call, reduce_op op)
+/* One accumulator an output. */
+static cnnf_status reduce_scratch(cnnfi_call *call, reduce_op op)
 {
-    bool gone[CNNFI_OP_MAX_RANK];
-    int64_t dims[CNNFI_OP_MAX_RANK];
-    int32_t rank = 0;
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    const cnnfi_value *in = call->inputs;
-    CNNFI_TRY(cnnfi_want_int(call, 1));
-    cnnfi_type type = cnnfi_type_of(in->dtype);
+    const cnnfi_type type = cnnfi_type_of(call->inputs[0].dtype);
     if (!find_fn(op, type)) return cnnfi_fail_dtype(call, 0);
-    CNNFI_TRY(read_axes(call, gone));
-    bool keep = cnnf_node_attr_bool(call->node, "keep_dims", 0);
-    for (int32_t i = 0; i < in->rank; i++) {
-        if (!gone[i]) dims[rank++] = in->dims[i];
-        if (gone[i] && keep) dims[rank++] = 1;
-    }
-    CNNFI_TRY(cnnfi_output_one(call, in->dtype, rank, dims));
     if (!cnnfi_mul_size(&call->scratch_size, (size_t)call->outputs[0].count, accumulator_size(type)))
         return cnnfi_call_fail(call, CNNF_E_LIMIT, "the result is too big");
     return CNNF_OK;
@@ -233,10 +205,19 @@ static int64_t narrow(int64_t value, cnnfi_type type)
     }
 }
 
+/* The root of a sum of squares that overflowed below zero is no number, which x86 makes the smallest int32 or int64
+   (Eigen converts by way of one of them). */
+static int64_t integer_root(cnnfi_type type, int64_t square)
+{
+    if (type == CNNFI_T_U64) return (int64_t)(uint64_t)sqrt((double)(uint64_t)square);
+    if (square < 0) return type == CNNFI_T_I64 ? INT64_MIN : INT32_MIN;
+    return (int64_t)sqrt((double)square);
+}
+
 static int64_t finish_int(reduce_op op, cnnfi_type type, int64_t value, int64_t count)
 {
     value = narrow(value, type);
-    if (op == NORM) return (int64_t)sqrt((double)value);
+    if (op == NORM) return integer_root(type, value);
     if (op != MEAN) return value;
     if (count == 0) return 0; /* TensorFlow would divide by zero */
     return type == CNNFI_T_U64 ? (int64_t)((uint64_t)value / (uint64_t)count) : value / count;
@@ -270,7 +251,7 @@ static cnnf_status reduce_run(cnnfi_call *call, reduce_op op)
     cnnfi_value *out = &call->outputs[0];
     bool gone[CNNFI_OP_MAX_RANK];
     char start[16];
-    CNNFI_TRY(read_axes(call, gone));
+    CNNFI_TRY(cnnfi_reduce_axes(call, gone));
     cnnfi_type type = cnnfi_type_of(in->dtype);
     reduce_job job = {
         .type = type, .fn = find_fn(op, type), .size = cnnf_dtype_size(in->dtype), .acc_size = accumulator_size(type)};
@@ -289,9 +270,9 @@ static cnnf_status reduce_run(cnnfi_call *call, reduce_op op)
     X(Sum, SUM) X(Mean, MEAN) X(Prod, PROD) X(Max, MAX) X(Min, MIN) X(EuclideanNorm, NORM) X(All, ALL) X(Any, ANY)
 
 #define DEFINE(op, kind)                                                                                               \
-    static cnnf_status op##_infer(cnnfi_call *call)                                                                    \
+    static cnnf_status op##_scratch(cnnfi_call *call)                                                                  \
     {                                                                                                                  \
-        return reduce_infer(call, kind);                                                                               \
+        return reduce_scratch(call, kind);                                                                             \
     }                                                                                                                  \
     static cnnf_status op##_run(cnnfi_call *call)                                                                      \
     {                                                                                                                  \
@@ -299,7 +280,7 @@ static cnnf_status reduce_run(cnnfi_call *call, reduce_op op)
     }
 REDUCE_OPS(DEFINE)
 
-#define ROW(op, kind) {#op, op##_infer, op##_run, 0},
+#define ROW(op, kind) {#op, NULL, op##_run, 0, op##_scratch},
 static const cnnfi_kernel kernels[] = {REDUCE_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_reduce = {"reduce", kernels, sizeof(kernels) / sizeof(kernels[0])};

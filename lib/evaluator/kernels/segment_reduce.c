@@ -15,54 +15,17 @@ static const cnnfi_value *ids_of(const cnnfi_call *call, segment_kind kind)
     return &call->inputs[kind == SPARSE ? 2 : 1];
 }
 
-/* Segments of a sorted list: one more than its last id; ids must not fall. */
-static cnnf_status sorted_count(cnnfi_call *call, const cnnfi_value *ids, int64_t *count)
+/* A number for each output element, a count of rows for each segment. */
+static cnnf_status segment_scratch(cnnfi_call *call)
 {
-    int64_t last = -1;
-    for (int64_t i = 0; i < ids->count; i++) {
-        int64_t id = cnnfi_get_i64(ids, i);
-        if (id < 0 || id < last)
-            return cnnfi_call_fail(call, CNNF_E_INVALID, "segment ids are not increasing at %lld", (long long)i);
-        last = id;
-    }
-    *count = last + 1;
-    return CNNF_OK;
-}
-
-static cnnf_status segment_infer(cnnfi_call *call, segment_kind kind, segment_op op)
-{
-    int64_t dims[CNNFI_OP_MAX_RANK], count = 0;
-    int32_t inputs = kind == SORTED ? 2 : 3, ids_input = kind == SPARSE ? 2 : 1;
-    CNNFI_TRY(cnnfi_want_inputs(call, inputs, kind == SPARSE ? 4 : inputs));
-    const cnnfi_value *data = call->inputs, *ids = ids_of(call, kind);
-    cnnfi_type type = cnnfi_type_of(data->dtype);
-    if (type >= CNNFI_T_BOOL) return cnnfi_fail_dtype(call, 0);
-    CNNFI_TRY(cnnfi_want_int(call, ids_input));
-    bool fits = kind == UNSORTED ? ids->rank <= data->rank : ids->rank == 1 && data->rank >= 1;
-    for (int32_t i = 0; kind != SPARSE && fits && i < ids->rank; i++)
-        fits = ids->dims[i] == data->dims[i];
-    if (kind == SPARSE) {
-        CNNFI_TRY(cnnfi_want_int(call, 1));
-        fits = fits && call->inputs[1].rank == 1 && call->inputs[1].count == ids->count;
-    }
-    if (!fits) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the segment ids do not fit the data");
-    if (kind == UNSORTED || call->n_inputs == 4) {
-        CNNFI_TRY(cnnfi_call_int(call, kind == UNSORTED ? 2 : 3, &count));
-    } else {
-        CNNFI_TRY(cnnfi_want_value(call, ids_input));
-        CNNFI_TRY(sorted_count(call, ids, &count));
-    }
-    if (count < 0) return cnnfi_call_fail(call, CNNF_E_INVALID, "%lld segments", (long long)count);
-    int32_t rank = 0, skip = kind == UNSORTED ? ids->rank : 1;
-    dims[rank++] = count;
-    if (data->rank - skip + 1 > CNNFI_OP_MAX_RANK) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "rank");
-    for (int32_t i = skip; i < data->rank; i++)
-        dims[rank++] = data->dims[i];
-    CNNFI_TRY(cnnfi_output_one(call, data->dtype, rank, dims));
-    if (!cnnfi_mul_size(&call->scratch_size, (size_t)call->outputs[0].count, sizeof(double)) ||
-        !cnnfi_add_size(&call->scratch_size, call->scratch_size, (size_t)count * sizeof(int64_t)))
-        return cnnfi_call_fail(call, CNNF_E_LIMIT, "too many segments");
-    return CNNF_OK;
+    const cnnfi_value *out = &call->outputs[0];
+    size_t rows;
+    if (cnnfi_type_of(call->inputs[0].dtype) >= CNNFI_T_BOOL) return cnnfi_fail_dtype(call, 0);
+    if (cnnfi_mul_size(&call->scratch_size, (size_t)out->count, sizeof(double)) &&
+        cnnfi_mul_size(&rows, (size_t)out->dims[0], sizeof(int64_t)) &&
+        cnnfi_add_size(&call->scratch_size, call->scratch_size, rows))
+        return CNNF_OK;
+    return cnnfi_call_fail(call, CNNF_E_LIMIT, "too many segments");
 }
 
 /* What a segment without rows holds: 0 for sums, 1 for products; for extremes 0 when sorted, else the type's end. */
@@ -155,7 +118,7 @@ static cnnf_status segment_run(cnnfi_call *call, segment_kind kind, segment_op o
     number *acc = call->scratch;
     int64_t *rows = (int64_t *)(void *)(acc + out->count), segments = out->dims[0];
     int64_t width = cnnfi_span(out->dims, 1, out->rank), before = -1;
-    memset(call->scratch, 0, (size_t)(out->count + segments) * sizeof(int64_t));
+    if (call->scratch_size) memset(call->scratch, 0, call->scratch_size); /* no segments, no memory */
     for (int64_t i = 0; i < ids->count; i++) {
         int64_t id = cnnfi_get_i64(ids, i), row = kind == SPARSE ? cnnfi_get_i64(&call->inputs[1], i) : i;
         if (kind == UNSORTED && id < 0) continue; /* dropped */
@@ -180,21 +143,9 @@ static cnnf_status segment_run(cnnfi_call *call, segment_kind kind, segment_op o
 
 /* ---- counting ---- */
 
-/* Bincount: arr, size, weights. DenseBincount: input (rank 1 or 2), size, weights; one row per row of the input. */
-static cnnf_status bincount_infer(cnnfi_call *call)
+static cnnf_status bincount_check(cnnfi_call *call)
 {
-    int64_t size;
-    bool dense = call->node->op[0] == 'D';
-    CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_int(call, 0));
-    CNNFI_TRY(cnnfi_call_int(call, 1, &size));
-    const cnnfi_value *in = call->inputs, *weights = &call->inputs[2];
-    if (cnnfi_type_of(weights->dtype) >= CNNFI_T_BOOL) return cnnfi_fail_dtype(call, 2);
-    if (size < 0 || (weights->count != 0 && weights->count != in->count) || (dense && (in->rank < 1 || in->rank > 2)))
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "size %lld, %lld values, %lld weights", (long long)size,
-                               (long long)in->count, (long long)weights->count);
-    if (dense && in->rank == 2) return cnnfi_output_one(call, weights->dtype, 2, (const int64_t[]){in->dims[0], size});
-    return cnnfi_output_one(call, weights->dtype, 1, &size);
+    return cnnfi_type_of(call->inputs[2].dtype) >= CNNFI_T_BOOL ? cnnfi_fail_dtype(call, 2) : CNNF_OK;
 }
 
 static void add_weight(cnnfi_value *out, int64_t at, const cnnfi_value *weights, int64_t i, bool binary)
@@ -223,21 +174,6 @@ static cnnf_status bincount_run(cnnfi_call *call)
         if (bin < size) add_weight(out, i / row * size + bin, &call->inputs[2], i, binary);
     }
     return CNNF_OK;
-}
-
-/* HistogramFixedWidth: values, value_range, nbins. */
-static cnnf_status histogram_infer(cnnfi_call *call)
-{
-    int64_t n;
-    CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    CNNFI_TRY(cnnfi_call_int(call, 2, &n));
-    if (n < 1 || call->inputs[1].count != 2)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "nbins is %lld, value_range has %lld elements", (long long)n,
-                               (long long)call->inputs[1].count);
-    return cnnfi_output_one(
-        call, cnnf_node_attr_type(call->node, "dtype", CNNF_INT32) == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32, 1, &n);
 }
 
 static cnnf_status histogram_run(cnnfi_call *call)
@@ -276,20 +212,16 @@ static cnnf_status histogram_run(cnnfi_call *call)
     X(UnsortedSegmentProd, UNSORTED, PROD)                                                                             \
     X(UnsortedSegmentSum, UNSORTED, SUM)
 #define DEFINE(op, kind, what)                                                                                         \
-    static cnnf_status op##_infer(cnnfi_call *call)                                                                    \
-    {                                                                                                                  \
-        return segment_infer(call, kind, what);                                                                        \
-    }                                                                                                                  \
     static cnnf_status op##_run(cnnfi_call *call)                                                                      \
     {                                                                                                                  \
         return segment_run(call, kind, what);                                                                          \
     }
 SEGMENT_OPS(DEFINE)
 
-#define ROW(op, kind, what) {#op, op##_infer, op##_run, 0},
-static const cnnfi_kernel kernels[] = {{"Bincount", bincount_infer, bincount_run, 0},
-                                       {"DenseBincount", bincount_infer, bincount_run, 0},
-                                       {"HistogramFixedWidth", histogram_infer, histogram_run, 0},
+#define ROW(op, kind, what) {#op, NULL, op##_run, 0, segment_scratch},
+static const cnnfi_kernel kernels[] = {{"Bincount", NULL, bincount_run, 0, bincount_check},
+                                       {"DenseBincount", NULL, bincount_run, 0, bincount_check},
+                                       {"HistogramFixedWidth", NULL, histogram_run, 0, NULL},
                                        SEGMENT_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_segment = {"segment", kernels, sizeof(kernels) / sizeof(kernels[0])};

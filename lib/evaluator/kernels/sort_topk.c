@@ -3,26 +3,7 @@
 #include <math.h>
 
 #include "evaluator/kernels/portable.h"
-
-/* -1, 0, 1; exact for every type. NaN compares equal to everything, as in chains of '<'. */
-static int compare(const cnnfi_value *v, int64_t i, int64_t j)
-{
-    cnnfi_type type = cnnfi_type_of(v->dtype);
-    if (type >= CNNFI_T_I8 && type <= CNNFI_T_U64) {
-        uint64_t flip = type == CNNFI_T_U64 ? (uint64_t)1 << 63 : 0; /* orders uint64 as int64 */
-        int64_t a = (int64_t)((uint64_t)cnnfi_get_i64(v, i) ^ flip),
-                b = (int64_t)((uint64_t)cnnfi_get_i64(v, j) ^ flip);
-        return (a > b) - (a < b);
-    }
-    double a = cnnfi_get_f64(v, i), b = cnnfi_get_f64(v, j);
-    return (a > b) - (a < b);
-}
-
-static cnnf_status want_ordered(cnnfi_call *call, int32_t input)
-{
-    cnnfi_type type = cnnfi_type_of(call->inputs[input].dtype);
-    return type < CNNFI_T_C64 ? CNNF_OK : cnnfi_fail_dtype(call, input);
-}
+#include "ops/rules/sort_topk_rules.h"
 
 static void put_index(cnnfi_value *out, int64_t at, int64_t value)
 {
@@ -37,24 +18,6 @@ static void copy_element(cnnfi_value *out, int64_t at, const cnnfi_value *in, in
 }
 
 /* ---- ArgMax, ArgMin ---- */
-
-static cnnf_status arg_infer(cnnfi_call *call)
-{
-    int64_t value, dims[CNNFI_OP_MAX_RANK];
-    int32_t axis, rank = 0;
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(want_ordered(call, 0));
-    const cnnfi_value *in = call->inputs;
-    CNNFI_TRY(cnnfi_call_int(call, 1, &value));
-    CNNFI_TRY(cnnfi_check_axis(call, value, in->rank, "dimension", &axis));
-    for (int32_t i = 0; i < in->rank; i++)
-        if (i != axis) dims[rank++] = in->dims[i];
-    if (in->dims[axis] == 0) return cnnfi_call_fail(call, CNNF_E_INVALID, "axis %d is empty", axis);
-    cnnf_dtype dtype = cnnf_node_attr_type(call->node, "output_type", CNNF_INT64);
-    if (dtype != CNNF_INT32 && dtype != CNNF_INT64 && dtype != CNNF_INT16 && dtype != CNNF_UINT16)
-        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "output_type %s", cnnf_dtype_name(dtype));
-    return cnnfi_output_one(call, dtype, rank, dims);
-}
 
 /* The first of equals wins; a comparison with NaN is false. */
 static cnnf_status arg_run(cnnfi_call *call, int sign)
@@ -71,7 +34,7 @@ static cnnf_status arg_run(cnnfi_call *call, int sign)
                 if (sign > 0 ? x[k * inner] > x[best * inner] : x[k * inner] < x[best * inner]) best = k;
         } else {
             for (int64_t k = 1; k < n; k++)
-                if (compare(in, first + k * inner, first + best * inner) == sign) best = k;
+                if (cnnfi_compare_elements(in, first + k * inner, first + best * inner) == sign) best = k;
         }
         put_index(&call->outputs[0], i, best);
     }
@@ -98,7 +61,7 @@ typedef struct sort_order {
 
 static bool comes_first(const sort_order *o, int64_t a, int64_t b)
 {
-    int c = compare(o->v, o->base + a, o->base + b);
+    int c = cnnfi_compare_elements(o->v, o->base + a, o->base + b);
     if (o->descending) c = -c;
     return c < 0 || (c == 0 && a < b); /* equal ones in the order they came */
 }
@@ -139,25 +102,11 @@ static void first_k(const sort_order *o, int64_t n, int64_t k, int64_t *heap)
 
 /* ---- TopK, TopKV2 ---- */
 
-static cnnf_status topk_infer(cnnfi_call *call)
+static cnnf_status topk_scratch(cnnfi_call *call)
 {
-    int64_t k, dims[CNNFI_OP_MAX_RANK];
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, 2));
-    CNNFI_TRY(want_ordered(call, 0));
-    const cnnfi_value *in = call->inputs;
-    k = cnnf_node_attr_int(call->node, "k", -1);
-    if (call->n_inputs == 2) CNNFI_TRY(cnnfi_call_int(call, 1, &k));
-    if (in->rank < 1 || k < 0 || k > in->dims[in->rank - 1])
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "k is %lld of %lld elements", (long long)k,
-                               (long long)(in->rank ? in->dims[in->rank - 1] : 0));
-    memcpy(dims, in->dims, sizeof(dims));
-    dims[in->rank - 1] = k;
-    cnnf_dtype index = cnnf_node_attr_type(call->node, "index_type", CNNF_INT32);
-    if (index != CNNF_INT64 && index != CNNF_INT16) index = CNNF_INT32;
-    CNNFI_TRY(cnnfi_call_output(call, 0, in->dtype, in->rank, dims));
-    CNNFI_TRY(cnnfi_call_output(call, 1, index, in->rank, dims));
-    call->n_outputs = 2;
-    call->scratch_size = (size_t)k * sizeof(int64_t);
+    CNNFI_TRY(cnnfi_take_ordered(call));
+    const cnnfi_value *out = &call->outputs[0];
+    call->scratch_size = (size_t)out->dims[out->rank - 1] * sizeof(int64_t);
     return CNNF_OK;
 }
 
@@ -177,18 +126,11 @@ static cnnf_status topk_run(cnnfi_call *call)
 
 /* ---- NthElement: the n-th smallest (reverse: largest) of each row ---- */
 
-static cnnf_status nth_infer(cnnfi_call *call)
+static cnnf_status nth_scratch(cnnfi_call *call)
 {
-    int64_t n;
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(want_ordered(call, 0));
-    CNNFI_TRY(cnnfi_call_int(call, 1, &n));
-    const cnnfi_value *in = call->inputs;
-    if (in->rank < 1 || n < 0 || n >= in->dims[in->rank - 1])
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "n is %lld of %lld elements", (long long)n,
-                               (long long)(in->rank ? in->dims[in->rank - 1] : 0));
-    call->scratch_size = (size_t)(n + 1) * sizeof(int64_t);
-    return cnnfi_output_one(call, in->dtype, in->rank - 1, in->dims);
+    CNNFI_TRY(cnnfi_take_ordered(call));
+    call->scratch_size = (size_t)(cnnfi_get_i64(&call->inputs[1], 0) + 1) * sizeof(int64_t);
+    return CNNF_OK;
 }
 
 static cnnf_status nth_run(cnnfi_call *call)
@@ -204,20 +146,6 @@ static cnnf_status nth_run(cnnfi_call *call)
 }
 
 /* ---- InTopK: predictions, targets, k ---- */
-
-static cnnf_status in_topk_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 3));
-    CNNFI_TRY(cnnfi_want_dtype(call, 0, CNNF_FLOAT));
-    CNNFI_TRY(cnnfi_want_rank(call, 0, 2));
-    CNNFI_TRY(cnnfi_want_rank(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_int(call, 1));
-    if (call->inputs[0].dims[0] != call->inputs[1].dims[0])
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "one target per row is needed");
-    if (call->n_inputs == 3 && call->inputs[2].count != 1)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "k must be a scalar");
-    return cnnfi_output_like(call, 1, CNNF_BOOL);
-}
 
 /* A target outside the classes, or a row with a number that is not finite, is not in the top (in_topk_op.h). */
 static cnnf_status in_topk_run(cnnfi_call *call)
@@ -240,118 +168,17 @@ static cnnf_status in_topk_run(cnnfi_call *call)
 
 /* ---- Unique and kin: slices along an axis, numbered in the order they first come ---- */
 
-typedef struct slices {
-    const cnnfi_value *in;
-    int64_t n, outer, inner; /* slices; elements of one: outer rows of inner */
-} slices;
-
-static bool slices_equal(const slices *s, int64_t a, int64_t b)
-{
-    for (int64_t o = 0; o < s->outer; o++)
-        for (int64_t i = 0; i < s->inner; i++) {
-            int64_t at = o * s->n * s->inner + i;
-            double x = cnnfi_get_f64(s->in, at + a * s->inner), y = cnnfi_get_f64(s->in, at + b * s->inner);
-            if (x != y || compare(s->in, at + a * s->inner, at + b * s->inner) != 0) return false;
-        }
-    return true;
-}
-
-static uint64_t hash_slice(const slices *s, int64_t a)
-{
-    uint64_t hash = 0x9e3779b97f4a7c15u;
-    for (int64_t o = 0; o < s->outer; o++)
-        for (int64_t i = 0; i < s->inner; i++) {
-            double x = cnnfi_get_f64(s->in, (o * s->n + a) * s->inner + i) + 0.0; /* -0 is 0 */
-            uint64_t bits;
-            memcpy(&bits, &x, sizeof(bits));
-            hash = (hash ^ bits) * 0xff51afd7ed558ccdu;
-            hash ^= hash >> 32;
-        }
-    return hash;
-}
-
-/* first[u]: the slice that unique u stands for; id[i]: the unique of slice i. table: 2^bits places, -1 free. */
-static int64_t find_uniques(const slices *s, int64_t *first, int64_t *id, int64_t *table, int64_t mask)
-{
-    int64_t count = 0;
-    for (int64_t i = 0; i <= mask; i++)
-        table[i] = -1;
-    for (int64_t i = 0; i < s->n; i++) {
-        int64_t at = (int64_t)(hash_slice(s, i) & (uint64_t)mask);
-        while (table[at] >= 0 && !slices_equal(s, first[table[at]], i))
-            at = (at + 1) & mask;
-        if (table[at] < 0) {
-            first[count] = i;
-            table[at] = count++;
-        }
-        id[i] = table[at];
-    }
-    return count;
-}
-
-static cnnf_status unique_slices(cnnfi_call *call, slices *s, int32_t *axis)
-{
-    const cnnfi_value *in = call->inputs;
-    int64_t given = 0;
-    *axis = 0;
-    if (call->n_inputs == 2) {
-        CNNFI_TRY(cnnfi_want_int(call, 1));
-        if (call->inputs[1].count > 1) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "at most one axis");
-        if (call->inputs[1].count == 1) CNNFI_TRY(cnnfi_call_int(call, 1, &given));
-    }
-    if (call->n_inputs < 2 || call->inputs[1].count == 0) CNNFI_TRY(cnnfi_want_rank(call, 0, 1));
-    CNNFI_TRY(cnnfi_check_axis(call, given, in->rank, "axis", axis));
-    *s = (slices){.in = in,
-                  .n = in->dims[*axis],
-                  .outer = cnnfi_span(in->dims, 0, *axis),
-                  .inner = cnnfi_span(in->dims, *axis + 1, in->rank)};
-    return CNNF_OK;
-}
-
-/* One block for first, id and the hash table. */
-static cnnf_status count_uniques(cnnfi_call *call, const slices *s, int64_t **block, int64_t *count)
-{
-    int64_t mask = 1;
-    while (mask < 2 * s->n)
-        mask *= 2;
-    *block = cnnfi_array(call->context, (size_t)(2 * s->n + mask), sizeof(int64_t));
-    if (!*block) return cnnfi_fail_nomem(call->error);
-    *count = find_uniques(s, *block, *block + s->n, *block + 2 * s->n, mask - 1);
-    return CNNF_OK;
-}
-
 static bool with_counts(const cnnfi_call *call)
 {
     return strncmp(call->node->op, "UniqueWithCounts", 16) == 0;
 }
 
-static cnnf_status unique_infer(cnnfi_call *call)
-{
-    slices s;
-    int64_t *block, count, dims[CNNFI_OP_MAX_RANK];
-    int32_t axis;
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, 2));
-    CNNFI_TRY(want_ordered(call, 0));
-    CNNFI_TRY(unique_slices(call, &s, &axis));
-    CNNFI_TRY(cnnfi_want_value(call, 0));
-    CNNFI_TRY(count_uniques(call, &s, &block, &count));
-    cnnfi_free(call->context, block);
-    cnnf_dtype index = cnnf_node_attr_type(call->node, "out_idx", CNNF_INT32) == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32;
-    memcpy(dims, s.in->dims, sizeof(dims));
-    dims[axis] = count;
-    CNNFI_TRY(cnnfi_call_output(call, 0, s.in->dtype, s.in->rank, dims));
-    CNNFI_TRY(cnnfi_call_output(call, 1, index, 1, &s.n));
-    call->n_outputs = with_counts(call) ? 3 : 2;
-    return call->n_outputs == 3 ? cnnfi_call_output(call, 2, index, 1, &count) : CNNF_OK;
-}
-
 static cnnf_status unique_run(cnnfi_call *call)
 {
-    slices s;
+    cnnfi_slices s;
     int64_t *block, count;
-    int32_t axis;
-    CNNFI_TRY(unique_slices(call, &s, &axis));
-    CNNFI_TRY(count_uniques(call, &s, &block, &count));
+    CNNFI_TRY(cnnfi_unique_slices(call, &s));
+    CNNFI_TRY(cnnfi_unique_count(call, &s, &block, &count));
     const int64_t *first = block, *id = block + s.n;
     for (int64_t o = 0; o < s.outer; o++)
         for (int64_t u = 0; u < count; u++)
@@ -370,36 +197,11 @@ static cnnf_status unique_run(cnnfi_call *call)
 
 /* ---- ListDiff: what of x is not in y, and where it was ---- */
 
-static bool is_member(const cnnfi_value *x, int64_t i, const cnnfi_value *y)
-{
-    for (int64_t k = 0; k < y->count; k++)
-        if (cnnfi_get_f64(x, i) == cnnfi_get_f64(y, k) && cnnfi_get_i64(x, i) == cnnfi_get_i64(y, k)) return true;
-    return false;
-}
-
-static cnnf_status diff_infer(cnnfi_call *call)
-{
-    int64_t count = 0;
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(want_ordered(call, 0));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    CNNFI_TRY(cnnfi_want_rank(call, 0, 1));
-    CNNFI_TRY(cnnfi_want_rank(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_value(call, 0));
-    CNNFI_TRY(cnnfi_want_value(call, 1));
-    for (int64_t i = 0; i < call->inputs[0].count; i++)
-        count += !is_member(call->inputs, i, &call->inputs[1]);
-    cnnf_dtype index = cnnf_node_attr_type(call->node, "out_idx", CNNF_INT32) == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32;
-    CNNFI_TRY(cnnfi_call_output(call, 0, call->inputs[0].dtype, 1, &count));
-    call->n_outputs = 2;
-    return cnnfi_call_output(call, 1, index, 1, &count);
-}
-
 static cnnf_status diff_run(cnnfi_call *call)
 {
     int64_t at = 0;
     for (int64_t i = 0; i < call->inputs[0].count; i++) {
-        if (is_member(call->inputs, i, &call->inputs[1])) continue;
+        if (cnnfi_list_has(&call->inputs[1], call->inputs, i)) continue;
         copy_element(&call->outputs[0], at, call->inputs, i);
         put_index(&call->outputs[1], at++, i);
     }
@@ -407,19 +209,6 @@ static cnnf_status diff_run(cnnfi_call *call)
 }
 
 /* ---- LowerBound, UpperBound: sorted (batch, n), values (batch, m) ---- */
-
-static cnnf_status bound_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(want_ordered(call, 0));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    CNNFI_TRY(cnnfi_want_rank(call, 0, 2));
-    CNNFI_TRY(cnnfi_want_rank(call, 1, 2));
-    if (call->inputs[0].dims[0] != call->inputs[1].dims[0])
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the batches differ");
-    return cnnfi_output_like(
-        call, 1, cnnf_node_attr_type(call->node, "out_type", CNNF_INT32) == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32);
-}
 
 /* upper: the first place above the value, else the first not below it. */
 static cnnf_status bound_run(cnnfi_call *call, bool upper)
@@ -453,20 +242,20 @@ static cnnf_status upper_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"ArgMax", arg_infer, arg_max_run, 0},
-    {"ArgMin", arg_infer, arg_min_run, 0},
-    {"InTopK", in_topk_infer, in_topk_run, 0},
-    {"InTopKV2", in_topk_infer, in_topk_run, 0},
-    {"ListDiff", diff_infer, diff_run, 0},
-    {"LowerBound", bound_infer, lower_run, 0},
-    {"NthElement", nth_infer, nth_run, 0},
-    {"TopK", topk_infer, topk_run, 0},
-    {"TopKV2", topk_infer, topk_run, 0},
-    {"Unique", unique_infer, unique_run, 0},
-    {"UniqueV2", unique_infer, unique_run, 0},
-    {"UniqueWithCounts", unique_infer, unique_run, 0},
-    {"UniqueWithCountsV2", unique_infer, unique_run, 0},
-    {"UpperBound", bound_infer, upper_run, 0},
+    {"ArgMax", NULL, arg_max_run, 0, cnnfi_take_ordered},
+    {"ArgMin", NULL, arg_min_run, 0, cnnfi_take_ordered},
+    {"InTopK", NULL, in_topk_run, 0, NULL},
+    {"InTopKV2", NULL, in_topk_run, 0, NULL},
+    {"ListDiff", NULL, diff_run, 0, cnnfi_take_ordered},
+    {"LowerBound", NULL, lower_run, 0, cnnfi_take_ordered},
+    {"NthElement", NULL, nth_run, 0, nth_scratch},
+    {"TopK", NULL, topk_run, 0, topk_scratch},
+    {"TopKV2", NULL, topk_run, 0, topk_scratch},
+    {"Unique", NULL, unique_run, 0, cnnfi_take_ordered},
+    {"UniqueV2", NULL, unique_run, 0, cnnfi_take_ordered},
+    {"UniqueWithCounts", NULL, unique_run, 0, cnnfi_take_ordered},
+    {"UniqueWithCountsV2", NULL, unique_run, 0, cnnfi_take_ordered},
+    {"UpperBound", NULL, upper_run, 0, cnnfi_take_ordered},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_order = {"order", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -230,20 +230,6 @@ FLOAT_OP(Softplus, SOFTPLUS(x, -13.942385f, expf, log1pf), SOFTPLUS(x, -34.04365
     X(Tan, SAME, CNNFI_FLOATS(Tan) CNNFI_COMPLEX(Tan))                                                                 \
     X(Tanh, SAME, CNNFI_FLOATS(Tanh) CNNFI_COMPLEX(Tanh))
 
-static cnnf_dtype out_dtype(unary_out out, cnnf_dtype in)
-{
-    switch (out) {
-    case BOOL:
-        return CNNF_BOOL;
-    case U8:
-        return CNNF_UINT8;
-    case REAL:
-        return in == CNNF_COMPLEX64 ? CNNF_FLOAT : in == CNNF_COMPLEX128 ? CNNF_DOUBLE : in;
-    default:
-        return in;
-    }
-}
-
 /* The function for a type; small floats go through float. */
 static unary_fn find_fn(const unary_spec *spec, cnnfi_type type)
 {
@@ -251,12 +237,10 @@ static unary_fn find_fn(const unary_spec *spec, cnnfi_type type)
     return spec->fn[cnnfi_type_is_small_float(type) ? CNNFI_T_F32 : type];
 }
 
-static cnnf_status unary_infer(cnnfi_call *call, const unary_spec *spec)
+/* Types that the op has and the kernels don't. */
+static cnnf_status check_type(cnnfi_call *call, const unary_spec *spec)
 {
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    cnnf_dtype dtype = call->inputs[0].dtype;
-    if (!find_fn(spec, cnnfi_type_of(dtype))) return cnnfi_fail_dtype(call, 0);
-    return cnnfi_output_like(call, 0, out_dtype(spec->out, dtype));
+    return find_fn(spec, cnnfi_type_of(call->inputs[0].dtype)) ? CNNF_OK : cnnfi_fail_dtype(call, 0);
 }
 
 typedef struct unary_job {
@@ -306,9 +290,9 @@ static cnnf_status unary_run(cnnfi_call *call, const unary_spec *spec)
 
 #define DEFINE(op, out, ...)                                                                                           \
     static const unary_spec op##_spec = {out, {__VA_ARGS__}};                                                          \
-    static cnnf_status op##_infer(cnnfi_call *call)                                                                    \
+    static cnnf_status op##_check(cnnfi_call *call)                                                                    \
     {                                                                                                                  \
-        return unary_infer(call, &op##_spec);                                                                          \
+        return check_type(call, &op##_spec);                                                                           \
     }                                                                                                                  \
     static cnnf_status op##_run(cnnfi_call *call)                                                                      \
     {                                                                                                                  \
@@ -316,7 +300,7 @@ static cnnf_status unary_run(cnnfi_call *call, const unary_spec *spec)
     }
 UNARY_OPS(DEFINE)
 
-#define ROW(op, out, ...) {#op, op##_infer, op##_run, out == SAME ? CNNFI_OP_INPLACE : 0},
+#define ROW(op, out, ...) {#op, NULL, op##_run, out == SAME ? CNNFI_OP_INPLACE : 0, op##_check},
 static const cnnfi_kernel kernels[] = {UNARY_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_unary = {"unary", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -5,6 +5,7 @@
 
 #include "evaluator/kernels/portable.h"
 #include "evaluator/kernels/math_special.h"
+#include "ops/rules/where_rules.h"
 
 /* ---- Select, SelectV2 ---- */
 
@@ -39,31 +40,6 @@ static void select_row(const int64_t *at, int64_t out, int64_t n, void *user)
                job->size);
 }
 
-static cnnf_status select_types(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_dtype(call, 0, CNNF_BOOL));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 1, 2));
-    return cnnfi_want_bytes(call, 1);
-}
-
-static cnnf_status select_v2_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(select_types(call));
-    return cnnfi_broadcast_output(call, 3, call->inputs[1].dtype);
-}
-
-/* Select's condition: of the same shape, a scalar, or a vector that chooses rows. */
-static cnnf_status select_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(select_types(call));
-    CNNFI_TRY(cnnfi_want_same_shape(call, 1, 2));
-    const cnnfi_value *c = &call->inputs[0], *yes = &call->inputs[1];
-    bool rows = c->rank == 1 && yes->rank >= 1 && c->dims[0] == yes->dims[0];
-    if (c->rank != 0 && !rows) CNNFI_TRY(cnnfi_want_same_shape(call, 0, 1));
-    return cnnfi_output_like(call, 1, yes->dtype);
-}
-
 static void select_all(cnnfi_call *call, const cnnfi_value *inputs)
 {
     cnnfi_broadcast b;
@@ -96,40 +72,23 @@ static cnnf_status select_run(cnnfi_call *call)
 
 /* ---- Where: the places that are not zero ---- */
 
-static bool is_set(const cnnfi_value *in, int64_t i)
-{
-    size_t size = cnnf_dtype_size(in->dtype);
-    if (size == 16 || in->dtype == CNNF_COMPLEX64) { /* the imaginary part counts */
-        cnnfi_value parts = *in;
-        parts.dtype = size == 16 ? CNNF_DOUBLE : CNNF_FLOAT;
-        return cnnfi_get_f64(&parts, 2 * i) != 0 || cnnfi_get_f64(&parts, 2 * i + 1) != 0;
-    }
-    return cnnfi_get_f64(in, i) != 0;
-}
-
-static cnnf_status where_infer(cnnfi_call *call)
-{
-    int64_t count = 0;
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    CNNFI_TRY(cnnfi_want_value(call, 0));
-    const cnnfi_value *in = call->inputs;
-    for (int64_t i = 0; i < in->count; i++)
-        count += is_set(in, i);
-    return cnnfi_output_one(call, CNNF_INT64, 2, (const int64_t[]){count, in->rank});
-}
-
 static cnnf_status where_run(cnnfi_call *call)
 {
     const cnnfi_value *in = call->inputs;
     int64_t *to = call->outputs[0].data, strides[CNNFI_OP_MAX_RANK];
     cnnfi_strides(in->rank, in->dims, strides);
     for (int64_t i = 0; i < in->count; i++) {
-        if (!is_set(in, i)) continue;
+        if (!cnnfi_element_is_set(in, i)) continue;
         for (int32_t a = 0; a < in->rank; a++)
             *to++ = i / strides[a] % in->dims[a];
     }
     return CNNF_OK;
+}
+
+/* Types with an order and a difference: no bool. */
+static cnnf_status take_real(cnnfi_call *call)
+{
+    return cnnfi_type_of(call->inputs[0].dtype) < CNNFI_T_BOOL ? CNNF_OK : cnnfi_fail_dtype(call, 0);
 }
 
 /* ---- sums of many ---- */
@@ -144,16 +103,9 @@ static cnnf_status where_run(cnnfi_call *call)
     }                                                                                                                  \
     return CNNF_OK;
 
-static cnnf_status add_n_infer(cnnfi_call *call)
+static cnnf_status add_n_check(cnnfi_call *call)
 {
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, -1));
-    for (int32_t k = 1; k < call->n_inputs; k++) {
-        CNNFI_TRY(cnnfi_want_same_dtype(call, 0, k));
-        CNNFI_TRY(cnnfi_want_same_shape(call, 0, k));
-    }
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    if (call->inputs[0].dtype == CNNF_BOOL) return cnnfi_fail_dtype(call, 0);
-    return cnnfi_output_like(call, 0, call->inputs[0].dtype);
+    return call->inputs[0].dtype == CNNF_BOOL ? cnnfi_fail_dtype(call, 0) : cnnfi_take_numbers(call);
 }
 
 static cnnf_status add_n_run(cnnfi_call *call)
@@ -190,18 +142,6 @@ static cnnf_status add_n_run(cnnfi_call *call)
 
 /* ---- ClipByValue ---- */
 
-static cnnf_status clip_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 2));
-    cnnfi_type type = cnnfi_type_of(call->inputs[0].dtype);
-    if (type >= CNNFI_T_BOOL) return cnnfi_fail_dtype(call, 0);
-    for (int32_t k = 1; k < 3; k++)
-        if (call->inputs[k].count != 1 || call->inputs[k].rank != 0) CNNFI_TRY(cnnfi_want_same_shape(call, 0, k));
-    return cnnfi_output_like(call, 0, call->inputs[0].dtype);
-}
-
 static cnnf_status clip_run(cnnfi_call *call)
 {
     const cnnfi_value *in = call->inputs, *out = call->outputs;
@@ -229,15 +169,6 @@ static cnnf_status clip_run(cnnfi_call *call)
 
 /* ---- ApproximateEqual ---- */
 
-static cnnf_status approximate_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    CNNFI_TRY(cnnfi_want_same_shape(call, 0, 1));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    return cnnfi_output_like(call, 0, CNNF_BOOL);
-}
-
 static cnnf_status approximate_run(cnnfi_call *call)
 {
     const cnnfi_value *x = &call->inputs[0], *y = &call->inputs[1];
@@ -251,15 +182,6 @@ static cnnf_status approximate_run(cnnfi_call *call)
 }
 
 /* ---- Betainc ---- */
-
-static cnnf_status betainc_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_float(call, 0));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 2));
-    return cnnfi_broadcast_output(call, 3, call->inputs[0].dtype);
-}
 
 static void betainc_row(const int64_t *at, int64_t out, int64_t n, void *user)
 {
@@ -287,13 +209,6 @@ static cnnf_status betainc_run(cnnfi_call *call)
 
 /* ---- Bucketize: how many boundaries are not above x ---- */
 
-static cnnf_status bucketize_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    return cnnfi_output_like(call, 0, CNNF_INT32);
-}
-
 static cnnf_status bucketize_run(cnnfi_call *call)
 {
     const cnnfi_attr *attr = cnnfi_node_attr(call->node, "boundaries");
@@ -301,9 +216,6 @@ static cnnf_status bucketize_run(cnnfi_call *call)
                                   ? attr->u.list.u.floats
                                   : NULL;
     size_t n = boundaries ? attr->u.list.count : 0;
-    for (size_t i = 1; i < n; i++)
-        if (boundaries[i] < boundaries[i - 1])
-            return cnnfi_call_fail(call, CNNF_E_INVALID, "boundaries are not sorted");
     for (int64_t i = 0; i < call->inputs[0].count; i++) {
         double x = cnnfi_get_f64(call->inputs, i);
         int32_t at = 0;
@@ -315,15 +227,6 @@ static cnnf_status bucketize_run(cnnfi_call *call)
 }
 
 /* ---- Complex, Cross ---- */
-
-static cnnf_status complex_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    cnnf_dtype dtype = call->inputs[0].dtype;
-    if (dtype != CNNF_FLOAT && dtype != CNNF_DOUBLE) return cnnfi_fail_dtype(call, 0);
-    return cnnfi_broadcast_output(call, 2, dtype == CNNF_FLOAT ? CNNF_COMPLEX64 : CNNF_COMPLEX128);
-}
 
 static void complex_row(const int64_t *at, int64_t out, int64_t n, void *user)
 {
@@ -343,18 +246,6 @@ static cnnf_status complex_run(cnnfi_call *call)
     cnnfi_broadcast_init(&b, call->inputs, 2, call->outputs);
     cnnfi_broadcast_rows(&b, 0, cnnfi_broadcast_row_count(&b), complex_row, user);
     return CNNF_OK;
-}
-
-static cnnf_status cross_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    CNNFI_TRY(cnnfi_want_same_shape(call, 0, 1));
-    const cnnfi_value *in = call->inputs;
-    if (cnnfi_type_of(in->dtype) >= CNNFI_T_BOOL) return cnnfi_fail_dtype(call, 0);
-    if (in->rank < 1 || in->dims[in->rank - 1] != 3)
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the last axis must have 3 elements");
-    return cnnfi_output_like(call, 0, in->dtype);
 }
 
 static cnnf_status cross_run(cnnfi_call *call)
@@ -380,17 +271,17 @@ static cnnf_status cross_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"AccumulateNV2", add_n_infer, add_n_run, 0},
-    {"AddN", add_n_infer, add_n_run, 0},
-    {"ApproximateEqual", approximate_infer, approximate_run, 0},
-    {"Betainc", betainc_infer, betainc_run, 0},
-    {"Bucketize", bucketize_infer, bucketize_run, 0},
-    {"ClipByValue", clip_infer, clip_run, 0},
-    {"Complex", complex_infer, complex_run, 0},
-    {"Cross", cross_infer, cross_run, 0},
-    {"Select", select_infer, select_run, 0},
-    {"SelectV2", select_v2_infer, select_v2_run, 0},
-    {"Where", where_infer, where_run, 0},
+    {"AccumulateNV2", NULL, add_n_run, 0, add_n_check},
+    {"AddN", NULL, add_n_run, 0, add_n_check},
+    {"ApproximateEqual", NULL, approximate_run, 0, cnnfi_take_numbers},
+    {"Betainc", NULL, betainc_run, 0, NULL},
+    {"Bucketize", NULL, bucketize_run, 0, cnnfi_take_ordered},
+    {"ClipByValue", NULL, clip_run, 0, take_real},
+    {"Complex", NULL, complex_run, 0, NULL},
+    {"Cross", NULL, cross_run, 0, take_real},
+    {"Select", NULL, select_run, 0, NULL},
+    {"SelectV2", NULL, select_v2_run, 0, NULL},
+    {"Where", NULL, where_run, 0, cnnfi_take_numbers},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_select = {"select", kernels, sizeof(kernels) / sizeof(kernels[0])};

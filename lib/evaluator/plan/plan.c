@@ -224,29 +224,24 @@ static cnnf_status infer(cnnfi_compiler *c, cnnfi_step *step, cnnfi_call *call)
     return may_fail && status < 0 && status != CNNF_E_NOMEM ? CNNFI_INFER_DYNAMIC : status;
 }
 
+static cnnf_status place_in_plan(cnnfi_call *call, int32_t index, bool shared, void *user)
+{
+    cnnfi_value *out = &call->outputs[index];
+    out->data =
+        shared ? call->inputs[0].data : cnnfi_plan_block(user, (size_t)out->count * cnnf_dtype_size(out->dtype));
+    return out->data ? CNNF_OK : cnnfi_fail_nomem(call->error);
+}
+
 /* Runs a kernel now. A failure is left to the run, where the node may be dead or the message belongs. */
-static cnnf_status fold(cnnfi_compiler *c, cnnfi_step *step, cnnfi_call *call, bool *done)
+static cnnf_status fold(cnnfi_compiler *c, const cnnfi_step *step, cnnfi_call *call, bool *done)
 {
     struct cnnf_error swallowed = {0};
-    void *scratch = NULL;
-    bool view = step->flags & CNNFI_OP_VIEW;
-    *done = false;
-    for (int32_t i = 0; i < call->n_outputs; i++) {
-        cnnfi_value *out = &call->outputs[i];
-        if (cnnf_dtype_size(out->dtype) == 0 && !view) return CNNF_OK;
-        out->data = view && i == 0 ? call->inputs[0].data
-                                   : cnnfi_plan_block(c->plan, (size_t)out->count * cnnf_dtype_size(out->dtype));
-        if (!out->data) return cnnfi_fail_nomem(c->error);
-    }
-    if (call->scratch_size > 0 && !(scratch = cnnfi_malloc(c->context, call->scratch_size + 64))) {
-        return cnnfi_fail_nomem(c->error);
-    }
-    if (scratch) call->scratch = (uint8_t *)scratch + (64 - (uintptr_t)scratch % 64) % 64;
+    const cnnfi_once once = {.most_bytes = UINT64_MAX, .place = place_in_plan, .user = c->plan};
     call->error = &swallowed;
-    *done = view || step->kernel->run(call) == CNNF_OK;
+    const cnnf_status status = cnnfi_kernel_compute(step->kernel, call, &once);
     call->error = c->error;
-    cnnfi_free(c->context, scratch);
-    return CNNF_OK;
+    *done = status == CNNF_OK;
+    return status == CNNF_E_NOMEM ? cnnfi_fail_nomem(c->error) : CNNF_OK;
 }
 
 static cnnf_status try_fold(cnnfi_compiler *c, cnnfi_step *step, cnnfi_call *call, bool *folded)
