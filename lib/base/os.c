@@ -329,7 +329,9 @@ int cnnfi_os_settle(int fd)
 
 int cnnfi_os_link(const char *from, const char *to)
 {
-    return link(from, to) ? errno : 0;
+    if (link(from, to) == 0) return 0;
+    const int code = errno; /* EPERM: no links here, or a folder */
+    return code == EPERM && cnnfi_os_is_folder(from) ? EISDIR : code;
 }
 
 int cnnfi_os_symlink(const char *text, const char *name)

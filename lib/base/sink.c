@@ -141,12 +141,14 @@ static cnnfi_sink *sink_new(cnnf_context *context, const sink_kind *kind)
 static cnnf_status open_file(cnnfi_sink *sink, cnnf_error *error)
 {
     cnnf_context *context = sink->context;
+    /* First what others left: a name of theirs may be a link that is about to end. */
+    cnnfi_replace_sweep(context, sink->path);
     int code = cnnfi_os_output_open(context, sink->path, &sink->place);
     if (code == 0 && sink->place.fd >= 0) {
         sink->kind = &device_kind;
         return CNNF_OK;
     }
-    if (code == 0) cnnfi_replace_sweep(context, sink->place.name);
+    if (code == 0 && strcmp(sink->path, sink->place.name) != 0) cnnfi_replace_sweep(context, sink->place.name);
     if (code == 0 && !sink->place.exists) code = cnnfi_temporary_mode(context, sink->place.name, &sink->place.mode);
     if (code == 0) code = cnnfi_temporary_open(context, sink->place.name, &sink->temp_name, &sink->fd);
     return code == 0 ? CNNF_OK : io_failure(sink, code, "create", error);
