@@ -38,7 +38,9 @@ static cnnf_status subject_open(subject *m, const session *s, const arguments *a
     cnnf_evaluator_options_free(options);
     if (status) return status;
     m->input = a->input ? a->input : default_input(m->graph);
-    m->output = a->output ? a->output : default_output(s, m->graph, m->output_room, sizeof m->output_room);
+    m->output = a->output;
+    if (!m->output) status = default_output(&m->output, s, m->graph, m->output_room, sizeof m->output_room);
+    if (status) return status;
     if (m->input && m->output) return CNNF_OK;
     cli_say(0, "%s: give --input_node and --output_node", path);
     return CNNF_E_INVALID;

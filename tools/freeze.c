@@ -45,7 +45,9 @@ static cnnf_status find_outputs(output_names *names, const session *s, const arg
         status = remember(names, cnnf_graph_output_name(graph, i));
     }
     if (status || names->list.count) return status;
-    const char *name = default_output(s, graph, guess, sizeof guess);
+    const char *name;
+    status = default_output(&name, s, graph, guess, sizeof guess);
+    if (status) return status;
     if (name) return remember(names, name);
     cli_say(0, "%s: no output found; give --output_node_names", a->input);
     return CNNF_E_NOT_FOUND;

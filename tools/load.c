@@ -144,12 +144,15 @@ const char *default_input(const cnnf_graph *graph)
     return cnnf_graph_input_name(graph, 0);
 }
 
-const char *default_output(const session *s, const cnnf_graph *graph, char *room, size_t size)
+cnnf_status default_output(const char **out, const session *s, const cnnf_graph *graph, char *room, size_t size)
 {
-    if (cnnf_graph_output_count(graph)) return cnnf_graph_output_name(graph, 0);
+    *out = cnnf_graph_output_count(graph) ? cnnf_graph_output_name(graph, 0) : NULL;
+    if (*out) return CNNF_OK;
     cnnf_buffer *names = NULL;
-    if (cnnf_graph_guess_outputs(&names, graph, s->error)) return NULL;
+    const cnnf_status status = cnnf_graph_guess_outputs(&names, graph, s->error);
+    if (status) return status;
     snprintf(room, size, "%.*s", (int)strcspn(cnnf_buffer_data(names), "\n"), (const char *)cnnf_buffer_data(names));
     cnnf_buffer_free(names);
-    return *room ? room : NULL;
+    if (*room) *out = room;
+    return CNNF_OK;
 }

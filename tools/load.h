@@ -38,6 +38,6 @@ cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, con
                        const keras_flags *flags);
 /* The first declared input or output, or what can be guessed; NULL when there is none. The string lives in `room`. */
 const char *default_input(const cnnf_graph *graph);
-const char *default_output(const session *s, const cnnf_graph *graph, char *room, size_t size);
+cnnf_status default_output(const char **out, const session *s, const cnnf_graph *graph, char *room, size_t size);
 
 #endif
