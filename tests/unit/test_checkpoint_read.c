@@ -232,7 +232,7 @@ START_TEST(whole_reads_verify)
     write_byte(fd, offset, byte ^ 1);
     close(fd);
     c = open_ok(folder_path("m"));
-    const cnnf_tensor *tensor = tensor_of(c, name);
+    const cnnf_tensor *tensor = cnnf_checkpoint_tensor(c, cnnf_checkpoint_find(c, name));
     const size_t size = cnnf_tensor_byte_size(tensor);
     cnnf_tensor *loaded = NULL;
     char *bytes = malloc(size);
