@@ -533,8 +533,11 @@ bool cnnfi_os_is_taken(int code)
 
 bool cnnfi_os_is_unsupported(int code)
 {
-    return code == EPERM || code == ENOTSUP || code == EOPNOTSUPP || code == ENOSYS || code == EMLINK ||
-           code == EXDEV || code == EACCES || code == EINVAL;
+    static const int codes[] = {EPERM, EACCES, ENOTSUP, EOPNOTSUPP, ENOSYS, EMLINK, EXDEV, EINVAL};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        if (codes[i] == code) return true;
+    }
+    return false;
 }
 
 const char *cnnfi_os_error(int code)
