@@ -88,7 +88,7 @@ static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
     if (!status) status = cnnf_load_options_set_format(options, wanted);
     if (!status) status = cli_each(a->tags, add_tag, options);
     if (!status) status = load_path(&graph, s, path, options);
-    if (!status && !a->saved_model_dir && strcmp(path, "-") != 0) status = note_format(s, a, path);
+    if (!status && !a->saved_model_dir && !is_stdin(path)) status = note_format(s, a, path);
     if (!status && a->input_meta_graph)
         printf("Loaded meta graph file '%s\n", path); /* the quote is TensorFlow's own */
     if (!status && a->input_checkpoint) {

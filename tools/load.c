@@ -53,6 +53,11 @@ cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, c
     return status;
 }
 
+bool is_stdin(const char *path)
+{
+    return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0;
+}
+
 /* Standard input to its end; NULL when it cannot be read or is longer than a file may be. */
 static char *read_stdin(const session *s, size_t *size)
 {
@@ -76,7 +81,7 @@ static char *read_stdin(const session *s, size_t *size)
 cnnf_status load_path(cnnf_graph **out, const session *s, const char *path, const cnnf_load_options *options)
 {
     size_t size;
-    if (strcmp(path, "-") != 0) return cnnf_load_file(out, s->context, path, options, s->error);
+    if (!is_stdin(path)) return cnnf_load_file(out, s->context, path, options, s->error);
     char *bytes = read_stdin(s, &size);
     if (!bytes) {
         cli_say(0, "standard input cannot be read, or is longer than max_file_bytes");

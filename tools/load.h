@@ -31,6 +31,7 @@ cnnf_status run_passes_report(cnnf_graph **out, const session *s, const cnnf_gra
 /* The graph for TensorFlow `version` (NULL = 1.15). */
 cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version);
 
+bool is_stdin(const char *path); /* "-" or /dev/stdin */
 /* A model or graph in any format; "-" is standard input. */
 cnnf_status load_path(cnnf_graph **out, const session *s, const char *path, const cnnf_load_options *options);
 /* A graph to evaluate: `path` in any format, bound to `checkpoint` (nullable). */

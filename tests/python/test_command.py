@@ -142,6 +142,7 @@ class Command(unittest.TestCase):
         self.assertIn("88 ops", result.stderr)
         for arguments, output in ((["transform_graph", "--in_graph=-", "--out_graph=-", "--transforms=fold_constants"], b"\n"),
                                   (["summarize_graph", "-"], b"Found 1 possible inputs"),
+                                  (["summarize_graph", "/dev/stdin"], b"Found 1 possible inputs"),
                                   (["freeze_graph", "--input_graph=-", "--output_graph=-", f"--output_node_names={OUTPUT}"], b"\n"),
                                   (["check", "-", "--for=vitis-ai"], b"")):
             result = subprocess.run([COMMAND, *arguments], input=wanted, capture_output=True, timeout=60)
