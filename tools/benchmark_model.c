@@ -127,7 +127,8 @@ static cnnf_status benchmark(const session *s, const arguments *a)
     char room[512];
     cnnf_status status = m.latencies_ns ? load_model(&graph, s, a->graph, NULL, &a->keras) : CNNF_E_NOMEM;
     const char *input = a->input ? a->input : default_input(graph);
-    const char *output = a->output || status ? a->output : default_output(s, graph, room, sizeof room);
+    const char *output = a->output;
+    if (!status && !output) status = default_output(&output, s, graph, room, sizeof room);
     if (!status && (!input || !output)) {
         cli_say(0, "give --input_layer and --output_layer");
         status = CNNF_E_INVALID;

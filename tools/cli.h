@@ -55,12 +55,13 @@ typedef struct session {
 
 /*
  * Parses argv[1..]: flags in either form (--flag=value, --flag value), the rest into positional[].
- * true = go on; else *exit_code is to be returned (--help printed, or a usage error said).
+ * Every command has the flags of `common_flags` too. true = go on; else *exit_code is to be returned (--help printed,
+ * or a usage error said).
  */
 bool cli_parse(const command *self, const flag *flags, size_t n_flags, int argc, char **argv, const char **positional,
                size_t min_positional, size_t max_positional, int *exit_code);
 
-/* A context that logs to stderr. false: out of memory, already said. */
+/* A context that logs to stderr, with the limits of --untrusted and --limit. false: out of memory, already said. */
 bool cli_session(session *s);
 /* The same with CNNF_LOG_DEBUG messages: transform_graph names each pass as it applies it. */
 bool cli_session_verbose(session *s);
@@ -93,7 +94,12 @@ void cli_progress_end(progress *p);
 double cli_seconds_since(uint64_t start_ns);
 uint64_t cli_now_ns(void);
 
-/* Ctrl-C: after this, cli_interrupted() turns true and the evaluator given (nullable) is cancelled. */
+/*
+ * Ctrl-C, SIGTERM and SIGHUP end the command with 130, 143 and 129, its temporary files removed; a full disk is an
+ * error to be said instead of a signal. Called once.
+ */
+void cli_catch_signals(void);
+/* From now on the first Ctrl-C cancels this evaluator (NULL: none) instead, and cli_interrupted() turns true. */
 void cli_catch_interrupt(cnnf_evaluator *evaluator);
 bool cli_interrupted(void);
 

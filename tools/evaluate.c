@@ -6,12 +6,14 @@
 
 #include "cli.h"
 #include "load.h"
+#include "output.h"
 #include "report.h"
 
 typedef struct arguments {
     const char *graph, *model, *against, *checkpoint, *input, *output, *dataset, *labels, *shape, *backend, *format,
         *confusion, *label_map;
     bool full_batches_only, channels_first;
+    output_flags out;
     int64_t batch, threads, topk, worst, one_hot;
     double scale, mean, std;
     keras_flags keras;
@@ -36,7 +38,9 @@ static cnnf_status subject_open(subject *m, const session *s, const arguments *a
     cnnf_evaluator_options_free(options);
     if (status) return status;
     m->input = a->input ? a->input : default_input(m->graph);
-    m->output = a->output ? a->output : default_output(s, m->graph, m->output_room, sizeof m->output_room);
+    m->output = a->output;
+    if (!m->output) status = default_output(&m->output, s, m->graph, m->output_room, sizeof m->output_room);
+    if (status) return status;
     if (m->input && m->output) return CNNF_OK;
     cli_say(0, "%s: give --input_node and --output_node", path);
     return CNNF_E_INVALID;
@@ -158,6 +162,7 @@ static cnnf_status run(const session *s, const arguments *a)
 int cmd_evaluate(int argc, char **argv)
 {
     arguments a = {.batch = 32, .mean = 0, .std = 1};
+    output_claim claim = {.n_outputs = 0};
     const flag flags[] = {
         {"graph", FLAG_STRING, &a.graph, "FILE", "frozen graph"},
         {"model", FLAG_STRING, &a.model, "FILE", "model instead: H5, .keras, SavedModel"},
@@ -184,6 +189,7 @@ int cmd_evaluate(int argc, char **argv)
         {"format", FLAG_STRING, &a.format, "text|full|json", "what to print (text)"},
         {"threads", FLAG_INT, &a.threads, "N", "threads (all processors)"},
         {"backend", FLAG_STRING, &a.backend, "NAME", "auto, portable or onednn"},
+        IN_PLACE_FLAG(a.out),
         KERAS_FLAGS(a.keras),
     };
     const command self = {"evaluate", "--graph=G --dataset=FILE [flags]", "accuracy on a data set", NULL};
@@ -193,6 +199,11 @@ int cmd_evaluate(int argc, char **argv)
         return cli_say(EXIT_USAGE, "evaluate: --graph (or --model) and --dataset are needed");
     if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0 || a.one_hot < 0)
         return cli_say(EXIT_USAGE, "evaluate: a number is out of range");
+    const char *const inputs[] = {a.graph, a.model, a.against, a.checkpoint, a.dataset, a.labels, a.label_map};
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        claim_input(&claim, inputs[i]);
+    if (a.confusion) claim_output(&claim, &a.confusion);
+    if ((code = claim_check(&claim, a.out.in_place))) return code;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, run(&s, &a));

@@ -6,13 +6,15 @@
 
 #include "cli.h"
 #include "load.h"
+#include "output.h"
 
 /* What only training needs goes before freezing: moving statistics must still be in the graph. */
 #define INFERENCE_PASSES "set_learning_phase remove_dropout"
 
 typedef struct arguments {
     const char *input, *output, *checkpoint, *output_nodes, *transforms, *target_tf, *target, *report;
-    bool fold, as_text, verify, fsync, inline_functions;
+    bool fold, verify, inline_functions;
+    output_flags out;
     double tolerance;
     keras_flags keras;
 } arguments;
@@ -43,7 +45,9 @@ static cnnf_status find_outputs(output_names *names, const session *s, const arg
         status = remember(names, cnnf_graph_output_name(graph, i));
     }
     if (status || names->list.count) return status;
-    const char *name = default_output(s, graph, guess, sizeof guess);
+    const char *name;
+    status = default_output(&name, s, graph, guess, sizeof guess);
+    if (status) return status;
     if (name) return remember(names, name);
     cli_say(0, "%s: no output found; give --output_node_names", a->input);
     return CNNF_E_NOT_FOUND;
@@ -89,17 +93,6 @@ static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, cons
     return status;
 }
 
-static cnnf_status write_graph(const session *s, const arguments *a, const cnnf_graph *graph)
-{
-    cnnf_write_options *options = NULL;
-    cnnf_status status = cnnf_write_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_write_options_set_text(options, a->as_text);
-    if (!status) status = cnnf_write_options_set_fsync(options, a->fsync);
-    if (!status) status = cnnf_write_graphdef_file(graph, a->output, options, s->error);
-    cnnf_write_options_free(options);
-    return status;
-}
-
 /* Input and output of the whole job on random inputs: what --verify promises before anything is written. */
 static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph *model, const cnnf_graph *out)
 {
@@ -136,7 +129,7 @@ static cnnf_status freeze(const session *s, const arguments *a)
     cnnf_status status = load_model(&model, s, a->input, a->checkpoint, &a->keras);
     if (!status) status = make_inference_graph(&out, s, a, model);
     if (!status && a->verify) status = verify(s, a, model, out);
-    if (!status) status = write_graph(s, a, out);
+    if (!status) status = output_graph(s, out, a->output, &a->out);
     if (!status) {
         cli_print_io(out);
         printf("%" PRId64 " ops in the final graph.\n", cnnf_graph_node_count(out));
@@ -148,7 +141,8 @@ static cnnf_status freeze(const session *s, const arguments *a)
 
 int cmd_freeze(int argc, char **argv)
 {
-    arguments a = {.inline_functions = true, .tolerance = 1e-4};
+    arguments a = {.inline_functions = true, .tolerance = 1e-4, .out = OUTPUT_DEFAULTS};
+    output_claim claim = {.n_outputs = 0};
     const flag flags[] = {
         {"o", FLAG_STRING, &a.output, "FILE", "where the frozen graph goes"},
         {"output", FLAG_STRING, &a.output, "FILE", "the same"},
@@ -163,8 +157,8 @@ int cmd_freeze(int argc, char **argv)
         {"tolerance", FLAG_DOUBLE, &a.tolerance, "X",
          "largest difference --verify accepts, relative to the largest value (1e-4)"},
         {"report", FLAG_STRING, &a.report, "FILE.json", "what each pass did"},
-        {"as_text", FLAG_BOOL, &a.as_text, NULL, "write text format"},
-        {"fsync", FLAG_BOOL, &a.fsync, NULL, "survive a power loss"},
+        {"as_text", FLAG_BOOL, &a.out.text, NULL, "write text format"},
+        OUTPUT_FLAGS(a.out),
         {"saved_model_tags", FLAG_LIST, &a.keras.tags, "TAG", "tags of a SavedModel's graph (serve)"},
         {"signature", FLAG_STRING, &a.keras.signature, "NAME", "signature of a SavedModel (serving_default)"},
         KERAS_FLAGS(a.keras),
@@ -175,6 +169,12 @@ int cmd_freeze(int argc, char **argv)
     if (!a.output) return cli_say(EXIT_USAGE, "freeze: -o OUT.pb is needed");
     if (a.target && !cnnf_check_target_passes(a.target))
         return cli_say(EXIT_USAGE, "freeze: --for=%s is not known", a.target);
+    claim_input(&claim, a.input);
+    claim_input(&claim, a.checkpoint);
+    claim_input(&claim, a.keras.architecture);
+    claim_output(&claim, &a.output);
+    claim_output(&claim, &a.report);
+    if ((code = claim_check(&claim, a.out.in_place))) return code;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, freeze(&s, &a));

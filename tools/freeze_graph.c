@@ -6,12 +6,14 @@
 
 #include "cli.h"
 #include "load.h"
+#include "output.h"
 
 typedef struct arguments {
     const char *input_graph, *input_saver, *input_checkpoint, *output_graph, *output_node_names, *restore_op_name,
         *filename_tensor_name, *initializer_nodes, *allow, *deny, *input_meta_graph, *saved_model_dir, *tags;
     int64_t checkpoint_version;
-    bool input_binary, clear_devices, fsync;
+    bool input_binary, clear_devices;
+    output_flags out;
 } arguments;
 
 static cnnf_status add_output(void *options, const char *name)
@@ -84,8 +86,8 @@ static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
     if (!status && a->input_saver) status = cnnf_load_options_set_saver_file(options, a->input_saver);
     if (!status) status = cnnf_load_options_set_format(options, wanted);
     if (!status) status = cli_each(a->tags, add_tag, options);
-    if (!status) status = cnnf_load_file(&graph, s->context, path, options, s->error);
-    if (!status && !a->saved_model_dir) status = note_format(s, a, path);
+    if (!status) status = load_path(&graph, s, path, options);
+    if (!status && !a->saved_model_dir && !is_stdin(path)) status = note_format(s, a, path);
     if (!status && a->input_meta_graph)
         printf("Loaded meta graph file '%s\n", path); /* the quote is TensorFlow's own */
     if (!status && a->input_checkpoint) {
@@ -98,16 +100,6 @@ static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
     return status;
 }
 
-static cnnf_status write_frozen(const session *s, const arguments *a, const cnnf_graph *frozen)
-{
-    cnnf_write_options *options = NULL;
-    cnnf_status status = cnnf_write_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_write_options_set_fsync(options, a->fsync);
-    if (!status) status = cnnf_write_graphdef_file(frozen, a->output_graph, options, s->error);
-    cnnf_write_options_free(options);
-    return status;
-}
-
 static cnnf_status freeze(const session *s, const arguments *a)
 {
     cnnf_graph *graph = NULL, *frozen = NULL;
@@ -116,7 +108,7 @@ static cnnf_status freeze(const session *s, const arguments *a)
     cnnf_status status = load(&graph, s, a);
     if (!status) status = freeze_options(&options, s, a);
     if (!status) status = cnnf_freeze(&frozen, &converted, graph, options, s->error);
-    if (!status && a->output_graph) status = write_frozen(s, a, frozen);
+    if (!status && a->output_graph) status = output_graph(s, frozen, a->output_graph, &a->out);
     if (!status) {
         if (!converted) printf("The graph has no variables to freeze: what the outputs need is copied.\n");
         printf("Froze %" PRId64 " variables.\n", converted);
@@ -152,7 +144,8 @@ static int check_arguments(arguments *a)
 
 int cmd_freeze_graph(int argc, char **argv)
 {
-    arguments a = {.checkpoint_version = 2, .clear_devices = true};
+    arguments a = {.checkpoint_version = 2, .clear_devices = true, .out = OUTPUT_DEFAULTS};
+    output_claim claim = {.n_outputs = 0};
     const flag flags[] = {
         {"input_graph", FLAG_STRING, &a.input_graph, "FILE", "GraphDef, binary or text"},
         {"input_saver", FLAG_STRING, &a.input_saver, "FILE", "SaverDef: values follow its restore ops"},
@@ -173,7 +166,7 @@ int cmd_freeze_graph(int argc, char **argv)
         {"input_meta_graph", FLAG_STRING, &a.input_meta_graph, "FILE", "MetaGraphDef (.meta) instead of --input_graph"},
         {"input_saved_model_dir", FLAG_STRING, &a.saved_model_dir, "DIR", "SavedModel instead of --input_graph"},
         {"saved_model_tags", FLAG_STRING, &a.tags, "a,b", "tags of the SavedModel's graph (serve)"},
-        {"fsync", FLAG_BOOL, &a.fsync, NULL, "survive a power loss"},
+        OUTPUT_FLAGS(a.out),
     };
     const command self = {"freeze_graph", "[flags]", "graph and checkpoint to frozen graph: TensorFlow's freeze_graph",
                           NULL};
@@ -181,6 +174,13 @@ int cmd_freeze_graph(int argc, char **argv)
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, &code)) return code;
     code = check_arguments(&a);
     if (code) return code;
+    claim_input(&claim, a.input_graph);
+    claim_input(&claim, a.input_meta_graph);
+    claim_input(&claim, a.input_saver);
+    claim_input(&claim, a.input_checkpoint);
+    claim_input(&claim, a.saved_model_dir);
+    claim_output(&claim, &a.output_graph);
+    if ((code = claim_check(&claim, a.out.in_place))) return code;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, freeze(&s, &a));

@@ -2,7 +2,10 @@
 #include "load.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "output.h"
 
 static cnnf_status set_variables(cnnf_load_options *options, const char *kind)
 {
@@ -50,14 +53,43 @@ cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, c
     return status;
 }
 
-static cnnf_status write_text_file(const char *path, const cnnf_buffer *text)
+bool is_stdin(const char *path)
 {
-    FILE *file = fopen(path, "wb");
-    const size_t size = cnnf_buffer_size(text);
-    const bool written = file && fwrite(cnnf_buffer_data(text), 1, size, file) == size;
-    if (file && fclose(file) == 0 && written) return CNNF_OK;
-    cli_say(0, "%s: cannot write", path);
-    return CNNF_E_IO;
+    return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0;
+}
+
+/* Standard input to its end; NULL when it cannot be read or is longer than a file may be. */
+static char *read_stdin(const session *s, size_t *size)
+{
+    const uint64_t limit = cnnf_context_limit(s->context, CNNF_LIMIT_FILE_BYTES);
+    size_t capacity = (size_t)1 << 20;
+    char *bytes = malloc(capacity);
+    for (*size = 0; bytes;) {
+        const size_t got = fread(bytes + *size, 1, capacity - *size, stdin);
+        *size += got;
+        if (!got) break;
+        if (*size < capacity) continue;
+        char *grown = capacity > limit ? NULL : realloc(bytes, capacity *= 2);
+        if (!grown) free(bytes);
+        bytes = grown;
+    }
+    if (!ferror(stdin)) return bytes;
+    free(bytes);
+    return NULL;
+}
+
+cnnf_status load_path(cnnf_graph **out, const session *s, const char *path, const cnnf_load_options *options)
+{
+    size_t size;
+    if (!is_stdin(path)) return cnnf_load_file(out, s->context, path, options, s->error);
+    char *bytes = read_stdin(s, &size);
+    if (!bytes) {
+        cli_say(0, "standard input cannot be read, or is longer than max_file_bytes");
+        return CNNF_E_LIMIT;
+    }
+    const cnnf_status status = cnnf_load_memory(out, s->context, bytes, size, "standard input", options, s->error);
+    free(bytes);
+    return status;
 }
 
 cnnf_status run_passes_report(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes,
@@ -71,7 +103,7 @@ cnnf_status run_passes_report(cnnf_graph **out, const session *s, const cnnf_gra
         status = cnnf_pipeline_add_output(pipeline, outputs->values[i], s->error);
     }
     if (!status) status = cnnf_pipeline_run_report(out, path ? &report : NULL, pipeline, graph, s->error);
-    if (!status && path) status = write_text_file(path, report);
+    if (!status && path) status = output_buffer(s, report, path);
     cnnf_buffer_free(report);
     cnnf_pipeline_free(pipeline);
     return status;
@@ -101,7 +133,7 @@ cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, con
     *out = NULL;
     cnnf_status status = load_options_from_flags(&options, s, flags);
     if (!status) status = cnnf_load_options_set_training_state(options, 0);
-    if (!status) status = cnnf_load_file(&graph, s->context, path, options, s->error);
+    if (!status) status = load_path(&graph, s, path, options);
     if (!status && checkpoint && *checkpoint) {
         status = cnnf_bind_checkpoint(out, graph, checkpoint, options, s->error);
         cnnf_graph_unref(graph);
@@ -117,12 +149,15 @@ const char *default_input(const cnnf_graph *graph)
     return cnnf_graph_input_name(graph, 0);
 }
 
-const char *default_output(const session *s, const cnnf_graph *graph, char *room, size_t size)
+cnnf_status default_output(const char **out, const session *s, const cnnf_graph *graph, char *room, size_t size)
 {
-    if (cnnf_graph_output_count(graph)) return cnnf_graph_output_name(graph, 0);
+    *out = cnnf_graph_output_count(graph) ? cnnf_graph_output_name(graph, 0) : NULL;
+    if (*out) return CNNF_OK;
     cnnf_buffer *names = NULL;
-    if (cnnf_graph_guess_outputs(&names, graph, s->error)) return NULL;
+    const cnnf_status status = cnnf_graph_guess_outputs(&names, graph, s->error);
+    if (status) return status;
     snprintf(room, size, "%.*s", (int)strcspn(cnnf_buffer_data(names), "\n"), (const char *)cnnf_buffer_data(names));
     cnnf_buffer_free(names);
-    return *room ? room : NULL;
+    if (*room) *out = room;
+    return CNNF_OK;
 }

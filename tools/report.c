@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
 #include "report.h"
 
 #include <inttypes.h>
@@ -63,19 +64,21 @@ static void print_confusion(FILE *to, const cnnf_metrics *metrics, const char *s
     }
 }
 
-static cnnf_status write_confusion(const cnnf_metrics *metrics, const char *path)
+static cnnf_status write_confusion(const session *s, const cnnf_metrics *metrics, const char *path)
 {
+    char *text = NULL;
+    size_t size = 0;
     if (!*path) {
         puts("Confusion matrix (row: label, column: guess):");
         print_confusion(stdout, metrics, " ");
         return CNNF_OK;
     }
-    FILE *file = fopen(path, "w");
-    if (file) print_confusion(file, metrics, ",");
-    const bool written = file && !ferror(file);
-    if (file && fclose(file) == 0 && written) return CNNF_OK;
-    cli_say(0, "%s: cannot write", path);
-    return CNNF_E_IO;
+    FILE *memory = open_memstream(&text, &size);
+    if (memory) print_confusion(memory, metrics, ",");
+    const bool printed = memory && fclose(memory) == 0;
+    const cnnf_status status = printed ? cnnf_write_file(s->context, path, text, size, NULL, s->error) : CNNF_E_NOMEM;
+    free(text);
+    return status;
 }
 
 static void print_classes(const cnnf_metrics *metrics, const label_names *labels)
@@ -158,7 +161,6 @@ static void print_json(const cnnf_metrics *metrics, const report_request *reques
 
 cnnf_status report_metrics(const session *s, const cnnf_metrics *metrics, const report_request *request)
 {
-    (void)s;
     static label_names labels; /* 32 KiB of pointers: too big for a stack frame */
     cnnf_status status = read_labels(&labels, request->label_map);
     if (status) return status;
@@ -167,7 +169,7 @@ cnnf_status report_metrics(const session *s, const cnnf_metrics *metrics, const 
     else
         print_text(metrics, request, &labels);
     if (request->confusion && (!request->json || *request->confusion))
-        status = write_confusion(metrics, request->confusion);
+        status = write_confusion(s, metrics, request->confusion);
     free(labels.text);
     return status;
 }

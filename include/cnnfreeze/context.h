@@ -42,6 +42,14 @@ typedef void (*cnnf_log_fn)(int32_t level, const char *message, void *user);
  */
 typedef int32_t (*cnnf_progress_fn)(uint64_t done, uint64_t total, void *user);
 
+/**
+ * Told of each temporary file that an output is written to, before it is made (`exists` 1) and when it is gone (0), so
+ * that a program that is ended by a signal can remove it. `path` is *borrowed* for the call; called on the calling
+ * thread only. The library itself removes its temporary files in every case but the death of the process, and then the
+ * next writer in the folder does.
+ */
+typedef void (*cnnf_temporary_fn)(const char *path, int32_t exists, void *user);
+
 /*
  * Limits: checked against the numbers a file declares, before anything is allocated.
  * cnnf_context_options_set_limit(); the value 0 restores the default.
@@ -81,6 +89,14 @@ CNNF_API cnnf_status cnnf_context_options_set_limit(cnnf_context_options *option
 /** Limits for files from strangers: 256 MiB files, 1 GiB memory, 100,000 nodes, depth 32. CNNF_OK or CNNF_E_INVALID.
  * @since 0.1 */
 CNNF_API cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options);
+/** Who is told of temporary files; NULL (the default): nobody. CNNF_OK or CNNF_E_INVALID. @since 0.1 */
+CNNF_API cnnf_status cnnf_context_options_set_temporary_files(cnnf_context_options *options, cnnf_temporary_fn told,
+                                                              void *user);
+/**
+ * Where what does not fit into memory while loading goes, in files without a name; copied. Default (NULL): "/tmp".
+ * CNNF_OK, CNNF_E_NOMEM or CNNF_E_INVALID. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_context_options_set_temporary_folder(cnnf_context_options *options, const char *path);
 
 /**
  * A *new* context, released with cnnf_context_unref(). `options` NULL = the defaults; it is copied.

@@ -95,8 +95,9 @@ CNNF_API const void *cnnf_tensor_data(const cnnf_tensor *tensor);
 /** The bytes for writing: only for the single reference to a tensor of cnnf_tensor_new(); else NULL. @since 0.1 */
 CNNF_API void *cnnf_tensor_data_mut(cnnf_tensor *tensor);
 /**
- * Copies `size` bytes from byte `offset`. CNNF_OK, CNNF_E_INVALID (outside the tensor, or a string
- * tensor), CNNF_E_IO (the file failed or changed while in use), CNNF_E_NOMEM. @since 0.1
+ * Copies `size` bytes from byte `offset`. Of the whole tensor the checksum is verified where the format has
+ * one. CNNF_OK, CNNF_E_INVALID (outside the tensor, or a string tensor), CNNF_E_IO (the file failed or changed
+ * while in use), CNNF_E_CORRUPT, CNNF_E_NOMEM. @since 0.1
  */
 CNNF_API cnnf_status cnnf_tensor_read(const cnnf_tensor *tensor, size_t offset, void *data, size_t size,
                                       cnnf_error *error);

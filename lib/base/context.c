@@ -19,6 +19,9 @@ struct cnnf_context_options {
     cnnf_log_fn log_fn;
     void *log_user;
     int32_t min_level;
+    cnnf_temporary_fn temporary_fn;
+    void *temporary_user;
+    char *temporary_folder; /* owned; in a context it lies behind the context itself */
     uint64_t limits[CNNF_LIMIT_COUNT];
 };
 
@@ -33,6 +36,8 @@ struct cnnf_buffer {
     size_t size;
     unsigned char *data;
 };
+
+#define DEFAULT_TEMPORARY_FOLDER "/tmp"
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
@@ -95,6 +100,7 @@ cnnf_status cnnf_context_options_new(cnnf_context_options **out)
 
 void cnnf_context_options_free(cnnf_context_options *options)
 {
+    if (options) free(options->temporary_folder);
     free(options);
 }
 
@@ -139,6 +145,28 @@ cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options)
     return CNNF_OK;
 }
 
+cnnf_status cnnf_context_options_set_temporary_files(cnnf_context_options *options, cnnf_temporary_fn told, void *user)
+{
+    if (!options) return CNNF_E_INVALID;
+    options->temporary_fn = told;
+    options->temporary_user = user;
+    return CNNF_OK;
+}
+
+cnnf_status cnnf_context_options_set_temporary_folder(cnnf_context_options *options, const char *path)
+{
+    if (!options || (path && !*path)) return CNNF_E_INVALID;
+    char *copy = NULL;
+    if (path) {
+        copy = malloc(strlen(path) + 1);
+        if (!copy) return CNNF_E_NOMEM;
+        memcpy(copy, path, strlen(path) + 1);
+    }
+    free(options->temporary_folder);
+    options->temporary_folder = copy;
+    return CNNF_OK;
+}
+
 cnnf_status cnnf_context_new(cnnf_context **out, const cnnf_context_options *options, cnnf_error *error)
 {
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_context_new: out is NULL");
@@ -146,11 +174,15 @@ cnnf_status cnnf_context_new(cnnf_context **out, const cnnf_context_options *opt
     struct cnnf_context_options defaults;
     set_defaults(&defaults);
     if (!options) options = &defaults;
-    cnnf_context *context = options->malloc_fn(sizeof *context, options->allocator_user);
+    const char *folder = options->temporary_folder ? options->temporary_folder : DEFAULT_TEMPORARY_FOLDER;
+    const size_t folder_size = strlen(folder) + 1;
+    cnnf_context *context = options->malloc_fn(sizeof *context + folder_size, options->allocator_user);
     if (!context) return cnnfi_fail_nomem(error);
     memset(context, 0, sizeof *context);
     atomic_init(&context->refs, 1);
     context->options = *options;
+    context->options.temporary_folder = (char *)(context + 1);
+    memcpy(context->options.temporary_folder, folder, folder_size);
     *out = context;
     return CNNF_OK;
 }
@@ -317,6 +349,16 @@ void cnnfi_log(const cnnf_context *context, int32_t level, const char *format, .
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     context->options.log_fn(level, text, context->options.log_user);
+}
+
+void cnnfi_tell_temporary(const cnnf_context *context, const char *path, bool exists)
+{
+    if (context->options.temporary_fn) context->options.temporary_fn(path, exists, context->options.temporary_user);
+}
+
+const char *cnnfi_temporary_folder(const cnnf_context *context)
+{
+    return context->options.temporary_folder;
 }
 
 /* ---- buffers ---- */

@@ -28,6 +28,11 @@ cnnf_status cnnfi_check_limit(const cnnf_context *context, int32_t limit, uint64
 void cnnfi_log(const cnnf_context *context, int32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Tells the context's owner of a temporary file that will be, or is no more. */
+void cnnfi_tell_temporary(const cnnf_context *context, const char *path, bool exists);
+/* Where nameless temporary files go. */
+const char *cnnfi_temporary_folder(const cnnf_context *context);
+
 /* A cnnf_buffer of `size` bytes (plus a zero byte) to fill; NULL = no memory. */
 cnnf_buffer *cnnfi_buffer_new(cnnf_context *context, size_t size);
 void *cnnfi_buffer_mut(cnnf_buffer *buffer);

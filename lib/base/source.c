@@ -110,7 +110,7 @@ cnnf_status cnnfi_source_temp(cnnfi_source **out, cnnf_context *context, const c
     *out = NULL;
     cnnfi_source *source = NULL;
     CNNFI_TRY(source_new(&source, context, name, error));
-    const int code = cnnfi_os_open_unlinked(&source->fd);
+    const int code = cnnfi_os_open_unlinked(cnnfi_temporary_folder(context), &source->fd);
     if (code) {
         source->fd = -1;
         cnnfi_source_unref(source);

@@ -423,7 +423,9 @@ cnnf_status cnnf_tensor_read(const cnnf_tensor *tensor, size_t offset, void *dat
         return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_tensor_read: outside the tensor");
     }
     if (tensor->storage == CNNFI_STORAGE_RANGE) {
-        return cnnfi_source_read(tensor->source, tensor->offset + offset, data, size, error);
+        CNNFI_TRY(cnnfi_source_read(tensor->source, tensor->offset + offset, data, size, error));
+        const bool whole = tensor->has_crc && size == tensor->byte_size;
+        return whole ? check_crc(tensor, cnnfi_crc32c(0, data, size), error) : CNNF_OK;
     }
     cnnf_tensor *loaded = NULL;
     CNNFI_TRY(cnnf_tensor_load(&loaded, tensor, error));

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ctypes binding: signatures fit the headers, failures are exceptions, objects may die in any order."""
+import importlib.util
 import os
 import re
 import sys
@@ -50,6 +51,22 @@ class Binding(unittest.TestCase):
             self.assertEqual(frozen.variable_count, 0)
             again = cnnfreeze.load(frozen.serialize())
             self.assertEqual(list(again.nodes()), list(frozen.nodes()))
+
+    @unittest.skipUnless(importlib.util.find_spec("numpy"), "values are numpy arrays")
+    def test_damaged_tensors_are_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            prefix = os.path.join(folder, "m.ckpt")
+            cnnfreeze.load(MODEL).with_saver().write_checkpoint(prefix)
+            checkpoint = cnnfreeze.Checkpoint(prefix)
+            name = next(n for n in checkpoint if checkpoint[n].size > 100)
+            with open(prefix + ".data-00000-of-00001", "r+b") as file:
+                data = bytearray(file.read())
+                data[data.index(checkpoint[name].tobytes()) + 40] ^= 1
+                file.seek(0)
+                file.write(data)
+            with self.assertRaises(cnnfreeze.Error) as caught:
+                cnnfreeze.Checkpoint(prefix)[name]
+            self.assertEqual(caught.exception.code, "CORRUPT")
 
     def test_passes_are_listed(self):
         self.assertIn("fold_batch_norms", cnnfreeze.passes())

@@ -7,6 +7,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/os.h"
+#include "base/replace.h"
 #include "base/source.h"
 #include "base/str.h"
 #include "base/strmap.h"
@@ -146,9 +147,9 @@ END_TEST
 START_TEST(source_notices_change)
 {
     cnnf_context *context = test_context();
-    char name[256];
+    char *name = NULL;
     int fd;
-    ck_assert_int_eq(cnnfi_os_open_temp("./test-source", name, sizeof name, &fd), 0);
+    ck_assert_int_eq(cnnfi_temporary_open(context, "./test-source", &name, &fd), 0);
     ck_assert_int_eq(cnnfi_os_write(fd, "0123456789", 10), 0);
     cnnfi_source *source = NULL;
     ck_assert_int_eq(cnnfi_source_open(&source, context, name, NULL), CNNF_OK);
@@ -164,7 +165,7 @@ START_TEST(source_notices_change)
     cnnf_error_free(error);
     cnnfi_source_unref(source);
     cnnfi_os_close(fd);
-    cnnfi_os_unlink(name);
+    cnnfi_temporary_discard(context, name);
     test_context_done(context);
 }
 END_TEST

@@ -37,6 +37,20 @@ cnnf_status cnnf_write_graphdef_file(const cnnf_graph *graph, const char *path, 
     return status;
 }
 
+cnnf_status cnnf_write_file(cnnf_context *context, const char *path, const void *data, size_t size,
+                            const cnnf_write_options *options, cnnf_error *error)
+{
+    if (context == NULL || path == NULL || (data == NULL && size > 0))
+        return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_write_file: NULL argument");
+    options = cnnfi_write_options_or_default(options);
+    cnnfi_sink *sink = NULL;
+    CNNFI_TRY(cnnfi_sink_file(&sink, context, path, options->fsync, error));
+    cnnf_status status = cnnfi_sink_write(sink, data, size, error);
+    if (status == CNNF_OK) status = cnnfi_sink_commit(sink, error);
+    cnnfi_sink_free(sink);
+    return status;
+}
+
 cnnf_status cnnf_write_graphdef_buffer(cnnf_buffer **out, const cnnf_graph *graph, const cnnf_write_options *options,
                                        cnnf_error *error)
 {

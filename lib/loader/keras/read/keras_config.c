@@ -468,13 +468,13 @@ static const cnnfi_json *first_shape(const cnnfi_keras_layer *layer, const char 
     return cnnfi_json_get(layer->config, "batch_input_shape");
 }
 
-/* Keras 1 writes input_dim and input_length where no shape is given. */
-static const cnnfi_json *dim_shape(reader *r, const cnnfi_keras_layer *layer)
+/* Keras 1 writes input_dim and input_length where no shape is given. *shape stays NULL when it did not. */
+static cnnf_status dim_shape(reader *r, const cnnfi_keras_layer *layer, const cnnfi_json **shape)
 {
     int64_t dim = cnnfi_json_int(cnnfi_json_get(layer->config, "input_dim"), -1);
     const cnnfi_json *length = cnnfi_json_get(layer->config, "input_length");
     char text[64];
-    if (dim < 0) return NULL;
+    if (dim < 0) return CNNF_OK;
     if (strcmp(layer->class_name, "Embedding") == 0) {
         if (!cnnfi_json_is_int(length))
             snprintf(text, sizeof text, "[null,null]");
@@ -483,7 +483,8 @@ static const cnnfi_json *dim_shape(reader *r, const cnnfi_keras_layer *layer)
     } else {
         snprintf(text, sizeof text, "[null,%lld]", (long long)dim);
     }
-    return cnnfi_json_from_text(r->doc, text);
+    *shape = cnnfi_json_from_text(r->doc, text);
+    return *shape ? CNNF_OK : cnnfi_fail_nomem(r->error);
 }
 
 /* config of the InputLayer that Keras puts before `first`. */
@@ -493,7 +494,7 @@ static cnnf_status make_input(reader *r, cnnfi_keras_layer *input, const cnnfi_k
     const char *dtype = "float32";
     const cnnfi_json *shape = first_shape(first, &dtype);
     if (!shape) shape = build_shape;
-    if (!shape) shape = dim_shape(r, first);
+    if (!shape) CNNFI_TRY(dim_shape(r, first, &shape));
     if (!cnnfi_json_is_array(shape))
         return FAIL(r, CNNF_E_UNSUPPORTED, "layer '%s' begins a Sequential and no input shape is known", first->name);
     char *text = cnnfi_arena_printf(&r->model->arena, "{\"dtype\":\"%s\",\"sparse\":false}", dtype);
