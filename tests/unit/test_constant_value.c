@@ -182,7 +182,7 @@ static void is_scalar(const cnnfi_constant *constant, double want)
 /* ---- against the kernels ---- */
 
 /* What inputs an op takes: x = data of one dtype and fitting shapes, i = a few small integers, s = one, c = a
-   condition, p = a permutation of the axes of x. */
+   condition, p = a permutation of the axes of x, v = a vector for its last axis. */
 static const struct {
     const char *op, *inputs;
 } cases[] = {
@@ -191,7 +191,7 @@ static const struct {
     {"AddV2", "xx"},
     {"All", "xi"},
     {"Any", "xi"},
-    {"BiasAdd", "xx"},
+    {"BiasAdd", "xv"},
     {"Cast", "x"},
     {"Ceil", "x"},
     {"ConcatV2", "xxs"},
@@ -296,11 +296,16 @@ static void add_random(bench *t, char kind, cnnf_dtype dtype, int32_t base_rank,
     if (kind == 'p') n = base_rank;
     if (kind == 'c' && pick(2)) random_shape(&rank, dims, base_rank, base);
     if (kind == 'i' || kind == 'p') dims[0] = n;
+    if (kind == 'v') {
+        const cnnfi_value *x = &t->constants[0].shape;
+        rank = 1;
+        dims[0] = x->rank ? x->dims[x->rank - 1] : 1;
+    }
     for (int32_t i = 0; i < MAX_COUNT; i++)
-        values[i] = kind == 'x' || kind == 'z' ? floats[pick(10)] : pick(4) - 1;
+        values[i] = kind == 'x' || kind == 'z' || kind == 'v' ? floats[pick(10)] : pick(4) - 1;
     for (int32_t i = 0; kind == 'p' && i < n; i++)
         values[i] = (double)(n - 1 - i);
-    const cnnf_dtype own = kind == 'x' || kind == 'z' ? dtype : kind == 'c' ? CNNF_BOOL : CNNF_INT32;
+    const cnnf_dtype own = kind == 'x' || kind == 'z' || kind == 'v' ? dtype : kind == 'c' ? CNNF_BOOL : CNNF_INT32;
     add_input(t, own, rank, dims, values);
 }
 
