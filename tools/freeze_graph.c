@@ -68,8 +68,7 @@ static cnnf_status note_format(const session *s, const arguments *a, const char 
     return CNNF_OK;
 }
 
-/* Restore precedence of TensorFlow's tool: saver > meta graph > SavedModel > bare checkpoint. The saver only names
-   restore ops, which are not needed here: values come from the checkpoint by name. */
+/* Restore precedence of TensorFlow's tool: saver > meta graph > SavedModel > bare checkpoint. */
 static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
 {
     const char *path = a->saved_model_dir    ? a->saved_model_dir
@@ -81,8 +80,8 @@ static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
     cnnf_load_options *options = NULL;
     cnnf_graph *graph = NULL;
     cnnf_status status = CNNF_OK;
-    if (a->input_saver) status = cnnf_check_saver_file(s->context, a->input_saver, s->error);
-    if (!status) status = cnnf_load_options_new(&options, s->context, s->error);
+    status = cnnf_load_options_new(&options, s->context, s->error);
+    if (!status && a->input_saver) status = cnnf_load_options_set_saver_file(options, a->input_saver);
     if (!status) status = cnnf_load_options_set_format(options, wanted);
     if (!status) status = cli_each(a->tags, add_tag, options);
     if (!status) status = cnnf_load_file(&graph, s->context, path, options, s->error);
@@ -156,7 +155,7 @@ int cmd_freeze_graph(int argc, char **argv)
     arguments a = {.checkpoint_version = 2, .clear_devices = true};
     const flag flags[] = {
         {"input_graph", FLAG_STRING, &a.input_graph, "FILE", "GraphDef, binary or text"},
-        {"input_saver", FLAG_STRING, &a.input_saver, "FILE", "SaverDef; accepted, values are restored by name"},
+        {"input_saver", FLAG_STRING, &a.input_saver, "FILE", "SaverDef: values follow its restore ops"},
         {"input_checkpoint", FLAG_STRING, &a.input_checkpoint, "PREFIX",
          "checkpoint: prefix, folder or any of its files"},
         {"checkpoint_version", FLAG_INT, &a.checkpoint_version, "1|2", "accepted; the file says what it is"},

@@ -79,6 +79,12 @@ CNNF_API cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options,
  * whatever holds a graph. @since 0.1
  */
 CNNF_API cnnf_status cnnf_load_options_set_format(cnnf_load_options *options, int32_t format);
+/**
+ * cnnf_bind_checkpoint(): a SaverDef file (binary or text). Values then follow its restore op: a variable takes the
+ * checkpoint's tensor that this Saver would restore into it (a moving average, a renamed or partitioned tensor), as
+ * freeze_graph's --input_saver asks for. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_load_options_set_saver_file(cnnf_load_options *options, const char *path);
 /** Progress in bytes of the input. @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_set_progress(cnnf_load_options *options, cnnf_progress_fn progress, void *user);
 
@@ -99,13 +105,15 @@ CNNF_API cnnf_status cnnf_load_memory(cnnf_graph **out, cnnf_context *context, c
  * A *new* graph: `graph` with each variable bound to the checkpoint's tensor of that name. `path`:
  * a prefix, a folder with a `checkpoint` file, or any file of a checkpoint. Variables the
  * checkpoint lacks stay unbound; a shape or dtype that does not fit is CNNF_E_MISMATCH (all of
- * them in the message). Status as cnnf_load_file(). @since 0.1
+ * them in the message), but in a graph with functions (a SavedModel) the variable stays unbound: what its outputs do
+ * not need does no harm. With a Saver in the options or the MetaGraph, its restore ops say which tensor is a
+ * variable's. Status as cnnf_load_file(). @since 0.1
  */
 CNNF_API cnnf_status cnnf_bind_checkpoint(cnnf_graph **out, const cnnf_graph *graph, const char *path,
                                           const cnnf_load_options *options, cnnf_error *error);
 
 /**
- * Whether the file at `path` is a readable SaverDef, binary or text. (Values are restored by name; no Saver is run.)
+ * Whether the file at `path` is a readable SaverDef, binary or text.
  * CNNF_OK, CNNF_E_FORMAT, CNNF_E_CORRUPT, CNNF_E_IO, CNNF_E_LIMIT, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1
  */
 CNNF_API cnnf_status cnnf_check_saver_file(cnnf_context *context, const char *path, cnnf_error *error);

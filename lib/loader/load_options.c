@@ -50,6 +50,7 @@ void cnnf_load_options_free(cnnf_load_options *options)
     cnnfi_free(context, options->name_suffix);
     cnnfi_free(context, options->architecture_file);
     cnnfi_free(context, options->signature);
+    cnnfi_free(context, options->saver_file);
     names_free(context, &options->map_from);
     names_free(context, &options->map_to);
     names_free(context, &options->drop_layers);
@@ -130,6 +131,12 @@ cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options, const ch
 {
     if (options == NULL || signature == NULL) return CNNF_E_INVALID;
     return set_text(options, &options->signature, signature);
+}
+
+cnnf_status cnnf_load_options_set_saver_file(cnnf_load_options *options, const char *path)
+{
+    if (!options || !path) return CNNF_E_INVALID;
+    return set_text(options, &options->saver_file, path);
 }
 
 cnnf_status cnnf_load_options_set_format(cnnf_load_options *options, int32_t format)

@@ -198,19 +198,27 @@ cnnf_status cnnf_format_detect(int32_t *out, cnnf_context *context, const char *
     return status;
 }
 
-cnnf_status cnnf_check_saver_file(cnnf_context *context, const char *path, cnnf_error *error)
+cnnf_status cnnfi_saver_restore_op(char **out, cnnf_context *context, const char *path, cnnf_error *error)
 {
-    if (context == NULL || path == NULL)
-        return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_check_saver_file: NULL argument");
     cnnfi_source *source = NULL;
     int32_t format = CNNF_FORMAT_UNKNOWN;
+    *out = NULL;
     CNNFI_TRY(cnnfi_source_open(&source, context, path, error));
     cnnf_status status = cnnfi_sniff(&format, source, error);
     const cnnfi_graph_file file = {
         .source = source, .text = format == CNNF_FORMAT_SAVER_DEF_TEXT, .options = cnnfi_load_defaults()};
     if (status == CNNF_OK)
-        status = format == CNNF_FORMAT_SAVER_DEF || file.text ? cnnfi_check_saver_def(&file, error)
+        status = format == CNNF_FORMAT_SAVER_DEF || file.text ? cnnfi_load_saver_def(out, &file, error)
                                                               : fail_format(format, CNNF_FORMAT_SAVER_DEF, path, error);
     cnnfi_source_unref(source);
+    return status;
+}
+
+cnnf_status cnnf_check_saver_file(cnnf_context *context, const char *path, cnnf_error *error)
+{
+    char *restore_op = NULL;
+    if (!context || !path) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_check_saver_file: NULL argument");
+    const cnnf_status status = cnnfi_saver_restore_op(&restore_op, context, path, error);
+    cnnfi_free(context, restore_op);
     return status;
 }

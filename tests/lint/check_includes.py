@@ -34,7 +34,7 @@ for name, text in sources.items():
             problems.append(f"lib/{name} includes {included}: {room} lies below {other} or beside it")
     if not name.startswith("base/os"):
         problems += [f"lib/{name} includes {m.group(0)[9:]}: system calls live in base/os.c" for m in POSIX.finditer(text)]
-    if "<hdf5.h>" in text and not re.match(r"loader/(hdf5/|hdf5_)", name):
+    if "<hdf5.h>" in text and not name.startswith("loader/hdf5/"):
         problems.append(f"lib/{name} includes hdf5.h")
 
 # Inside the evaluator, plan and run know the back ends by one header each of theirs.
@@ -91,7 +91,7 @@ for path in sorted((root / "tools").glob("*.[ch]")):
     if re.search(r'#include "(base|graph|proto|ops|edit|loader|transform|serializer|inspect|evaluator|evaluation)/', path.read_text()):
         problems.append(f"tools/{path.name} bypasses the public API")
 # What the move of files into rooms brought to light and the next steps mend.
-KNOWN = re.compile(r"lib/edit/|a circle: (edit|loader/keras/build)/")
+KNOWN = re.compile(r"lib/edit/|a circle: edit/")
 problems = [p for p in problems if not KNOWN.match(p)]
 print("\n".join(problems) or "includes follow the rule")
 sys.exit(bool(problems))

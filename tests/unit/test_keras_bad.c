@@ -523,7 +523,7 @@ START_TEST(zip_bomb)
     cnnf_context_options_set_untrusted(options);
     ck_assert_int_eq(cnnf_context_new(&small, options, NULL), CNNF_OK);
     zip_expect(&z, small, CNNF_E_LIMIT,
-               "m.keras: zip: entry 'config.json' expands 1024x to 1024000000 bytes (limit max_file_bytes 268435456)");
+               "m.keras: zip: entry 'config.json' expands 1024x to 1024000000 bytes (limit max_attr_bytes 16777216)");
     cnnf_context_unref(small);
     cnnf_context_options_free(options);
 }

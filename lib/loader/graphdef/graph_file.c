@@ -163,15 +163,26 @@ cnnf_status cnnfi_load_saved_model(cnnf_graph **out, const cnnfi_graph_file *fil
 
 /* ---- SaverDef ---- */
 
-static cnnf_status check_saver_item(void *user, ProtobufCMessage *message, cnnfi_source *payloads, cnnf_error *error)
+typedef struct saver_search {
+    cnnf_context *context;
+    char *restore_op;
+} saver_search;
+
+static cnnf_status take_saver(void *user, ProtobufCMessage *message, cnnfi_source *payloads, cnnf_error *error)
 {
+    saver_search *search = user;
     const Cnnfi__SaverDef *saver = (const Cnnfi__SaverDef *)message;
-    if (saver->restore_op_name[0] != '\0') return CNNF_OK;
-    return cnnfi_fail(error, CNNF_E_CORRUPT, "SaverDef: no restore_op_name");
+    if (!saver->restore_op_name[0]) return cnnfi_fail(error, CNNF_E_CORRUPT, "SaverDef: no restore_op_name");
+    search->restore_op = cnnfi_strdup(search->context, saver->restore_op_name);
+    return search->restore_op ? CNNF_OK : cnnfi_fail_nomem(error);
 }
 
-cnnf_status cnnfi_check_saver_def(const cnnfi_graph_file *file, cnnf_error *error)
+cnnf_status cnnfi_load_saver_def(char **restore_op, const cnnfi_graph_file *file, cnnf_error *error)
 {
-    const cnnfi_proto_sink sink = {.item = check_saver_item};
-    return stream(file, &cnnfi__saver_def__descriptor, &sink, error);
+    saver_search search = {.context = cnnfi_source_context(file->source)};
+    const cnnfi_proto_sink sink = {.user = &search, .item = take_saver};
+    const cnnf_status status = stream(file, &cnnfi__saver_def__descriptor, &sink, error);
+    *restore_op = status ? NULL : search.restore_op;
+    if (status) cnnfi_free(search.context, search.restore_op);
+    return status;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "loader/hdf5_driver.h"
+#include "loader/hdf5/hdf5_driver.h"
 
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/context.h"
 #include "base/error.h"
 
@@ -66,18 +65,25 @@ static haddr_t driver_get_eof(const H5FD_t *f, H5FD_mem_t type)
     return ((const driver_file *)f)->bytes->size;
 }
 
-/* As the sec2 driver: what lies behind the end of the file reads as zeros. */
+/* The part of [at, at + size) of the source that is in `span`, to its place in `buffer`. */
+static bool read_span(const cnnfi_h5_bytes *bytes, const cnnfi_h5_span *span, uint64_t at, size_t size, char *buffer)
+{
+    const uint64_t from = span->at > at ? span->at : at;
+    const uint64_t end = span->at + span->size < at + size ? span->at + span->size : at + size;
+    return from >= end ||
+           cnnfi_source_read(bytes->source, from, buffer + (from - at), (size_t)(end - from), bytes->error) == CNNF_OK;
+}
+
 static herr_t driver_read(H5FD_t *f, H5FD_mem_t type, hid_t dxpl, haddr_t address, size_t size, void *buffer)
 {
     (void)type;
     (void)dxpl;
     const cnnfi_h5_bytes *bytes = ((const driver_file *)f)->bytes;
-    if (address == HADDR_UNDEF || size > INT64_MAX || address > INT64_MAX) return -1;
-    size_t there = 0;
-    if (address < bytes->size) there = bytes->size - address < size ? (size_t)(bytes->size - address) : size;
-    memset((char *)buffer + there, 0, size - there);
-    if (there == 0) return 0;
-    return cnnfi_source_read(bytes->source, bytes->base + address, buffer, there, bytes->error) == CNNF_OK ? 0 : -1;
+    if (address == HADDR_UNDEF || size > INT64_MAX || address > (haddr_t)INT64_MAX - bytes->base - size) return -1;
+    memset(buffer, 0, size);
+    for (size_t i = 0; i < bytes->n_shown; i++)
+        if (!read_span(bytes, &bytes->shown[i], bytes->base + address, size, buffer)) return -1;
+    return 0;
 }
 
 static herr_t driver_write(H5FD_t *f, H5FD_mem_t type, hid_t dxpl, haddr_t address, size_t size, const void *buffer)

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The little of HDF5 that model files need, read with libhdf5 under suspicion: hard links only; attributes of
- * strings; numeric datasets stored in this file, plain or with deflate, shuffle, fletcher32. Everything else is refused
- * by name, declared sizes are checked before anything is allocated, and no libhdf5 object outlives cnnfi_h5_close().
- *
- * Between open and close the process-wide HDF5 lock is held and libhdf5 prints nothing on the calling thread;
- * both are put back by close. One file at a time, on one thread.
+ * The little of HDF5 that model files need: hard links; attributes of strings; numeric datasets stored in this file,
+ * plain or with deflate, shuffle, fletcher32. Everything else is refused by name, and declared sizes are checked before
+ * anything is allocated. The reader is our own; libhdf5 opens the file and no more (hdf5_library.h).
  */
 #ifndef CNNFI_LOADER_HDF5_FILE_H
 #define CNNFI_LOADER_HDF5_FILE_H
@@ -25,8 +22,6 @@ typedef struct cnnfi_h5 cnnfi_h5;
 cnnf_status cnnfi_h5_open(cnnfi_h5 **out, cnnf_context *context, cnnfi_source *source, uint64_t base, uint64_t size,
                           const char *name, cnnf_error *error);
 void cnnfi_h5_close(cnnfi_h5 *h5); /* NULL is allowed */
-const char *cnnfi_h5_name(const cnnfi_h5 *h5);
-cnnf_context *cnnfi_h5_context(const cnnfi_h5 *h5);
 
 /* Whether something is at `path` ("/a/b/c"). A link that is no hard link on the way is a failure. */
 cnnf_status cnnfi_h5_has(bool *out, cnnfi_h5 *h5, const char *path, cnnf_error *error);

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A read-only HDF5 file driver over a cnnfi_source: libhdf5 reads the very bytes (and only those) that the
- * source guards, whether they are a file, memory, or an entry inside a zip. No path is opened twice.
+ * A read-only HDF5 file driver over a cnnfi_source: libhdf5 sees the structures that the reader has found good and
+ * zeros elsewhere, whether the bytes are a file, memory, or an entry inside a zip. No path is opened twice.
  */
 #ifndef CNNFI_LOADER_HDF5_DRIVER_H
 #define CNNFI_LOADER_HDF5_DRIVER_H
 
 #include <hdf5.h>
 
-#include "base/source.h"
+#include "loader/hdf5/hdf5_store.h"
 
-/* [base, base + size) of a source, and the failure of the last read. Borrowed by the driver while a file is open. */
+/* [base, base + size) of a source, what may be seen of it, and the failure of the last read. */
 typedef struct cnnfi_h5_bytes {
     cnnfi_source *source;
     uint64_t base, size;
+    const cnnfi_h5_span *shown; /* of the source */
+    size_t n_shown;
     cnnf_error *error; /* CNNF_OK while every read went well */
 } cnnfi_h5_bytes;
 
