@@ -14,6 +14,7 @@
     X(normalization)                                                                                                   \
     X(pooling)                                                                                                         \
     X(quantize)                                                                                                        \
+    X(quantized)                                                                                                       \
     X(rectifier)                                                                                                       \
     X(resize)                                                                                                          \
     X(source)                                                                                                          \
