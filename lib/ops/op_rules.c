@@ -20,6 +20,7 @@
     X(normalization)                                                                                                   \
     X(pooling)                                                                                                         \
     X(quantize)                                                                                                        \
+    X(quantized)                                                                                                       \
     X(rectifier)                                                                                                       \
     X(reduce)                                                                                                          \
     X(resize)                                                                                                          \
