@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "evaluator/plan/plan.h"
+#include "evaluator/plan/compile.h"
+#include "evaluator/plan/describe.h"
+#include "evaluator/run/run.h"
 #include "evaluator/run/thread_pool.h"
 #include "graph/tensor.h"
 
@@ -39,7 +41,7 @@ struct cnnf_evaluator {
     int64_t pid;
     bool strict;
     cnnfi_pool *pool;
-    cnnfi_constants *constants;
+    cnnfi_loaded_constants *constants;
     cnnfi_mutex *mutex; /* guards the table of plans */
     entry entries[MAX_PLANS];
     uint64_t clock;
@@ -111,7 +113,7 @@ static cnnf_status set_up(cnnf_evaluator *e, const cnnf_evaluator_options *optio
     e->pid = cnnfi_os_pid();
     e->mutex = cnnfi_mutex_new(e->context);
     if (!e->mutex) return cnnfi_fail_nomem(error);
-    CNNFI_TRY(cnnfi_constants_new(&e->constants, e->graph, error));
+    CNNFI_TRY(cnnfi_loaded_constants_new(&e->constants, e->graph, error));
     return cnnfi_pool_new(&e->pool, e->context, threads > MAX_THREADS ? MAX_THREADS : threads, error);
 }
 
@@ -153,7 +155,7 @@ void cnnf_evaluator_free(cnnf_evaluator *e)
         cnnfi_pool_abandon(e->pool);
     for (int i = 0; i < MAX_PLANS; i++)
         clear_entry(e, &e->entries[i]);
-    cnnfi_constants_free(e->constants);
+    cnnfi_loaded_constants_free(e->constants);
     if (e->mutex) cnnfi_mutex_free(context, e->mutex);
     cnnf_graph_unref(e->graph);
     cnnfi_free(context, e);

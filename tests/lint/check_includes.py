@@ -42,7 +42,7 @@ BACKENDS = ("evaluator/kernels/", "evaluator/fused/", "evaluator/onednn/")
 DOORS = {"evaluator/kernels/kernel.h", "evaluator/plan/fuse.h"}
 for name in includes:
     if name.startswith(("evaluator/plan/", "evaluator/run/")):
-        problems += [f"lib/{name} includes {i}: plan and run know back ends through kernel.h alone"
+        problems += [f"lib/{name} includes {i}: plan and run know back ends through kernel.h and fuse.h alone"
                      for i in includes[name] if i.startswith(BACKENDS) and i not in DOORS]
 
 # Circles: a source file stands for its header, so that a.c -> b.h, b.c -> a.h is one. A leaf that its parent alone includes
@@ -91,7 +91,7 @@ for path in sorted((root / "tools").glob("*.[ch]")):
     if re.search(r'#include "(base|graph|proto|ops|edit|loader|transform|serializer|inspect|evaluator|evaluation)/', path.read_text()):
         problems.append(f"tools/{path.name} bypasses the public API")
 # What the move of files into rooms brought to light and the next steps mend.
-KNOWN = re.compile(r"lib/edit/|a circle: (edit|evaluator/plan)/|plan/fuse.h includes")
-problems = [p for p in problems if not KNOWN.match(p) and "plan/fuse.h includes" not in p]
+KNOWN = re.compile(r"lib/edit/|a circle: edit/")
+problems = [p for p in problems if not KNOWN.match(p)]
 print("\n".join(problems) or "includes follow the rule")
 sys.exit(bool(problems))

@@ -449,17 +449,6 @@ static cnnf_status ask_backend(chain *c, const cnnfi_step *root, const beginning
     return status;
 }
 
-cnnf_status cnnfi_plan_own(cnnfi_plan *plan, cnnfi_fused *fused, cnnf_error *error)
-{
-    if (!cnnfi_grow(plan->context, (void **)&plan->fused, &plan->fused_capacity, (size_t)plan->n_fused,
-                    sizeof(cnnfi_fused *))) {
-        fused->free(plan->context, fused);
-        return cnnfi_fail_nomem(error);
-    }
-    plan->fused[plan->n_fused++] = fused;
-    return CNNF_OK;
-}
-
 /* Puts the fused step where the last absorbed one was; the others are struck out. */
 static cnnf_status replace(chain *c, cnnfi_fused *fused, const cnnf_node *node)
 {
@@ -523,19 +512,6 @@ done:
     return CNNF_OK;
 }
 
-void cnnfi_plan_compact(cnnfi_plan *plan)
-{
-    int32_t n = 0;
-    for (int32_t i = 0; i < plan->n_steps; i++) {
-        if (!plan->steps[i].node) continue;
-        plan->steps[n] = plan->steps[i];
-        for (int32_t k = 0; k < plan->steps[n].n_outputs; k++)
-            plan->slots[plan->steps[n].output + k].producer = n;
-        n++;
-    }
-    plan->n_steps = n;
-}
-
 /* A view of a slot whose root became another: views of a fused chain's output keep it as their root. */
 static void find_roots(cnnfi_plan *plan)
 {
@@ -582,7 +558,7 @@ static void choose_backends(chain *c, const char *backend)
 #endif
 }
 
-cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_plan_request *request, cnnf_error *error)
+cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_fuse_options *options, cnnf_error *error)
 {
     cnnf_context *context = plan->context;
     cnnf_status status = CNNF_OK;
@@ -590,9 +566,9 @@ cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_plan_request *request,
     chain c = {.plan = plan,
                .error = error,
                .reader = reader,
-               .fusion = {.threads = request->threads, .strict = request->strict},
+               .fusion = {.threads = options->threads, .strict = options->strict},
                .absorbed = cnnfi_array(context, (size_t)plan->n_steps + 1, sizeof(int32_t))};
-    choose_backends(&c, request->backend);
+    choose_backends(&c, options->backend);
     if (!reader || !c.absorbed) {
         status = cnnfi_fail_nomem(error);
         goto done;
@@ -608,7 +584,7 @@ cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_plan_request *request,
     }
     cnnfi_plan_compact(plan);
     for (int32_t i = 0; i + 1 < plan->n_steps && status == CNNF_OK; i++)
-        status = try_pair(plan, i, request->threads, error);
+        status = try_pair(plan, i, options->threads, error);
     cnnfi_plan_compact(plan);
     find_roots(plan);
 done:

@@ -4,10 +4,11 @@
  * filters, neighbouring fused steps become a segment: each thread takes an image through all of them, in buffers
  * of its own that stay in its cache.
  */
+#include "evaluator/plan/image_segment.h"
+
 #include <string.h>
 
 #include "base/checked.h"
-#include "evaluator/plan/plan.h"
 #include "evaluator/plan/slots.h"
 
 /* A layer joins when its activations, the whole batch's, are at least this big and so many times its filter. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which nodes do the fetches need, with the feeds standing for what they name; and in which order. */
+#include "evaluator/plan/plan_prune.h"
+
 #include <string.h>
 
-#include "evaluator/plan/compile.h"
 #include "graph/resolve.h"
 
 /* "node", "node:1" */

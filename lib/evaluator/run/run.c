@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Running a plan: values and liveness lie in a workspace, steps are walked in order. */
+#include "evaluator/run/run.h"
+
 #include <string.h>
 
-#include "evaluator/plan/plan.h"
 #include "graph/tensor.h"
 
 struct cnnfi_workspace {
