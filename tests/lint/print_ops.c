@@ -33,18 +33,18 @@ static bool accepts(cnnf_context *context, const cnnf_node *node, const cnnfi_ke
     static cnnfi_value outputs[CNNFI_CALL_OUTPUTS];
     struct cnnf_error *error = cnnf_error_new();
     bool good = false;
-    for (int shape = 0; shape < 4 * 16 && !good; shape++) {
+    for (int shape = 0; shape < 4 * 17 && !good; shape++) {
         int32_t rank = shape % 4 + 1;
         cnnfi_value x = make(dtype, rank, 2), scalar = make(CNNF_INT32, 0, 0), vector = make(CNNF_INT32, 1, rank);
         cnnfi_value small = make(dtype, 1, 2), point = make(dtype, 0, 0), flag = make(CNNF_BOOL, rank, 2),
                     ids = make(CNNF_INT32, 1, 2);
         cnnfi_value one = scalar, many = vector, pairs = make(CNNF_INT32, 2, 2);
         one.data = many.data = ones;
-        const cnnfi_value combinations[16][4] = {
-            {x},           {x, x},        {x, scalar},         {x, vector},     {x, x, x},   {x, vector, many},
-            {flag, x, x},  {x, ids},      {x, pairs},          {x, one, point}, {scalar, x}, {x, small},
-            {x, one, one}, {x, ids, one}, {point, point, one}, {x, ids, x}};
-        static const int32_t lengths[16] = {1, 2, 2, 2, 3, 3, 3, 2, 2, 3, 2, 2, 3, 3, 3, 3};
+        const cnnfi_value combinations[17][4] = {
+            {x},           {x, x},        {x, scalar},         {x, vector},     {x, x, x},        {x, vector, many},
+            {flag, x, x},  {x, ids},      {x, pairs},          {x, one, point}, {scalar, x},      {x, small},
+            {x, one, one}, {x, ids, one}, {point, point, one}, {x, ids, x},     {x, point, point}};
+        static const int32_t lengths[17] = {1, 2, 2, 2, 3, 3, 3, 2, 2, 3, 2, 2, 3, 3, 3, 3, 3};
         cnnfi_call call = {.context = context,
                            .node = node,
                            .n_inputs = lengths[shape / 4],

@@ -18,13 +18,6 @@ static cnnf_status output_range(cnnfi_call *call)
     return cnnfi_call_output(call, 2, CNNF_FLOAT, 0, NULL);
 }
 
-/* The same where it may be one for each channel. */
-static cnnf_status output_open_range(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_call_output(call, 1, CNNF_FLOAT, CNNFI_UNKNOWN, NULL));
-    return cnnfi_call_output(call, 2, CNNF_FLOAT, CNNFI_UNKNOWN, NULL);
-}
-
 /* Inputs first .. last are numbers. */
 static cnnf_status want_scalars(cnnfi_call *call, int32_t first, int32_t last)
 {
@@ -55,11 +48,25 @@ static cnnf_status infer_conv(cnnfi_call *call)
     return output_range(call);
 }
 
-/* With a bias, an addition, a new range: numbers for all, or for each channel. */
+/* With a bias, an addition, a new range, filters with a range for each channel. */
 static cnnf_status infer_conv_more(cnnfi_call *call)
 {
     CNNFI_TRY(output_convolution(call, strncmp(call->node->op, "QuantizedDepthwise", 18) == 0));
-    return output_open_range(call);
+    return output_range(call);
+}
+
+/* Inputs 4 and 5 are the filter's ranges (channels), as the result's are. */
+static cnnf_status infer_conv_channels(cnnfi_call *call)
+{
+    const cnnfi_value *least = &call->inputs[4], *most = &call->inputs[5];
+    CNNFI_TRY(output_convolution(call, false));
+    CNNFI_TRY(want_scalars(call, 2, 3));
+    CNNFI_TRY(cnnfi_want_rank(call, 4, 1));
+    CNNFI_TRY(cnnfi_want_rank(call, 5, 1));
+    CNNFI_TRY(cnnfi_want_same_shape(call, 4, 5));
+    const int64_t channels = cnnfi_dim_merge(least->dims[0], most->dims[0]);
+    CNNFI_TRY(cnnfi_call_output(call, 1, CNNF_FLOAT, 1, &channels));
+    return cnnfi_call_output(call, 2, CNNF_FLOAT, 1, &channels);
 }
 
 /* ---- products: a, b, then what differs ---- */
@@ -81,12 +88,7 @@ static cnnf_status output_product(cnnfi_call *call)
 static cnnf_status infer_product(cnnfi_call *call)
 {
     CNNFI_TRY(output_product(call));
-    return output_open_range(call);
-}
-
-static cnnf_status infer_dequantized_product(cnnfi_call *call)
-{
-    return output_product(call);
+    return output_range(call);
 }
 
 /* ---- pools, bias, normalization ---- */
@@ -155,13 +157,6 @@ static cnnf_status infer_same_ranged(cnnfi_call *call)
     return infer_same(call);
 }
 
-/* x and the ends of its range, one for each channel; a range in numbers for Requantize's result */
-static cnnf_status infer_same_open(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_output_like(call, 0, OF_TABLE));
-    return output_open_range(call);
-}
-
 static cnnf_status infer_picture(cnnfi_call *call)
 {
     CNNFI_TRY(cnnfi_want_rank(call, 0, 4));
@@ -210,7 +205,7 @@ static const cnnfi_op_rule rules[] = {
     {"QuantizedConv2DAndRelu", infer_conv_more, 0},
     {"QuantizedConv2DAndReluAndRequantize", infer_conv_more, 0},
     {"QuantizedConv2DAndRequantize", infer_conv_more, 0},
-    {"QuantizedConv2DPerChannel", infer_conv_more, 0},
+    {"QuantizedConv2DPerChannel", infer_conv_channels, 0},
     {"QuantizedConv2DWithBias", infer_conv_more, 0},
     {"QuantizedConv2DWithBiasAndRelu", infer_conv_more, 0},
     {"QuantizedConv2DWithBiasAndReluAndRequantize", infer_conv_more, 0},
@@ -225,7 +220,7 @@ static const cnnfi_op_rule rules[] = {
     {"QuantizedInstanceNorm", infer_picture, 0},
     {"QuantizedMatMul", infer_product, 0},
     {"QuantizedMatMulWithBias", infer_product, 0},
-    {"QuantizedMatMulWithBiasAndDequantize", infer_dequantized_product, 0},
+    {"QuantizedMatMulWithBiasAndDequantize", output_product, 0},
     {"QuantizedMatMulWithBiasAndRelu", infer_product, 0},
     {"QuantizedMatMulWithBiasAndReluAndRequantize", infer_product, 0},
     {"QuantizedMatMulWithBiasAndRequantize", infer_product, 0},
@@ -238,7 +233,7 @@ static const cnnfi_op_rule rules[] = {
     {"RequantizationRange", infer_range, 0},
     {"RequantizationRangePerChannel", infer_range, 0},
     {"Requantize", infer_same_ranged, 0},
-    {"RequantizePerChannel", infer_same_open, 0},
+    {"RequantizePerChannel", infer_same, 0},
 };
 
 const cnnfi_rule_family cnnfi_rules_quantized = {"quantized", rules, sizeof rules / sizeof *rules};
