@@ -9,6 +9,7 @@
 #define FAMILIES(X)                                                                                                    \
     X(binary)                                                                                                          \
     X(cast)                                                                                                            \
+    X(diagonal)                                                                                                        \
     X(einsum)                                                                                                          \
     X(generate)                                                                                                        \
     X(matmul)                                                                                                          \
