@@ -157,7 +157,14 @@ static cnnf_status check_size(const folder *f, const evaluation *e)
     return CNNF_OK;
 }
 
-/* The same bytes in another shape: shared, however many. */
+/* Whether the output is input 0 in another shape. Bitcast's has another dtype too: computed. */
+static bool is_reshaped(const evaluation *e, const cnnfi_kernel *kernel)
+{
+    return cnnfi_kernel_flags(kernel) & CNNFI_OP_VIEW && e->call.n_outputs == 1 &&
+           e->outputs[0].dtype == e->inputs[0].dtype;
+}
+
+/* Its bytes are shared, however many. */
 static cnnf_status share_bytes(folder *f, evaluation *e, const cnnf_node *node)
 {
     const cnnfi_value *value = &e->outputs[0];
@@ -168,7 +175,7 @@ static cnnf_status compute(folder *f, evaluation *e, const cnnf_node *node, cons
 {
     const cnnf_status inferred = cnnfi_kernel_infer(kernel, &e->call);
     if (inferred || !e->call.n_outputs) return CNNF_E_UNSUPPORTED;
-    if (cnnfi_kernel_flags(kernel) & CNNFI_OP_VIEW && e->call.n_outputs == 1) return share_bytes(f, e, node);
+    if (is_reshaped(e, kernel)) return share_bytes(f, e, node);
     CNNFI_TRY(check_size(f, e));
     CNNFI_TRY(allocate_outputs(f, e));
     CNNFI_TRY(load_inputs(f, e, node, SIZE_MAX));
