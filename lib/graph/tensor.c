@@ -219,11 +219,12 @@ cnnf_status cnnfi_tensor_reshape(cnnf_tensor **out, const cnnf_tensor *tensor, i
 {
     CNNFI_TRY(tensor_alloc(out, tensor->context, tensor->dtype, rank, dims, error));
     cnnf_tensor *view = *out;
-    if (view->count != tensor->count) {
+    const int64_t count = view->count;
+    if (count != tensor->count) {
         cnnf_tensor_unref(view);
         *out = NULL;
         return cnnfi_fail(error, CNNF_E_MISMATCH, "tensor: %" PRId64 " elements cannot take a shape of %" PRId64,
-                          tensor->count, view->count);
+                          tensor->count, count);
     }
     view->base = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)tensor);
     view->storage = tensor->storage;

@@ -12,12 +12,15 @@
     X(cast)                                                                                                            \
     X(concat_pack)                                                                                                     \
     X(conv)                                                                                                            \
+    X(diagonal)                                                                                                        \
     X(dynamic_partition)                                                                                               \
+    X(einsum)                                                                                                          \
     X(fused)                                                                                                           \
     X(gather)                                                                                                          \
     X(generate)                                                                                                        \
     X(layout)                                                                                                          \
     X(loss)                                                                                                            \
+    X(matmul)                                                                                                          \
     X(normalization)                                                                                                   \
     X(pooling)                                                                                                         \
     X(quantize)                                                                                                        \

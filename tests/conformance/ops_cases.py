@@ -590,6 +590,10 @@ def losses(m):
             if "->" in equation:
                 yield Case("Einsum", [m.any(s, dtype) for s in shapes_], equation=equation)
     yield Case("Einsum", [m.real((3, 4)), m.real((5, 6))], equation="ij,jk->ik")
+    # a label twice in the output is a diagonal; "..." may not be dropped, unless it stands for nothing
+    for equation, shapes_ in (("i->ii", [(3,)]), ("ij,jk->kiik", [(2, 3), (3, 4)]), ("...i->...ii", [(2, 3)]), ("...i->i", [(2, 3)]),
+                              ("...i->i", [(3,)]), ("i->...i", [(3,)]), ("i->ij", [(3,)]), ("b i->b", [(2, 3)]), ("...i,...i->...i", [(1, 3), (2, 3)])):
+        yield Case("Einsum", [m.real(s) for s in shapes_], equation=equation)
 
 
 def quantizers(m):

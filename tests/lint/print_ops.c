@@ -58,8 +58,12 @@ static bool accepts(cnnf_context *context, const cnnf_node *node, const cnnfi_ke
     return good;
 }
 
-/* A graph of one node whose first type attribute is `dtype`; others are those of indices. */
-static cnnf_graph *one_node(cnnf_context *context, const char *op_name, cnnf_dtype dtype)
+/* How the type attributes of a node may go together. */
+enum { INDICES, ALIKE, REAL_PARTS, N_FITS };
+
+/* A graph of one node whose first type attribute is `dtype`. The others are those of indices, or the same; outputs'
+   own ones are left at their default, or the same, or what complex128 is made of. */
+static cnnf_graph *one_node(cnnf_context *context, const char *op_name, cnnf_dtype dtype, int fit)
 {
     cnnfi_builder *b = NULL;
     cnnf_graph *graph = NULL;
@@ -67,10 +71,15 @@ static cnnf_graph *one_node(cnnf_context *context, const char *op_name, cnnf_dty
     if (cnnfi_builder_new(&b, context, NULL)) return NULL;
     cnnf_node *node = cnnfi_builder_add(b, op_name, "node");
     const char *first = NULL;
+    for (size_t i = 0; op && i < op->n_outputs && fit != INDICES; i++) {
+        const char *attr = cnnfi_op_output(op, i)->type_attr;
+        if (attr && op->n_inputs && cnnfi_op_input(op, 0)->type_attr)
+            cnnfi_node_set_type(b, node, attr, fit == ALIKE ? dtype : CNNF_DOUBLE);
+    }
     for (size_t i = 0; op && i < op->n_inputs; i++) {
         const char *attr = cnnfi_op_input(op, i)->type_attr;
         if (!attr || (first && strcmp(attr, first) == 0)) continue;
-        cnnfi_node_set_type(b, node, attr, first ? CNNF_INT32 : dtype);
+        cnnfi_node_set_type(b, node, attr, first && fit != ALIKE ? CNNF_INT32 : dtype);
         if (!first) first = attr;
     }
     return cnnfi_builder_publish(&graph, b, NULL) ? NULL : graph;
@@ -80,10 +89,13 @@ static void print_dtypes(cnnf_context *context, const cnnfi_kernel *kernel)
 {
     int printed = 0;
     for (size_t i = 0; kernel->run && i < N_DTYPES; i++) {
-        cnnf_graph *graph = one_node(context, kernel->op, dtypes[i]);
-        if (graph && accepts(context, graph->nodes[0], kernel, dtypes[i]))
-            printf("%s%s", printed++ ? ", " : "", cnnf_dtype_name(dtypes[i]));
-        cnnf_graph_unref(graph);
+        bool good = false;
+        for (int fit = 0; fit < N_FITS && !good; fit++) {
+            cnnf_graph *graph = one_node(context, kernel->op, dtypes[i], fit);
+            good = graph && accepts(context, graph->nodes[0], kernel, dtypes[i]);
+            cnnf_graph_unref(graph);
+        }
+        if (good) printf("%s%s", printed++ ? ", " : "", cnnf_dtype_name(dtypes[i]));
     }
     if (!printed) printf("%s", kernel->run ? "as TensorFlow's" : "any");
 }

@@ -120,6 +120,41 @@ START_TEST(shapes_are_shared_and_defaults_opened)
 }
 END_TEST
 
+/* Bitcast hands on bytes, not elements: as wide they are as many, else not. */
+START_TEST(bits_are_another_type)
+{
+    static const graph_row rows[] = {
+        {"Const", "a", {NULL}},
+        {"Bitcast", "same", {"a", NULL}},
+        {"Const", "b", {NULL}},
+        {"Bitcast", "narrow", {"b", NULL}},
+    };
+    const float a[] = {1, 2};
+    const double b_value = 1;
+    cnnf_context *context = test_context();
+    cnnfi_builder *b = make_builder(context, rows, sizeof rows / sizeof *rows);
+    set_value(b, "a", CNNF_FLOAT, 1, (const int64_t[]){2}, a);
+    set_value(b, "b", CNNF_DOUBLE, 0, NULL, &b_value);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "same"), "T", CNNF_FLOAT);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "same"), "type", CNNF_INT32);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "narrow"), "T", CNNF_DOUBLE);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "narrow"), "type", CNNF_FLOAT);
+    cnnf_graph *graph = publish(b);
+    cnnf_graph *after = run_twice(graph, "fold_constants", "", "same,narrow");
+    const cnnf_tensor *same = cnnf_node_attr_tensor(cnnf_graph_find(after, "same"), "value");
+    ck_assert_int_eq(cnnf_tensor_dtype(same), CNNF_INT32);
+    ck_assert_double_eq(element(after, "same", 0), 1065353216);
+    ck_assert_double_eq(element(after, "same", 1), 1073741824);
+    const cnnf_tensor *narrow = cnnf_node_attr_tensor(cnnf_graph_find(after, "narrow"), "value");
+    ck_assert_int_eq(cnnf_tensor_dtype(narrow), CNNF_FLOAT);
+    ck_assert_int_eq(cnnf_tensor_element_count(narrow), 2);
+    ck_assert_double_eq(element(after, "narrow", 1), 1.875); /* the upper half of 1.0 */
+    cnnf_graph_unref(after);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 START_TEST(outputs_of_many_get_constants)
 {
     static const graph_row rows[] = {
@@ -307,6 +342,7 @@ static Suite *suite(void)
     tcase_add_test(t, constants_are_computed);
     tcase_add_test(t, what_is_not_constant_stays);
     tcase_add_test(t, shapes_are_shared_and_defaults_opened);
+    tcase_add_test(t, bits_are_another_type);
     tcase_add_test(t, outputs_of_many_get_constants);
     tcase_add_test(t, atrous_convolutions_are_flattened);
     tcase_add_test(t, padding_goes_into_the_convolution);

@@ -3,129 +3,47 @@
 #include <string.h>
 
 #include "evaluator/kernels/portable.h"
-
-#define MAX_LABELS 32
-#define ELLIPSIS   1 /* labels 1 .. 8: the axes of "..." from the last one backwards */
+#include "ops/equation.h"
 
 typedef struct einsum {
-    int32_t n_labels; /* output labels first, then those summed */
-    int32_t n_out;
-    unsigned char label[MAX_LABELS];
-    int64_t dims[MAX_LABELS];
-    int64_t strides[2][MAX_LABELS]; /* of each operand along each label; 0 where it does not have it */
+    cnnfi_equation equation;
+    int64_t strides[2][CNNFI_EQUATION_LABELS];  /* of each operand along each label; 0 where it does not have it */
+    int64_t out_strides[CNNFI_EQUATION_LABELS]; /* of the output's labels */
 } einsum;
 
-typedef struct subscript {
-    int32_t n;
-    unsigned char label[MAX_LABELS];
-} subscript;
-
-/* One operand's letters; "..." becomes as many axes as `rank` leaves (-1: as many as `ellipsis`). */
-static bool read_subscript(const char *begin, const char *end, int32_t rank, int32_t ellipsis, subscript *out)
+/* A label that an operand, or the output, has twice walks its diagonal. */
+static void add_strides(const cnnfi_value *value, const uint8_t *label, int64_t *strides)
 {
-    int32_t letters = 0;
-    out->n = 0;
-    for (const char *p = begin; p < end; p++)
-        letters += (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
-    if (rank >= 0) ellipsis = rank - letters;
-    bool dots = false;
-    for (const char *p = begin; p < end; p++) {
-        if (*p == ' ') continue;
-        if (*p == '.') {
-            if (dots || end - p < 3 || p[1] != '.' || p[2] != '.' || ellipsis < 0 || out->n + ellipsis >= MAX_LABELS)
-                return false;
-            for (int32_t i = ellipsis - 1; i >= 0; i--)
-                out->label[out->n++] = (unsigned char)(ELLIPSIS + i);
-            dots = true;
-            p += 2;
-        } else {
-            bool letter = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z');
-            if (!letter || out->n >= MAX_LABELS) return false;
-            out->label[out->n++] = (unsigned char)*p;
-        }
-    }
-    return rank < 0 || out->n == rank;
-}
-
-static int32_t add_label(einsum *e, unsigned char label)
-{
-    for (int32_t i = 0; i < e->n_labels; i++)
-        if (e->label[i] == label) return i;
-    if (e->n_labels == MAX_LABELS) return -1;
-    e->label[e->n_labels] = label;
-    e->dims[e->n_labels] = 1;
-    return e->n_labels++;
-}
-
-/* Sizes and strides from an operand; a repeated label takes a diagonal. Only "..." axes broadcast. */
-static bool add_operand(einsum *e, int32_t k, const subscript *s, const cnnfi_value *in)
-{
-    int64_t strides[CNNFI_OP_MAX_RANK];
-    cnnfi_strides(in->rank, in->dims, strides);
-    for (int32_t i = 0; i < s->n; i++) {
-        int32_t at = add_label(e, s->label[i]);
-        if (at < 0) return false;
-        bool broadcasts = s->label[i] < 'A';
-        if (in->dims[i] == 1 && broadcasts) continue;
-        bool known = e->strides[0][at] != 0 || e->strides[1][at] != 0;
-        if ((known || e->dims[at] != 1) && e->dims[at] != in->dims[i]) return false;
-        e->dims[at] = in->dims[i];
-        e->strides[k][at] += strides[i];
-    }
-    return true;
+    int64_t own[CNNFI_OP_MAX_RANK];
+    cnnfi_strides(value->rank, value->dims, own);
+    for (int32_t i = 0; i < value->rank; i++)
+        strides[label[i]] += value->dims[i] == 1 ? 0 : own[i];
 }
 
 static cnnf_status read_einsum(cnnfi_call *call, einsum *e)
 {
-    size_t size = 0;
-    const char *equation = cnnf_node_attr_string(call->node, "equation", &size);
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, 2));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    if (call->n_inputs == 2) CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    if (call->inputs[0].dtype == CNNF_BOOL) return cnnfi_fail_dtype(call, 0);
-    memset(e, 0, sizeof(*e));
-    const char *arrow = equation ? strstr(equation, "->") : NULL,
-               *comma = arrow ? memchr(equation, ',', (size_t)(arrow - equation)) : NULL;
-    subscript in[2] = {{0, {0}}, {0, {0}}}, out = {0, {0}};
-    int32_t ellipsis = 0;
-    bool good = arrow && (comma != NULL) == (call->n_inputs == 2) &&
-                read_subscript(equation, comma ? comma : arrow, call->inputs[0].rank, 0, &in[0]) &&
-                (!comma || read_subscript(comma + 1, arrow, call->inputs[1].rank, 0, &in[1]));
-    for (int32_t k = 0; good && k < call->n_inputs; k++)
-        for (int32_t i = 0; i < in[k].n; i++)
-            if (in[k].label[i] < 'A' && in[k].label[i] > ellipsis) ellipsis = in[k].label[i];
-    good = good && read_subscript(arrow + 2, equation + size, -1, ellipsis, &out);
-    for (int32_t i = 0; good && i < out.n; i++)
-        good = add_label(e, out.label[i]) == i; /* no label twice */
-    e->n_out = e->n_labels;
-    for (int32_t k = 0; good && k < call->n_inputs; k++)
-        good = add_operand(e, k, &in[k], &call->inputs[k]);
-    for (int32_t i = 0; good && i < e->n_out; i++) { /* every output label comes from an input */
-        bool found = e->label[i] < 'A';
-        for (int32_t k = 0; k < 2; k++)
-            found = found || memchr(in[k].label, e->label[i], (size_t)in[k].n) != NULL;
-        good = found;
-    }
-    return good ? CNNF_OK
-                : cnnfi_call_fail(call, CNNF_E_MISMATCH, "equation '%s' does not fit the inputs",
-                                  equation ? equation : "");
+    memset(e, 0, sizeof *e);
+    CNNFI_TRY(cnnfi_equation_read(call, &e->equation));
+    for (int32_t k = 0; k < call->n_inputs; k++)
+        add_strides(&call->inputs[k], e->equation.label[k], e->strides[k]);
+    add_strides(&call->outputs[0], e->equation.out_label, e->out_strides);
+    return CNNF_OK;
 }
 
-static cnnf_status einsum_infer(cnnfi_call *call)
+static cnnf_status einsum_check(cnnfi_call *call)
 {
-    einsum e;
-    CNNFI_TRY(read_einsum(call, &e));
-    if (e.n_out > CNNFI_OP_MAX_RANK) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "a result of rank %d", e.n_out);
-    return cnnfi_output_one(call, call->inputs[0].dtype, e.n_out, e.dims);
+    const cnnfi_type type = cnnfi_type_of(call->inputs[0].dtype);
+    return type == CNNFI_T_NONE || type == CNNFI_T_BOOL ? cnnfi_fail_dtype(call, 0) : CNNF_OK;
 }
 
 /* The next place over labels [first, last): offsets of both operands; false after the last. */
 static bool advance(const einsum *e, int32_t first, int32_t last, int64_t *index, int64_t *at)
 {
+    const int64_t *dims = e->equation.dims;
     for (int32_t i = last - 1; i >= first; i--) {
-        bool wrap = ++index[i] == e->dims[i];
+        bool wrap = ++index[i] == dims[i];
         for (int k = 0; k < 2; k++)
-            at[k] += wrap ? -(e->dims[i] - 1) * e->strides[k][i] : e->strides[k][i];
+            at[k] += wrap ? -(dims[i] - 1) * e->strides[k][i] : e->strides[k][i];
         if (!wrap) return true;
         index[i] = 0;
     }
@@ -184,33 +102,45 @@ static double sum_floats(const einsum *e, const cnnfi_value *in, int32_t n, int6
     double sum = 0;
     do
         sum += (double)a[at[0]] * (b ? (double)b[at[1]] : 1);
-    while (advance(e, e->n_out, e->n_labels, index, at));
+    while (advance(e, e->equation.n_out, e->equation.n_labels, index, at));
     return sum;
+}
+
+/* Where the output's element at these labels lies. */
+static int64_t place_of(const einsum *e, const int64_t *index)
+{
+    int64_t place = 0;
+    for (int32_t i = 0; i < e->equation.n_out; i++)
+        place += index[i] * e->out_strides[i];
+    return place;
 }
 
 static cnnf_status einsum_run(cnnfi_call *call)
 {
     einsum e;
-    int64_t index[MAX_LABELS] = {0}, at[2] = {0, 0};
+    int64_t index[CNNFI_EQUATION_LABELS] = {0}, at[2] = {0, 0};
     CNNFI_TRY(read_einsum(call, &e));
     cnnfi_value *out = &call->outputs[0];
-    bool empty = false, single = out->dtype == CNNF_FLOAT;
-    for (int32_t i = e.n_out; i < e.n_labels; i++)
-        empty = empty || e.dims[i] == 0;
-    for (int64_t i = 0; i < out->count; i++) {
+    const int32_t n_out = e.equation.n_out, n_labels = e.equation.n_labels;
+    const bool single = out->dtype == CNNF_FLOAT;
+    bool empty = false;
+    if (!out->count) return CNNF_OK;
+    for (int32_t i = n_out; i < n_labels; i++)
+        empty |= e.equation.dims[i] == 0;
+    if (n_out < out->rank) memset(out->data, 0, (size_t)out->count * cnnf_dtype_size(out->dtype));
+    do {
         number sum = {0, 0, 0};
         if (single && !empty)
             sum.re = sum_floats(&e, call->inputs, call->n_inputs, index, at);
         else if (!empty)
             do
                 multiply_add(call->inputs, call->n_inputs, at, &sum);
-            while (advance(&e, e.n_out, e.n_labels, index, at));
-        put_sum(out, i, &sum);
-        advance(&e, 0, e.n_out, index, at);
-    }
+            while (advance(&e, n_out, n_labels, index, at));
+        put_sum(out, place_of(&e, index), &sum);
+    } while (advance(&e, 0, n_out, index, at));
     return CNNF_OK;
 }
 
-static const cnnfi_kernel kernels[] = {{"Einsum", einsum_infer, einsum_run, 0}};
+static const cnnfi_kernel kernels[] = {{"Einsum", NULL, einsum_run, 0, einsum_check}};
 
 const cnnfi_kernel_family cnnfi_kernels_einsum = {"einsum", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "evaluator/kernels/nn.h"
+#include "ops/rules/matmul_rules.h"
 
 #define BLOCK 64
 
@@ -16,76 +17,52 @@ typedef struct product {
     void *c;
 } product;
 
-static cnnf_status check_types(cnnfi_call *call)
+/* The types there are kernels for; half precision is computed in float. */
+static cnnf_status matmul_scratch(cnnfi_call *call)
 {
-    cnnf_dtype dtype = call->inputs[0].dtype;
-    CNNFI_TRY(cnnfi_nn_inputs(call, 2));
-    if (dtype == call->inputs[1].dtype && (dtype == CNNF_INT32 || dtype == CNNF_INT64)) return CNNF_OK;
-    return cnnfi_nn_floats(call, 2);
-}
-
-/* m, n, k and the strides inside one matrix. */
-static cnnf_status set_matrix(cnnfi_call *call, product *p, bool transpose_a, bool transpose_b)
-{
-    const cnnfi_value *a = &call->inputs[0], *b = &call->inputs[1];
-    if (a->rank < 2 || b->rank < 2) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "needs matrices");
-    const int64_t *da = a->dims + a->rank - 2, *db = b->dims + b->rank - 2;
-    p->m = da[transpose_a];
-    p->k = da[!transpose_a];
-    p->n = db[!transpose_b];
-    p->a_row = transpose_a ? 1 : da[1];
-    p->a_col = transpose_a ? da[1] : 1;
-    p->b_row = transpose_b ? 1 : db[1];
-    p->b_col = transpose_b ? db[1] : 1;
-    if (db[transpose_b] == p->k) return CNNF_OK;
-    return cnnfi_call_fail(call, CNNF_E_MISMATCH, "inner sizes %lld and %lld differ", (long long)p->k,
-                           (long long)db[transpose_b]);
+    const cnnf_dtype a = call->inputs[0].dtype, b = call->inputs[1].dtype, c = call->outputs[0].dtype;
+    const bool integers = a == CNNF_INT32 || a == CNNF_INT64;
+    if (!integers) CNNFI_TRY(cnnfi_nn_floats(call, 2));
+    if (a != b || a != c) {
+        return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "not for %s and %s to %s", cnnf_dtype_name(a),
+                               cnnf_dtype_name(b), cnnf_dtype_name(c));
+    }
+    cnnfi_nn_widen(call);
+    return CNNF_OK;
 }
 
 /* Strides of one operand over the batch axes of the output, aligned at their ends. */
-static bool set_batch(const cnnfi_value *value, product *p, int64_t *strides)
+static void set_batch(const cnnfi_value *value, const product *p, int64_t *strides)
 {
     int64_t stride = value->dims[value->rank - 1] * value->dims[value->rank - 2];
     for (int32_t i = p->batch_rank - 1, k = value->rank - 3; i >= 0; i--, k--) {
-        int64_t size = k < 0 ? 1 : value->dims[k];
-        if (size != 1 && p->batch_dims[i] != 1 && size != p->batch_dims[i]) return false;
-        if (p->batch_dims[i] == 1) p->batch_dims[i] = size;
+        const int64_t size = k < 0 ? 1 : value->dims[k];
         strides[i] = size == 1 ? 0 : stride;
         stride *= size;
     }
-    return true;
 }
 
-static cnnf_status set_product(cnnfi_call *call, product *p)
+static product make_product(const cnnfi_call *call)
 {
-    const cnnf_node *node = call->node;
-    bool single = strcmp(node->op, "MatMul") == 0;
-    const cnnfi_value *a = &call->inputs[0], *b = &call->inputs[1];
-    *p = (product){0};
-    if (single && (a->rank != 2 || b->rank != 2)) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "needs two matrices");
-    CNNFI_TRY(set_matrix(call, p, cnnf_node_attr_bool(node, single ? "transpose_a" : "adj_x", 0),
-                         cnnf_node_attr_bool(node, single ? "transpose_b" : "adj_y", 0)));
-    p->batch_rank = (int32_t)cnnfi_max_i64(a->rank, b->rank) - 2;
-    for (int32_t i = 0; i < p->batch_rank; i++)
-        p->batch_dims[i] = 1;
-    if (!set_batch(a, p, p->a_batch) || !set_batch(b, p, p->b_batch)) {
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the batch sizes do not fit");
-    }
-    return CNNF_OK;
-}
-
-static cnnf_status infer_matmul(cnnfi_call *call)
-{
-    product p;
-    int64_t dims[CNNFI_OP_MAX_RANK];
-    CNNFI_TRY(check_types(call));
-    CNNFI_TRY(set_product(call, &p));
-    memcpy(dims, p.batch_dims, sizeof(dims));
-    dims[p.batch_rank] = p.m;
-    dims[p.batch_rank + 1] = p.n;
-    CNNFI_TRY(cnnfi_call_output(call, 0, call->inputs[0].dtype, p.batch_rank + 2, dims));
-    cnnfi_nn_widen(call);
-    return CNNF_OK;
+    bool transpose_a, transpose_b;
+    const cnnfi_value *a = &call->inputs[0], *b = &call->inputs[1], *c = &call->outputs[0];
+    const int64_t *da = a->dims + a->rank - 2, *db = b->dims + b->rank - 2, *dc = c->dims + c->rank - 2;
+    cnnfi_matmul_transposed(call->node, &transpose_a, &transpose_b);
+    product p = {.m = dc[0],
+                 .n = dc[1],
+                 .k = da[!transpose_a],
+                 .a_row = transpose_a ? 1 : da[1],
+                 .a_col = transpose_a ? da[1] : 1,
+                 .b_row = transpose_b ? 1 : db[1],
+                 .b_col = transpose_b ? db[1] : 1,
+                 .batch_rank = c->rank - 2,
+                 .a = a->data,
+                 .b = b->data,
+                 .c = c->data};
+    memcpy(p.batch_dims, c->dims, sizeof p.batch_dims);
+    set_batch(a, &p, p.a_batch);
+    set_batch(b, &p, p.b_batch);
+    return p;
 }
 
 static void batch_offsets(const product *p, int64_t batch, int64_t *a, int64_t *b)
@@ -131,12 +108,8 @@ DEFINE_PRODUCT(uint64_t)
 
 static cnnf_status run_product(cnnfi_call *call)
 {
-    product p;
-    cnnfi_value *out = &call->outputs[0];
-    CNNFI_TRY(set_product(call, &p));
-    p.a = call->inputs[0].data;
-    p.b = call->inputs[1].data;
-    p.c = out->data;
+    product p = make_product(call);
+    const cnnfi_value *out = &call->outputs[0];
     if (out->count == 0) return CNNF_OK;
     void (*body)(int64_t, int64_t, void *) = out->dtype == CNNF_DOUBLE  ? rows_double
                                              : out->dtype == CNNF_INT32 ? rows_uint32_t
@@ -152,10 +125,10 @@ static cnnf_status run_matmul(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"BatchMatMul", infer_matmul, run_matmul, 0},
-    {"BatchMatMulV2", infer_matmul, run_matmul, 0},
-    {"BatchMatMulV3", infer_matmul, run_matmul, 0},
-    {"MatMul", infer_matmul, run_matmul, 0},
+    {"BatchMatMul", NULL, run_matmul, 0, matmul_scratch},
+    {"BatchMatMulV2", NULL, run_matmul, 0, matmul_scratch},
+    {"BatchMatMulV3", NULL, run_matmul, 0, matmul_scratch},
+    {"MatMul", NULL, run_matmul, 0, matmul_scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_matmul = {"matrix product", kernels, sizeof(kernels) / sizeof(kernels[0])};
