@@ -132,8 +132,9 @@ static int inflates(const uint8_t *data, size_t size)
 /* An address, then or before it a size: a chunk with a checksum or a deflate stream, if they fit. */
 static void find_chunk(trailer *t, const uint8_t *data, size_t size, uint64_t at, uint64_t n)
 {
-    if (at == 0 || at >= size || n < 8 || n > size - at) return;
-    if (same_fletcher(get32(data + at + n - 4), fletcher32(data + at, (size_t)n - 4))) {
+    if (at < 96 || at >= size || n < 12 || n > size - at) return; /* no chunk lies in a superblock */
+    if (get32(data + at + n - 4) != 0 &&
+        same_fletcher(get32(data + at + n - 4), fletcher32(data + at, (size_t)n - 4))) {
         add(t, FLETCHER32, (size_t)at, (size_t)n, (size_t)n - 4);
         n -= 4;
     }

@@ -79,7 +79,7 @@ cnnf_status cnnfi_h5_fetch_checked(cnnfi_h5_store *store, cnnfi_arena *arena, ui
                                    const char *signature, const uint8_t **out, const char *what)
 {
     CNNFI_TRY(cnnfi_h5_fetch(store, arena, at, size, out, what));
-    if (size < 8 || memcmp(*out, signature, 4) != 0) return CNNFI_H5_CORRUPT(store, at, "no %s", what);
+    if (size < 8 || memcmp(*out, signature, 4) != 0) return CNNFI_H5_CORRUPT(store, at, "not %s", what);
     uint32_t stored = cnnfi_le32(*out + size - 4), found = cnnfi_h5_lookup3(*out, (size_t)size - 4);
     if (stored != found)
         return CNNFI_H5_CORRUPT(store, at, "the checksum of %s is %08" PRIx32 ", the file says %08" PRIx32, what, found,
