@@ -43,10 +43,12 @@ typedef struct cnnfi_call {
     const cnnfi_value *inputs;
     int32_t n_outputs;   /* set by infer (cnnfi_call_output() counts), at most max_outputs */
     int32_t max_outputs; /* room in outputs: CNNFI_EVAL_MAX_OUTPUTS, more when attribute num_split or num asks for it */
-    cnnfi_value *outputs; /* infer fills dtype, rank, dims; run finds data allocated */
-    size_t scratch_size;  /* infer may ask for scratch memory ... */
-    void *scratch;        /* ... run finds it here, aligned to 64 */
-    cnnfi_pool *pool;     /* run only */
+    cnnfi_value *outputs;                /* infer fills dtype, rank, dims; run finds data allocated */
+    size_t scratch_size;                 /* infer may ask for scratch memory ... */
+    void *scratch;                       /* ... run finds it here, aligned to 64 */
+    cnnfi_pool *pool;                    /* run only */
+    bool (*cancelled)(const void *user); /* run only, nullable: for what takes long */
+    const void *cancelled_user;
     cnnf_error *error;
 } cnnfi_call;
 
