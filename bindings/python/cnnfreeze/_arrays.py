@@ -73,7 +73,7 @@ def _convert(array, name, what):
     np = numpy()
     wanted = np.dtype(name)
     # Also the way from a foreign byte order and from strides; 0-d stays 0-d.
-    if array.dtype.newbyteorder("=") == wanted:
+    if array.dtype == wanted or array.dtype.newbyteorder("=") == wanted:
         return np.asarray(array, wanted, order="C")
     integers = array.dtype.kind in "iub" and wanted.kind in "iu"
     if not integers and not np.can_cast(array.dtype, wanted, "same_kind"):

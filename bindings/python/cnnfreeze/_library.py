@@ -64,6 +64,7 @@ class Library:
         function.restype, function.argtypes = result, types
         function.has_error = names[-1:] == ["error"]
         function.names = names[:-1] if function.has_error else names
+        function.ranges = [(place, *_RANGES[kind]) for place, kind in enumerate(types) if kind in _RANGES]
         setattr(self, name, function)
         return function
 
@@ -90,12 +91,12 @@ def _error(status, handle, function, arguments):
 def call(function, /, *arguments, **named):
     """Calls a function that gives a status, its arguments in order or by the headers' names; raises Error on failure."""
     rest = function.names[len(arguments):]
-    if set(rest) != set(named):
+    if len(rest) != len(named) or not named.keys() >= set(rest):
         raise TypeError(f"{function.__name__} takes {function.names}")
-    values = [*arguments, *(named[name] for name in rest)]
-    for value, kind in zip(values, function.argtypes):
-        if isinstance(value, int) and kind in _RANGES and not _RANGES[kind][0] <= value <= _RANGES[kind][1]:
-            raise ValueError(f"{value} is not in {_RANGES[kind][0]} .. {_RANGES[kind][1]}")
+    values = [*arguments, *[named[name] for name in rest]]
+    for place, least, most in function.ranges:
+        if isinstance(values[place], int) and not least <= values[place] <= most:
+            raise ValueError(f"{function.__name__}: {function.names[place]} is in {least} .. {most}, not {values[place]}")
     handle = lib.error_new() if function.has_error else None
     try:
         status = function(*values, handle) if function.has_error else function(*values)

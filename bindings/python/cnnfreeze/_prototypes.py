@@ -235,7 +235,6 @@ UNUSED = {
     "error_clear": "every call has an error of its own",
     "error_code": "the status says it",
     "tensor_byte_size": "numpy knows it",
-    "tensor_element_count": "numpy knows it",
     "tensor_new": "tensor_wrap copies once, tensor_new clears first",
     "tensor_data_mut": "tensor_wrap copies once, tensor_new clears first",
     "tensor_read": "tensor_load compares the checksum",

@@ -13,6 +13,7 @@ from ._library import Handle, Options, call, encode, lib, listed, make, take_tex
 
 # Below this a run is over before anybody misses Ctrl-C, and a thread of its own would cost more than it does.
 _SHORT_SECONDS = 0.01
+_MOST_SHORT = 100
 
 
 class Evaluator:
@@ -32,7 +33,7 @@ class Evaluator:
         options.set(lib.evaluator_options_set_backend, encode(backend))
         options.set(lib.evaluator_options_set_deterministic, int(deterministic))
         self._handle = make(lib.evaluator_new, lib.evaluator_free, self._context.handle, graph=self._graph, options=options.handle)
-        self._dtypes, self._short = {}, set()
+        self._dtypes, self._short, self._outputs = {}, set(), None
 
     @property
     def handle(self):
@@ -78,22 +79,30 @@ class Evaluator:
             self._dtypes[name] = _reading.dtype_number(self._graph, name)
         return self._dtypes[name]
 
+    def _default_fetches(self):
+        if self._outputs is None:
+            self._outputs = _reading.outputs_or_fail(self._graph, self._default_outputs)
+        return self._outputs
+
     def _request(self, feeds, fetches):
-        """(the arguments that a run and its description share, shapes and fetches as a key)"""
+        """(the arguments that a run and its description share, the tensors they point at, what tells plans apart)"""
         feeds = self._named(feeds)
-        fetches = listed(fetches) or _reading.outputs_or_fail(self._graph, self._default_outputs)
+        fetches = listed(fetches) or self._default_fetches()
         tensors = [to_tensor(value, self._context, self._dtype(name), f"feed {name!r}") for name, value in feeds.items()]
         arguments = dict(
             evaluator=self.handle, feed_names=(c_char_p * (len(feeds) + 1))(*map(encode, feeds)),
             feeds=(c_void_p * (len(feeds) + 1))(*[t._as_parameter_ for t in tensors]), feed_count=len(feeds),
             fetch_names=(c_char_p * (len(fetches) + 1))(*map(encode, fetches)), fetch_count=len(fetches))
-        shapes = tuple((lib.tensor_rank(t), *(lib.tensor_dim(t, i) for i in range(lib.tensor_rank(t)))) for t in tensors)
-        return arguments, tensors, (tuple(feeds), shapes, tuple(fetches))
+        sizes = tuple(lib.tensor_element_count(t) for t in tensors)
+        return arguments, tensors, (tuple(feeds), sizes, tuple(fetches))
 
     def _timed(self, arguments, key):
         begin = time.perf_counter()
         call(lib.evaluator_run, **arguments)
-        (self._short.add if time.perf_counter() - begin < _SHORT_SECONDS else self._short.discard)(key)
+        if time.perf_counter() - begin > _SHORT_SECONDS or len(self._short) > _MOST_SHORT:
+            self._short.clear()
+        else:
+            self._short.add(key)
 
     def run(self, feeds, fetches=None):
         """The arrays of `fetches`, in their order; the array alone when `fetches` is one name.
