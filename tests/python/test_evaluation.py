@@ -17,6 +17,7 @@ from support import DIGITS, MODEL, graph, needs_numpy, node, np, placeholder
 CLASSES = 25
 
 
+# The bounds on the time after it leave room for a busy machine; on a quiet one it is a few milliseconds.
 def interrupt_after(seconds):
     """Ctrl-C for this process, from a thread; the moment it was sent, in the list."""
     sent = []
@@ -122,7 +123,7 @@ class Evaluators(unittest.TestCase):
         sent = interrupt_after(0.5)
         with self.assertRaises(KeyboardInterrupt):
             g.predict({"x": np.zeros((8, 64, 64, 16), "f4")}, last, threads=1)
-        self.assertLess(time.monotonic() - sent[0], 0.25)
+        self.assertLess(time.monotonic() - sent[0], 1.5)
         # Nothing of it is left.
         self.assertEqual(g.predict({"x": np.zeros((1, 4, 4, 16), "f4")}, "c0").shape, (1, 4, 4, 16))
 
@@ -180,7 +181,7 @@ class Evaluating(unittest.TestCase):
             sent = interrupt_after(0.1)
             with self.assertRaises(KeyboardInterrupt):
                 cnnfreeze.evaluate(self.frozen, many, metrics=metrics, threads=1)
-            self.assertLess(time.monotonic() - sent[0], 0.25)
+            self.assertLess(time.monotonic() - sent[0], 1.5)
             self.assertLess(metrics.count, 24400)
 
     def test_merged_over_processes(self):
