@@ -21,6 +21,8 @@ CLASSES = 25
 def interrupt_after(seconds):
     """Ctrl-C for this process, from a thread; the moment it was sent, in the list."""
     sent = []
+    # A shell's background job starts with the signal ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def send():
         time.sleep(seconds)

@@ -10,7 +10,8 @@ from ._library import lib
 
 def _command():
     """CNNFREEZE_COMMAND, else the package's own, else the one on the PATH."""
-    named = os.environ.get("CNNFREEZE_COMMAND")
+    # Taken out: when it names this very script, the next turn finds the package's own.
+    named = os.environ.pop("CNNFREEZE_COMMAND", None)
     inside = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bin", "cnnfreeze")
     return named or (inside if os.path.exists(inside) else shutil.which("cnnfreeze"))
 

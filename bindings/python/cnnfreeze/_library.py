@@ -6,6 +6,7 @@ import ctypes
 import ctypes.util
 import os
 from ctypes import byref, c_void_p
+from typing import TypeVar
 
 from ._prototypes import callback, signature
 from .errors import error_of
@@ -122,6 +123,29 @@ class Handle:
         pointer, self._as_parameter_ = getattr(self, "_as_parameter_", None), None
         if pointer:
             self._release(pointer)
+
+
+class Owner:
+    """An object with a handle, given back at the latest when it is collected; a context manager closes it."""
+
+    _handle: Handle | None = None
+    _Self = TypeVar("_Self", bound="Owner")
+
+    @property
+    def handle(self) -> Handle:
+        if not self._handle:
+            raise ValueError(f"the {type(self).__name__} is closed")
+        return self._handle
+
+    def close(self) -> None:
+        """Gives memory, files and threads back, when no other object and no call under way uses them."""
+        self._handle = None
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def make(function, release, keep=None, /, **named) -> Handle:

@@ -246,7 +246,7 @@ _PLAIN = {
     "uint64_t": ctypes.c_uint64, "size_t": ctypes.c_size_t, "double": ctypes.c_double, "cnnf_status": ctypes.c_int32,
     "cnnf_dtype": ctypes.c_int32,
 }
-_callbacks = {}
+_callbacks: dict = {}
 
 
 def _pointer(name, stars):

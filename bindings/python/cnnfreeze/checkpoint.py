@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Mapping
 
 from ._arrays import to_array
-from ._library import call, encode, encode_path, lib, make, text
+from ._library import Owner, call, encode, encode_path, lib, make, text
 from .context import Context, default_context
 from .errors import MissingFileError, NotFoundError
 
@@ -20,7 +20,7 @@ def missing_files():
         raise MissingFileError(error.message, error.code, error.where, error.node, error.offset) from None
 
 
-class Checkpoint(Mapping):
+class Checkpoint(Owner, Mapping):
     """{name: array} of a checkpoint: keys(), items(), `in`, len(); an array is read, and its checksum compared, when asked for.
 
     path: a prefix ("run/model.ckpt"), a folder or its `checkpoint` file (the latest one), or any member file. V1, V2 and
@@ -34,22 +34,6 @@ class Checkpoint(Mapping):
         with missing_files():
             self._handle = make(lib.checkpoint_open, lib.checkpoint_unref, self._context.handle, context=self._context.handle,
                                 path=encode_path(path))
-
-    @property
-    def handle(self):
-        if not self._handle:
-            raise ValueError("the checkpoint is closed")
-        return self._handle
-
-    def close(self) -> None:
-        """Gives the files back."""
-        self._handle = None
-
-    def __enter__(self) -> Checkpoint:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
 
     def __len__(self) -> int:
         return lib.checkpoint_count(self.handle)

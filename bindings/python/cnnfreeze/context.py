@@ -18,7 +18,7 @@ def _to_logging(level: int, message: str) -> None:
 
 def limit_names() -> list[str]:
     """The limits a context has, as messages name them: "max_file_bytes", "max_memory", ..."""
-    found = []
+    found: list[str] = []
     while text(lib.limit_name(len(found))) != "unknown":
         found.append(text(lib.limit_name(len(found))))
     return found

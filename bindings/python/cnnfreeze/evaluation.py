@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ._arrays import to_array, to_tensor
 from ._interrupt import Hook, interruptible
-from ._library import Handle, Options, call, encode, encode_path, lib, listed, make, take_bytes, take_text, text
+from ._library import Handle, Options, Owner, call, encode, encode_path, lib, listed, make, take_bytes, take_text, text
 from ._reading import dtype_number, outputs_or_fail
 from .context import Context, default_context
 from .graph import Graph, Progress
@@ -17,7 +17,7 @@ _INT64 = 9
 _FLOAT = 1
 
 
-class Dataset:
+class Dataset(Owner):
     """Labelled examples of a file or folder: CSV, IDX, NPY, NPZ, PNG/JPEG folders, plain or .gz (include/cnnfreeze/dataset.h).
 
     shape           of one example, without the batch: (28, 28, 1); needed where the file does not say
@@ -45,21 +45,6 @@ class Dataset:
         options.set(lib.dataset_options_set_channels_first, int(channels_first))
         self._handle = make(lib.dataset_open, lib.dataset_free, self._context.handle, context=self._context.handle,
                             path=encode_path(path), options=options.handle)
-
-    @property
-    def handle(self) -> Handle:
-        if not self._handle:
-            raise ValueError("the data set is closed")
-        return self._handle
-
-    def close(self) -> None:
-        self._handle = None
-
-    def __enter__(self) -> Dataset:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
 
     @property
     def count(self) -> int | None:
@@ -281,7 +266,8 @@ class Comparison:
         """Whether every output is within the tolerance; the truth value of the object too."""
         return bool(lib.comparison_within(self._handle))
 
-    __bool__ = within.fget
+    def __bool__(self) -> bool:
+        return self.within
 
     @property
     def max_abs(self) -> float:

@@ -9,14 +9,14 @@ from ctypes import c_char_p, c_void_p
 from . import _reading
 from ._arrays import to_array, to_tensor
 from ._interrupt import interruptible
-from ._library import Handle, Options, call, encode, lib, listed, make, take_text, text
+from ._library import Handle, Options, Owner, call, encode, lib, listed, make, take_text, text
 
 # Below this a run is over before anybody misses Ctrl-C, and a thread of its own would cost more than it does.
 _SHORT_SECONDS = 0.01
 _MOST_SHORT = 100
 
 
-class Evaluator:
+class Evaluator(Owner):
     """Runs one graph; its plans and threads are kept, so keep it to run often. Many threads may run it at once.
 
     threads        the caller's included; 0 = as many as processors
@@ -33,23 +33,9 @@ class Evaluator:
         options.set(lib.evaluator_options_set_backend, encode(backend))
         options.set(lib.evaluator_options_set_deterministic, int(deterministic))
         self._handle = make(lib.evaluator_new, lib.evaluator_free, self._context.handle, graph=self._graph, options=options.handle)
-        self._dtypes, self._short, self._outputs = {}, set(), None
-
-    @property
-    def handle(self):
-        if not self._handle:
-            raise ValueError("the evaluator is closed")
-        return self._handle
-
-    def close(self) -> None:
-        """Ends its threads, when the last run is over."""
-        self._handle = None
-
-    def __enter__(self) -> Evaluator:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
+        self._dtypes: dict[str, int] = {}
+        self._short: set[tuple] = set()
+        self._outputs: list[str] | None = None
 
     @property
     def graph(self):

@@ -12,7 +12,7 @@ from typing import Callable, Iterator
 from . import _reading
 from ._arrays import to_array
 from ._interrupt import Hook, progress_hook
-from ._library import Handle, Options, call, encode, encode_path, lib, listed, make, take_bytes, take_text, text
+from ._library import Handle, Options, Owner, call, encode, encode_path, lib, listed, make, take_bytes, take_text, text
 from ._svg import svg_of_dot
 from .checkpoint import missing_files
 from .context import Context, default_context
@@ -171,7 +171,7 @@ class Node:
         return f"<cnnfreeze.Node {self.name!r}: {self.op}({', '.join(self.inputs)})>"
 
 
-class Graph(Mapping):
+class Graph(Owner, Mapping):
     """An immutable graph, {name: Node}. What changes one returns a new one. Many threads may use it at once.
 
     Made by load(); with variables that have values, it writes checkpoints and freezes; frozen, it runs.
@@ -179,27 +179,16 @@ class Graph(Mapping):
     """
 
     def __init__(self, handle: Handle, context: Context, outputs=()):
-        self._handle, self._context, self._outputs, self._evaluators = handle, context, tuple(outputs), {}
-        self.converted = 0
-
-    @property
-    def handle(self) -> Handle:
-        if not self._handle:
-            raise ValueError("the graph is closed")
-        return self._handle
+        self._handle, self._context, self._outputs, self.converted = handle, context, tuple(outputs), 0
+        self._evaluators: dict[tuple, Evaluator] = {}
 
     def _with(self, handle, outputs=None) -> Graph:
         return Graph(handle, self._context, self._outputs if outputs is None else outputs)
 
     def close(self) -> None:
-        """Gives memory and files back, when nothing else uses them."""
-        self._handle, self._evaluators = None, {}
-
-    def __enter__(self) -> Graph:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
+        """Gives memory, files and threads back, when no other object and no call under way uses them."""
+        super().close()
+        self._evaluators = {}
 
     # ---- looking ----
 

@@ -22,12 +22,12 @@ class CheckReport(NamedTuple):
 
 class Difference(NamedTuple):
     """How two graphs differ: the number of differences, a line for each, the same as data."""
-    count: int
+    differences: int
     text: str
     data: object
 
     def __bool__(self) -> bool:
-        return self.count > 0
+        return self.differences > 0
 
 
 def passes() -> dict[str, str]:
