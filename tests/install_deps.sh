@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what building and testing needs on Debian 12; the only file that knows the packages.
 #   install_deps.sh          what is missing of the Debian packages
+#   install_deps.sh --wheel            what tests/wheel.sh needs
 #   install_deps.sh --conformance DIR   a Python environment with the reference tools in DIR
 set -eu
 
@@ -40,5 +41,6 @@ conformance() {
 case "${1:-}" in
 --conformance) conformance "$2" ;;
 --build) install_packages $build_packages ;;
+--wheel) install_packages $build_packages python3-venv make dpkg-dev ;;
 *) install_packages $build_packages $test_packages ;;
 esac

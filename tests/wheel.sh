@@ -10,6 +10,8 @@ mkdir -p "${1:-build/wheel}"
 dir=$(cd "${1:-build/wheel}" && pwd)
 unset CNNFREEZE_LIBRARY CNNFREEZE_COMMAND PYTHONPATH || true
 
+sh tests/install_deps.sh --wheel
+
 # Debian's source with its patches, by a package list of our own, so that the system's stays as it is.
 hdf5_source() {
     mkdir -p "$dir/apt/parts" "$dir/apt/lists/partial"

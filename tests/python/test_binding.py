@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -73,6 +74,44 @@ finally:
         undocumented = [name for name in cnnfreeze.__all__
                         if callable(getattr(cnnfreeze, name)) and not (getattr(cnnfreeze, name).__doc__ or "").strip()]
         self.assertEqual(undocumented, [])
+
+
+class Prototypes(unittest.TestCase):
+    """The lint test `prototypes` finds what it is for."""
+
+    def said_of(self, path, old, new):
+        """What check_prototypes.py says of the sources with one change."""
+        with tempfile.TemporaryDirectory() as folder:
+            root = Path(folder)
+            for part in ("include", "bindings"):
+                shutil.copytree(ROOT / part, root / part)
+            (root / "lib").mkdir()
+            shutil.copy(ROOT / "lib/cnnfreeze.map", root / "lib")
+            text = (root / path).read_text()
+            self.assertIn(old, text)
+            (root / path).write_text(text.replace(old, new, 1))
+            done = subprocess.run([sys.executable, str(ROOT / "tests/python/check_prototypes.py"), folder], capture_output=True, text=True)
+        self.assertEqual(done.returncode, int(old != new), done.stdout + done.stderr)
+        return done.stdout
+
+    def test_as_they_are(self):
+        self.assertIn("functions agree", self.said_of("lib/cnnfreeze.map", "global:", "global:"))
+
+    def test_arguments_in_another_order(self):
+        said = self.said_of("include/cnnfreeze/metrics.h", "int64_t classes, int64_t worst", "int64_t worst, int64_t classes")
+        self.assertRegex(said, r"headers: .*int64_t worst, int64_t classes.*\n.*table: .*\n.*evaluation.py:\d+")
+
+    def test_a_new_function(self):
+        said = self.said_of("include/cnnfreeze/version.h", "CNNF_API uint32_t cnnf_abi",
+                            "CNNF_API int32_t cnnf_new_one(const char *name);\nCNNF_API uint32_t cnnf_abi")
+        self.assertIn("neither called nor in UNUSED with a reason: cnnf_new_one", said)
+
+    def test_a_wrong_call(self):
+        package = "bindings/python/cnnfreeze/"
+        self.assertIn("cnnf_freeze takes", self.said_of(package + "graph.py", "converted=byref(converted)", "convertd=byref(converted)"))
+        self.assertIn("cnnf_graph_find takes", self.said_of(package + "_reading.py", "lib.graph_find(graph, encode(name))",
+                                                            "lib.graph_find(graph)"))
+        self.assertIn("no such function: cnnf_graph_fnd", self.said_of(package + "_reading.py", "lib.graph_find", "lib.graph_fnd"))
 
 
 class Failures(unittest.TestCase):
@@ -270,13 +309,14 @@ class Looking(unittest.TestCase):
         self.assertIn("a<&>b", [element.text for element in ElementTree.fromstring(odd).iter() if element.text])
 
     def test_closed(self):
-        with cnnfreeze.load(MODEL) as model:
-            frozen = model.freeze()
+        with cnnfreeze.load(MODEL, context=cnnfreeze.Context()) as model:
+            frozen, node = model.freeze(), model["conv2d_1/convolution"]
         for call in (lambda: len(model), lambda: model.inputs, lambda: model.freeze(), lambda: model.serialize()):
             with self.assertRaisesRegex(ValueError, "closed"):
                 call()
         self.assertIn("closed", repr(model))
         self.assertEqual(len(frozen), 88)
+        self.assertEqual((node.op, node.attrs["T"], len(node.inputs)), ("Conv2D", "float", 2))
 
     def test_pickling(self):
         again = pickle.loads(pickle.dumps(self.frozen))

@@ -122,9 +122,12 @@ class Evaluators(unittest.TestCase):
 
     def test_ctrl_c_ends_a_run(self):
         g, last = slow_graph()
+        x = np.zeros((8, 64, 64, 16), "f4")
+        # The plan first: making one is not ended, and this one takes longer than a network's.
+        self.assertGreater(len(g.evaluator(threads=1).describe({"x": x}, last)["steps"]), 100)
         sent = interrupt_after(0.5)
         with self.assertRaises(KeyboardInterrupt):
-            g.predict({"x": np.zeros((8, 64, 64, 16), "f4")}, last, threads=1)
+            g.predict({"x": x}, last, threads=1)
         self.assertLess(time.monotonic() - sent[0], 1.5)
         # Nothing of it is left.
         self.assertEqual(g.predict({"x": np.zeros((1, 4, 4, 16), "f4")}, "c0").shape, (1, 4, 4, 16))

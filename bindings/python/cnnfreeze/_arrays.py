@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 from ctypes import byref, c_char_p, c_int64, c_size_t
 
-from ._library import Handle, call, callback, encode_path, lib, make, text
+from ._library import Handle, call, encode_path, lib, make, text
+from ._prototypes import callback
 from .context import Context, default_context
 
 _STRING, _BFLOAT16, _E5M2, _E4M3FN = 7, 14, 24, 25
@@ -58,11 +59,10 @@ def _narrow_to_bfloat16(array):
 def _same_numbers(array, converted):
     """Whether a conversion to integers lost nothing; to floats: made no infinity."""
     np = numpy()
-    if converted.dtype.kind in "iub":
+    if converted.dtype.kind in "iu":
         # Through Python's integers where uint64 meets a sign: numpy would compare in float64.
-        if array.dtype.kind == "u" and array.size and converted.dtype.kind == "i" and int(array.max()) > np.iinfo(converted.dtype).max:
-            return False
-        if array.dtype.kind == "i" and array.size and converted.dtype.kind == "u" and int(array.min()) < 0:
+        kinds, most = array.dtype.kind + converted.dtype.kind, np.iinfo(converted.dtype).max
+        if kinds == "ui" and array.size and int(array.max()) > most or kinds == "iu" and array.size and int(array.min()) < 0:
             return False
         return bool((converted.astype(array.dtype) == array).all())
     return array.dtype.kind not in "fc" or bool((np.isfinite(converted) == np.isfinite(array)).all())

@@ -11,7 +11,7 @@ import contextlib
 import queue
 import threading
 
-from ._library import callback
+from ._prototypes import callback
 from .errors import Error
 
 _RETRY_SECONDS = 0.01

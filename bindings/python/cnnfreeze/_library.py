@@ -8,7 +8,7 @@ import os
 from ctypes import byref, c_void_p
 from typing import TypeVar
 
-from ._prototypes import callback, signature
+from ._prototypes import signature
 from .errors import error_of
 
 ABI_VERSION = 0

@@ -45,23 +45,27 @@ class Checkpoint(Owner, Mapping):
         return isinstance(name, (str, bytes)) and lib.checkpoint_find(self.handle, encode(name)) >= 0
 
     def _tensor(self, name):
-        index = lib.checkpoint_find(self.handle, encode(name))
+        """(the tensor, borrowed; the checkpoint that it lives in, which another thread may close meanwhile)"""
+        handle = self.handle
+        index = lib.checkpoint_find(handle, encode(name))
         if index < 0:
             raise KeyError(name)
-        return index, lib.checkpoint_tensor(self.handle, index)
+        return lib.checkpoint_tensor(handle, index), handle
 
     def __getitem__(self, name: str):
         """The array; KeyError, CorruptError (its checksum)."""
-        return to_array(self._tensor(name)[1])
+        tensor, _lender = self._tensor(name)
+        return to_array(tensor)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor, not reading it."""
-        tensor = self._tensor(name)[1]
+        tensor, _lender = self._tensor(name)
         return tuple(lib.tensor_dim(tensor, axis) for axis in range(lib.tensor_rank(tensor)))
 
     def dtype(self, name: str) -> str:
         """TensorFlow's name of its element type: "float", "bfloat16", "string"."""
-        return text(lib.dtype_name(lib.tensor_dtype(self._tensor(name)[1])))
+        tensor, _lender = self._tensor(name)
+        return text(lib.dtype_name(lib.tensor_dtype(tensor)))
 
     def verify(self) -> None:
         """Reads every tensor and compares its checksum. CorruptError names the first that does not fit."""

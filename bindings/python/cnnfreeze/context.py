@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Callable, Mapping
 
-from ._library import Options, call, callback, lib, make, text
+from ._library import Options, call, lib, make, text
+from ._prototypes import callback
 
 _LEVELS = {0: logging.DEBUG, 1: logging.INFO, 2: logging.WARNING}
 _log = logging.getLogger("cnnfreeze")

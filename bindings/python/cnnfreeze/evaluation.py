@@ -75,7 +75,8 @@ class Dataset(Owner):
         return ((images[0], int(labels[0])) for images, labels in self.batches(1))
 
     def __repr__(self) -> str:
-        return f"<cnnfreeze.Dataset {str(self._path)!r}: {'closed' if not self._handle else self.count or 'unknown number of'} examples>"
+        state = f"{self.count or 'unknown number of'} examples" if self._handle else "closed"
+        return f"<cnnfreeze.Dataset {str(self._path)!r}: {state}>"
 
 
 class Mistake(NamedTuple):
@@ -94,8 +95,8 @@ class Metrics:
 
     def __init__(self, classes: int, worst: int = 0, context: Context | None = None):
         self._context = context or default_context()
-        self._handle = make(lib.metrics_new, lib.metrics_free, self._context.handle, context=self._context.handle, classes=classes,
-                            worst=worst)
+        self._handle = make(lib.metrics_new, lib.metrics_free, self._context.handle, context=self._context.handle,
+                            classes=classes, worst=worst)
 
     @property
     def handle(self) -> Handle:
@@ -222,8 +223,8 @@ def _open_dataset(graph, dataset, input_node, options):
 
 
 def evaluate(graph: Graph, dataset, classes: int | None = None, input_node: str | None = None, output_node: str | None = None,
-             batch: int = 32, full_batches_only: bool = False, threads: int = 0, *, worst: int = 0, metrics: Metrics | None = None,
-             progress: Progress | None = None, backend: str = "auto", **options) -> dict:
+             batch: int = 32, full_batches_only: bool = False, threads: int = 0, *, worst: int = 0,
+             metrics: Metrics | None = None, progress: Progress | None = None, backend: str = "auto", **options) -> dict:
     """{"images", "correct", "accuracy", "loss", "confusion", "metrics"} of a graph on a data set.
 
     dataset            a path, with options of Dataset (scale=, labels=, ...); or a Dataset, from where it stands

@@ -32,7 +32,8 @@ class Evaluator(Owner):
         options.set(lib.evaluator_options_set_threads, threads)
         options.set(lib.evaluator_options_set_backend, encode(backend))
         options.set(lib.evaluator_options_set_deterministic, int(deterministic))
-        self._handle = make(lib.evaluator_new, lib.evaluator_free, self._context.handle, graph=self._graph, options=options.handle)
+        self._handle = make(lib.evaluator_new, lib.evaluator_free, self._context.handle, graph=self._graph,
+                            options=options.handle)
         self._dtypes: dict[str, int] = {}
         self._short: set[tuple] = set()
         self._outputs: list[str] | None = None

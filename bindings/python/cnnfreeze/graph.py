@@ -6,7 +6,7 @@ import ctypes
 import json
 import os
 from collections.abc import Mapping
-from ctypes import byref, c_int64, c_uint64, c_void_p
+from ctypes import byref, c_int64, c_uint64
 from typing import Callable, Iterator
 
 from . import _reading
@@ -21,6 +21,8 @@ from .transform import CheckReport, Difference, Pipeline
 
 Progress = Callable[[int, "int | None"], object]
 
+# include/cnnfreeze/graph.h, loader.h
+_STRING, _INT, _FLOAT, _BOOL, _TYPE, _SHAPE, _TENSOR, _LIST = 1, 2, 3, 4, 5, 6, 7, 10
 _VARIABLES = {"auto": 0, "reference": 1, "resource": 2}
 _FORMATS = {"keras": 1, "graphdef": 3, "metagraph": 5, "saved_model": 7}
 
@@ -103,10 +105,10 @@ def check_saver_file(path, context: Context | None = None) -> None:
 
 
 class Node:
-    """One node: name, op, device, inputs, attrs, value."""
+    """One node: name, op, device, inputs, attrs, value. Keeps its graph's memory, also when the Graph is closed."""
 
-    def __init__(self, graph: Graph, pointer):
-        self._graph, self._pointer = graph, pointer
+    def __init__(self, graph: Handle, pointer):
+        self._lender, self._pointer = graph, pointer
 
     @property
     def name(self) -> str:
@@ -138,10 +140,11 @@ class Node:
         return {name: self._attr(encode(name)) for name in names}
 
     def _attr(self, name):
-        readers = {1: self._string, 2: lambda n: lib.node_attr_int(self._pointer, n, 0),
-                   3: lambda n: lib.node_attr_float(self._pointer, n, 0), 4: lambda n: bool(lib.node_attr_bool(self._pointer, n, 0)),
-                   5: lambda n: text(lib.dtype_name(lib.node_attr_type(self._pointer, n, 0))), 6: self._shape,
-                   7: lambda n: to_array(lib.node_attr_tensor(self._pointer, n)), 10: self._integers}
+        node = self._pointer
+        readers = {_STRING: self._string, _INT: lambda n: lib.node_attr_int(node, n, 0),
+                   _FLOAT: lambda n: lib.node_attr_float(node, n, 0), _BOOL: lambda n: bool(lib.node_attr_bool(node, n, 0)),
+                   _TYPE: lambda n: text(lib.dtype_name(lib.node_attr_type(node, n, 0))), _SHAPE: self._shape,
+                   _TENSOR: lambda n: to_array(lib.node_attr_tensor(node, n)), _LIST: self._integers}
         reader = readers.get(lib.node_attr_kind(self._pointer, name))
         return reader and reader(name)
 
@@ -156,10 +159,9 @@ class Node:
 
     def _integers(self, name):
         """A list of anything else answers with the fallback."""
-        indices = range(lib.node_attr_list_count(self._pointer, name))
-        if any(lib.node_attr_list_int(self._pointer, name, i, 0) != lib.node_attr_list_int(self._pointer, name, i, 1) for i in indices):
-            return None
-        return [lib.node_attr_list_int(self._pointer, name, i, 0) for i in indices]
+        node, indices = self._pointer, range(lib.node_attr_list_count(self._pointer, name))
+        first, second = ([lib.node_attr_list_int(node, name, i, fallback) for i in indices] for fallback in (0, 1))
+        return first if first == second else None
 
     @property
     def value(self):
@@ -199,7 +201,8 @@ class Graph(Owner, Mapping):
         return (name for name, _ in self.nodes())
 
     def __getitem__(self, name: str) -> Node:
-        return Node(self, _reading.node_or_fail(self.handle, name))
+        handle = self.handle
+        return Node(handle, _reading.node_or_fail(handle, name))
 
     # A graph without nodes is a graph, and two are not compared node by node for `==`.
     def __bool__(self) -> bool:

@@ -11,7 +11,10 @@ from .context import Context, default_context
 
 
 class CheckReport(NamedTuple):
-    """What a tool demands: how many required demands are not met, as text (with the tool's command line when all are), as data."""
+    """What a tool demands: how many required demands are not met, the report as text and as data. True when all are met.
+
+    The text of such a graph ends with the tool's ready command line.
+    """
     unmet: int
     text: str
     data: object
