@@ -44,7 +44,9 @@ typedef struct cnnfi_call {
     cnnf_error *error;
     size_t scratch_size; /* the kernel's, which finds scratch aligned to 64 */
     void *scratch;
-    cnnfi_pool *pool; /* the kernel's: threads that may help; NULL = none */
+    cnnfi_pool *pool;                    /* the kernel's: threads that may help; NULL = none */
+    bool (*cancelled)(const void *user); /* the kernel's, nullable: for what takes long */
+    const void *cancelled_user;
 } cnnfi_call;
 
 /* From a rule, beside cnnf_status, no error: not every output's shape follows from what is known. */

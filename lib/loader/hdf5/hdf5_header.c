@@ -11,7 +11,8 @@
 
 #define MAX_BLOCKS 1024u
 
-enum { FLAG_SHARED = 0x02 }; /* of a message; the other flags are for writers */
+/* Flags of a message; those that are not here are for writers. */
+enum { FLAG_SHARED = 0x02, FLAG_NEVER_SHARED = 0x04, FLAG_FAIL = 0x08, FLAG_MARK = 0x10, FLAG_MARKED = 0x20 };
 
 /* A header while it is read: the blocks that it consists of, each named by a continuation message of one before. */
 typedef struct reading {
@@ -52,13 +53,23 @@ static bool known(unsigned kind)
     return kind <= CNNFI_H5_MSG_FILE_SPACE && kind != 0x09 && kind != 0x0f && kind != 0x14;
 }
 
+/* Combinations that libhdf5 refuses (H5O__chunk_deserialize()); it must not meet them, for then it leaks. */
+static bool contradict(unsigned flags)
+{
+    return ((flags & FLAG_SHARED) && (flags & FLAG_NEVER_SHARED)) ||
+           ((flags & FLAG_MARKED) && ((flags & FLAG_FAIL) || !(flags & FLAG_MARK)));
+}
+
 static cnnf_status add_message(reading *r, const cnnfi_h5_message *m, unsigned flags)
 {
     cnnfi_h5_store *store = r->store;
     r->met++;
+    if (contradict(flags)) return CNNFI_H5_CORRUPT(store, m->at, "message %u has flags %u", m->kind, flags);
     if (m->kind == CNNFI_H5_MSG_NIL) return CNNF_OK;
     if (!known(m->kind))
         return cnnfi_h5_fail(store, CNNF_E_UNSUPPORTED, m->at, "header message %u is not supported", m->kind);
+    if (m->kind == CNNFI_H5_MSG_REFCOUNT && r->version == 1)
+        return CNNFI_H5_CORRUPT(store, m->at, "a reference count in an object header of version 1");
     if (flags & FLAG_SHARED)
         return cnnfi_h5_fail(store, CNNF_E_UNSUPPORTED, m->at,
                              "header message %u is shared with another object; not supported", m->kind);
