@@ -117,6 +117,22 @@ const char *default_input(const cnnf_graph *graph)
     return cnnf_graph_input_name(graph, 0);
 }
 
+cnnf_status each_guessed_output(const session *s, const cnnf_graph *graph,
+                                cnnf_status (*take)(void *user, const char *name), void *user)
+{
+    cnnf_buffer *names = NULL;
+    cnnf_status status = cnnf_graph_guess_outputs(&names, graph, s->error);
+    const char *line = status ? "" : cnnf_buffer_data(names);
+    for (size_t length; !status && *line; line += length + 1) {
+        char name[4097]; /* as long as max_name_bytes lets a name be */
+        length = strcspn(line, "\n");
+        snprintf(name, sizeof name, "%.*s", (int)length, line);
+        status = take(user, name);
+    }
+    cnnf_buffer_free(names);
+    return status;
+}
+
 const char *default_output(const session *s, const cnnf_graph *graph, char *room, size_t size)
 {
     if (cnnf_graph_output_count(graph)) return cnnf_graph_output_name(graph, 0);

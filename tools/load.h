@@ -36,6 +36,9 @@ cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, con
                        const keras_flags *flags);
 /* The first declared input or output, or what can be guessed; NULL when there is none. The string lives in `room`. */
 const char *default_input(const cnnf_graph *graph);
+/* Each output that the graph does not declare and that can be told from it. */
+cnnf_status each_guessed_output(const session *s, const cnnf_graph *graph,
+                                cnnf_status (*take)(void *user, const char *name), void *user);
 const char *default_output(const session *s, const cnnf_graph *graph, char *room, size_t size);
 
 #endif
