@@ -39,16 +39,13 @@ static cnnf_status remember(void *user, const char *name)
 
 static cnnf_status find_outputs(output_names *names, const session *s, const arguments *a, const cnnf_graph *graph)
 {
-    char guess[512];
     cnnf_status status = cli_each(a->output_nodes, remember, names);
     for (int64_t i = 0; !status && !a->output_nodes && i < cnnf_graph_output_count(graph); i++) {
         status = remember(names, cnnf_graph_output_name(graph, i));
     }
     if (status || names->list.count) return status;
-    const char *name;
-    status = default_output(&name, s, graph, guess, sizeof guess);
-    if (status) return status;
-    if (name) return remember(names, name);
+    status = each_guessed_output(s, graph, remember, names);
+    if (status || names->list.count) return status;
     cli_say(0, "%s: no output found; give --output_node_names", a->input);
     return CNNF_E_NOT_FOUND;
 }

@@ -149,6 +149,29 @@ const char *default_input(const cnnf_graph *graph)
     return cnnf_graph_input_name(graph, 0);
 }
 
+/* Lines of `text` as strings of their own, one after the other. */
+static cnnf_status each_line(char *text, cnnf_status (*take)(void *user, const char *name), void *user)
+{
+    cnnf_status status = CNNF_OK;
+    for (char *line = text, *end; !status && (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        status = take(user, line);
+    }
+    return status;
+}
+
+cnnf_status each_guessed_output(const session *s, const cnnf_graph *graph,
+                                cnnf_status (*take)(void *user, const char *name), void *user)
+{
+    cnnf_buffer *names = NULL;
+    cnnf_status status = cnnf_graph_guess_outputs(&names, graph, s->error);
+    char *text = status ? NULL : strdup(cnnf_buffer_data(names));
+    if (!status) status = text ? each_line(text, take, user) : CNNF_E_NOMEM;
+    free(text);
+    cnnf_buffer_free(names);
+    return status;
+}
+
 cnnf_status default_output(const char **out, const session *s, const cnnf_graph *graph, char *room, size_t size)
 {
     *out = cnnf_graph_output_count(graph) ? cnnf_graph_output_name(graph, 0) : NULL;
