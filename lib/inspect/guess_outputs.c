@@ -343,12 +343,16 @@ static bool is_read_by_losses(const guesser *g, int32_t node)
     return loss;
 }
 
+/* In file order, each once. */
 static void add_end(guesser *g, int32_t node)
 {
-    for (size_t i = 0; i < g->n_ends; i++) {
-        if (g->ends[i].node == node) return;
-    }
-    g->ends[g->n_ends++] = (end){.node = node};
+    size_t at = g->n_ends;
+    while (at > 0 && g->ends[at - 1].node > node)
+        at--;
+    if (at > 0 && g->ends[at - 1].node == node) return;
+    memmove(&g->ends[at + 1], &g->ends[at], (g->n_ends - at) * sizeof *g->ends);
+    g->ends[at] = (end){.node = node};
+    g->n_ends++;
 }
 
 static void find_ends(guesser *g, bool results)
