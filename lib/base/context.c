@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -26,6 +27,7 @@ struct cnnf_context {
     atomic_int_fast64_t refs;
     struct cnnf_context_options options;
     atomic_uint_fast64_t memory, peak;
+    uint64_t hash_key[2];
 };
 
 struct cnnf_buffer {
@@ -139,6 +141,28 @@ cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options)
     return CNNF_OK;
 }
 
+/* splitmix64's last step: every bit of the input moves half of the output's. */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+/*
+ * The library reads no source of randomness (it may run where there is none, in a sandbox or an early boot), and needs
+ * none: it is enough that the file was written before the context was made, by somebody who knows neither the addresses
+ * that this process was given nor the nanosecond.
+ */
+static void make_hash_key(cnnf_context *context)
+{
+    struct timespec now = {0};
+    timespec_get(&now, TIME_UTC);
+    const uint64_t heap = (uint64_t)(uintptr_t)context, stack = (uint64_t)(uintptr_t)&now;
+    context->hash_key[0] = mix(heap + mix((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec));
+    context->hash_key[1] = mix(stack ^ mix(context->hash_key[0]));
+}
+
 cnnf_status cnnf_context_new(cnnf_context **out, const cnnf_context_options *options, cnnf_error *error)
 {
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_context_new: out is NULL");
@@ -151,6 +175,7 @@ cnnf_status cnnf_context_new(cnnf_context **out, const cnnf_context_options *opt
     memset(context, 0, sizeof *context);
     atomic_init(&context->refs, 1);
     context->options = *options;
+    make_hash_key(context);
     *out = context;
     return CNNF_OK;
 }
@@ -296,6 +321,11 @@ bool cnnfi_grow(cnnf_context *context, void **array, size_t *capacity, size_t co
     return true;
 }
 
+const uint64_t *cnnfi_hash_key(const cnnf_context *context)
+{
+    return context->hash_key;
+}
+
 uint64_t cnnfi_limit(const cnnf_context *context, int32_t limit)
 {
     return context->options.limits[limit];
@@ -311,10 +341,10 @@ cnnf_status cnnfi_check_limit(const cnnf_context *context, int32_t limit, uint64
 void cnnfi_log(const cnnf_context *context, int32_t level, const char *format, ...)
 {
     if (!context->options.log_fn || level < context->options.min_level) return;
-    char text[1024];
+    char text[CNNFI_LINE_BYTES + 1];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    cnnfi_print_line(text, sizeof text, format, args);
     va_end(args);
     context->options.log_fn(level, text, context->options.log_user);
 }

@@ -43,9 +43,8 @@ struct sink_kind {
 
 static cnnf_status io_failure(cnnfi_sink *sink, int code, const char *doing, cnnf_error *error)
 {
-    cnnf_status status = cnnfi_fail(error, CNNF_E_IO, "%s: cannot %s: %s", sink->path, doing, cnnfi_os_error(code));
-    cnnfi_error_set_where(error, sink->path);
-    return status;
+    return cnnfi_fail_in_file(error, CNNF_E_IO, sink->path, -1, "%s: cannot %s: %s", sink->path, doing,
+                              cnnfi_os_error(code));
 }
 
 /* ---- file ---- */

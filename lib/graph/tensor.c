@@ -352,11 +352,10 @@ static cnnf_status check_crc(const cnnf_tensor *tensor, uint32_t crc, cnnf_error
 {
     const uint32_t masked = cnnfi_crc32c_mask(crc);
     if (!tensor->has_crc || masked == tensor->crc) return CNNF_OK;
-    cnnfi_fail(error, CNNF_E_CORRUPT, "%s: crc32c 0x%08" PRIx32 " stored, 0x%08" PRIx32 " computed (data corrupt)",
-               cnnfi_source_name(tensor->source), tensor->crc, masked);
-    cnnfi_error_set_where(error, cnnfi_source_name(tensor->source));
-    cnnfi_error_set_offset(error, (int64_t)tensor->offset);
-    return CNNF_E_CORRUPT;
+    const char *file = cnnfi_source_name(tensor->source);
+    return cnnfi_fail_in_file(error, CNNF_E_CORRUPT, file, (int64_t)tensor->offset,
+                              "%s: crc32c 0x%08" PRIx32 " stored, 0x%08" PRIx32 " computed (data corrupt)", file,
+                              tensor->crc, masked);
 }
 
 static cnnf_status stream_range(const cnnf_tensor *tensor, piece_fn piece, void *user, cnnf_error *error)

@@ -73,9 +73,8 @@ static cnnf_status fail(cnnfi_h5_guard *g, cnnf_status code, uint64_t at, const 
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    cnnfi_fail(g->error, code, "%s: HDF5: '%s': at %" PRIu64 ": %s", g->name, g->path, at, what);
-    cnnfi_error_set_offset(g->error, (int64_t)(g->base + at));
-    return code;
+    return cnnfi_fail_in_file(g->error, code, g->name, (int64_t)(g->base + at), "%s: HDF5: '%s': at %" PRIu64 ": %s",
+                              g->name, g->path, at, what);
 }
 
 /* ---- bytes ---- */

@@ -52,10 +52,8 @@ static cnnf_status fail_format(int32_t format, int32_t wanted, const char *name,
 {
     const char *hint = cnnfi_format_hint(format);
     const char *what = wanted == CNNF_FORMAT_UNKNOWN ? "a model or graph" : cnnf_format_name(wanted);
-    cnnf_status status = cnnfi_fail(error, CNNF_E_FORMAT, "%s: is %s, not %s%s%s", name, cnnf_format_name(format), what,
-                                    hint[0] != '\0' ? "; " : "", hint);
-    cnnfi_error_set_where(error, name);
-    return status;
+    return cnnfi_fail_in_file(error, CNNF_E_FORMAT, name, -1, "%s: is %s, not %s%s%s", name, cnnf_format_name(format),
+                              what, hint[0] != '\0' ? "; " : "", hint);
 }
 
 static cnnf_status load_source(cnnf_graph **out, cnnfi_source *source, const cnnf_load_options *options,
@@ -139,10 +137,8 @@ static cnnf_status load_folder(cnnf_graph **out, cnnf_context *context, const ch
     char *file = NULL;
     CNNFI_TRY(saved_model_file(&file, context, path, error));
     if (file == NULL) {
-        cnnf_status status =
-            cnnfi_fail(error, CNNF_E_FORMAT, "%s: is a folder without saved_model.pb or saved_model.pbtxt", path);
-        cnnfi_error_set_where(error, path);
-        return status;
+        return cnnfi_fail_in_file(error, CNNF_E_FORMAT, path, -1,
+                                  "%s: is a folder without saved_model.pb or saved_model.pbtxt", path);
     }
     cnnf_status status = load_one_file(out, context, file, options, error);
     cnnfi_free(context, file);

@@ -125,8 +125,8 @@ cnnf_status cnnfi_checkpoint_use(const cnnf_tensor **out, const cnnf_checkpoint 
 {
     const cnnfi_checkpoint_item *item = &checkpoint->items[index];
     if (item->lost) {
-        cnnfi_error_set_where(error, item->lost);
-        return cnnfi_fail(error, CNNF_E_IO, "%s: cannot open: No such file or directory", item->lost);
+        return cnnfi_fail_in_file(error, CNNF_E_IO, item->lost, -1, "%s: cannot open: No such file or directory",
+                                  item->lost);
     }
     *out = item->tensor;
     return CNNF_OK;

@@ -69,9 +69,8 @@ static cnnf_status run_assignment(cnnfi_builder *b, const cnnf_graph *graph, con
     if (!variable || !cnnfi_op_is_variable(variable->op)) return CNNF_OK;
     CNNFI_TRY(constant_of(&value, graph, data_input(graph, assign, 1), error));
     if (!value) {
-        cnnfi_error_set_node(error, assign->name);
-        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "initializer '%s': the value of '%s' is not constant",
-                          assign->name, variable->name);
+        return cnnfi_fail_at_node(error, CNNF_E_UNSUPPORTED, assign->name,
+                                  "initializer '%s': the value of '%s' is not constant", assign->name, variable->name);
     }
     cnnfi_node_set_value(b, cnnfi_builder_node(b, (size_t)variable->index), value);
     cnnf_tensor_unref(value);
