@@ -173,6 +173,15 @@ static cnnf_status check_batch(const cnnf_metrics *m, const cnnf_tensor *predict
     return CNNF_OK;
 }
 
+/* Every count is at most `count`, so that none runs over when it does not. */
+static cnnf_status check_count(const cnnf_metrics *m, int64_t more, cnnf_error *error)
+{
+    int64_t sum;
+    if (cnnfi_add_i64(&sum, m->count, more)) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_LIMIT, "metrics: %lld examples and %lld more are too many to count",
+                      (long long)m->count, (long long)more);
+}
+
 cnnf_status cnnf_metrics_add(cnnf_metrics *metrics, const cnnf_tensor *predictions, const cnnf_tensor *labels,
                              int64_t first_row, cnnf_error *error)
 {
@@ -183,6 +192,8 @@ cnnf_status cnnf_metrics_add(cnnf_metrics *metrics, const cnnf_tensor *predictio
     if (status == CNNF_OK) status = cnnf_tensor_load(&l, labels, error);
     if (status != CNNF_OK) goto done;
     int64_t n = cnnf_tensor_element_count(l);
+    status = check_count(metrics, n, error);
+    if (status != CNNF_OK) goto done;
     const int64_t *label = cnnf_tensor_data(l);
     const float *row = cnnf_tensor_data(p);
     for (int64_t i = 0; i < n; i++) {
@@ -207,6 +218,7 @@ cnnf_status cnnf_metrics_merge(cnnf_metrics *metrics, const cnnf_metrics *other,
     if (metrics->classes != other->classes)
         return cnnfi_fail(error, CNNF_E_MISMATCH, "metrics of %lld and %lld classes do not merge",
                           (long long)metrics->classes, (long long)other->classes);
+    CNNFI_TRY(check_count(metrics, other->count, error));
     metrics->count += other->count;
     metrics->undefined += other->undefined;
     metrics->loss_low += other->loss_low;

@@ -180,17 +180,21 @@ typedef struct request {
     size_t n_fetches;
 } request;
 
-/* Names, dtypes and shapes as bytes: two requests with the same key can share a plan. */
+/*
+ * Counts, names, dtypes and shapes as bytes: two requests with the same key can share a plan. The counts say where the
+ * feeds end: a feed's name may hold what separates it from the fetches, a fetch's what a dtype looks like.
+ */
 static cnnf_status make_key(cnnf_evaluator *e, const request *r, cnnfi_strbuf *key, cnnf_error *error)
 {
+    const uint64_t counts[2] = {r->n_feeds, r->n_fetches};
     cnnfi_strbuf_init(key, e->context);
+    cnnfi_strbuf_add(key, counts, sizeof counts);
     for (size_t i = 0; i < r->n_feeds; i++) {
-        int32_t head[2] = {cnnf_tensor_dtype(r->feeds[i]), cnnf_tensor_rank(r->feeds[i])};
+        const int32_t head[2] = {cnnf_tensor_dtype(r->feeds[i]), cnnf_tensor_rank(r->feeds[i])};
         cnnfi_strbuf_add(key, r->feed_names[i], strlen(r->feed_names[i]) + 1);
         cnnfi_strbuf_add(key, head, sizeof(head));
         cnnfi_strbuf_add(key, cnnfi_tensor_dims(r->feeds[i]), (size_t)head[1] * sizeof(int64_t));
     }
-    cnnfi_strbuf_putc(key, '>');
     for (size_t i = 0; i < r->n_fetches; i++)
         cnnfi_strbuf_add(key, r->fetch_names[i], strlen(r->fetch_names[i]) + 1);
     return key->failed ? cnnfi_fail_nomem(error) : CNNF_OK;

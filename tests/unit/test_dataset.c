@@ -178,6 +178,27 @@ START_TEST(csv_labels)
 }
 END_TEST
 
+/* A row that ends inside its one-hot label, as the last bytes of the file and before more rows, and one of full label.
+ */
+START_TEST(csv_short_one_hot_rows)
+{
+    static const char *const texts[] = {"0,1,0,5,6\n1,0\n", "0,1,0,5,6\n1,0", "0,1,0,5,6\n1,0\n0,0,1,7,8\n",
+                                        "0,1,0,5,6\n1,0,0\n"};
+    static const char *const messages[] = {"2 columns, the label alone has 3", "2 columns, the label alone has 3",
+                                           "2 columns, the label alone has 3", "0 values, must be 2 (+3 label)"};
+    cnnf_dataset_options *options = unscaled();
+    ck_assert_int_eq(cnnf_dataset_options_set_one_hot(options, 3), CNNF_OK);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        cnnf_tensor *x = NULL, *y = NULL;
+        cnnf_dataset *dataset = open_or_fail(put_text("a.csv", texts[i]), options);
+        expect_message(cnnf_dataset_next(dataset, 5, &x, &y, error), CNNF_E_CORRUPT, messages[i]);
+        ck_assert_ptr_null(x);
+        cnnf_dataset_free(dataset);
+    }
+    cnnf_dataset_options_free(options);
+}
+END_TEST
+
 START_TEST(csv_damage_says_where)
 {
     cnnf_dataset *dataset = NULL;
@@ -300,6 +321,7 @@ static Suite *dataset_suite(void)
     tcase_add_test(tests, csv_rows);
     tcase_add_test(tests, csv_scales_and_shapes);
     tcase_add_test(tests, csv_labels);
+    tcase_add_test(tests, csv_short_one_hot_rows);
     tcase_add_test(tests, csv_damage_says_where);
     tcase_add_test(tests, csv_long_lines_are_limited);
     tcase_add_test(tests, idx_files);

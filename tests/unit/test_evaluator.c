@@ -489,6 +489,34 @@ END_TEST
 #define CHILD_THREADS 2
 #endif
 
+/*
+ * Names that say what a separator, a dtype and a rank look like: nine fetches and one feed that read, byte for byte,
+ * like one fetch and two feeds. The plan of the one must not be taken for the other's.
+ */
+START_TEST(crafted_names_get_their_own_plan)
+{
+    fixture f = begin();
+    node(&f, "Placeholder", "x", NULL, NULL);
+    node(&f, "Placeholder", ">z", NULL, NULL);
+    node(&f, "Add", "y", "x", ">z");
+    publish(&f);
+    cnnf_evaluator *e = evaluator(&f, 1);
+    const float one = 1, two = 2;
+    cnnf_tensor *a = tensor(&f, CNNF_FLOAT, 0, NULL, &one), *b = tensor(&f, CNNF_FLOAT, 0, NULL, &two), *y[9];
+    const char *const feed_names[] = {"x", ">z"}, *const fetch = "y";
+    const cnnf_tensor *const feeds[] = {a, b};
+    ck_assert_int_eq(cnnf_evaluator_run(e, feed_names, feeds, 2, &fetch, y, 1, f.error), CNNF_OK);
+    ck_assert(*(const float *)cnnf_tensor_data(y[0]) == 3.0f);
+    cnnf_tensor_unref(y[0]);
+    const char *const crafted[] = {"z", "\x01", "", "", "", "", "", "", ">y"};
+    ck_assert_int_eq(cnnf_evaluator_run(e, feed_names, feeds, 1, crafted, y, 9, f.error), CNNF_E_NOT_FOUND);
+    cnnf_tensor_unref(a);
+    cnnf_tensor_unref(b);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
+
 START_TEST(children_need_their_own)
 {
     fixture f = network();
@@ -562,6 +590,7 @@ static Suite *suite(void)
     tcase_add_test(t, bands_equal_whole_layers);
     tcase_add_test(t, many_threads_get_the_same_bits);
     tcase_add_test(t, more_plans_than_are_kept);
+    tcase_add_test(t, crafted_names_get_their_own_plan);
     tcase_add_test(t, children_need_their_own);
     tcase_add_test(t, plans_can_be_described);
     tcase_add_test(t, ops_are_listed_once_in_order);
