@@ -24,7 +24,7 @@ static cnnf_status open_data(cnnf_dataset **out, cnnf_context *context, const cn
     }
     cnnf_dataset_options *options = NULL;
     cnnf_status status = cnnf_dataset_options_new(&options, context, error);
-    if (!status) status = cnnf_dataset_options_set_shape(options, rank, dims);
+    if (!status) status = cnnf_dataset_options_set_shape(options, rank, dims, error);
     if (!status) status = cnnf_dataset_open(out, context, argv[2], options, error);
     cnnf_dataset_options_free(options);
     return status;

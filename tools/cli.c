@@ -36,7 +36,7 @@ static const struct {
     {CNNF_E_LIMIT, EXIT_LIMIT},
     {CNNF_E_UNSUPPORTED, EXIT_UNSUPPORTED},
     {CNNF_E_CANCELLED, EXIT_INTERRUPTED},
-    {CNNF_E_CHECK, EXIT_CHECK_FAILED},
+    {CLI_CHECK_FAILED, EXIT_CHECK_FAILED},
 };
 
 int cli_exit_code(cnnf_status status)
@@ -68,8 +68,8 @@ static bool open_session(session *s, int32_t level)
 {
     cnnf_context_options *options = NULL;
     *s = (session){.error = cnnf_error_new()};
-    cnnf_status status = s->error ? cnnf_context_options_new(&options) : CNNF_E_NOMEM;
-    if (!status) status = cnnf_context_options_set_log(options, print_log, level, NULL);
+    cnnf_status status = s->error ? cnnf_context_options_new(&options, s->error) : CNNF_E_NOMEM;
+    if (!status) status = cnnf_context_options_set_log(options, print_log, level, NULL, s->error);
     if (!status) status = cnnf_context_new(&s->context, options, s->error);
     cnnf_context_options_free(options);
     if (status) cli_say(0, "out of memory");
@@ -197,7 +197,20 @@ bool cli_parse(const command *self, const flag *flags, size_t n_flags, int argc,
     return !*exit_code;
 }
 
-cnnf_status cli_each(const char *list, cnnf_status (*add)(void *user, const char *item), void *user)
+bool cli_report_format(const char *text, int32_t *out)
+{
+    static const char *const names[] = {
+        [CNNF_REPORT_TEXT] = "text", [CNNF_REPORT_JSON] = "json", [CNNF_REPORT_DOT] = "dot"};
+    *out = CNNF_REPORT_TEXT;
+    for (size_t i = 0; text && i < sizeof names / sizeof *names; i++) {
+        *out = (int32_t)i;
+        if (strcmp(names[i], text) == 0) return true;
+    }
+    if (text) cli_say(0, "--format is text, json or dot, not '%s'", text);
+    return !text;
+}
+
+cnnf_status cli_each(const char *list, cli_add_fn add, void *user, cnnf_error *error)
 {
     char item[4096];
     for (const char *at = list; at && *at;) {
@@ -207,7 +220,7 @@ cnnf_status cli_each(const char *list, cnnf_status (*add)(void *user, const char
             if (at[i] != ' ') item[n++] = at[i];
         }
         item[n] = '\0';
-        const cnnf_status status = n ? add(user, item) : CNNF_OK;
+        const cnnf_status status = n ? add(user, item, error) : CNNF_OK;
         if (status) return status;
         at += length;
         if (*at == ',') at++;

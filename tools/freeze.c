@@ -24,7 +24,7 @@ typedef struct output_names {
     size_t used;
 } output_names;
 
-static cnnf_status remember(void *user, const char *name)
+static cnnf_status remember(void *user, const char *name, cnnf_error *error)
 {
     output_names *names = user;
     const size_t length = strlen(name) + 1;
@@ -38,13 +38,13 @@ static cnnf_status remember(void *user, const char *name)
 static cnnf_status find_outputs(output_names *names, const session *s, const arguments *a, const cnnf_graph *graph)
 {
     char guess[512];
-    cnnf_status status = cli_each(a->output_nodes, remember, names);
+    cnnf_status status = cli_each(a->output_nodes, remember, names, s->error);
     for (int64_t i = 0; !status && !a->output_nodes && i < cnnf_graph_output_count(graph); i++) {
-        status = remember(names, cnnf_graph_output_name(graph, i));
+        status = remember(names, cnnf_graph_output_name(graph, i), s->error);
     }
     if (status || names->list.count) return status;
     const char *name = default_output(s, graph, guess, sizeof guess);
-    if (name) return remember(names, name);
+    if (name) return remember(names, name, s->error);
     cli_say(0, "%s: no output found; give --output_node_names", a->input);
     return CNNF_E_NOT_FOUND;
 }
@@ -55,7 +55,7 @@ static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cn
     cnnf_freeze_options *options = NULL;
     cnnf_status status = cnnf_freeze_options_new(&options, s->context, s->error);
     for (size_t i = 0; !status && i < names->list.count; i++) {
-        status = cnnf_freeze_options_add_output(options, names->list.values[i]);
+        status = cnnf_freeze_options_add_output(options, names->list.values[i], s->error);
     }
     if (!status) status = cnnf_freeze(out, NULL, graph, options, s->error);
     cnnf_freeze_options_free(options);
@@ -93,8 +93,8 @@ static cnnf_status write_graph(const session *s, const arguments *a, const cnnf_
 {
     cnnf_write_options *options = NULL;
     cnnf_status status = cnnf_write_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_write_options_set_text(options, a->as_text);
-    if (!status) status = cnnf_write_options_set_fsync(options, a->fsync);
+    if (!status) status = cnnf_write_options_set_text(options, a->as_text, s->error);
+    if (!status) status = cnnf_write_options_set_fsync(options, a->fsync, s->error);
     if (!status) status = cnnf_write_graphdef_file(graph, a->output, options, s->error);
     cnnf_write_options_free(options);
     return status;
@@ -110,10 +110,10 @@ static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph
     cnnf_status status = find_outputs(&names, s, a, model);
     if (!status) status = run_passes(&reference, s, model, "inline_functions set_learning_phase", &names.list);
     if (!status) status = cnnf_comparison_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_comparison_options_set_tolerance(options, a->tolerance);
-    if (!status) status = cnnf_comparison_options_set_inside(options, 0);
+    if (!status) status = cnnf_comparison_options_set_tolerance(options, a->tolerance, s->error);
+    if (!status) status = cnnf_comparison_options_set_inside(options, 0, s->error);
     for (size_t i = 0; !status && i < names.list.count; i++) {
-        status = cnnf_comparison_options_add_output(options, names.list.values[i], NULL);
+        status = cnnf_comparison_options_add_output(options, names.list.values[i], NULL, s->error);
     }
     if (!status) status = cnnf_compare_numbers(&comparison, reference, out, options, s->error);
     if (!status) {
@@ -121,7 +121,7 @@ static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph
                cnnf_comparison_max_abs(comparison), cnnf_comparison_max_rel(comparison), a->tolerance);
         if (!cnnf_comparison_within(comparison)) {
             cli_say(0, "%s: the frozen graph differs beyond the tolerance; nothing was written", a->output);
-            status = CNNF_E_CHECK;
+            status = CLI_CHECK_FAILED;
         }
     }
     cnnf_comparison_free(comparison);

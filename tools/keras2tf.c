@@ -16,8 +16,8 @@ typedef struct arguments {
 static cnnf_status write_options_new(cnnf_write_options **out, const session *s, const arguments *a)
 {
     cnnf_status status = cnnf_write_options_new(out, s->context, s->error);
-    if (!status) status = cnnf_write_options_set_text(*out, a->as_text);
-    if (!status) status = cnnf_write_options_set_fsync(*out, a->fsync);
+    if (!status) status = cnnf_write_options_set_text(*out, a->as_text, s->error);
+    if (!status) status = cnnf_write_options_set_fsync(*out, a->fsync, s->error);
     return status;
 }
 
@@ -43,7 +43,7 @@ static cnnf_status write_checkpoint(const session *s, const arguments *a, const 
     }
     cnnf_write_options *options = NULL;
     cnnf_status status = cnnf_write_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_write_options_set_fsync(options, a->fsync);
+    if (!status) status = cnnf_write_options_set_fsync(options, a->fsync, s->error);
     if (!status) status = cnnf_write_checkpoint(graph, a->prefix, options, s->error);
     cnnf_write_options_free(options);
     return status;
@@ -54,7 +54,7 @@ static cnnf_status convert(const session *s, const arguments *a)
     cnnf_load_options *options = NULL;
     cnnf_graph *model = NULL, *lowered = NULL, *with_saver = NULL;
     cnnf_status status = load_options_from_flags(&options, s, &a->keras);
-    if (!status) status = cnnf_load_options_set_training_state(options, !a->no_training_state);
+    if (!status) status = cnnf_load_options_set_training_state(options, !a->no_training_state, s->error);
     if (!status) status = cnnf_load_file(&model, s->context, a->model, options, s->error);
     if (!status) status = lower_to_target(&lowered, s, model, a->target_tf);
     if (!status) status = cnnf_graph_with_saver(&with_saver, lowered, s->error);

@@ -34,25 +34,31 @@ CNNF_BEGIN_DECLS
 CNNF_API cnnf_status cnnf_dataset_options_new(cnnf_dataset_options **out, cnnf_context *context, cnnf_error *error);
 CNNF_API void cnnf_dataset_options_free(cnnf_dataset_options *options); /**< NULL is allowed. @since 0.1 */
 /** Shape of one example, without the batch ({28, 28, 1}); needed where the file does not say. @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_shape(cnnf_dataset_options *options, int32_t rank, const int64_t *dims);
+CNNF_API cnnf_status cnnf_dataset_options_set_shape(cnnf_dataset_options *options, int32_t rank, const int64_t *dims,
+                                                    cnnf_error *error);
 /** Pixels are divided by `scale` in float32: default 255 for CSV, IDX and images, 1 for NPY/NPZ; 1 = as they are.
  * @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_scale(cnnf_dataset_options *options, double scale);
+CNNF_API cnnf_status cnnf_dataset_options_set_scale(cnnf_dataset_options *options, double scale, cnnf_error *error);
 /** Then (v - mean) / std; defaults 0 and 1. @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_normalization(cnnf_dataset_options *options, double mean, double std);
+CNNF_API cnnf_status cnnf_dataset_options_set_normalization(cnnf_dataset_options *options, double mean, double std,
+                                                            cnnf_error *error);
 /** A file with the labels (IDX or NPY data; image folders). @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_labels_file(cnnf_dataset_options *options, const char *path);
+CNNF_API cnnf_status cnnf_dataset_options_set_labels_file(cnnf_dataset_options *options, const char *path,
+                                                          cnnf_error *error);
 /**
  * A text file that gives classes to labels, a line each: "LABEL CLASS" (separated by a comma, '=', a
  * tab or a blank), or LABEL alone, whose class is the line's number from 0. Labels are numbers or
  * names: a CSV's first column, the folders of images. @since 0.1
  */
-CNNF_API cnnf_status cnnf_dataset_options_set_label_map(cnnf_dataset_options *options, const char *path);
+CNNF_API cnnf_status cnnf_dataset_options_set_label_map(cnnf_dataset_options *options, const char *path,
+                                                        cnnf_error *error);
 /** CSV: the first `classes` (>= 2) columns are a one-hot label; 0, the default: one column, an integer. (NPY and IDX
  * labels of rank 2 are one-hot by themselves.) @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_one_hot(cnnf_dataset_options *options, int64_t classes);
+CNNF_API cnnf_status cnnf_dataset_options_set_one_hot(cnnf_dataset_options *options, int64_t classes,
+                                                      cnnf_error *error);
 /** Examples are wanted channels first (NCHW); the shape is then (C, H, W). @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *options, int32_t channels_first);
+CNNF_API cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *options, int32_t channels_first,
+                                                             cnnf_error *error);
 
 /** Opens a data set; *out is *new*. CNNF_OK, CNNF_E_IO, CNNF_E_FORMAT, CNNF_E_CORRUPT, CNNF_E_LIMIT, CNNF_E_INVALID,
  * CNNF_E_NOMEM. @since 0.1 */
@@ -66,7 +72,7 @@ CNNF_API int64_t cnnf_dataset_count(const cnnf_dataset *dataset);
  * tensor (n). At the end both are NULL with CNNF_OK. Bad rows are CNNF_E_CORRUPT with line and
  * column. @since 0.1
  */
-CNNF_API cnnf_status cnnf_dataset_next(cnnf_dataset *dataset, int64_t batch, cnnf_tensor **images, cnnf_tensor **labels,
+CNNF_API cnnf_status cnnf_dataset_next(cnnf_tensor **images, cnnf_tensor **labels, cnnf_dataset *dataset, int64_t batch,
                                        cnnf_error *error);
 /** Back to the first example. @since 0.1 */
 CNNF_API cnnf_status cnnf_dataset_rewind(cnnf_dataset *dataset, cnnf_error *error);

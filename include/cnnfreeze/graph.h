@@ -39,7 +39,7 @@ typedef struct cnnf_node cnnf_node;
 CNNF_BEGIN_DECLS
 
 /** One more reference; returns its argument. NULL gives NULL. @since 0.1 */
-CNNF_API cnnf_graph *cnnf_graph_ref(cnnf_graph *graph);
+CNNF_API cnnf_graph *cnnf_graph_ref(const cnnf_graph *graph);
 /** Gives a reference back; NULL is allowed. @since 0.1 */
 CNNF_API void cnnf_graph_unref(cnnf_graph *graph);
 
@@ -80,7 +80,7 @@ CNNF_API int32_t cnnf_node_attr_bool(const cnnf_node *node, const char *name, in
 CNNF_API cnnf_dtype cnnf_node_attr_type(const cnnf_node *node, const char *name,
                                         cnnf_dtype fallback); /**< @since 0.1 */
 /** Bytes of a string attribute (followed by a zero byte), `size` nullable; NULL when it is none. @since 0.1 */
-CNNF_API const char *cnnf_node_attr_string(const cnnf_node *node, const char *name, size_t *size);
+CNNF_API const char *cnnf_node_attr_string(size_t *size, const cnnf_node *node, const char *name);
 /** Length of a list attribute; -1 when it is none. @since 0.1 */
 CNNF_API int64_t cnnf_node_attr_list_count(const cnnf_node *node, const char *name);
 /** Element of a list of integers; fallback when it is none. @since 0.1 */

@@ -65,23 +65,27 @@ CNNF_API cnnf_status cnnf_freeze_options_new(cnnf_freeze_options **out, cnnf_con
 CNNF_API void cnnf_freeze_options_free(cnnf_freeze_options *options); /**< NULL is allowed. @since 0.1 */
 /** An output node (`x:0` is taken as `x`; a Keras layer's name finds its last node); repeatable. Without: the declared
  * outputs. @since 0.1 */
-CNNF_API cnnf_status cnnf_freeze_options_add_output(cnnf_freeze_options *options, const char *name);
+CNNF_API cnnf_status cnnf_freeze_options_add_output(cnnf_freeze_options *options, const char *name, cnnf_error *error);
 /** Variables to freeze or not to freeze (globs allowed; a name that matches nothing is an error); repeatable. @since
  * 0.1 */
-CNNF_API cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, const char *pattern);
-CNNF_API cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, const char *pattern); /**< @since 0.1 */
+CNNF_API cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, const char *pattern, cnnf_error *error);
+CNNF_API cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, const char *pattern,
+                                              cnnf_error *error); /**< @since 0.1 */
 /**
  * A node whose assignments run before freezing and overwrite what is bound (freeze_graph's
  * --initializer_nodes); the values must be constants. Repeatable. @since 0.1
  */
-CNNF_API cnnf_status cnnf_freeze_options_add_initializer(cnnf_freeze_options *options, const char *node);
+CNNF_API cnnf_status cnnf_freeze_options_add_initializer(cnnf_freeze_options *options, const char *node,
+                                                         cnnf_error *error);
 /** Whether `device` is cleared on the main graph's nodes; default 1. @since 0.1 */
-CNNF_API cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, int32_t clear);
+CNNF_API cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, int32_t clear,
+                                                           cnnf_error *error);
 /**
  * Whether nodes get the attributes they lack, at TensorFlow 2.15's defaults, as its freeze_graph does by
  * importing the graph; graphs written for 1.15 or older never do. Default 0. @since 0.1
  */
-CNNF_API cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *options, int32_t add);
+CNNF_API cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *options, int32_t add,
+                                                           cnnf_error *error);
 
 /**
  * Freezes: keeps what the outputs need, turns every bound variable into a Const, byte for byte as
@@ -110,20 +114,20 @@ CNNF_API const char *cnnf_check_target_name(int32_t index); /**< NULL outside th
 CNNF_API const char *cnnf_check_target_passes(const char *target);
 /**
  * Checks what a tool demands of a frozen graph, one by one. *out is a *new* report, also when demands
- * are not met; format "text" (NULL) or "json". A text report of a graph that meets all of them ends
+ * are not met; format: CNNF_REPORT_TEXT or _JSON. A text report of a graph that meets all of them ends
  * with the tool's ready command line. *unmet (nullable) is the number of required demands that are not met.
  * CNNF_OK, CNNF_E_NOT_FOUND (no such target), CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1
  */
 CNNF_API cnnf_status cnnf_check_graph(cnnf_buffer **out, int64_t *unmet, const cnnf_graph *graph, const char *target,
-                                      const char *format, cnnf_error *error);
+                                      int32_t format, cnnf_error *error);
 /**
  * How two graphs differ: nodes that only one has, ops, inputs, attributes, values. *out is a *new*
- * report ("text", the default of NULL, one line per difference; or "json"), empty when they are the same;
+ * report (CNNF_REPORT_TEXT, one line per difference, or _JSON), empty when they are the same;
  * *differences (nullable) their number. Neither order nor `:0` counts. CNNF_OK, CNNF_E_IO, CNNF_E_INVALID,
  * CNNF_E_NOMEM. @since 0.1
  */
 CNNF_API cnnf_status cnnf_compare_graphs(cnnf_buffer **out, int64_t *differences, const cnnf_graph *a,
-                                         const cnnf_graph *b, const char *format, cnnf_error *error);
+                                         const cnnf_graph *b, int32_t format, cnnf_error *error);
 
 CNNF_END_DECLS
 

@@ -86,11 +86,12 @@ static void set_defaults(struct cnnf_context_options *options)
         options->limits[i] = limit_table[i].normal;
 }
 
-cnnf_status cnnf_context_options_new(cnnf_context_options **out)
+cnnf_status cnnf_context_options_new(cnnf_context_options **out, cnnf_error *error)
 {
-    if (!out) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!out) return cnnfi_fail_null(error, __func__);
     *out = malloc(sizeof **out);
-    if (!*out) return CNNF_E_NOMEM;
+    if (!*out) return cnnfi_fail_nomem(error);
     set_defaults(*out);
     return CNNF_OK;
 }
@@ -101,11 +102,14 @@ void cnnf_context_options_free(cnnf_context_options *options)
 }
 
 cnnf_status cnnf_context_options_set_allocator(cnnf_context_options *options, cnnf_malloc_fn malloc_fn,
-                                               cnnf_realloc_fn realloc_fn, cnnf_free_fn free_fn, void *user)
+                                               cnnf_realloc_fn realloc_fn, cnnf_free_fn free_fn, void *user,
+                                               cnnf_error *error)
 {
-    if (!options) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
     const int given = (malloc_fn != NULL) + (realloc_fn != NULL) + (free_fn != NULL);
-    if (given != 0 && given != 3) return CNNF_E_INVALID;
+    if (given != 0 && given != 3)
+        return cnnfi_fail(error, CNNF_E_INVALID, "allocator: malloc, realloc and free are given together, or none");
     options->malloc_fn = given ? malloc_fn : system_malloc;
     options->realloc_fn = given ? realloc_fn : system_realloc;
     options->free_fn = given ? free_fn : system_free;
@@ -114,28 +118,39 @@ cnnf_status cnnf_context_options_set_allocator(cnnf_context_options *options, cn
 }
 
 cnnf_status cnnf_context_options_set_log(cnnf_context_options *options, cnnf_log_fn log_fn, int32_t min_level,
-                                         void *user)
+                                         void *user, cnnf_error *error)
 {
-    if (!options || min_level < CNNF_LOG_DEBUG || min_level > CNNF_LOG_WARNING) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (min_level < CNNF_LOG_DEBUG || min_level > CNNF_LOG_WARNING)
+        return cnnfi_fail(error, CNNF_E_INVALID, "log: there is no level %d", (int)min_level);
     options->log_fn = log_fn;
     options->min_level = min_level;
     options->log_user = user;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_context_options_set_limit(cnnf_context_options *options, int32_t limit, uint64_t value)
+cnnf_status cnnf_context_options_set_limit(cnnf_context_options *options, int32_t limit, uint64_t value,
+                                           cnnf_error *error)
 {
-    if (!options || limit < 0 || limit >= CNNF_LIMIT_COUNT) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (limit < 0 || limit >= CNNF_LIMIT_COUNT)
+        return cnnfi_fail(error, CNNF_E_INVALID, "there is no limit %d", (int)limit);
     /* Products of two limited numbers must stay below 2^63; ranks and depths size fixed arrays. */
     const bool small = limit == CNNF_LIMIT_RANK || limit == CNNF_LIMIT_DEPTH;
-    if (value > (small ? 254 : (uint64_t)1 << 46)) return CNNF_E_INVALID;
+    const uint64_t most = small ? 254 : (uint64_t)1 << 46;
+    if (value > most)
+        return cnnfi_fail(error, CNNF_E_INVALID, "%s: %" PRIu64 " is above %" PRIu64 ", the most it can be",
+                          limit_table[limit].name, value, most);
     options->limits[limit] = value ? value : limit_table[limit].normal;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options)
+cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options, cnnf_error *error)
 {
-    if (!options) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
     for (int32_t i = 0; i < CNNF_LIMIT_COUNT; i++)
         options->limits[i] = limit_table[i].untrusted;
     return CNNF_OK;
@@ -165,6 +180,7 @@ static void make_hash_key(cnnf_context *context)
 
 cnnf_status cnnf_context_new(cnnf_context **out, const cnnf_context_options *options, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_context_new: out is NULL");
     *out = NULL;
     struct cnnf_context_options defaults;
@@ -180,10 +196,11 @@ cnnf_status cnnf_context_new(cnnf_context **out, const cnnf_context_options *opt
     return CNNF_OK;
 }
 
-cnnf_context *cnnf_context_ref(cnnf_context *context)
+cnnf_context *cnnf_context_ref(const cnnf_context *context)
 {
-    if (context) atomic_fetch_add_explicit(&context->refs, 1, memory_order_relaxed);
-    return context;
+    cnnf_context *counted = (cnnf_context *)(uintptr_t)context; /* nothing but the count changes */
+    if (counted) atomic_fetch_add_explicit(&counted->refs, 1, memory_order_relaxed);
+    return counted;
 }
 
 void cnnf_context_unref(cnnf_context *context)
@@ -350,6 +367,13 @@ void cnnfi_log(const cnnf_context *context, int32_t level, const char *format, .
 }
 
 /* ---- buffers ---- */
+
+cnnf_status cnnfi_check_report_format(int32_t format, int32_t last, cnnf_error *error)
+{
+    if (format >= CNNF_REPORT_TEXT && format <= last) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_INVALID, "report format %d: CNNF_REPORT_TEXT, _JSON%s are possible", (int)format,
+                      last == CNNF_REPORT_DOT ? ", _DOT" : "");
+}
 
 cnnf_buffer *cnnfi_buffer_new(cnnf_context *context, size_t size)
 {

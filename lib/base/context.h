@@ -34,6 +34,9 @@ cnnf_status cnnfi_check_limit(const cnnf_context *context, int32_t limit, uint64
 void cnnfi_log(const cnnf_context *context, int32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* CNNF_OK when `format` is one of CNNF_REPORT_TEXT .. `last`, else CNNF_E_INVALID with those that are. */
+cnnf_status cnnfi_check_report_format(int32_t format, int32_t last, cnnf_error *error);
+
 /* A cnnf_buffer of `size` bytes (plus a zero byte) to fill; NULL = no memory. */
 cnnf_buffer *cnnfi_buffer_new(cnnf_context *context, size_t size);
 void *cnnfi_buffer_mut(cnnf_buffer *buffer);

@@ -154,6 +154,11 @@ cnnf_status(cnnfi_fail_in_file)(cnnf_error *error, cnnf_status code, const char 
     return cnnfi_error_in_file(error, code, file);
 }
 
+cnnf_status cnnfi_fail_null(cnnf_error *error, const char *function)
+{
+    return cnnfi_fail(error, CNNF_E_INVALID, "%s: an argument is NULL", function);
+}
+
 cnnf_status(cnnfi_fail_nomem)(cnnf_error *error)
 {
     return cnnfi_fail(error, CNNF_E_NOMEM, "out of memory");

@@ -32,6 +32,8 @@ cnnf_status cnnfi_fail_in_file(cnnf_error *error, cnnf_status code, const char *
 #define cnnfi_fail_at_node(error, code, ...) ((void)(cnnfi_fail_at_node)(error, code, __VA_ARGS__), (code))
 #define cnnfi_fail_in_file(error, code, ...) ((void)(cnnfi_fail_in_file)(error, code, __VA_ARGS__), (code))
 #endif
+/* CNNF_E_INVALID: "<function>: an argument is NULL"; for public functions, with their __func__. */
+cnnf_status cnnfi_fail_null(cnnf_error *error, const char *function);
 /* "out of memory". */
 cnnf_status cnnfi_fail_nomem(cnnf_error *error);
 #ifdef __clang_analyzer__

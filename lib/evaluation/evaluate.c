@@ -52,7 +52,7 @@ static cnnf_status take_batch(job *j, cnnf_tensor **images, cnnf_tensor **labels
     cnnf_status status = CNNF_OK;
     *images = *labels = NULL;
     cnnfi_mutex_lock(j->reading);
-    if (!j->ended) status = cnnf_dataset_next(j->dataset, j->batch, images, labels, error);
+    if (!j->ended) status = cnnf_dataset_next(images, labels, j->dataset, j->batch, error);
     int64_t n = *labels ? cnnf_tensor_element_count(*labels) : 0;
     *row = j->next_row;
     j->next_row += n;
@@ -96,7 +96,7 @@ static cnnf_status step(job *j, bool *more, cnnf_error *error)
     *more = status == CNNF_OK && images;
     if (!*more) return status;
     const cnnf_tensor *feeds[] = {images};
-    status = cnnf_evaluator_run(j->evaluator, &j->input, feeds, 1, &j->output, &predictions, 1, error);
+    status = cnnf_evaluator_run(&predictions, j->evaluator, &j->input, feeds, 1, &j->output, 1, error);
     if (status == CNNF_OK) status = add_batch(j, predictions, labels, row, error);
     cnnf_tensor_unref(images);
     cnnf_tensor_unref(labels);
@@ -139,6 +139,7 @@ cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluat
                                   const char *input, const char *output, int64_t batch, int32_t full_batches_only,
                                   cnnf_progress_fn progress, void *user, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!metrics || !evaluator || !dataset || !input || !output || batch < 1)
         return cnnfi_fail(error, CNNF_E_INVALID, "evaluate: an argument is NULL, or the batch is empty");
     job j = {.metrics = metrics,

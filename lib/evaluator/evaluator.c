@@ -50,6 +50,7 @@ struct cnnf_evaluator {
 
 cnnf_status cnnf_evaluator_options_new(cnnf_evaluator_options **out, cnnf_context *context, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "out is NULL");
     *out = NULL;
     if (!context) return cnnfi_fail(error, CNNF_E_INVALID, "context is NULL");
@@ -69,15 +70,19 @@ void cnnf_evaluator_options_free(cnnf_evaluator_options *options)
     cnnf_context_unref(context);
 }
 
-cnnf_status cnnf_evaluator_options_set_threads(cnnf_evaluator_options *options, int32_t threads)
+cnnf_status cnnf_evaluator_options_set_threads(cnnf_evaluator_options *options, int32_t threads, cnnf_error *error)
 {
-    if (!options || threads < 0 || threads > MAX_THREADS) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (threads < 0 || threads > MAX_THREADS)
+        return cnnfi_fail(error, CNNF_E_INVALID, "%d threads: 0 to %d are possible", (int)threads, MAX_THREADS);
     options->threads = threads;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, const char *backend)
+cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, const char *backend, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     static const char *const known[] = {
         "auto",
         "portable",
@@ -85,18 +90,20 @@ cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, 
         "onednn",
 #endif
     };
-    if (!options || !backend) return CNNF_E_INVALID;
+    if (!options || !backend) return cnnfi_fail_null(error, __func__);
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(known[i], backend) != 0) continue;
         options->backend = known[i];
         return CNNF_OK;
     }
-    return CNNF_E_NOT_FOUND;
+    return cnnfi_fail(error, CNNF_E_NOT_FOUND, "there is no backend '%s'; this build has auto, portable%s", backend,
+                      sizeof known / sizeof *known > 2 ? ", onednn" : "");
 }
 
-cnnf_status cnnf_evaluator_options_set_deterministic(cnnf_evaluator_options *options, int32_t strict)
+cnnf_status cnnf_evaluator_options_set_deterministic(cnnf_evaluator_options *options, int32_t strict, cnnf_error *error)
 {
-    if (!options) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
     options->strict = strict != 0;
     return CNNF_OK;
 }
@@ -118,13 +125,14 @@ static cnnf_status set_up(cnnf_evaluator *e, const cnnf_evaluator_options *optio
 cnnf_status cnnf_evaluator_new(cnnf_evaluator **out, const cnnf_graph *graph, const cnnf_evaluator_options *options,
                                cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "out is NULL");
     *out = NULL;
     if (!graph) return cnnfi_fail(error, CNNF_E_INVALID, "graph is NULL");
     cnnf_evaluator *e = cnnfi_calloc(graph->context, 1, sizeof(*e));
     if (!e) return cnnfi_fail_nomem(error);
     e->context = cnnf_context_ref(graph->context);
-    e->graph = cnnf_graph_ref((cnnf_graph *)(uintptr_t)graph);
+    e->graph = cnnf_graph_ref(graph);
     cnnf_status status = set_up(e, options, error);
     if (status != CNNF_OK) {
         cnnf_evaluator_free(e);
@@ -315,7 +323,7 @@ static cnnf_status run_loaded(cnnf_evaluator *e, const request *r, cnnf_tensor *
         if (cnnf_tensor_byte_size(r->feeds[i]) > 0)
             status = cnnf_tensor_load(&loaded[i], r->feeds[i], error);
         else
-            loaded[i] = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)r->feeds[i]);
+            loaded[i] = cnnf_tensor_ref(r->feeds[i]);
     }
     request with = *r;
     with.feeds = (const cnnf_tensor *const *)loaded;
@@ -346,10 +354,11 @@ static cnnf_status check_request(const cnnf_evaluator *e, const request *r, cnnf
     return CNNF_OK;
 }
 
-cnnf_status cnnf_evaluator_run(cnnf_evaluator *evaluator, const char *const *feed_names,
+cnnf_status cnnf_evaluator_run(cnnf_tensor **outputs, cnnf_evaluator *evaluator, const char *const *feed_names,
                                const cnnf_tensor *const *feeds, size_t feed_count, const char *const *fetch_names,
-                               cnnf_tensor **outputs, size_t fetch_count, cnnf_error *error)
+                               size_t fetch_count, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     request r = {feed_names, feeds, feed_count, fetch_names, fetch_count};
     if (fetch_count && !outputs) return cnnfi_fail(error, CNNF_E_INVALID, "outputs is NULL");
     for (size_t i = 0; i < fetch_count; i++)
@@ -376,6 +385,7 @@ cnnf_status cnnf_evaluator_describe(cnnf_buffer **out, cnnf_evaluator *evaluator
                                     const cnnf_tensor *const *feeds, size_t feed_count, const char *const *fetch_names,
                                     size_t fetch_count, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     request r = {feed_names, feeds, feed_count, fetch_names, fetch_count};
     cnnfi_strbuf text;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "out is NULL");

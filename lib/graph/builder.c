@@ -290,7 +290,7 @@ bool cnnfi_hold_tensor(cnnfi_builder *b, const cnnf_tensor *tensor)
     const bool grown =
         cnnfi_grow(g->context, (void **)&g->tensors, &g->tensor_capacity, g->n_tensors, sizeof *g->tensors);
     if (!sticky(b, grown ? g : NULL)) return false;
-    g->tensors[g->n_tensors++] = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)tensor);
+    g->tensors[g->n_tensors++] = cnnf_tensor_ref(tensor);
     return true;
 }
 

@@ -8,10 +8,11 @@
 #include "base/context.h"
 #include "base/str.h"
 
-cnnf_graph *cnnf_graph_ref(cnnf_graph *graph)
+cnnf_graph *cnnf_graph_ref(const cnnf_graph *graph)
 {
-    if (graph) atomic_fetch_add_explicit(&graph->refs, 1, memory_order_relaxed);
-    return graph;
+    cnnf_graph *counted = (cnnf_graph *)(uintptr_t)graph; /* nothing but the count changes */
+    if (counted) atomic_fetch_add_explicit(&counted->refs, 1, memory_order_relaxed);
+    return counted;
 }
 
 void cnnf_graph_unref(cnnf_graph *graph)

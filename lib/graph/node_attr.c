@@ -26,7 +26,7 @@ cnnf_dtype cnnfi_node_type(const cnnf_node *node, const char *key)
 bool cnnfi_node_string_is(const cnnf_node *node, const char *key, const char *value)
 {
     size_t size;
-    const char *text = cnnf_node_attr_string(node, key, &size);
+    const char *text = cnnf_node_attr_string(&size, node, key);
     return text && size == strlen(value) && memcmp(text, value, size) == 0;
 }
 
@@ -70,7 +70,7 @@ cnnf_dtype cnnf_node_attr_type(const cnnf_node *node, const char *name, cnnf_dty
     return attr ? attr->u.type : fallback;
 }
 
-const char *cnnf_node_attr_string(const cnnf_node *node, const char *name, size_t *size)
+const char *cnnf_node_attr_string(size_t *size, const cnnf_node *node, const char *name)
 {
     const cnnfi_attr *attr = attr_of_kind(node, name, CNNF_ATTR_STRING);
     if (size) *size = attr ? attr->u.s.size : 0;

@@ -158,6 +158,7 @@ static cnnf_status guess(guesser *g, cnnfi_strbuf *out, cnnf_error *error)
 
 cnnf_status cnnf_graph_guess_outputs(cnnf_buffer **out, const cnnf_graph *graph, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnfi_strbuf names;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_graph_guess_outputs: out is NULL");
     *out = NULL;

@@ -150,6 +150,7 @@ static cnnf_status load_folder(cnnf_graph **out, cnnf_context *context, const ch
 cnnf_status cnnf_load_file(cnnf_graph **out, cnnf_context *context, const char *path, const cnnf_load_options *options,
                            cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_file: out is NULL");
     *out = NULL;
     if (context == NULL || path == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_file: NULL argument");
@@ -160,6 +161,7 @@ cnnf_status cnnf_load_file(cnnf_graph **out, cnnf_context *context, const char *
 cnnf_status cnnf_load_memory(cnnf_graph **out, cnnf_context *context, const void *data, size_t size, const char *name,
                              const cnnf_load_options *options, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_memory: out is NULL");
     *out = NULL;
     if (context == NULL || name == NULL || (data == NULL && size > 0))
@@ -183,6 +185,7 @@ static cnnf_status detect_folder(int32_t *out, cnnf_context *context, const char
 
 cnnf_status cnnf_format_detect(int32_t *out, cnnf_context *context, const char *path, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_format_detect: out is NULL");
     *out = CNNF_FORMAT_UNKNOWN;
     if (context == NULL || path == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_format_detect: NULL argument");
@@ -196,6 +199,7 @@ cnnf_status cnnf_format_detect(int32_t *out, cnnf_context *context, const char *
 
 cnnf_status cnnf_check_saver_file(cnnf_context *context, const char *path, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (context == NULL || path == NULL)
         return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_check_saver_file: NULL argument");
     cnnfi_source *source = NULL;

@@ -125,8 +125,8 @@ START_TEST(log_is_printable_and_bounded)
     char line[1100] = "", big[3000];
     cnnf_context_options *options = NULL;
     cnnf_context *context = NULL;
-    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
-    ck_assert_int_eq(cnnf_context_options_set_log(options, keep_line, CNNF_LOG_WARNING, line), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_new(&options, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_set_log(options, keep_line, CNNF_LOG_WARNING, line, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_context_new(&context, options, NULL), CNNF_OK);
     cnnf_context_options_free(options);
     cnnfi_log(context, CNNF_LOG_WARNING, "layer '%s'", "a\nb\xff");
@@ -144,10 +144,10 @@ END_TEST
 START_TEST(context_limits)
 {
     cnnf_context_options *options = NULL;
-    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
-    ck_assert_int_eq(cnnf_context_options_set_limit(options, CNNF_LIMIT_MEMORY, 4096), CNNF_OK);
-    ck_assert_int_eq(cnnf_context_options_set_limit(options, CNNF_LIMIT_COUNT, 1), CNNF_E_INVALID);
-    ck_assert_int_eq(cnnf_context_options_set_limit(options, CNNF_LIMIT_RANK, 255), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_context_options_new(&options, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_set_limit(options, CNNF_LIMIT_MEMORY, 4096, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_set_limit(options, CNNF_LIMIT_COUNT, 1, NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_context_options_set_limit(options, CNNF_LIMIT_RANK, 255, NULL), CNNF_E_INVALID);
     cnnf_context *context = NULL;
     ck_assert_int_eq(cnnf_context_new(&context, options, NULL), CNNF_OK);
     cnnf_context_options_free(options);

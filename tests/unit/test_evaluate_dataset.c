@@ -52,8 +52,8 @@ static cnnf_evaluator *evaluator_of(int32_t threads)
     cnnf_evaluator *e = NULL;
     cnnf_evaluator_options *options = NULL;
     ck_assert_int_eq(cnnf_evaluator_options_new(&options, context, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, threads), CNNF_OK);
-    ck_assert_int_eq(cnnf_evaluator_options_set_backend(options, "portable"), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, threads, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_options_set_backend(options, "portable", NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_evaluator_new(&e, graph, options, error), CNNF_OK);
     cnnf_evaluator_options_free(options);
     return e;
@@ -67,7 +67,7 @@ static cnnf_metrics *metrics_of(const char *path, int32_t threads, int64_t batch
     cnnf_dataset_options *options = NULL;
     cnnf_evaluator *e = evaluator_of(threads);
     ck_assert_int_eq(cnnf_dataset_options_new(&options, context, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_dataset_options_set_scale(options, 1), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_scale(options, 1, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_metrics_new(&metrics, context, 2, 5, error), CNNF_OK);
     ck_assert_msg(cnnf_dataset_open(&data, context, path, options, error) == CNNF_OK, "%s", cnnf_error_message(error));
     cnnf_status status = cnnf_evaluate_dataset(metrics, e, data, "x", "y", batch, full, s ? note : NULL, s, error);

@@ -38,7 +38,7 @@ START_TEST(publishing_resolves)
     ck_assert_ptr_nonnull(relu);
     ck_assert_int_eq(relu->edges[0].node, 2);
     ck_assert_int_eq(relu->edges[1].port, CNNFI_PORT_CONTROL);
-    ck_assert_str_eq(cnnf_node_attr_string(cnnf_graph_find(graph, "x"), "note", NULL), "hello");
+    ck_assert_str_eq(cnnf_node_attr_string(NULL, cnnf_graph_find(graph, "x"), "note"), "hello");
     ck_assert_str_eq(cnnf_node_attr_name(cnnf_graph_find(graph, "bias"), 0), "dtype");
     ck_assert_int_eq(cnnf_graph_input_count(graph), 1);
     ck_assert_str_eq(cnnf_graph_input_name(graph, 0), "x");

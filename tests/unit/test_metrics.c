@@ -93,12 +93,12 @@ START_TEST(counts_by_hand)
     double loss = -(log((double)0.7f) + log((double)0.2f) + log((double)0.4f) + log(0.5)) / 4;
     ck_assert_double_eq_tol(cnnf_metrics_loss(m), loss, 1e-11);
     ck_assert_int_eq(cnnf_metrics_worst_count(m), 2);
-    ck_assert_int_eq(cnnf_metrics_worst(m, 0, &row, &label, &guess, &confidence, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_metrics_worst(&row, &label, &guess, &confidence, m, 0, NULL), CNNF_OK);
     ck_assert_int_eq(row, 11);
     ck_assert_int_eq(label, 1);
     ck_assert_int_eq(guess, 2);
     ck_assert_double_eq(confidence, (double)0.7f);
-    ck_assert_int_eq(cnnf_metrics_worst(m, 2, &row, &label, &guess, &confidence, NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_metrics_worst(&row, &label, &guess, &confidence, m, 2, NULL), CNNF_E_INVALID);
     cnnf_metrics_free(m);
 }
 END_TEST

@@ -160,9 +160,9 @@ static cnnf_context *failing_context(void)
 {
     cnnf_context_options *options = NULL;
     cnnf_context *context = NULL;
-    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
-    ck_assert_int_eq(cnnf_context_options_set_allocator(options, failing_malloc, failing_realloc, plain_free, NULL),
-                     CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_new(&options, NULL), CNNF_OK);
+    ck_assert_int_eq(
+        cnnf_context_options_set_allocator(options, failing_malloc, failing_realloc, plain_free, NULL, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_context_new(&context, options, NULL), CNNF_OK);
     cnnf_context_options_free(options);
     return context;
@@ -182,9 +182,9 @@ static cnnf_status run_all(const cnnf_graph *graph)
     if (!status) status = cnnf_pipeline_add(pipeline, passes, NULL);
     if (!status) status = cnnf_pipeline_add_output(pipeline, "y", NULL);
     if (!status) status = cnnf_pipeline_run_report(&after, &report, pipeline, graph, NULL);
-    if (!status) status = cnnf_check_graph(&text, NULL, after, "vitis-ai", "json", NULL);
-    if (!status) status = cnnf_graph_summary(&picture, after, "dot", NULL);
-    if (!status) status = cnnf_compare_graphs(&difference, NULL, graph, after, NULL, NULL);
+    if (!status) status = cnnf_check_graph(&text, NULL, after, "vitis-ai", CNNF_REPORT_JSON, NULL);
+    if (!status) status = cnnf_graph_summary(&picture, after, CNNF_REPORT_DOT, NULL);
+    if (!status) status = cnnf_compare_graphs(&difference, NULL, graph, after, CNNF_REPORT_TEXT, NULL);
     cnnf_buffer_free(report);
     cnnf_buffer_free(text);
     cnnf_buffer_free(picture);

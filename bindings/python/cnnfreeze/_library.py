@@ -31,7 +31,7 @@ SIGNATURES = {
     "tensor_dim": (c_int64, [c_void_p, c_int32]),
     "tensor_byte_size": (c_size_t, [c_void_p]),
     "tensor_data_mut": (c_void_p, [c_void_p]),
-    "tensor_read": (c_int32, [c_void_p, c_size_t, c_void_p, c_size_t, c_void_p]),
+    "tensor_read": (c_int32, [c_void_p, c_void_p, c_size_t, c_size_t, c_void_p]),
     "graph_unref": (None, [c_void_p]),
     "graph_node_count": (c_int64, [c_void_p]),
     "graph_node": (c_void_p, [c_void_p, c_int64]),
@@ -47,11 +47,11 @@ SIGNATURES = {
     "node_attr_shape_dim": (c_int64, [c_void_p, c_char_p, c_int32]),
     "load_options_new": (c_int32, [OUT, c_void_p, c_void_p]),
     "load_options_free": (None, [c_void_p]),
-    "load_options_set_name_suffix": (c_int32, [c_void_p, c_char_p]),
-    "load_options_set_training_state": (c_int32, [c_void_p, c_int32]),
-    "load_options_set_architecture_file": (c_int32, [c_void_p, c_char_p]),
-    "load_options_map_layer": (c_int32, [c_void_p, c_char_p, c_char_p]),
-    "load_options_drop_layer": (c_int32, [c_void_p, c_char_p]),
+    "load_options_set_name_suffix": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "load_options_set_training_state": (c_int32, [c_void_p, c_int32, c_void_p]),
+    "load_options_set_architecture_file": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "load_options_map_layer": (c_int32, [c_void_p, c_char_p, c_char_p, c_void_p]),
+    "load_options_drop_layer": (c_int32, [c_void_p, c_char_p, c_void_p]),
     "load_file": (c_int32, [OUT, c_void_p, c_char_p, c_void_p, c_void_p]),
     "load_memory": (c_int32, [OUT, c_void_p, c_char_p, c_size_t, c_char_p, c_void_p, c_void_p]),
     "bind_checkpoint": (c_int32, [OUT, c_void_p, c_char_p, c_void_p, c_void_p]),
@@ -63,7 +63,7 @@ SIGNATURES = {
     "checkpoint_tensor": (c_void_p, [c_void_p, c_int64]),
     "freeze_options_new": (c_int32, [OUT, c_void_p, c_void_p]),
     "freeze_options_free": (None, [c_void_p]),
-    "freeze_options_add_output": (c_int32, [c_void_p, c_char_p]),
+    "freeze_options_add_output": (c_int32, [c_void_p, c_char_p, c_void_p]),
     "freeze": (c_int32, [OUT, POINTER(c_int64), c_void_p, c_void_p, c_void_p]),
     "pass_count": (c_int32, []),
     "pass_name": (c_char_p, [c_int32]),
@@ -76,21 +76,21 @@ SIGNATURES = {
     "pipeline_run": (c_int32, [OUT, c_void_p, c_void_p, c_void_p]),
     "write_options_new": (c_int32, [OUT, c_void_p, c_void_p]),
     "write_options_free": (None, [c_void_p]),
-    "write_options_set_text": (c_int32, [c_void_p, c_int32]),
+    "write_options_set_text": (c_int32, [c_void_p, c_int32, c_void_p]),
     "write_graphdef_file": (c_int32, [c_void_p, c_char_p, c_void_p, c_void_p]),
     "write_graphdef_buffer": (c_int32, [OUT, c_void_p, c_void_p, c_void_p]),
     "graph_with_saver": (c_int32, [OUT, c_void_p, c_void_p]),
     "write_checkpoint": (c_int32, [c_void_p, c_char_p, c_void_p, c_void_p]),
     "evaluator_options_new": (c_int32, [OUT, c_void_p, c_void_p]),
     "evaluator_options_free": (None, [c_void_p]),
-    "evaluator_options_set_threads": (c_int32, [c_void_p, c_int32]),
-    "evaluator_options_set_backend": (c_int32, [c_void_p, c_char_p]),
+    "evaluator_options_set_threads": (c_int32, [c_void_p, c_int32, c_void_p]),
+    "evaluator_options_set_backend": (c_int32, [c_void_p, c_char_p, c_void_p]),
     "evaluator_new": (c_int32, [OUT, c_void_p, c_void_p, c_void_p]),
     "evaluator_free": (None, [c_void_p]),
-    "evaluator_run": (c_int32, [c_void_p, POINTER(c_char_p), OUT, c_size_t, POINTER(c_char_p), OUT, c_size_t, c_void_p]),
+    "evaluator_run": (c_int32, [OUT, c_void_p, POINTER(c_char_p), OUT, c_size_t, POINTER(c_char_p), c_size_t, c_void_p]),
     "dataset_options_new": (c_int32, [OUT, c_void_p, c_void_p]),
     "dataset_options_free": (None, [c_void_p]),
-    "dataset_options_set_shape": (c_int32, [c_void_p, c_int32, POINTER(c_int64)]),
+    "dataset_options_set_shape": (c_int32, [c_void_p, c_int32, POINTER(c_int64), c_void_p]),
     "dataset_open": (c_int32, [OUT, c_void_p, c_char_p, c_void_p, c_void_p]),
     "dataset_free": (None, [c_void_p]),
     "metrics_new": (c_int32, [OUT, c_void_p, c_int64, c_int64, c_void_p]),
@@ -154,12 +154,6 @@ def call(function, *arguments):
             raise Error(status, handle)
     finally:
         lib.error_free(handle)
-
-
-def check(status):
-    """For setters, which take no cnnf_error."""
-    if status:
-        raise Error(status, None)
 
 
 def version():

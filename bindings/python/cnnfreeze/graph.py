@@ -3,7 +3,7 @@
 import ctypes
 from ctypes import byref, c_char_p, c_int64, c_void_p
 
-from ._library import Handle, call, check, context, encode, lib, make
+from ._library import Handle, call, context, encode, lib, make
 
 # TensorFlow's dtype numbers and numpy's names.
 NUMPY_NAMES = {1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 9: "int64", 10: "bool",
@@ -28,21 +28,21 @@ def _to_array(pointer):
     shape = [lib.tensor_dim(pointer, axis) for axis in range(lib.tensor_rank(pointer))]
     array = np.empty(shape, NUMPY_NAMES[lib.tensor_dtype(pointer)])
     if array.nbytes:
-        call(lib.tensor_read, pointer, 0, array.ctypes.data, array.nbytes)
+        call(lib.tensor_read, array.ctypes.data, pointer, 0, array.nbytes)
     return array
 
 
 def _load_options(name_suffix=None, training_state=True, architecture=None, map_layer=(), drop_layer=()):
     options = make(lib.load_options_new, lib.load_options_free, context().pointer)
-    check(lib.load_options_set_training_state(options.pointer, int(training_state)))
+    call(lib.load_options_set_training_state, options.pointer, int(training_state))
     if name_suffix:
-        check(lib.load_options_set_name_suffix(options.pointer, encode(name_suffix)))
+        call(lib.load_options_set_name_suffix, options.pointer, encode(name_suffix))
     if architecture:
-        check(lib.load_options_set_architecture_file(options.pointer, encode(architecture)))
+        call(lib.load_options_set_architecture_file, options.pointer, encode(architecture))
     for old, new in dict(map_layer).items():
-        check(lib.load_options_map_layer(options.pointer, encode(old), encode(new)))
+        call(lib.load_options_map_layer, options.pointer, encode(old), encode(new))
     for name in drop_layer:
-        check(lib.load_options_drop_layer(options.pointer, encode(name)))
+        call(lib.load_options_drop_layer, options.pointer, encode(name))
     return options
 
 
@@ -100,7 +100,7 @@ class Graph:
         """Variables become constants; outputs default to the declared ones."""
         options = make(lib.freeze_options_new, lib.freeze_options_free, context().pointer)
         for name in outputs:
-            check(lib.freeze_options_add_output(options.pointer, encode(name)))
+            call(lib.freeze_options_add_output, options.pointer, encode(name))
         out, converted = c_void_p(), c_int64()
         call(lib.freeze, byref(out), byref(converted), self._handle.pointer, options.pointer)
         frozen = Graph(Handle(out.value, lib.graph_unref))
@@ -120,13 +120,13 @@ class Graph:
     def write(self, path, text=False):
         """Writes a GraphDef; the file appears whole or not at all."""
         options = make(lib.write_options_new, lib.write_options_free, context().pointer)
-        check(lib.write_options_set_text(options.pointer, int(text)))
+        call(lib.write_options_set_text, options.pointer, int(text))
         call(lib.write_graphdef_file, self._handle.pointer, encode(path), options.pointer)
 
     def serialize(self, text=False):
         """The GraphDef as bytes."""
         options = make(lib.write_options_new, lib.write_options_free, context().pointer)
-        check(lib.write_options_set_text(options.pointer, int(text)))
+        call(lib.write_options_set_text, options.pointer, int(text))
         buffer = make(lib.write_graphdef_buffer, lib.buffer_free, self._handle.pointer, options.pointer)
         return ctypes.string_at(lib.buffer_data(buffer.pointer), lib.buffer_size(buffer.pointer))
 
@@ -154,8 +154,8 @@ class Evaluator:
 
     def __init__(self, graph, threads=0, backend="auto"):
         options = make(lib.evaluator_options_new, lib.evaluator_options_free, context().pointer)
-        check(lib.evaluator_options_set_threads(options.pointer, threads))
-        check(lib.evaluator_options_set_backend(options.pointer, encode(backend)))
+        call(lib.evaluator_options_set_threads, options.pointer, threads)
+        call(lib.evaluator_options_set_backend, options.pointer, encode(backend))
         self.graph = graph
         self._handle = make(lib.evaluator_new, lib.evaluator_free, graph._handle.pointer, options.pointer)
 
@@ -166,7 +166,7 @@ class Evaluator:
         values = (c_void_p * max(len(feeds), 1))(*[tensor.pointer for tensor in tensors])
         wanted = (c_char_p * max(len(fetches), 1))(*[encode(name) for name in fetches])
         results = (c_void_p * max(len(fetches), 1))()
-        call(lib.evaluator_run, self._handle.pointer, names, values, len(feeds), wanted, results, len(fetches))
+        call(lib.evaluator_run, results, self._handle.pointer, names, values, len(feeds), wanted, len(fetches))
         owners = [Handle(pointer, lib.tensor_unref) for pointer in results[:len(fetches)]]
         return [_to_array(owner.pointer) for owner in owners]
 
@@ -196,7 +196,7 @@ def evaluate(graph, dataset, classes, input_node=None, output_node=None, batch=3
     shape = graph.input_shape(input_node)[1:]
     options = make(lib.dataset_options_new, lib.dataset_options_free, context().pointer)
     if shape and None not in shape:
-        check(lib.dataset_options_set_shape(options.pointer, len(shape), (c_int64 * len(shape))(*shape)))
+        call(lib.dataset_options_set_shape, options.pointer, len(shape), (c_int64 * len(shape))(*shape))
     data = make(lib.dataset_open, lib.dataset_free, context().pointer, encode(dataset), options.pointer)
     metrics = make(lib.metrics_new, lib.metrics_free, context().pointer, classes, 0)
     evaluator = Evaluator(graph, threads)

@@ -84,7 +84,7 @@ static cnnf_status read_fused(cnnfi_call *call, fused *f)
 {
     const char *op = strcmp(call->node->op, "_FusedMatMul") == 0 ? "MatMul" : "Conv2D";
     const cnnfi_attr *steps = cnnfi_node_attr(call->node, "fused_ops");
-    const char *filter = cnnf_node_attr_string(call->node, "filter_format", NULL);
+    const char *filter = cnnf_node_attr_string(NULL, call->node, "filter_format");
     *f = (fused){.node = *call->node, .product = cnnfi_kernel_find(op)};
     f->node.op = op;
     if (steps && steps->kind == CNNF_ATTR_LIST && steps->u.list.item_kind == CNNF_ATTR_STRING)

@@ -12,7 +12,7 @@ typedef struct band {
 /* align is an attribute of V3 alone; V2 and V1 align left. */
 static cnnf_status read_align(cnnfi_call *call, band *b)
 {
-    const char *align = cnnf_node_attr_string(call->node, "align", NULL);
+    const char *align = cnnf_node_attr_string(NULL, call->node, "align");
     bool v3 = strstr(call->node->op, "V3") != NULL;
     if (!align) align = v3 ? "RIGHT_LEFT" : "LEFT_LEFT";
     b->left_above = strncmp(align, "LEFT_", 5) == 0;

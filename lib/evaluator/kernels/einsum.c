@@ -78,7 +78,7 @@ static bool add_operand(einsum *e, int32_t k, const subscript *s, const cnnfi_va
 static cnnf_status read_einsum(cnnfi_call *call, einsum *e)
 {
     size_t size = 0;
-    const char *equation = cnnf_node_attr_string(call->node, "equation", &size);
+    const char *equation = cnnf_node_attr_string(&size, call->node, "equation");
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 2));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
     if (call->n_inputs == 2) CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));

@@ -306,7 +306,7 @@ static cnnf_status pad_run(cnnfi_call *call)
 
 static int64_t mirror_edge(const cnnfi_call *call)
 {
-    const char *mode = cnnf_node_attr_string(call->node, "mode", NULL);
+    const char *mode = cnnf_node_attr_string(NULL, call->node, "mode");
     return mode && strcmp(mode, "SYMMETRIC") == 0 ? 0 : 1;
 }
 

@@ -121,7 +121,7 @@ static cnnf_status l2_run(cnnfi_call *call)
 
 static int32_t channel_axis(const cnnfi_call *call)
 {
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     return format && strncmp(format, "NC", 2) == 0 ? 1 : call->inputs[0].rank - 1;
 }
 
@@ -186,7 +186,7 @@ typedef struct dilation {
 
 static cnnf_status read_dilation(cnnfi_call *call, dilation *d)
 {
-    const char *padding = cnnf_node_attr_string(call->node, "padding", NULL);
+    const char *padding = cnnf_node_attr_string(NULL, call->node, "padding");
     bool same = padding && strcmp(padding, "SAME") == 0;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     if (cnnfi_type_of(call->inputs[0].dtype) >= CNNFI_T_BOOL) return cnnfi_fail_dtype(call, 0);

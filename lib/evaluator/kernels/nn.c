@@ -108,7 +108,7 @@ cnnf_status cnnfi_nn_widened(cnnfi_call *call, cnnf_status (*run)(cnnfi_call *ca
 cnnf_status cnnfi_data_format(cnnfi_call *call, int32_t spatial, bool *channels_first)
 {
     static const char *const last[] = {"NWC", "NHWC", "NDHWC"}, *const first[] = {"NCW", "NCHW", "NCDHW"};
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     *channels_first = format && strcmp(format, first[spatial - 1]) == 0;
     /* An empty string is TensorFlow's default too. */
     if (!format || !*format || *channels_first || strcmp(format, last[spatial - 1]) == 0) return CNNF_OK;
@@ -205,7 +205,7 @@ static void same_padding(cnnfi_window *w, int32_t i, int64_t reach)
 
 cnnf_status cnnfi_window_padding(cnnfi_call *call, cnnfi_window *w)
 {
-    const char *padding = cnnf_node_attr_string(call->node, "padding", NULL);
+    const char *padding = cnnf_node_attr_string(NULL, call->node, "padding");
     bool same = padding && strcmp(padding, "SAME") == 0, explicit = padding && strcmp(padding, "EXPLICIT") == 0;
     if (!same && !explicit && (!padding || strcmp(padding, "VALID") != 0)) {
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "padding %s", padding ? padding : "is missing");

@@ -25,7 +25,7 @@ static channelled by_channel(const cnnfi_value *x, int32_t axis)
 /* The channel axis; ranks other than 4 say "channels first" with NCHW too. */
 static int32_t bias_axis(const cnnfi_call *call)
 {
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     return format && strncmp(format, "NC", 2) == 0 ? 1 : call->inputs[0].rank - 1;
 }
 
@@ -104,7 +104,7 @@ static cnnf_status batch_norm_axis(cnnfi_call *call, int32_t *axis)
     bool first = false;
     if (x->rank != 4 && x->rank != 5)
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input 0 has rank %d, needs 4 or 5", (int)x->rank);
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     CNNFI_TRY(cnnfi_data_format(call, format && strlen(format) == 5 ? 3 : 2, &first));
     *axis = first ? 1 : x->rank - 1;
     return CNNF_OK;

@@ -70,7 +70,7 @@ typedef struct requantize {
 
 static cnnf_status read_requantize(cnnfi_call *call, requantize *q)
 {
-    const char *mode = cnnf_node_attr_string(call->node, "round_mode", NULL);
+    const char *mode = cnnf_node_attr_string(NULL, call->node, "round_mode");
     bool v3 = call->n_inputs == 4;
     CNNFI_TRY(cnnfi_want_inputs(call, v3 ? 4 : 3, v3 ? 4 : 3));
     CNNFI_TRY(cnnfi_want_float(call, 0));

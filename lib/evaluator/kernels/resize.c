@@ -259,7 +259,7 @@ static cnnf_status crop_infer(cnnfi_call *call)
 {
     int64_t size[2];
     const cnnfi_value *in = call->inputs;
-    const char *method = cnnf_node_attr_string(call->node, "method", NULL);
+    const char *method = cnnf_node_attr_string(NULL, call->node, "method");
     CNNFI_TRY(cnnfi_want_inputs(call, 4, 4));
     if (cnnfi_type_of(in->dtype) >= CNNFI_T_BOOL) return cnnfi_fail_dtype(call, 0);
     CNNFI_TRY(cnnfi_want_rank(call, 0, 4));
@@ -308,7 +308,7 @@ static void crop_pixel(cnnfi_call *call, const resize *r, int64_t b, float y, fl
 static cnnf_status crop_run(cnnfi_call *call)
 {
     const cnnfi_value *in = call->inputs, *out = call->outputs;
-    const char *method = cnnf_node_attr_string(call->node, "method", NULL);
+    const char *method = cnnf_node_attr_string(NULL, call->node, "method");
     bool nearest = method && strcmp(method, "nearest") == 0;
     resize r = {.height = in->dims[1], .width = in->dims[2], .channels = in->dims[3]};
     float *to = out->data;

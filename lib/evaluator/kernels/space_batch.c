@@ -13,7 +13,7 @@ typedef struct depth_space {
 static cnnf_status read_depth_space(cnnfi_call *call, bool to_depth, depth_space *s)
 {
     const cnnfi_value *in = call->inputs;
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(cnnfi_want_rank(call, 0, 4));
@@ -235,7 +235,7 @@ static cnnf_status patch_axis(cnnfi_call *call, patches *p, int32_t i, bool same
 
 static cnnf_status read_patches(cnnfi_call *call, patches *p)
 {
-    const char *padding = cnnf_node_attr_string(call->node, "padding", NULL);
+    const char *padding = cnnf_node_attr_string(NULL, call->node, "padding");
     p->axes = strcmp(call->node->op, "ExtractVolumePatches") == 0 ? 3 : 2;
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
     CNNFI_TRY(cnnfi_want_bytes(call, 0));

@@ -22,6 +22,7 @@ struct cnnf_pipeline {
 
 cnnf_status cnnf_pipeline_new(cnnf_pipeline **out, cnnf_context *context, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_new: out is NULL");
     *out = NULL;
     if (!context) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_new: context is NULL");
@@ -48,6 +49,7 @@ void cnnf_pipeline_free(cnnf_pipeline *pipeline)
 
 cnnf_status cnnf_pipeline_add(cnnf_pipeline *pipeline, const char *passes, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!pipeline || !passes) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_add: an argument is NULL");
     return cnnfi_parse_steps(&pipeline->list, passes, error);
 }
@@ -70,12 +72,14 @@ static cnnf_status add_name(cnnf_pipeline *pipeline, cnnfi_name_list *list, size
 
 cnnf_status cnnf_pipeline_add_input(cnnf_pipeline *pipeline, const char *name, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!pipeline || !name) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_add_input: an argument is NULL");
     return add_name(pipeline, &pipeline->inputs, &pipeline->input_capacity, name, error);
 }
 
 cnnf_status cnnf_pipeline_add_output(cnnf_pipeline *pipeline, const char *name, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!pipeline || !name) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_add_output: an argument is NULL");
     return add_name(pipeline, &pipeline->outputs, &pipeline->output_capacity, name, error);
 }
@@ -221,6 +225,7 @@ static cnnf_status run_steps(state *s)
 cnnf_status cnnf_pipeline_run_report(cnnf_graph **out, cnnf_buffer **report, const cnnf_pipeline *pipeline,
                                      const cnnf_graph *graph, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out) *out = NULL;
     if (report) *report = NULL;
     if (!out || !pipeline || !graph) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_run: an argument is NULL");
@@ -228,7 +233,7 @@ cnnf_status cnnf_pipeline_run_report(cnnf_graph **out, cnnf_buffer **report, con
     cnnfi_report_init(&text, pipeline->context);
     state s = {
         .pipeline = pipeline,
-        .graph = cnnf_graph_ref((cnnf_graph *)(uintptr_t)graph),
+        .graph = cnnf_graph_ref(graph),
         .report = report ? &text : NULL,
         .error = error,
     };
@@ -248,5 +253,6 @@ cnnf_status cnnf_pipeline_run_report(cnnf_graph **out, cnnf_buffer **report, con
 cnnf_status cnnf_pipeline_run(cnnf_graph **out, const cnnf_pipeline *pipeline, const cnnf_graph *graph,
                               cnnf_error *error)
 {
+    cnnf_error_clear(error);
     return cnnf_pipeline_run_report(out, NULL, pipeline, graph, error);
 }

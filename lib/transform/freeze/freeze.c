@@ -352,6 +352,7 @@ static void freezer_free(freezer *f)
 cnnf_status cnnf_freeze(cnnf_graph **out, int64_t *converted, const cnnf_graph *graph,
                         const cnnf_freeze_options *options, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnf_graph *initialized = NULL;
     if (converted) *converted = 0;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_freeze: out is NULL");

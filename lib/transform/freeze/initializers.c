@@ -53,7 +53,7 @@ static cnnf_status constant_of(cnnf_tensor **out, const cnnf_graph *graph, const
     for (int step = 0; node && step < MAX_STEPS && op_is(node, "Identity"); step++)
         node = data_input(graph, node, 0);
     const cnnf_tensor *value = const_value(node);
-    if (value) *out = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)value);
+    if (value) *out = cnnf_tensor_ref(value);
     return node && op_is(node, "Fill") ? fill_value(out, graph, node, error) : CNNF_OK;
 }
 
@@ -106,7 +106,7 @@ cnnf_status cnnfi_run_initializers(cnnf_graph **out, const cnnf_graph *graph, co
 {
     cnnfi_builder *b = NULL;
     if (names->count == 0) {
-        *out = cnnf_graph_ref((cnnf_graph *)(uintptr_t)graph);
+        *out = cnnf_graph_ref(graph);
         return CNNF_OK;
     }
     CNNFI_TRY(cnnfi_builder_from(&b, graph, error));
