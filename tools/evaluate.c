@@ -104,6 +104,18 @@ static cnnf_status count_classes(int64_t *classes, const session *s, const subje
     return status;
 }
 
+static cnnf_status evaluate_options(cnnf_evaluate_options **out, progress *bar, const session *s, const arguments *a,
+                                    const subject *m)
+{
+    cnnf_status status = cnnf_evaluate_options_new(out, s->context, s->error);
+    if (!status) status = cnnf_evaluate_options_set_input(*out, m->input, s->error);
+    if (!status) status = cnnf_evaluate_options_set_output(*out, m->output, s->error);
+    if (!status) status = cnnf_evaluate_options_set_batch(*out, a->batch, s->error);
+    if (!status) status = cnnf_evaluate_options_set_full_batches_only(*out, a->full_batches_only, s->error);
+    if (!status) status = cnnf_evaluate_options_set_progress(*out, cli_progress, bar, s->error);
+    return status;
+}
+
 /* Evaluates one graph; *metrics is kept also when the run was interrupted. */
 static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const session *s, const arguments *a,
                             const char *path)
@@ -111,23 +123,25 @@ static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const sessi
     subject m = {0};
     cnnf_dataset *data = NULL;
     int64_t classes = 0;
+    cnnf_evaluate_options *options = NULL;
     progress bar;
     cnnf_status status = subject_open(&m, s, a, path);
     if (!status) status = open_dataset(&data, s, a, &m);
     if (!status) status = count_classes(&classes, s, &m, data);
     if (!status) status = cnnf_metrics_new(metrics, s->context, classes, a->worst, s->error);
+    if (!status) status = evaluate_options(&options, &bar, s, a, &m);
     if (!status) {
         cli_catch_interrupt(m.evaluator);
         cli_progress_start(&bar, "images");
         const uint64_t start = cli_now_ns();
-        status = cnnf_evaluate_dataset(*metrics, m.evaluator, data, m.input, m.output, a->batch, a->full_batches_only,
-                                       cli_progress, &bar, s->error);
+        status = cnnf_evaluate_dataset(*metrics, m.evaluator, data, options, s->error);
         *seconds = cli_seconds_since(start);
         cli_progress((uint64_t)cnnf_metrics_count(*metrics), bar.total,
                      &bar); /* the last batches may be counted together */
         cli_progress_end(&bar);
         cli_catch_interrupt(NULL);
     }
+    cnnf_evaluate_options_free(options);
     cnnf_dataset_free(data);
     subject_close(&m);
     return status;

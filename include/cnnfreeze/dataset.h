@@ -11,7 +11,7 @@
  * lines "name,label" (labels.csv in the folder, else set_labels_file()). Images are resized to the
  * shape as cv2.resize(INTER_AREA) does, then turned grey for one channel.
  *
- * Thread-safety: a cnnf_dataset is unsafe; one thread at a time.
+ * Thread-safety: a cnnf_dataset and the options are unsafe; one thread at a time.
  */
 #ifndef CNNFREEZE_DATASET_H
 #define CNNFREEZE_DATASET_H
@@ -27,6 +27,7 @@
 
 typedef struct cnnf_dataset cnnf_dataset;
 typedef struct cnnf_dataset_options cnnf_dataset_options;
+typedef struct cnnf_evaluate_options cnnf_evaluate_options;
 
 CNNF_BEGIN_DECLS
 
@@ -77,15 +78,34 @@ CNNF_API cnnf_status cnnf_dataset_next(cnnf_tensor **images, cnnf_tensor **label
 /** Back to the first example. @since 0.1 */
 CNNF_API cnnf_status cnnf_dataset_rewind(cnnf_dataset *dataset, cnnf_error *error);
 
+/** *New* options holding the defaults: the graph's only declared input and output, batches of 32, the last partial
+ * batch counts, no progress. CNNF_OK, CNNF_E_NOMEM, CNNF_E_INVALID (NULL). @since 0.1 */
+CNNF_API cnnf_status cnnf_evaluate_options_new(cnnf_evaluate_options **out, cnnf_context *context, cnnf_error *error);
+CNNF_API void cnnf_evaluate_options_free(cnnf_evaluate_options *options); /**< NULL is allowed. @since 0.1 */
+/** The node that takes the examples ("x" or "x:0"). CNNF_OK, CNNF_E_INVALID (NULL), CNNF_E_NOMEM, as the next. @since
+ * 0.1
+ */
+CNNF_API cnnf_status cnnf_evaluate_options_set_input(cnnf_evaluate_options *options, const char *name,
+                                                     cnnf_error *error);
+/** The node that gives the scores, one per class. @since 0.1 */
+CNNF_API cnnf_status cnnf_evaluate_options_set_output(cnnf_evaluate_options *options, const char *name,
+                                                      cnnf_error *error);
+/** Examples per run (>= 1). CNNF_OK, CNNF_E_INVALID, as the next ones. @since 0.1 */
+CNNF_API cnnf_status cnnf_evaluate_options_set_batch(cnnf_evaluate_options *options, int64_t batch, cnnf_error *error);
+/** Whether a last partial batch is left out, as the tutorial's script does. @since 0.1 */
+CNNF_API cnnf_status cnnf_evaluate_options_set_full_batches_only(cnnf_evaluate_options *options, int32_t full_only,
+                                                                 cnnf_error *error);
+/** Progress in examples; the total is 0 where the data set does not know it. NULL: none. @since 0.1 */
+CNNF_API cnnf_status cnnf_evaluate_options_set_progress(cnnf_evaluate_options *options, cnnf_progress_fn progress,
+                                                        void *user, cnnf_error *error);
 /**
- * Runs the rest of a data set through `input` -> `output` and adds it to `metrics`; batches run in
- * parallel on the evaluator's threads. full_batches_only: leave a last partial batch out, as the
- * tutorial's script does. On CNNF_E_CANCELLED metrics hold what was done. @since 0.1
+ * Runs the rest of a data set through the evaluator's graph and adds it to `metrics`; batches run in parallel on the
+ * evaluator's threads. `options` NULL = the defaults. CNNF_OK; CNNF_E_INVALID (NULL, or no single input or output is
+ * declared: name them), what cnnf_dataset_next(), cnnf_evaluator_run() and cnnf_metrics_add() return. On
+ * CNNF_E_CANCELLED, and on every other failure, metrics hold what was done until then. @since 0.1
  */
 CNNF_API cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluator, cnnf_dataset *dataset,
-                                           const char *input, const char *output, int64_t batch,
-                                           int32_t full_batches_only, cnnf_progress_fn progress, void *user,
-                                           cnnf_error *error);
+                                           const cnnf_evaluate_options *options, cnnf_error *error);
 
 CNNF_END_DECLS
 

@@ -83,7 +83,9 @@ CNNF_API cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options,
  * whatever holds a graph. @since 0.1
  */
 CNNF_API cnnf_status cnnf_load_options_set_format(cnnf_load_options *options, int32_t format, cnnf_error *error);
-/** Progress in bytes of the input. @since 0.1 */
+/** Progress in bytes of the input; for a Keras file once, when it is read and its graph is about to be built. NULL:
+ * none.
+ * @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_set_progress(cnnf_load_options *options, cnnf_progress_fn progress, void *user,
                                                     cnnf_error *error);
 

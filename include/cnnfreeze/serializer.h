@@ -66,13 +66,6 @@ CNNF_API cnnf_status cnnf_graph_with_saver(cnnf_graph **out, const cnnf_graph *g
 CNNF_API cnnf_status cnnf_write_checkpoint(const cnnf_graph *graph, const char *prefix,
                                            const cnnf_write_options *options, cnnf_error *error);
 
-/**
- * What is in a graph: possible inputs and outputs, variables, parameters, sizes, ops. *out is a *new*
- * buffer; format: CNNF_REPORT_TEXT (the lines of TensorFlow's summarize_graph), _JSON, or _DOT (layers as boxes).
- * CNNF_OK, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1
- */
-CNNF_API cnnf_status cnnf_graph_summary(cnnf_buffer **out, const cnnf_graph *graph, int32_t format, cnnf_error *error);
-
 CNNF_END_DECLS
 
 #endif

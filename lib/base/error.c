@@ -114,12 +114,14 @@ void cnnfi_print_line(char *out, size_t size, const char *format, va_list args)
 
 /* ---- recording ---- */
 
-/* Every record begins empty, so that nothing of an older failure stays. */
+/* Every record begins empty, so that nothing of an older failure stays; printed first, for args may quote that one. */
 static void record(cnnf_error *error, cnnf_status code, const char *format, va_list args)
 {
+    char message[sizeof error->message];
+    cnnfi_print_line(message, sizeof message, format, args);
     cnnf_error_clear(error);
     error->code = code;
-    cnnfi_print_line(error->message, sizeof error->message, format, args);
+    memcpy(error->message, message, sizeof message);
 }
 
 cnnf_status(cnnfi_fail)(cnnf_error *error, cnnf_status code, const char *format, ...)

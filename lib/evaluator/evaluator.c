@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public evaluator: options, the plans it keeps, the workspaces it lends to runs. */
-#include <cnnfreeze/evaluator.h>
+#include "evaluator/evaluator.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -401,4 +401,9 @@ cnnf_status cnnf_evaluator_describe(cnnf_buffer **out, cnnf_evaluator *evaluator
 cnnfi_pool *cnnfi_evaluator_pool(cnnf_evaluator *evaluator)
 {
     return evaluator->pool;
+}
+
+const cnnf_graph *cnnfi_evaluator_graph(const cnnf_evaluator *evaluator)
+{
+    return evaluator->graph;
 }

@@ -6,7 +6,7 @@
 #include "base/context.h"
 #include "graph/equal.h"
 #include "graph/tensor.h"
-#include <cnnfreeze/transform.h>
+#include <cnnfreeze/inspect.h>
 
 #include "base/error.h"
 #include "base/str.h"

@@ -3,7 +3,7 @@
  * Which nodes are a graph's outputs, when it does not say: what is computed from an input and read by nobody,
  * not counting those who only watch (losses, metrics, gradients, summaries, savers) and what only feeds updates.
  */
-#include <cnnfreeze/transform.h>
+#include <cnnfreeze/inspect.h>
 
 #include <string.h>
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cnnfreeze/serializer.h>
+#include <cnnfreeze/inspect.h>
 
 #include "base/context.h"
 #include "base/error.h"

@@ -228,6 +228,7 @@ START_TEST(lost_shard)
     file_copy(GOLDEN("checkpoint/parts/model.ckpt.index"), folder_path("m.index"));
     ck_assert_int_eq(cnnf_checkpoint_open(&c, context, folder_path("m"), error), CNNF_E_IO);
     ck_assert_str_eq(cnnf_error_message(error), wanted);
+    ck_assert_str_eq(cnnf_error_where(error), folder_path("m.data-00000-of-00001"));
 }
 END_TEST
 

@@ -102,13 +102,20 @@ static cnnf_graph *freeze_ok(cnnf_graph *graph, int64_t wanted)
     return frozen;
 }
 
-static void freeze_fails(cnnf_graph *graph, cnnf_status wanted, const char *message)
+/* `node`: the one that cnnf_error_node() must name; NULL: not looked at. */
+static void freeze_fails_at(cnnf_graph *graph, cnnf_status wanted, const char *node, const char *message)
 {
     cnnf_graph *frozen = graph;
     ck_assert_int_eq(cnnf_freeze(&frozen, NULL, graph, options, error), wanted);
     ck_assert_ptr_null(frozen);
     ck_assert_str_eq(cnnf_error_message(error), message);
+    if (node) ck_assert_str_eq(cnnf_error_node(error), node);
     cnnf_graph_unref(graph);
+}
+
+static void freeze_fails(cnnf_graph *graph, cnnf_status wanted, const char *message)
+{
+    freeze_fails_at(graph, wanted, NULL, message);
 }
 
 static void check_node(const cnnf_graph *graph, const char *name, const char *op, size_t inputs)
@@ -334,9 +341,9 @@ START_TEST(assignment_in_the_cone)
     add(b, "Mul", "product", "update", "x");
     add(b, "Relu", "out", "product", NULL);
     cnnf_freeze_options_add_output(options, "out", NULL);
-    freeze_fails(end(b), CNNF_E_UNSUPPORTED,
-                 "node 'update' (AssignAdd) needs variable 'v' itself, which a constant cannot "
-                 "replace; the outputs need it: update -> product -> out");
+    freeze_fails_at(end(b), CNNF_E_UNSUPPORTED, "update",
+                    "node 'update' (AssignAdd) needs variable 'v' itself, which a constant cannot "
+                    "replace; the outputs need it: update -> product -> out");
 }
 END_TEST
 
@@ -354,7 +361,7 @@ END_TEST
 START_TEST(unbound_variable)
 {
     cnnf_freeze_options_add_output(options, "out", NULL);
-    freeze_fails(reference_graph(0), CNNF_E_NOT_FOUND, "variable 'v' has no value: no checkpoint was given");
+    freeze_fails_at(reference_graph(0), CNNF_E_NOT_FOUND, "v", "variable 'v' has no value: no checkpoint was given");
 }
 END_TEST
 
@@ -451,7 +458,7 @@ START_TEST(initializers)
     check_const(frozen, "w", 9);
     cnnf_graph_unref(frozen);
     cnnf_freeze_options_add_initializer(options, "r/Assign", NULL);
-    freeze_fails(graph, CNNF_E_UNSUPPORTED, "initializer 'r/Assign': the value of 'r' is not constant");
+    freeze_fails_at(graph, CNNF_E_UNSUPPORTED, "r/Assign", "initializer 'r/Assign': the value of 'r' is not constant");
 }
 END_TEST
 

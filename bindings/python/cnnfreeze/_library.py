@@ -100,8 +100,13 @@ SIGNATURES = {
     "metrics_accuracy": (c_double, [c_void_p]),
     "metrics_loss": (c_double, [c_void_p]),
     "metrics_confusion": (c_int64, [c_void_p, c_int64, c_int64]),
-    "evaluate_dataset": (c_int32, [c_void_p, c_void_p, c_void_p, c_char_p, c_char_p, c_int64, c_int32, c_void_p, c_void_p,
-                                   c_void_p]),
+    "evaluate_options_new": (c_int32, [OUT, c_void_p, c_void_p]),
+    "evaluate_options_free": (None, [c_void_p]),
+    "evaluate_options_set_input": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "evaluate_options_set_output": (c_int32, [c_void_p, c_char_p, c_void_p]),
+    "evaluate_options_set_batch": (c_int32, [c_void_p, c_int64, c_void_p]),
+    "evaluate_options_set_full_batches_only": (c_int32, [c_void_p, c_int32, c_void_p]),
+    "evaluate_dataset": (c_int32, [c_void_p, c_void_p, c_void_p, c_void_p, c_void_p]),
 }
 
 

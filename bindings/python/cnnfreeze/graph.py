@@ -200,8 +200,12 @@ def evaluate(graph, dataset, classes, input_node=None, output_node=None, batch=3
     data = make(lib.dataset_open, lib.dataset_free, context().pointer, encode(dataset), options.pointer)
     metrics = make(lib.metrics_new, lib.metrics_free, context().pointer, classes, 0)
     evaluator = Evaluator(graph, threads)
-    call(lib.evaluate_dataset, metrics.pointer, evaluator._handle.pointer, data.pointer, encode(input_node),
-         encode(output_node), batch, int(full_batches_only), None, None)
+    options = make(lib.evaluate_options_new, lib.evaluate_options_free, context().pointer)
+    call(lib.evaluate_options_set_input, options.pointer, encode(input_node))
+    call(lib.evaluate_options_set_output, options.pointer, encode(output_node))
+    call(lib.evaluate_options_set_batch, options.pointer, batch)
+    call(lib.evaluate_options_set_full_batches_only, options.pointer, int(full_batches_only))
+    call(lib.evaluate_dataset, metrics.pointer, evaluator._handle.pointer, data.pointer, options.pointer)
     p = metrics.pointer
     return {"images": lib.metrics_count(p), "correct": lib.metrics_correct(p), "accuracy": lib.metrics_accuracy(p),
             "loss": lib.metrics_loss(p),

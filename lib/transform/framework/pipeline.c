@@ -16,6 +16,8 @@ struct cnnf_pipeline {
     cnnfi_step_list list;
     cnnfi_name_list inputs, outputs; /* names in the arena, arrays the context's */
     size_t input_capacity, output_capacity;
+    cnnf_progress_fn progress; /* nullable */
+    void *progress_user;
 };
 
 /* ---- building ---- */
@@ -87,6 +89,16 @@ cnnf_status cnnf_pipeline_add_output(cnnf_pipeline *pipeline, const char *name, 
 /* ---- running ---- */
 
 /* What changes while a pipeline runs. */
+cnnf_status cnnf_pipeline_set_progress(cnnf_pipeline *pipeline, cnnf_progress_fn progress, void *user,
+                                       cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!pipeline) return cnnfi_fail_null(error, __func__);
+    pipeline->progress = progress;
+    pipeline->progress_user = user;
+    return CNNF_OK;
+}
+
 typedef struct state {
     const cnnf_pipeline *pipeline;
     cnnf_graph *graph; /* the latest; a reference */
@@ -212,13 +224,23 @@ static cnnf_status run_step(state *s, const cnnfi_step *step)
     return status;
 }
 
+static cnnf_status report_progress(const state *s, size_t done)
+{
+    const cnnf_pipeline *p = s->pipeline;
+    if (!p->progress || p->progress(done, p->list.count, p->progress_user) == 0) return CNNF_OK;
+    return cnnfi_fail(s->error, CNNF_E_CANCELLED, "cancelled after %zu of %zu passes", done, p->list.count);
+}
+
 static cnnf_status run_steps(state *s)
 {
     CNNFI_TRY(resolve_protected(s));
     s->valid = cnnfi_graph_validate(s->graph, NULL) == CNNF_OK;
     const cnnfi_step_list *list = &s->pipeline->list;
-    for (size_t i = 0; i < list->count; i++)
+    CNNFI_TRY(report_progress(s, 0));
+    for (size_t i = 0; i < list->count; i++) {
         CNNFI_TRY(run_step(s, &list->steps[i]));
+        CNNFI_TRY(report_progress(s, i + 1));
+    }
     return CNNF_OK;
 }
 

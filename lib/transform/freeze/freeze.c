@@ -3,6 +3,7 @@
  * freeze_graph: what the outputs need stays, variables become constants. The result is, byte for byte, what
  * TensorFlow 2.15's freeze_graph writes wherever that can be loaded again.
  */
+#include <cnnfreeze/inspect.h>
 #include <cnnfreeze/transform.h>
 
 #include <inttypes.h>
