@@ -118,7 +118,7 @@ static const struct {
     {CNNF_E_LIMIT, EXIT_LIMIT},
     {CNNF_E_UNSUPPORTED, EXIT_UNSUPPORTED},
     {CNNF_E_CANCELLED, EXIT_INTERRUPTED},
-    {CNNF_E_CHECK, EXIT_CHECK_FAILED},
+    {CLI_CHECK_FAILED, EXIT_CHECK_FAILED},
 };
 
 int cli_exit_code(cnnf_status status)
@@ -200,7 +200,7 @@ static int set_limits(cnnf_context_options *options)
         const int32_t limit = limit_named(name);
         if (limit < 0) return unknown_limit(name);
         const uint64_t value = size_of(text);
-        if (!value || cnnf_context_options_set_limit(options, limit, value))
+        if (!value || cnnf_context_options_set_limit(options, limit, value, NULL))
             return cli_say(EXIT_USAGE, "--limit: %s cannot be '%s'", name, text);
     }
     return 0;
@@ -210,7 +210,7 @@ static int set_limits(cnnf_context_options *options)
 static int check_limits(void)
 {
     cnnf_context_options *options = NULL;
-    if (cnnf_context_options_new(&options)) return cli_say(EXIT_LIMIT, "out of memory");
+    if (cnnf_context_options_new(&options, NULL)) return cli_say(EXIT_LIMIT, "out of memory");
     const int code = set_limits(options);
     cnnf_context_options_free(options);
     return code;
@@ -221,11 +221,11 @@ static bool open_session(session *s, int32_t level)
     cnnf_context_options *options = NULL;
     const char *folder = getenv("TMPDIR");
     *s = (session){.error = cnnf_error_new()};
-    cnnf_status status = s->error ? cnnf_context_options_new(&options) : CNNF_E_NOMEM;
-    if (!status) status = cnnf_context_options_set_log(options, print_log, level, NULL);
-    if (!status) status = cnnf_context_options_set_temporary_files(options, on_temporary, NULL);
-    if (!status && folder && *folder) status = cnnf_context_options_set_temporary_folder(options, folder);
-    if (!status && common.untrusted) status = cnnf_context_options_set_untrusted(options);
+    cnnf_status status = s->error ? cnnf_context_options_new(&options, s->error) : CNNF_E_NOMEM;
+    if (!status) status = cnnf_context_options_set_log(options, print_log, level, NULL, s->error);
+    if (!status) status = cnnf_context_options_set_temporary_files(options, on_temporary, NULL, s->error);
+    if (!status && folder && *folder) status = cnnf_context_options_set_temporary_folder(options, folder, s->error);
+    if (!status && common.untrusted) status = cnnf_context_options_set_untrusted(options, s->error);
     if (!status && set_limits(options)) status = CNNF_E_INVALID; /* checked before */
     if (!status) status = cnnf_context_new(&s->context, options, s->error);
     cnnf_context_options_free(options);
@@ -365,7 +365,20 @@ bool cli_parse(const command *self, const flag *flags, size_t n_flags, int argc,
     return !*exit_code;
 }
 
-cnnf_status cli_each(const char *list, cnnf_status (*add)(void *user, const char *item), void *user)
+bool cli_report_format(const char *text, int32_t *out)
+{
+    static const char *const names[] = {
+        [CNNF_REPORT_TEXT] = "text", [CNNF_REPORT_JSON] = "json", [CNNF_REPORT_DOT] = "dot"};
+    *out = CNNF_REPORT_TEXT;
+    for (size_t i = 0; text && i < sizeof names / sizeof *names; i++) {
+        *out = (int32_t)i;
+        if (strcmp(names[i], text) == 0) return true;
+    }
+    if (text) cli_say(0, "--format is text, json or dot, not '%s'", text);
+    return !text;
+}
+
+cnnf_status cli_each(const char *list, cli_add_fn add, void *user, cnnf_error *error)
 {
     char item[4096];
     for (const char *at = list; at && *at;) {
@@ -375,7 +388,7 @@ cnnf_status cli_each(const char *list, cnnf_status (*add)(void *user, const char
             if (at[i] != ' ') item[n++] = at[i];
         }
         item[n] = '\0';
-        const cnnf_status status = n ? add(user, item) : CNNF_OK;
+        const cnnf_status status = n ? add(user, item, error) : CNNF_OK;
         if (status) return status;
         at += length;
         if (*at == ',') at++;

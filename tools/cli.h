@@ -22,6 +22,9 @@ enum {
     EXIT_INTERRUPTED = 130
 };
 
+/* Beside cnnf_status, which is never positive: a check said no, and its lines are written. */
+#define CLI_CHECK_FAILED 1
+
 typedef enum flag_kind { FLAG_STRING, FLAG_BOOL, FLAG_INT, FLAG_DOUBLE, FLAG_LIST, FLAG_OPTIONAL } flag_kind;
 
 /* A repeatable flag's values, in order. */
@@ -72,8 +75,11 @@ int cli_exit_code(cnnf_status status);
 /* "cnnfreeze: <message>" on stderr, returns `code`. */
 int cli_say(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Calls add(user, item) for each item of a comma list, spaces dropped, empty items skipped. */
-cnnf_status cli_each(const char *list, cnnf_status (*add)(void *user, const char *item), void *user);
+/* Calls add(user, item, error) for each item of a comma list, spaces dropped, empty items skipped. */
+typedef cnnf_status (*cli_add_fn)(void *user, const char *item, cnnf_error *error);
+cnnf_status cli_each(const char *list, cli_add_fn add, void *user, cnnf_error *error);
+/* A report's --format: CNNF_REPORT_*, text when NULL. false: no such format, already said. */
+bool cli_report_format(const char *text, int32_t *out);
 /* "a=b": the part before the last '=' copied into key, the rest returned; NULL when there is none. */
 const char *cli_split_pair(const char *text, char *key, size_t key_size);
 /* Numbers of a comma list; false when one is no number. */

@@ -26,7 +26,7 @@ typedef struct output_names {
     size_t used;
 } output_names;
 
-static cnnf_status remember(void *user, const char *name)
+static cnnf_status remember(void *user, const char *name, cnnf_error *error)
 {
     output_names *names = user;
     const size_t length = strlen(name) + 1;
@@ -39,9 +39,9 @@ static cnnf_status remember(void *user, const char *name)
 
 static cnnf_status find_outputs(output_names *names, const session *s, const arguments *a, const cnnf_graph *graph)
 {
-    cnnf_status status = cli_each(a->output_nodes, remember, names);
+    cnnf_status status = cli_each(a->output_nodes, remember, names, s->error);
     for (int64_t i = 0; !status && !a->output_nodes && i < cnnf_graph_output_count(graph); i++) {
-        status = remember(names, cnnf_graph_output_name(graph, i));
+        status = remember(names, cnnf_graph_output_name(graph, i), s->error);
     }
     if (status || names->list.count) return status;
     status = each_guessed_output(s, graph, remember, names);
@@ -56,7 +56,7 @@ static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cn
     cnnf_freeze_options *options = NULL;
     cnnf_status status = cnnf_freeze_options_new(&options, s->context, s->error);
     for (size_t i = 0; !status && i < names->list.count; i++) {
-        status = cnnf_freeze_options_add_output(options, names->list.values[i]);
+        status = cnnf_freeze_options_add_output(options, names->list.values[i], s->error);
     }
     if (!status) status = cnnf_freeze(out, NULL, graph, options, s->error);
     cnnf_freeze_options_free(options);
@@ -100,10 +100,10 @@ static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph
     cnnf_status status = find_outputs(&names, s, a, model);
     if (!status) status = run_passes(&reference, s, model, "inline_functions set_learning_phase", &names.list);
     if (!status) status = cnnf_comparison_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_comparison_options_set_tolerance(options, a->tolerance);
-    if (!status) status = cnnf_comparison_options_set_inside(options, 0);
+    if (!status) status = cnnf_comparison_options_set_tolerance(options, a->tolerance, s->error);
+    if (!status) status = cnnf_comparison_options_set_inside(options, 0, s->error);
     for (size_t i = 0; !status && i < names.list.count; i++) {
-        status = cnnf_comparison_options_add_output(options, names.list.values[i], NULL);
+        status = cnnf_comparison_options_add_output(options, names.list.values[i], NULL, s->error);
     }
     if (!status) status = cnnf_compare_numbers(&comparison, reference, out, options, s->error);
     if (!status) {
@@ -111,7 +111,7 @@ static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph
                cnnf_comparison_max_abs(comparison), cnnf_comparison_max_rel(comparison), a->tolerance);
         if (!cnnf_comparison_within(comparison)) {
             cli_say(0, "%s: the frozen graph differs beyond the tolerance; nothing was written", a->output);
-            status = CNNF_E_CHECK;
+            status = CLI_CHECK_FAILED;
         }
     }
     cnnf_comparison_free(comparison);

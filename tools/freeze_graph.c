@@ -16,40 +16,40 @@ typedef struct arguments {
     output_flags out;
 } arguments;
 
-static cnnf_status add_output(void *options, const char *name)
+static cnnf_status add_output(void *options, const char *name, cnnf_error *error)
 {
-    return cnnf_freeze_options_add_output(options, name);
+    return cnnf_freeze_options_add_output(options, name, error);
 }
 
-static cnnf_status add_allow(void *options, const char *pattern)
+static cnnf_status add_allow(void *options, const char *pattern, cnnf_error *error)
 {
-    return cnnf_freeze_options_allow(options, pattern);
+    return cnnf_freeze_options_allow(options, pattern, error);
 }
 
-static cnnf_status add_deny(void *options, const char *pattern)
+static cnnf_status add_deny(void *options, const char *pattern, cnnf_error *error)
 {
-    return cnnf_freeze_options_deny(options, pattern);
+    return cnnf_freeze_options_deny(options, pattern, error);
 }
 
-static cnnf_status add_initializer(void *options, const char *name)
+static cnnf_status add_initializer(void *options, const char *name, cnnf_error *error)
 {
-    return cnnf_freeze_options_add_initializer(options, name);
+    return cnnf_freeze_options_add_initializer(options, name, error);
 }
 
-static cnnf_status add_tag(void *options, const char *tag)
+static cnnf_status add_tag(void *options, const char *tag, cnnf_error *error)
 {
-    return cnnf_load_options_add_tag(options, tag);
+    return cnnf_load_options_add_tag(options, tag, error);
 }
 
 static cnnf_status freeze_options(cnnf_freeze_options **out, const session *s, const arguments *a)
 {
     cnnf_status status = cnnf_freeze_options_new(out, s->context, s->error);
-    if (!status) status = cli_each(a->output_node_names, add_output, *out);
-    if (!status) status = cli_each(a->allow, add_allow, *out);
-    if (!status) status = cli_each(a->deny, add_deny, *out);
-    if (!status) status = cli_each(a->initializer_nodes, add_initializer, *out);
-    if (!status) status = cnnf_freeze_options_set_clear_devices(*out, a->clear_devices);
-    if (!status) status = cnnf_freeze_options_set_default_attrs(*out, 1);
+    if (!status) status = cli_each(a->output_node_names, add_output, *out, s->error);
+    if (!status) status = cli_each(a->allow, add_allow, *out, s->error);
+    if (!status) status = cli_each(a->deny, add_deny, *out, s->error);
+    if (!status) status = cli_each(a->initializer_nodes, add_initializer, *out, s->error);
+    if (!status) status = cnnf_freeze_options_set_clear_devices(*out, a->clear_devices, s->error);
+    if (!status) status = cnnf_freeze_options_set_default_attrs(*out, 1, s->error);
     return status;
 }
 
@@ -83,9 +83,9 @@ static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
     cnnf_graph *graph = NULL;
     cnnf_status status = CNNF_OK;
     status = cnnf_load_options_new(&options, s->context, s->error);
-    if (!status && a->input_saver) status = cnnf_load_options_set_saver_file(options, a->input_saver);
-    if (!status) status = cnnf_load_options_set_format(options, wanted);
-    if (!status) status = cli_each(a->tags, add_tag, options);
+    if (!status && a->input_saver) status = cnnf_load_options_set_saver_file(options, a->input_saver, s->error);
+    if (!status) status = cnnf_load_options_set_format(options, wanted, s->error);
+    if (!status) status = cli_each(a->tags, add_tag, options, s->error);
     if (!status) status = load_path(&graph, s, path, options);
     if (!status && !a->saved_model_dir && !is_stdin(path)) status = note_format(s, a, path);
     if (!status && a->input_meta_graph)

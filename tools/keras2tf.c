@@ -59,7 +59,7 @@ static cnnf_status convert(const session *s, const arguments *a, const char *gra
     cnnf_load_options *options = NULL;
     cnnf_graph *model = NULL, *lowered = NULL, *with_saver = NULL;
     cnnf_status status = load_options_from_flags(&options, s, &a->keras);
-    if (!status) status = cnnf_load_options_set_training_state(options, !a->no_training_state);
+    if (!status) status = cnnf_load_options_set_training_state(options, !a->no_training_state, s->error);
     if (!status) status = load_path(&model, s, a->model, options);
     if (!status) status = lower_to_target(&lowered, s, model, a->target_tf);
     if (!status) status = cnnf_graph_with_saver(&with_saver, lowered, s->error);

@@ -7,16 +7,18 @@
 
 #include "output.h"
 
-static cnnf_status set_variables(cnnf_load_options *options, const char *kind)
+static cnnf_status set_variables(cnnf_load_options *options, const session *s, const char *kind)
 {
     if (!kind) return CNNF_OK;
-    if (strcmp(kind, "reference") == 0) return cnnf_load_options_set_variables(options, CNNF_VARIABLES_REFERENCE);
-    if (strcmp(kind, "resource") == 0) return cnnf_load_options_set_variables(options, CNNF_VARIABLES_RESOURCE);
+    if (strcmp(kind, "reference") == 0)
+        return cnnf_load_options_set_variables(options, CNNF_VARIABLES_REFERENCE, s->error);
+    if (strcmp(kind, "resource") == 0)
+        return cnnf_load_options_set_variables(options, CNNF_VARIABLES_RESOURCE, s->error);
     cli_say(0, "--variables is reference or resource, not '%s'", kind);
     return CNNF_E_INVALID;
 }
 
-static cnnf_status map_layers(cnnf_load_options *options, const flag_list *pairs)
+static cnnf_status map_layers(cnnf_load_options *options, const session *s, const flag_list *pairs)
 {
     char from[256];
     for (size_t i = 0; i < pairs->count; i++) {
@@ -25,31 +27,32 @@ static cnnf_status map_layers(cnnf_load_options *options, const flag_list *pairs
             cli_say(0, "--map_layer is Old=New, not '%s'", pairs->values[i]);
             return CNNF_E_INVALID;
         }
-        const cnnf_status status = cnnf_load_options_map_layer(options, from, to);
+        const cnnf_status status = cnnf_load_options_map_layer(options, from, to, s->error);
         if (status) return status;
     }
     return CNNF_OK;
 }
 
-static cnnf_status add_list(cnnf_load_options *options, const flag_list *list,
-                            cnnf_status (*add)(cnnf_load_options *, const char *))
+static cnnf_status add_list(cnnf_load_options *options, const session *s, const flag_list *list,
+                            cnnf_status (*add)(cnnf_load_options *, const char *, cnnf_error *))
 {
     cnnf_status status = CNNF_OK;
     for (size_t i = 0; !status && i < list->count; i++)
-        status = add(options, list->values[i]);
+        status = add(options, list->values[i], s->error);
     return status;
 }
 
 cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, const keras_flags *flags)
 {
     cnnf_status status = cnnf_load_options_new(out, s->context, s->error);
-    if (!status && flags->name_suffix) status = cnnf_load_options_set_name_suffix(*out, flags->name_suffix);
-    if (!status) status = set_variables(*out, flags->variables);
-    if (!status && flags->architecture) status = cnnf_load_options_set_architecture_file(*out, flags->architecture);
-    if (!status) status = map_layers(*out, &flags->map_layer);
-    if (!status) status = add_list(*out, &flags->drop_layer, cnnf_load_options_drop_layer);
-    if (!status) status = add_list(*out, &flags->tags, cnnf_load_options_add_tag);
-    if (!status && flags->signature) status = cnnf_load_options_set_signature(*out, flags->signature);
+    if (!status && flags->name_suffix) status = cnnf_load_options_set_name_suffix(*out, flags->name_suffix, s->error);
+    if (!status) status = set_variables(*out, s, flags->variables);
+    if (!status && flags->architecture)
+        status = cnnf_load_options_set_architecture_file(*out, flags->architecture, s->error);
+    if (!status) status = map_layers(*out, s, &flags->map_layer);
+    if (!status) status = add_list(*out, s, &flags->drop_layer, cnnf_load_options_drop_layer);
+    if (!status) status = add_list(*out, s, &flags->tags, cnnf_load_options_add_tag);
+    if (!status && flags->signature) status = cnnf_load_options_set_signature(*out, flags->signature, s->error);
     return status;
 }
 
@@ -132,7 +135,7 @@ cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, con
     cnnf_graph *graph = NULL;
     *out = NULL;
     cnnf_status status = load_options_from_flags(&options, s, flags);
-    if (!status) status = cnnf_load_options_set_training_state(options, 0);
+    if (!status) status = cnnf_load_options_set_training_state(options, 0, s->error);
     if (!status) status = load_path(&graph, s, path, options);
     if (!status && checkpoint && *checkpoint) {
         status = cnnf_bind_checkpoint(out, graph, checkpoint, options, s->error);
@@ -150,23 +153,22 @@ const char *default_input(const cnnf_graph *graph)
 }
 
 /* Lines of `text` as strings of their own, one after the other. */
-static cnnf_status each_line(char *text, cnnf_status (*take)(void *user, const char *name), void *user)
+static cnnf_status each_line(char *text, cli_add_fn take, void *user, cnnf_error *error)
 {
     cnnf_status status = CNNF_OK;
     for (char *line = text, *end; !status && (end = strchr(line, '\n')); line = end + 1) {
         *end = '\0';
-        status = take(user, line);
+        status = take(user, line, error);
     }
     return status;
 }
 
-cnnf_status each_guessed_output(const session *s, const cnnf_graph *graph,
-                                cnnf_status (*take)(void *user, const char *name), void *user)
+cnnf_status each_guessed_output(const session *s, const cnnf_graph *graph, cli_add_fn take, void *user)
 {
     cnnf_buffer *names = NULL;
     cnnf_status status = cnnf_graph_guess_outputs(&names, graph, s->error);
     char *text = status ? NULL : strdup(cnnf_buffer_data(names));
-    if (!status) status = text ? each_line(text, take, user) : CNNF_E_NOMEM;
+    if (!status) status = text ? each_line(text, take, user, s->error) : CNNF_E_NOMEM;
     free(text);
     cnnf_buffer_free(names);
     return status;

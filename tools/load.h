@@ -41,7 +41,6 @@ cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, con
 const char *default_input(const cnnf_graph *graph);
 cnnf_status default_output(const char **out, const session *s, const cnnf_graph *graph, char *room, size_t size);
 /* Each output that the graph does not declare and that can be told from it. */
-cnnf_status each_guessed_output(const session *s, const cnnf_graph *graph,
-                                cnnf_status (*take)(void *user, const char *name), void *user);
+cnnf_status each_guessed_output(const session *s, const cnnf_graph *graph, cli_add_fn take, void *user);
 
 #endif

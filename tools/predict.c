@@ -74,8 +74,8 @@ static cnnf_status run_batch(bindings *results, cnnf_evaluator *evaluator, const
     for (size_t i = 0; !status && i < feeds->count; i++)
         status = take_rows(&parts[i], s, feeds->tensors[i], first, rows);
     if (!status) {
-        status = cnnf_evaluator_run(evaluator, feeds->name_list, (const cnnf_tensor *const *)parts, feeds->count,
-                                    results->name_list, results->tensors, results->count, s->error);
+        status = cnnf_evaluator_run(results->tensors, evaluator, feeds->name_list, (const cnnf_tensor *const *)parts,
+                                    feeds->count, results->name_list, results->count, s->error);
     }
     for (size_t i = 0; i < feeds->count; i++)
         cnnf_tensor_unref(parts[i]);
@@ -133,16 +133,16 @@ static cnnf_status run_graph(bindings *fetches, cnnf_evaluator *evaluator, const
                              int64_t batch)
 {
     if (batch > 0 && feeds->count) return run_batches(fetches, evaluator, s, feeds, batch);
-    return cnnf_evaluator_run(evaluator, feeds->name_list, (const cnnf_tensor *const *)feeds->tensors, feeds->count,
-                              fetches->name_list, fetches->tensors, fetches->count, s->error);
+    return cnnf_evaluator_run(fetches->tensors, evaluator, feeds->name_list, (const cnnf_tensor *const *)feeds->tensors,
+                              feeds->count, fetches->name_list, fetches->count, s->error);
 }
 
 static cnnf_status make_evaluator(cnnf_evaluator **out, const session *s, const arguments *a, const cnnf_graph *graph)
 {
     cnnf_evaluator_options *options = NULL;
     cnnf_status status = cnnf_evaluator_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads);
-    if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend);
+    if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads, s->error);
+    if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend, s->error);
     if (!status) status = cnnf_evaluator_new(out, graph, options, s->error);
     cnnf_evaluator_options_free(options);
     return status;

@@ -101,7 +101,7 @@ static void print_worst(const cnnf_metrics *metrics, const label_names *labels)
     for (int64_t i = 0; i < cnnf_metrics_worst_count(metrics); i++) {
         int64_t row, label, guess;
         double confidence;
-        if (cnnf_metrics_worst(metrics, i, &row, &label, &guess, &confidence, NULL)) return;
+        if (cnnf_metrics_worst(&row, &label, &guess, &confidence, metrics, i, NULL)) return;
         printf("%" PRId64 " %s %s %.4f\n", row, label_name(labels, label, room), label_name(labels, guess, other),
                confidence);
     }
@@ -151,7 +151,7 @@ static void print_json(const cnnf_metrics *metrics, const report_request *reques
     for (int64_t i = 0; i < cnnf_metrics_worst_count(metrics); i++) {
         int64_t row, label, guess;
         double confidence;
-        if (cnnf_metrics_worst(metrics, i, &row, &label, &guess, &confidence, NULL)) break;
+        if (cnnf_metrics_worst(&row, &label, &guess, &confidence, metrics, i, NULL)) break;
         printf("%s{\"row\":%" PRId64 ",\"label\":%" PRId64 ",\"guess\":%" PRId64 ",\"confidence\":%.6f}", i ? "," : "",
                row, label, guess, confidence);
     }

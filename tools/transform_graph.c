@@ -14,21 +14,14 @@ typedef struct arguments {
     keras_flags keras;
 } arguments;
 
-typedef struct pipeline_names {
-    const session *s;
-    cnnf_pipeline *pipeline;
-} pipeline_names;
-
-static cnnf_status add_input(void *user, const char *name)
+static cnnf_status add_input(void *pipeline, const char *name, cnnf_error *error)
 {
-    const pipeline_names *names = user;
-    return cnnf_pipeline_add_input(names->pipeline, name, names->s->error);
+    return cnnf_pipeline_add_input(pipeline, name, error);
 }
 
-static cnnf_status add_output(void *user, const char *name)
+static cnnf_status add_output(void *pipeline, const char *name, cnnf_error *error)
 {
-    const pipeline_names *names = user;
-    return cnnf_pipeline_add_output(names->pipeline, name, names->s->error);
+    return cnnf_pipeline_add_output(pipeline, name, error);
 }
 
 static cnnf_status transform(const session *s, const arguments *a)
@@ -38,9 +31,8 @@ static cnnf_status transform(const session *s, const arguments *a)
     cnnf_buffer *report = NULL;
     cnnf_status status = load_model(&in, s, a->in_graph, a->checkpoint, &a->keras);
     if (!status) status = cnnf_pipeline_new(&pipeline, s->context, s->error);
-    pipeline_names names = {.s = s, .pipeline = pipeline};
-    if (!status) status = cli_each(a->inputs, add_input, &names);
-    if (!status) status = cli_each(a->outputs, add_output, &names);
+    if (!status) status = cli_each(a->inputs, add_input, pipeline, s->error);
+    if (!status) status = cli_each(a->outputs, add_output, pipeline, s->error);
     if (!status) status = cnnf_pipeline_add(pipeline, a->transforms, s->error);
     if (!status) status = cnnf_pipeline_run_report(&out, a->report ? &report : NULL, pipeline, in, s->error);
     if (!status) status = output_graph(s, out, a->out_graph, &a->out);

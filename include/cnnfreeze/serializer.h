@@ -32,12 +32,12 @@ CNNF_BEGIN_DECLS
 CNNF_API cnnf_status cnnf_write_options_new(cnnf_write_options **out, cnnf_context *context, cnnf_error *error);
 CNNF_API void cnnf_write_options_free(cnnf_write_options *options); /**< NULL is allowed. @since 0.1 */
 /** Text format (.pbtxt) instead of binary. @since 0.1 */
-CNNF_API cnnf_status cnnf_write_options_set_text(cnnf_write_options *options, int32_t text);
+CNNF_API cnnf_status cnnf_write_options_set_text(cnnf_write_options *options, int32_t text, cnnf_error *error);
 /** Survive a power loss: fsync the file and its folder before returning. Default 0. @since 0.1 */
-CNNF_API cnnf_status cnnf_write_options_set_fsync(cnnf_write_options *options, int32_t fsync);
+CNNF_API cnnf_status cnnf_write_options_set_fsync(cnnf_write_options *options, int32_t fsync, cnnf_error *error);
 /** Progress in bytes written. @since 0.1 */
-CNNF_API cnnf_status cnnf_write_options_set_progress(cnnf_write_options *options, cnnf_progress_fn progress,
-                                                     void *user);
+CNNF_API cnnf_status cnnf_write_options_set_progress(cnnf_write_options *options, cnnf_progress_fn progress, void *user,
+                                                     cnnf_error *error);
 
 /** Bytes the binary GraphDef will have, before any work. @since 0.1 */
 CNNF_API cnnf_status cnnf_graphdef_size(uint64_t *out, const cnnf_graph *graph, cnnf_error *error);
@@ -75,14 +75,6 @@ CNNF_API cnnf_status cnnf_write_checkpoint(const cnnf_graph *graph, const char *
  */
 CNNF_API cnnf_status cnnf_write_file(cnnf_context *context, const char *path, const void *data, size_t size,
                                      const cnnf_write_options *options, cnnf_error *error);
-
-/**
- * What is in a graph: possible inputs and outputs, variables, parameters, sizes, ops. *out is a *new*
- * buffer; format "text" (NULL: the lines of TensorFlow's summarize_graph), "json", or "dot" (a picture for
- * Graphviz, layers as boxes). CNNF_OK, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1
- */
-CNNF_API cnnf_status cnnf_graph_summary(cnnf_buffer **out, const cnnf_graph *graph, const char *format,
-                                        cnnf_error *error);
 
 CNNF_END_DECLS
 

@@ -47,9 +47,8 @@ static cnnf_status io_failure(cnnfi_sink *sink, int code, const char *doing, cnn
 {
     const cnnf_status failed = cnnfi_os_status(code);
     if (failed == CNNF_E_NOMEM) return cnnfi_fail_nomem(error);
-    cnnf_status status = cnnfi_fail(error, failed, "%s: cannot %s: %s", sink->path, doing, cnnfi_os_error(code));
-    cnnfi_error_set_where(error, sink->path);
-    return status;
+    return cnnfi_fail_in_file(error, failed, sink->path, -1, "%s: cannot %s: %s", sink->path, doing,
+                              cnnfi_os_error(code));
 }
 
 /* ---- file ---- */

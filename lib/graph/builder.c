@@ -290,7 +290,7 @@ bool cnnfi_hold_tensor(cnnfi_builder *b, const cnnf_tensor *tensor)
     const bool grown =
         cnnfi_grow(g->context, (void **)&g->tensors, &g->tensor_capacity, g->n_tensors, sizeof *g->tensors);
     if (!sticky(b, grown ? g : NULL)) return false;
-    g->tensors[g->n_tensors++] = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)tensor);
+    g->tensors[g->n_tensors++] = cnnf_tensor_ref(tensor);
     return true;
 }
 
@@ -466,10 +466,8 @@ static cnnf_status resolve_inputs(cnnf_graph *g, cnnf_node *node, cnnf_error *er
         const int32_t port = cnnfi_input_parse(node->inputs[k], &name, &length);
         const int64_t at = cnnfi_strmap_get_n(&g->names, name, length);
         if (at < 0 || port < CNNFI_PORT_CONTROL) {
-            cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': input %zu '%s' names no node", node->name, k,
-                       node->inputs[k]);
-            cnnfi_error_set_node(error, node->name);
-            return CNNF_E_CORRUPT;
+            return cnnfi_fail_at_node(error, CNNF_E_CORRUPT, node->name, "node '%s': input %zu '%s' names no node",
+                                      node->name, k, node->inputs[k]);
         }
         edges[k] = (cnnfi_edge){.node = (int32_t)at, .port = port};
     }

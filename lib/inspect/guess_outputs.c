@@ -8,7 +8,7 @@
  * variables is the output, then the one with the most ancestors; and with it every other end of the same trunk that has
  * variables of its own: a second head.
  */
-#include <cnnfreeze/transform.h>
+#include <cnnfreeze/inspect.h>
 
 #include <string.h>
 
@@ -490,6 +490,7 @@ static void guess(guesser *g)
 
 cnnf_status cnnf_graph_guess_outputs(cnnf_buffer **out, const cnnf_graph *graph, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnfi_strbuf names;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_graph_guess_outputs: out is NULL");
     *out = NULL;

@@ -80,9 +80,8 @@ cnnf_status cnnfi_call_fail(cnnfi_call *call, cnnf_status code, const char *form
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    cnnfi_fail(call->error, code, "node '%s' (%s): %s", call->node->name, call->node->op, text);
-    cnnfi_error_set_node(call->error, call->node->name);
-    return code;
+    return cnnfi_fail_at_node(call->error, code, call->node->name, "node '%s' (%s): %s", call->node->name,
+                              call->node->op, text);
 }
 
 cnnf_status cnnfi_fail_dtype(cnnfi_call *call, int32_t input)

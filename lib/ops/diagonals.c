@@ -9,7 +9,7 @@
 /* align is an attribute of version 3 alone; the others align left. */
 static void read_align(const cnnf_node *node, cnnfi_diagonals *d)
 {
-    const char *align = cnnf_node_attr_string(node, "align", NULL);
+    const char *align = cnnf_node_attr_string(NULL, node, "align");
     if (!align) align = strstr(node->op, "V3") ? "RIGHT_LEFT" : "LEFT_LEFT";
     const char *second = strchr(align, '_');
     d->left_above = strncmp(align, "LEFT_", 5) == 0;

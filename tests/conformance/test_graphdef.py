@@ -22,7 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SHARED = os.path.join(ROOT, "..", "shared")
 P = C.c_void_p
 for name, result, arguments in [
-        ("cnnf_write_options_new", C.c_int32, [P, P, P]), ("cnnf_write_options_set_text", C.c_int32, [P, C.c_int32]),
+        ("cnnf_write_options_new", C.c_int32, [P, P, P]), ("cnnf_write_options_set_text", C.c_int32, [P, C.c_int32, P]),
         ("cnnf_write_options_free", None, [P]), ("cnnf_write_graphdef_buffer", C.c_int32, [P, P, P, P]),
         ("cnnf_buffer_data", P, [P]), ("cnnf_buffer_size", C.c_size_t, [P]), ("cnnf_buffer_free", None, [P])]:
     function = getattr(lib.lib, name)
@@ -37,7 +37,7 @@ def convert(source, text=False):
     else:
         lib.check(lib.lib.cnnf_load_file(C.byref(graph), lib.context, source.encode(), None, lib.error))
     lib.check(lib.lib.cnnf_write_options_new(C.byref(options), lib.context, lib.error))
-    lib.lib.cnnf_write_options_set_text(options, int(text))
+    lib.lib.cnnf_write_options_set_text(options, int(text), None)
     lib.check(lib.lib.cnnf_write_graphdef_buffer(C.byref(buffer), graph, options, lib.error))
     data = C.string_at(lib.lib.cnnf_buffer_data(buffer), lib.lib.cnnf_buffer_size(buffer))
     lib.lib.cnnf_buffer_free(buffer)

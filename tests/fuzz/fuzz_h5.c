@@ -38,7 +38,7 @@ static void read_numbers(cnnfi_h5 *h5, cnnf_context *context, const char *path, 
     uint8_t *bytes = malloc(size + 1);
     unsigned sum = 0;
     if (!bytes) abort();
-    if (size < (size_t)1 << 20 && cnnf_tensor_read(tensor, 0, bytes, size, NULL) == CNNF_OK)
+    if (size < (size_t)1 << 20 && cnnf_tensor_read(bytes, tensor, 0, size, NULL) == CNNF_OK)
         for (size_t i = 0; i < size; i++)
             sum += bytes[i];
     if (sum == UINT32_MAX) abort();

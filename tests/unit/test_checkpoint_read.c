@@ -44,7 +44,7 @@ static void check_string(const cnnf_tensor *tensor, int64_t index, const char *w
 {
     const char *bytes;
     size_t n;
-    ck_assert_int_eq(cnnf_tensor_string(tensor, index, &bytes, &n, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_string(&bytes, &n, tensor, index, error), CNNF_OK);
     ck_assert_uint_eq(n, size);
     ck_assert_int_eq(memcmp(bytes, wanted, n), 0);
 }
@@ -65,7 +65,7 @@ START_TEST(every_dtype)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         check_arange(c, rows[i].name, rows[i].dtype, 2, dims);
     float complex_parts[12];
-    ck_assert_int_eq(cnnf_tensor_read(tensor_of(c, "complex64"), 0, complex_parts, sizeof complex_parts, error),
+    ck_assert_int_eq(cnnf_tensor_read(complex_parts, tensor_of(c, "complex64"), 0, sizeof complex_parts, error),
                      CNNF_OK);
     ck_assert(complex_parts[10] == 5.0f && complex_parts[11] == 0.0f);
     ck_assert_int_eq(cnnf_tensor_element_count(tensor_of(c, "empty")), 0);
@@ -236,10 +236,10 @@ START_TEST(whole_reads_verify)
     const size_t size = cnnf_tensor_byte_size(tensor);
     cnnf_tensor *loaded = NULL;
     char *bytes = malloc(size);
-    ck_assert_int_eq(cnnf_tensor_read(tensor, 0, bytes, size, error), CNNF_E_CORRUPT);
+    ck_assert_int_eq(cnnf_tensor_read(bytes, tensor, 0, size, error), CNNF_E_CORRUPT);
     ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), "(data corrupt)"));
-    ck_assert_int_eq(cnnf_tensor_read(tensor, 0, bytes, size - 1, error), CNNF_OK);
-    ck_assert_int_eq(cnnf_tensor_read(tensor, 1, bytes, size - 1, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_read(bytes, tensor, 0, size - 1, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_read(bytes, tensor, 1, size - 1, error), CNNF_OK);
     ck_assert_int_eq(cnnf_tensor_load(&loaded, tensor, error), CNNF_E_CORRUPT);
     ck_assert_ptr_null(loaded);
     free(bytes);
@@ -259,6 +259,7 @@ START_TEST(lost_shard)
     file_copy(GOLDEN("checkpoint/parts/model.ckpt.index"), folder_path("m.index"));
     ck_assert_int_eq(cnnf_checkpoint_open(&c, context, folder_path("m"), error), CNNF_E_IO);
     ck_assert_str_eq(cnnf_error_message(error), wanted);
+    ck_assert_str_eq(cnnf_error_where(error), folder_path("m.data-00000-of-00001"));
 }
 END_TEST
 

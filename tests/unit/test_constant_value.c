@@ -670,8 +670,8 @@ START_TEST(no_memory)
     cnnf_context *outer = t.context;
     cnnf_context_options *options = NULL;
     const double two[] = {1, 2};
-    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
-    cnnf_context_options_set_allocator(options, faulty_malloc, faulty_realloc, plain_free, NULL);
+    ck_assert_int_eq(cnnf_context_options_new(&options, NULL), CNNF_OK);
+    cnnf_context_options_set_allocator(options, faulty_malloc, faulty_realloc, plain_free, NULL, NULL);
     ck_assert_int_eq(cnnf_context_new(&t.context, options, t.error), CNNF_OK);
     cnnf_context_options_free(options);
     cnnfi_arena_init(&t.arena, t.context);

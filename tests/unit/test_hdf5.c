@@ -101,7 +101,7 @@ static void read_numbers(const cnnf_tensor *tensor, float *out)
     ck_assert_int_eq(cnnf_tensor_dim(tensor, 0), ROWS);
     ck_assert_int_eq(cnnf_tensor_dim(tensor, 1), COLUMNS);
     ck_assert_int_eq(cnnf_tensor_dtype(tensor), CNNF_FLOAT);
-    ck_assert_int_eq(cnnf_tensor_read(tensor, 0, out, ROWS * COLUMNS * sizeof *out, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_read(out, tensor, 0, ROWS * COLUMNS * sizeof *out, error), CNNF_OK);
 }
 
 static float expected(int i)
@@ -182,12 +182,12 @@ START_TEST(floats_become_what_is_asked_for)
         double got[ROWS * COLUMNS];
         uint16_t half[ROWS * COLUMNS];
         ck_assert_int_eq(read_all(context, form_path(stored[i]), CNNF_DOUBLE, &tensor), CNNF_OK);
-        ck_assert_int_eq(cnnf_tensor_read(tensor, 0, got, sizeof got, error), CNNF_OK);
+        ck_assert_int_eq(cnnf_tensor_read(got, tensor, 0, sizeof got, error), CNNF_OK);
         ck_assert_double_eq(got[239], 239 / 4.0 - 3);
         cnnf_tensor_unref(tensor);
         ck_assert_int_eq(read_all(context, form_path(stored[i]), CNNF_HALF, &tensor), CNNF_OK);
         ck_assert_int_eq(cnnf_tensor_dtype(tensor), CNNF_HALF);
-        ck_assert_int_eq(cnnf_tensor_read(tensor, 0, half, sizeof half, error), CNNF_OK);
+        ck_assert_int_eq(cnnf_tensor_read(half, tensor, 0, sizeof half, error), CNNF_OK);
         ck_assert_uint_eq(half[0], 0xc200); /* -3 */
         cnnf_tensor_unref(tensor);
     }
@@ -243,7 +243,7 @@ START_TEST(integers)
         ck_assert_int_eq(open_h5(&o, context, path), CNNF_OK);
         ck_assert_int_eq(cnnfi_h5_tensor(&tensor, o.h5, "/d", CNNF_FLOAT, error), CNNF_OK);
         ck_assert_int_eq(cnnf_tensor_dtype(tensor), types[i].dtype);
-        ck_assert_int_eq(cnnf_tensor_read(tensor, 0, got, 3 * size, error), CNNF_OK);
+        ck_assert_int_eq(cnnf_tensor_read(got, tensor, 0, 3 * size, error), CNNF_OK);
         ck_assert_mem_eq(got, memory, 3 * size);
         cnnf_tensor_unref(tensor);
         close_h5(&o);
@@ -493,8 +493,8 @@ static cnnf_status read_with_limit(const char *form, int32_t limit, uint64_t val
     cnnf_context_options *options = NULL;
     cnnf_context *small = NULL;
     cnnf_tensor *tensor = NULL;
-    cnnf_context_options_new(&options);
-    cnnf_context_options_set_limit(options, limit, value);
+    cnnf_context_options_new(&options, NULL);
+    cnnf_context_options_set_limit(options, limit, value, NULL);
     ck_assert_int_eq(cnnf_context_new(&small, options, NULL), CNNF_OK);
     cnnf_context_options_free(options);
     const cnnf_status status = read_all(small, form_path(form), CNNF_FLOAT, &tensor);
@@ -551,8 +551,8 @@ START_TEST(out_of_memory)
     cnnf_context_options *options = NULL;
     cnnf_context *faulty = NULL;
     cnnf_status status = CNNF_E_NOMEM;
-    cnnf_context_options_new(&options);
-    cnnf_context_options_set_allocator(options, faulty_malloc, faulty_realloc, faulty_free, NULL);
+    cnnf_context_options_new(&options, NULL);
+    cnnf_context_options_set_allocator(options, faulty_malloc, faulty_realloc, faulty_free, NULL, NULL);
     fail_at = 0;
     ck_assert_int_eq(cnnf_context_new(&faulty, options, NULL), CNNF_OK);
     cnnf_context_options_free(options);

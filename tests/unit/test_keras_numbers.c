@@ -49,7 +49,7 @@ static cnnf_graph *load_frozen(cnnf_context *context, const model_case *c, cnnf_
     ck_assert_int_eq(cnnf_load_options_new(&options, context, NULL), CNNF_OK);
     if (c->folder[0] == 'w') {
         path_in(architecture, sizeof architecture, c, "arch.json");
-        ck_assert_int_eq(cnnf_load_options_set_architecture_file(options, architecture), CNNF_OK);
+        ck_assert_int_eq(cnnf_load_options_set_architecture_file(options, architecture, NULL), CNNF_OK);
     }
     const cnnf_status status = cnnf_load_file(&model, context, path_in(path, sizeof path, c, c->file), options, error);
     ck_assert_msg(status == CNNF_OK, "%s/%s: %s", c->folder, c->file, cnnf_error_message(error));
@@ -101,8 +101,8 @@ START_TEST(numbers_are_those_of_keras)
     for (int i = 0; i < c->outputs; i++)
         outputs[i] = cnnf_graph_output_name(graph, i);
     ck_assert_int_eq(cnnf_evaluator_new(&evaluator, graph, NULL, error), CNNF_OK);
-    const cnnf_status status = cnnf_evaluator_run(evaluator, inputs, (const cnnf_tensor *const *)x, (size_t)c->inputs,
-                                                  outputs, got, (size_t)c->outputs, error);
+    const cnnf_status status = cnnf_evaluator_run(got, evaluator, inputs, (const cnnf_tensor *const *)x,
+                                                  (size_t)c->inputs, outputs, (size_t)c->outputs, error);
     ck_assert_msg(status == CNNF_OK, "%s/%s: %s", c->folder, c->file, cnnf_error_message(error));
     for (int i = 0; i < c->outputs; i++) {
         want[i] = numbers(context, c, 'y', i);

@@ -75,7 +75,7 @@ START_TEST(the_index_of_a_merge_is_its_living_input)
     ck_assert_inputs(out, "y", "merge/value_index");
     const cnnf_tensor *value = cnnf_node_attr_tensor(cnnf_graph_find(out, "merge/value_index"), "value");
     int32_t found = -1;
-    ck_assert_int_eq(cnnf_tensor_read(value, 0, &found, sizeof found, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_read(&found, value, 0, sizeof found, NULL), CNNF_OK);
     ck_assert_int_eq(found, 1);
     cnnf_graph_unref(out);
     cnnf_graph_unref(graph);

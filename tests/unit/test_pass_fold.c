@@ -220,7 +220,7 @@ START_TEST(atrous_convolutions_are_flattened)
     cnnf_graph *after = run_twice(graph, "flatten_atrous_conv", "x", "y");
     ck_assert_inputs(after, "join", "x join/filter");
     ck_assert_str_eq(cnnf_node_op(cnnf_graph_find(after, "join")), "Conv2D");
-    ck_assert_str_eq(cnnf_node_attr_string(cnnf_graph_find(after, "join"), "padding", NULL), "SAME");
+    ck_assert_str_eq(cnnf_node_attr_string(NULL, cnnf_graph_find(after, "join"), "padding"), "SAME");
     ck_assert_double_eq(element(after, "join/filter", 0), 1);
     ck_assert_double_eq(element(after, "join/filter", 1), 0);
     ck_assert_double_eq(element(after, "join/filter", 2), 2);
@@ -258,7 +258,7 @@ START_TEST(padding_goes_into_the_convolution)
     cnnf_graph *graph = padded_graph(context, 1);
     cnnf_graph *after = run_twice(graph, "fuse_pad_and_conv(version=1.4)", "x", "y");
     ck_assert_inputs(after, "y", "x w");
-    ck_assert_str_eq(cnnf_node_attr_string(cnnf_graph_find(after, "y"), "padding", NULL), "SAME");
+    ck_assert_str_eq(cnnf_node_attr_string(NULL, cnnf_graph_find(after, "y"), "padding"), "SAME");
     cnnf_graph_unref(after);
     cnnf_graph_unref(graph);
     graph = padded_graph(context, 2);
@@ -267,7 +267,7 @@ START_TEST(padding_goes_into_the_convolution)
     cnnf_graph_unref(after);
     after = run_twice(graph, "fuse_pad_and_conv", "x", "y");
     ck_assert_inputs(after, "y", "x w");
-    ck_assert_str_eq(cnnf_node_attr_string(cnnf_graph_find(after, "y"), "padding", NULL), "EXPLICIT");
+    ck_assert_str_eq(cnnf_node_attr_string(NULL, cnnf_graph_find(after, "y"), "padding"), "EXPLICIT");
     ck_assert_int_eq(cnnf_node_attr_list_int(cnnf_graph_find(after, "y"), "explicit_paddings", 3, 0), 1);
     cnnf_graph_unref(graph);
     /* And back, for a release that has no explicit padding. */

@@ -323,11 +323,11 @@ START_TEST(owner_is_told_of_temporary_files)
     cnnf_context *own = NULL;
     cnnf_context_options *options = NULL;
     cnnfi_sink *sink = NULL;
-    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
-    ck_assert_int_eq(cnnf_context_options_set_temporary_files(options, on_temporary, &t), CNNF_OK);
-    ck_assert_int_eq(cnnf_context_options_set_temporary_files(NULL, on_temporary, &t), CNNF_E_INVALID);
-    ck_assert_int_eq(cnnf_context_options_set_temporary_folder(options, ""), CNNF_E_INVALID);
-    ck_assert_int_eq(cnnf_context_options_set_temporary_folder(options, folder), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_new(&options, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_set_temporary_files(options, on_temporary, &t, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_set_temporary_files(NULL, on_temporary, &t, NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_context_options_set_temporary_folder(options, "", NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_context_options_set_temporary_folder(options, folder, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_context_new(&own, options, NULL), CNNF_OK);
     cnnf_context_options_free(options);
     ck_assert_str_eq(cnnfi_temporary_folder(own), folder);

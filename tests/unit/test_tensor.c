@@ -102,10 +102,10 @@ START_TEST(splats_and_strings)
     const char *text;
     size_t size;
     ck_assert_int_eq(cnnfi_tensor_strings(&tensor, context, 1, two, strings, 2, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_tensor_string(tensor, 0, &text, &size, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_string(&text, &size, tensor, 0, NULL), CNNF_OK);
     ck_assert_uint_eq(size, 2);
     ck_assert_mem_eq(text, "ab", 2);
-    ck_assert_int_eq(cnnf_tensor_string(tensor, 2, &text, &size, NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_tensor_string(&text, &size, tensor, 2, NULL), CNNF_E_INVALID);
     cnnf_tensor_unref(tensor);
     test_context_done(context);
 }

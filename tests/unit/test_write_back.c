@@ -234,7 +234,7 @@ static cnnf_buffer *written(const cnnf_graph *graph, int text)
     cnnf_write_options *options = NULL;
     cnnf_buffer *buffer = NULL;
     ck_assert_int_eq(cnnf_write_options_new(&options, context, NULL), CNNF_OK);
-    cnnf_write_options_set_text(options, text);
+    cnnf_write_options_set_text(options, text, NULL);
     const cnnf_status status = cnnf_write_graphdef_buffer(&buffer, graph, options, error);
     ck_assert_msg(status == CNNF_OK, "%s", cnnf_error_message(error));
     cnnf_write_options_free(options);

@@ -16,12 +16,12 @@ from ._arrays import load_npy, save_npy
 from ._library import ABI_VERSION, lib as _lib, version
 from .checkpoint import Checkpoint
 from .context import Context, default_context, limit_names
-from .errors import (CancelledError, CheckError, CorruptError, Error, FileError, FormatError, InternalError, InvalidError,
+from .errors import (CancelledError, CorruptError, Error, FileError, FormatError, InternalError, InvalidError,
                      LimitError, MismatchError, MissingFileError, NotFoundError, OutOfMemoryError, UnsupportedError)
 from .evaluation import Comparison, Dataset, Metrics, Mistake, compare_numbers, evaluate
 from .evaluator import Evaluator, ops
 from .graph import Graph, Node, check_saver_file, detect_format, load
-from .transform import CheckReport, Difference, Pipeline, check_targets, passes
+from .transform import Argument, CheckReport, Difference, Pipeline, check_targets, pass_arguments, passes
 
 __version__ = version()
 
@@ -31,9 +31,9 @@ def has_feature(feature: str) -> bool:
     return bool(_lib.has_feature(feature.encode()))
 
 
-__all__ = ["ABI_VERSION", "CancelledError", "CheckError", "CheckReport", "Checkpoint", "Comparison", "Context", "CorruptError",
+__all__ = ["ABI_VERSION", "Argument", "CancelledError", "CheckReport", "Checkpoint", "Comparison", "Context", "CorruptError",
            "Dataset", "Difference", "Error", "Evaluator", "FileError", "FormatError", "Graph", "InternalError", "InvalidError",
            "LimitError", "Metrics", "MismatchError", "MissingFileError", "Mistake", "Node", "NotFoundError", "OutOfMemoryError",
            "Pipeline", "UnsupportedError", "__version__", "check_saver_file", "check_targets", "compare_numbers",
-           "default_context", "detect_format", "evaluate", "has_feature", "limit_names", "load", "load_npy", "ops", "passes",
+           "default_context", "detect_format", "evaluate", "has_feature", "limit_names", "load", "load_npy", "ops", "pass_arguments", "passes",
            "save_npy", "version"]

@@ -166,6 +166,16 @@ class Options:
             call(setter, self.handle, *values)
 
 
+_REPORTS = {"text": 0, "json": 1, "dot": 2}
+
+
+def report_format(name: str) -> int:
+    """CNNF_REPORT_*; ValueError."""
+    if name not in _REPORTS:
+        raise ValueError(f"format {name!r}: it is one of {', '.join(_REPORTS)}")
+    return _REPORTS[name]
+
+
 def take_text(function, /, **named) -> str:
     """The text of a function that gives a new buffer as `out`."""
     return take_bytes(function, **named).decode("utf-8", "replace")

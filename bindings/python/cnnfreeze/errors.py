@@ -84,10 +84,6 @@ class CancelledError(Error):
     """CANCELLED: a progress function or Evaluator.cancel() asked to stop."""
 
 
-class CheckError(Error):
-    """CHECK: a check failed."""
-
-
 class OutOfMemoryError(Error, MemoryError):
     """NOMEM: the allocator refused."""
 
@@ -98,7 +94,7 @@ class InternalError(Error, RuntimeError):
 
 _CLASSES = {"NOMEM": OutOfMemoryError, "INVALID": InvalidError, "IO": FileError, "FORMAT": FormatError, "CORRUPT": CorruptError,
             "UNSUPPORTED": UnsupportedError, "LIMIT": LimitError, "NOT_FOUND": NotFoundError, "MISMATCH": MismatchError,
-            "CANCELLED": CancelledError, "CHECK": CheckError, "INTERNAL": InternalError}
+            "CANCELLED": CancelledError, "INTERNAL": InternalError}
 # The library's own words for errno (lib/base/os.c), which no locale changes.
 _SYSTEM = {"No such file or directory": (errno.ENOENT, MissingFileError), "Permission denied": (errno.EACCES, NoPermissionError),
            "Operation not permitted": (errno.EPERM, NoPermissionError), "Is a directory": (errno.EISDIR, FolderError),

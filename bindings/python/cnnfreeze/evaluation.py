@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ._arrays import to_array, to_tensor
 from ._interrupt import Hook, interruptible
-from ._library import Handle, Options, Owner, call, encode, encode_path, lib, listed, make, take_bytes, take_text, text
+from ._library import Handle, Options, Owner, call, encode, encode_path, lib, listed, make, report_format, take_bytes, take_text, text
 from ._reading import dtype_number, outputs_or_fail
 from .context import Context, default_context
 from .graph import Graph, Progress
@@ -248,9 +248,14 @@ def evaluate(graph: Graph, dataset, classes: int | None = None, input_node: str 
     def work(report):
         hook = Hook("cnnf_progress_fn", report)
         with hook.raising():
+            options = Options(lib.evaluate_options_new, lib.evaluate_options_free, graph._context)
+            options.set(lib.evaluate_options_set_input, encode(input_node))
+            options.set(lib.evaluate_options_set_output, encode(output_node))
+            options.set(lib.evaluate_options_set_batch, batch)
+            options.set(lib.evaluate_options_set_full_batches_only, int(full_batches_only))
+            options.set(lib.evaluate_options_set_progress, hook.native, None)
             call(lib.evaluate_dataset, metrics=metrics.handle, evaluator=evaluator.handle, dataset=data.handle,
-                 input=encode(input_node), output=encode(output_node), batch=batch, full_batches_only=int(full_batches_only),
-                 progress=hook.native, user=None)
+                 options=options.handle)
     interruptible(work, evaluator.cancel, progress)
     return {"images": metrics.count, "correct": metrics.correct, "accuracy": metrics.accuracy, "loss": metrics.loss,
             "confusion": metrics.confusion, "metrics": metrics}
@@ -293,7 +298,7 @@ class Comparison:
 
     def report(self, format: str = "text"):
         """As "text", or "json" (a dict)."""
-        words = take_text(lib.comparison_report, comparison=self._handle, json=int(format == "json"))
+        words = take_text(lib.comparison_report, comparison=self._handle, format=report_format(format))
         return json.loads(words) if format == "json" else words
 
     def __repr__(self) -> str:

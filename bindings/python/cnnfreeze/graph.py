@@ -12,7 +12,7 @@ from typing import Callable, Iterator
 from . import _reading
 from ._arrays import to_array
 from ._interrupt import Hook, progress_hook
-from ._library import Handle, Options, Owner, call, encode, encode_path, lib, listed, make, take_bytes, take_text, text
+from ._library import Handle, Options, Owner, call, encode, encode_path, lib, listed, make, report_format, take_bytes, take_text, text
 from ._svg import svg_of_dot
 from .checkpoint import missing_files
 from .context import Context, default_context
@@ -22,7 +22,7 @@ from .transform import CheckReport, Difference, Pipeline
 Progress = Callable[[int, "int | None"], object]
 
 # include/cnnfreeze/graph.h, loader.h
-_STRING, _INT, _FLOAT, _BOOL, _TYPE, _SHAPE, _TENSOR, _LIST = 1, 2, 3, 4, 5, 6, 7, 10
+_STRING, _INT, _FLOAT, _BOOL, _TYPE, _SHAPE, _TENSOR, _FUNC, _LIST = 1, 2, 3, 4, 5, 6, 7, 8, 10
 _VARIABLES = {"auto": 0, "reference": 1, "resource": 2}
 _FORMATS = {"keras": 1, "graphdef": 3, "metagraph": 5, "saved_model": 7}
 
@@ -145,24 +145,40 @@ class Node:
         readers = {_STRING: self._string, _INT: lambda n: lib.node_attr_int(node, n, 0),
                    _FLOAT: lambda n: lib.node_attr_float(node, n, 0), _BOOL: lambda n: bool(lib.node_attr_bool(node, n, 0)),
                    _TYPE: lambda n: text(lib.dtype_name(lib.node_attr_type(node, n, 0))), _SHAPE: self._shape,
-                   _TENSOR: lambda n: to_array(lib.node_attr_tensor(node, n)), _LIST: self._integers}
+                   _TENSOR: lambda n: to_array(lib.node_attr_tensor(node, n)), _LIST: self._list,
+                   _FUNC: lambda n: text(lib.node_attr_func(node, n))}
         reader = readers.get(lib.node_attr_kind(self._pointer, name))
         return reader and reader(name)
 
     def _string(self, name):
         size = ctypes.c_size_t()
-        return ctypes.string_at(lib.node_attr_string(self._pointer, name, byref(size)), size.value)
+        return ctypes.string_at(lib.node_attr_string(byref(size), self._pointer, name), size.value)
 
     def _shape(self, name):
         rank = lib.node_attr_shape_rank(self._pointer, name)
         dims = [lib.node_attr_shape_dim(self._pointer, name, axis) for axis in range(max(rank, 0))]
         return None if rank < 0 else tuple(None if dim < 0 else dim for dim in dims)
 
-    def _integers(self, name):
-        """A list of anything else answers with the fallback."""
-        node, indices = self._pointer, range(lib.node_attr_list_count(self._pointer, name))
-        first, second = ([lib.node_attr_list_int(node, name, i, fallback) for i in indices] for fallback in (0, 1))
-        return first if first == second else None
+    def _list(self, name):
+        """A list of one kind of items; empty when nobody can say of what."""
+        node = self._pointer
+        readers = {_STRING: lambda i: self._list_string(name, i), _INT: lambda i: lib.node_attr_list_int(node, name, i, 0),
+                   _FLOAT: lambda i: lib.node_attr_list_float(node, name, i, 0),
+                   _BOOL: lambda i: bool(lib.node_attr_list_bool(node, name, i, 0)),
+                   _TYPE: lambda i: text(lib.dtype_name(lib.node_attr_list_type(node, name, i, 0))), _SHAPE: lambda i: self._list_shape(name, i),
+                   _TENSOR: lambda i: to_array(lib.node_attr_list_tensor(node, name, i)),
+                   _FUNC: lambda i: text(lib.node_attr_list_func(node, name, i))}
+        kind, count = lib.node_attr_list_kind(node, name), lib.node_attr_list_count(node, name)
+        return [readers[kind](i) for i in range(count)] if kind in readers else []
+
+    def _list_string(self, name, index):
+        size = ctypes.c_size_t()
+        return ctypes.string_at(lib.node_attr_list_string(byref(size), self._pointer, name, index), size.value)
+
+    def _list_shape(self, name, index):
+        rank = lib.node_attr_list_shape_rank(self._pointer, name, index)
+        dims = [lib.node_attr_list_shape_dim(self._pointer, name, index, axis) for axis in range(max(rank, 0))]
+        return None if rank < 0 else tuple(None if dim < 0 else dim for dim in dims)
 
     @property
     def value(self):
@@ -254,10 +270,15 @@ class Graph(Owner, Mapping):
         _reading.node_or_fail(self.handle, name)
         return text(lib.dtype_name(_reading.dtype_number(self.handle, name)))
 
+    @property
+    def functions(self) -> list[str]:
+        """Names of the functions in its library."""
+        return [text(lib.graph_function_name(self.handle, i)) for i in range(lib.graph_function_count(self.handle))]
+
     def summary(self, format: str = "text"):
         """Inputs, outputs, variables, parameters, sizes, ops: "text" (TensorFlow's summarize_graph), "json" (a dict) or "dot"
         (Graphviz, layers as boxes)."""
-        words = take_text(lib.graph_summary, graph=self.handle, format=encode(format))
+        words = take_text(lib.graph_summary, graph=self.handle, format=report_format(format))
         return json.loads(words) if format == "json" else words
 
     def __repr__(self) -> str:
@@ -386,7 +407,7 @@ class Graph(Owner, Mapping):
         reports, unmet = {}, c_int64()
         for format in ("text", "json"):
             reports[format] = take_text(lib.check_graph, unmet=byref(unmet), graph=self.handle, target=encode(target),
-                                        format=encode(format))
+                                        format=report_format(format))
         return CheckReport(unmet.value, reports["text"], json.loads(reports["json"]))
 
     def compare(self, other: Graph) -> Difference:
@@ -394,7 +415,7 @@ class Graph(Owner, Mapping):
         reports, count = {}, c_int64()
         for format in ("text", "json"):
             reports[format] = take_text(lib.compare_graphs, differences=byref(count), a=self.handle, b=other.handle,
-                                        format=encode(format))
+                                        format=report_format(format))
         return Difference(count.value, reports["text"], json.loads(reports["json"] or "[]"))
 
 

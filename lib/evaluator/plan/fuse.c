@@ -86,7 +86,7 @@ static bool apply_affine(chain *c, const float *scale, int64_t scale_step, const
 static bool absorb_bias(chain *c, const cnnfi_step *step)
 {
     int64_t spread;
-    const char *format = cnnf_node_attr_string(step->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, step->node, "data_format");
     const float *bias = channel_numbers(c, step->inputs[1], &spread);
     if (!bias || step->inputs[0] != c->output || (format && strncmp(format, "NC", 2) == 0)) return false;
     return apply_affine(c, NULL, 0, bias, spread, 1.0);
@@ -134,7 +134,7 @@ static bool absorb_product(chain *c, const cnnfi_step *step)
 
 static bool absorb_norm(chain *c, const cnnfi_step *step)
 {
-    const char *format = cnnf_node_attr_string(step->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, step->node, "data_format");
     const float *numbers[4];
     if (step->inputs[0] != c->output || cnnf_node_attr_bool(step->node, "is_training", 1)) return false;
     if ((format && strncmp(format, "NC", 2) == 0) || c->stage > CLAMPED) return false;
@@ -206,7 +206,7 @@ static bool absorb_pool(chain *c, const cnnfi_step *step)
 {
     const cnnfi_window *w = &c->fusion.w;
     const cnnfi_value *in = &slot_at(c, c->output)->value;
-    const char *format = cnnf_node_attr_string(step->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, step->node, "data_format");
     if (c->fusion.depthwise || c->fusion.residual || c->fusion.pool || (format && strcmp(format, "NHWC") != 0))
         return false;
     if (!is_pair(step->node, "ksize") || !is_pair(step->node, "strides") || in->rank != 4) return false;

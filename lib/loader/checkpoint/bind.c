@@ -118,7 +118,7 @@ static cnnf_status take_part(cnnf_tensor **out, const cnnf_tensor *whole, const 
 {
     cnnfi_extent extents[CNNFI_MAX_RANK];
     if (!*slice) {
-        *out = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)whole);
+        *out = cnnf_tensor_ref(whole);
         return CNNF_OK;
     }
     if (cnnf_dtype_size(cnnf_tensor_dtype(whole)) == 0 || !parse_slice(slice, whole, extents))
@@ -221,6 +221,7 @@ static cnnf_status bind_all(binder *b, cnnf_error *error)
 cnnf_status cnnf_bind_checkpoint(cnnf_graph **out, const cnnf_graph *graph, const char *path,
                                  const cnnf_load_options *options, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnf_checkpoint *checkpoint = NULL;
     char *restore_op = NULL;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_bind_checkpoint: out is NULL");

@@ -45,7 +45,7 @@ cnnf_status cnnfi_checkpoint_read_objects(cnnf_checkpoint *checkpoint, cnnf_erro
     const char *bytes;
     size_t size;
     if (!tensor) return CNNF_OK;
-    if (cnnf_tensor_string(tensor, 0, &bytes, &size, NULL) != CNNF_OK)
+    if (cnnf_tensor_string(&bytes, &size, tensor, 0, NULL) != CNNF_OK)
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: '%s' is no string", checkpoint->path, CNNFI_OBJECT_GRAPH_KEY);
     checkpoint->version = CNNFI_CHECKPOINT_OBJECTS;
     cnnfi_cursor cursor = cnnfi_cursor_of(bytes, size);

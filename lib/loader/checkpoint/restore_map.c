@@ -37,7 +37,7 @@ static cnnf_status string_input(const char **out, cnnfi_restore_map *map, const 
     size_t size = 0;
     const cnnf_node *names = input < node->n_inputs ? find_input(s, node->inputs[input], &port) : NULL;
     const cnnfi_attr *value = names ? cnnfi_node_attr(names, "value") : NULL;
-    if (value && value->kind == CNNF_ATTR_TENSOR) cnnf_tensor_string(value->u.tensor, element, &bytes, &size, NULL);
+    if (value && value->kind == CNNF_ATTR_TENSOR) cnnf_tensor_string(&bytes, &size, value->u.tensor, element, NULL);
     *out = cnnfi_arena_strndup(&map->arena, bytes ? bytes : "", size);
     return *out ? CNNF_OK : cnnfi_fail_nomem(error);
 }

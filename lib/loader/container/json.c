@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/checked.h"
 #include "base/context.h"
 #include "base/error.h"

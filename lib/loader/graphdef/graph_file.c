@@ -71,8 +71,8 @@ static cnnf_status build(cnnf_graph **out, const cnnfi_graph_file *file, const c
     status = cnnfi_builder_publish(out, r.builder, error);
     if (status == CNNF_OK) status = check_order(out, error);
     if (status == CNNF_OK || status == CNNF_E_NOMEM) return status;
-    cnnfi_error_set_where(error, cnnfi_source_name(file->source));
-    return cnnfi_error_prefix(error, status, "%s", cnnfi_source_name(file->source));
+    const char *name = cnnfi_source_name(file->source);
+    return cnnfi_error_in_file(error, cnnfi_error_prefix(error, status, "%s", name), name);
 }
 
 cnnf_status cnnfi_load_graphdef(cnnf_graph **out, const cnnfi_graph_file *file, cnnf_error *error)
@@ -141,10 +141,9 @@ static cnnf_status fail_tags(const tag_search *search, const char *name, cnnf_er
     cnnfi_strbuf_init(&wanted, search->seen.context);
     for (size_t i = 0; i < tags->count; i++)
         cnnfi_strbuf_printf(&wanted, "%s%s", i > 0 ? "," : "", tags->names[i]);
-    cnnf_status status = cnnfi_fail(error, CNNF_E_NOT_FOUND, "%s: no meta graph has tags {%s}; found %s", name,
-                                    wanted.data != NULL ? wanted.data : DEFAULT_TAG,
-                                    search->seen.data != NULL ? search->seen.data : "none");
-    cnnfi_error_set_where(error, name);
+    cnnf_status status = cnnfi_fail_in_file(
+        error, CNNF_E_NOT_FOUND, name, -1, "%s: no meta graph has tags {%s}; found %s", name,
+        wanted.data != NULL ? wanted.data : DEFAULT_TAG, search->seen.data != NULL ? search->seen.data : "none");
     cnnfi_strbuf_free(&wanted);
     return status;
 }

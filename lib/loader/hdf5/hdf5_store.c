@@ -43,10 +43,8 @@ cnnf_status cnnfi_h5_fail(cnnfi_h5_store *store, cnnf_status code, uint64_t at, 
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    cnnfi_fail(store->error, code, "%s: HDF5: '%s': at %" PRIu64 ": %s", store->name, store->path, store->base + at,
-               what);
-    cnnfi_error_set_offset(store->error, (int64_t)(store->base + at));
-    return code;
+    return cnnfi_fail_in_file(store->error, code, store->name, (int64_t)(store->base + at),
+                              "%s: HDF5: '%s': at %" PRIu64 ": %s", store->name, store->path, store->base + at, what);
 }
 
 /* libhdf5 may see these bytes. */

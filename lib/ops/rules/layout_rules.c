@@ -163,7 +163,7 @@ static cnnf_status infer_broadcast_to(cnnfi_call *call)
 
 int64_t cnnfi_mirror_edge(const cnnfi_call *call)
 {
-    const char *mode = cnnf_node_attr_string(call->node, "mode", NULL);
+    const char *mode = cnnf_node_attr_string(NULL, call->node, "mode");
     return mode && strcmp(mode, "SYMMETRIC") == 0 ? 0 : 1;
 }
 

@@ -98,6 +98,7 @@ static cnnf_status write_all(writer *w, cnnf_error *error)
 cnnf_status cnnf_write_checkpoint(const cnnf_graph *graph, const char *prefix, const cnnf_write_options *options,
                                   cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnf_graph *with_saver = NULL;
     if (!graph || !prefix || !*prefix || cnnfi_ends_with(prefix, "/"))
         return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_write_checkpoint: no graph or no prefix");

@@ -9,10 +9,9 @@
 
 static cnnf_status refuse(const cnnfi_lowering *l, const char *why)
 {
-    cnnfi_fail(l->run->error, CNNF_E_UNSUPPORTED, "node '%s': %s is newer than TensorFlow %d.%d and %s", l->from->name,
-               l->from->op, (int)(l->release / 100), (int)(l->release % 100), why);
-    cnnfi_error_set_node(l->run->error, l->from->name);
-    return CNNF_E_UNSUPPORTED;
+    return cnnfi_fail_at_node(l->run->error, CNNF_E_UNSUPPORTED, l->from->name,
+                              "node '%s': %s is newer than TensorFlow %d.%d and %s", l->from->name, l->from->op,
+                              (int)(l->release / 100), (int)(l->release % 100), why);
 }
 
 static cnnf_status rename_op(const cnnfi_lowering *l, const char *op)

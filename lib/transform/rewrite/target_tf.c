@@ -17,10 +17,9 @@ typedef struct target {
 
 static cnnf_status refuse_attr(const cnnfi_lowering *l, const char *attr, const char *why)
 {
-    cnnfi_fail(l->run->error, CNNF_E_UNSUPPORTED, "node '%s': attribute '%s' of %s %s TensorFlow %d.%d", l->from->name,
-               attr, l->node->op, why, (int)(l->release / 100), (int)(l->release % 100));
-    cnnfi_error_set_node(l->run->error, l->from->name);
-    return CNNF_E_UNSUPPORTED;
+    return cnnfi_fail_at_node(l->run->error, CNNF_E_UNSUPPORTED, l->from->name,
+                              "node '%s': attribute '%s' of %s %s TensorFlow %d.%d", l->from->name, attr, l->node->op,
+                              why, (int)(l->release / 100), (int)(l->release % 100));
 }
 
 /* ---- explicit padding, where the release has only SAME and VALID ---- */
@@ -182,8 +181,7 @@ static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
         return cnnfi_fail(run->error, CNNF_E_INVALID, "version=%s: TensorFlow 1.4 to 2.15 are known", version);
     }
     const cnnf_status status = cnnfi_pass_edit(run, in, out, edit, &t);
-    if (t.refused) cnnfi_error_set_node(run->error, t.refused);
-    return status;
+    return t.refused ? cnnfi_error_at_node(run->error, status, t.refused) : status;
 }
 
 static const cnnfi_pass_param params[] = {

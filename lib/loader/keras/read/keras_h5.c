@@ -297,6 +297,5 @@ cnnf_status cnnfi_keras_read_h5(cnnfi_keras_model **out, cnnf_context *context, 
         *out = r.model;
     else
         cnnfi_keras_model_free(r.model);
-    if (status != CNNF_OK) cnnfi_error_set_where(error, cnnfi_source_name(source));
-    return status;
+    return cnnfi_error_in_file(error, status, cnnfi_source_name(source));
 }
