@@ -94,7 +94,9 @@ static void suspect(cnnfi_edit *edit, int32_t node)
 
 void cnnfi_edit_touch(cnnfi_edit *edit, const cnnf_node *node)
 {
-    if (!node || (edit->n_log && edit->log[edit->n_log - 1] == node->index)) return;
+    if (!node) return;
+    const bool said = edit->n_log > edit->log_read && edit->log[edit->n_log - 1] == node->index;
+    if (said) return;
     if (grow(edit, &edit->log, &edit->log_capacity, edit->n_log, sizeof *edit->log))
         edit->log[edit->n_log++] = node->index;
 }
