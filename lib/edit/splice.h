@@ -7,8 +7,7 @@
 #ifndef CNNFI_EDIT_SPLICE_H
 #define CNNFI_EDIT_SPLICE_H
 
-#include "transform/framework/passes.h"
-#include "graph/order.h"
+#include "edit/edit.h"
 
 typedef enum cnnfi_splice_action {
     CNNFI_SPLICE_KEEP,
@@ -16,21 +15,16 @@ typedef enum cnnfi_splice_action {
     CNNFI_SPLICE_DROP     /* nobody reads data from it: its control edges go, too */
 } cnnfi_splice_action;
 
-typedef struct cnnfi_splice_plan {
-    const cnnf_graph *graph;
-    uint8_t *actions; /* cnnfi_splice_action, one per node */
-    bool *protection;
-    cnnfi_consumers consumers;
-} cnnfi_splice_plan;
+typedef struct cnnfi_splice {
+    cnnfi_edit *edit;
+    uint8_t *actions; /* [count of nodes] cnnfi_splice_action, in the edit's arena */
+} cnnfi_splice;
 
-cnnf_status cnnfi_splice_plan_init(cnnfi_splice_plan *plan, cnnfi_pass_run *run, const cnnf_graph *in);
-void cnnfi_splice_plan_free(cnnfi_splice_plan *plan);
-/*
- * Plans the action for a node, unless it is protected or it would change what the graph means; then the reason
- * is noted in the report. Whether it was planned.
- */
-bool cnnfi_splice_plan_node(cnnfi_splice_plan *plan, cnnfi_pass_run *run, const cnnf_node *node,
-                            cnnfi_splice_action action);
-cnnf_status cnnfi_splice_run(cnnfi_splice_plan *plan, cnnfi_pass_run *run, cnnf_graph **out);
+void cnnfi_splice_init(cnnfi_splice *splice, cnnfi_edit *edit);
+/* Plans the action for a node; when it is protected or the graph would mean something else, gives the reason instead.
+   NULL: planned. */
+const char *cnnfi_splice_plan(cnnfi_splice *splice, const cnnf_node *node, cnnfi_splice_action action);
+/* Does what was planned; how many nodes went. */
+int64_t cnnfi_splice_run(cnnfi_splice *splice);
 
 #endif

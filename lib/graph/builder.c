@@ -31,6 +31,7 @@ cnnf_status cnnfi_builder_new(cnnfi_builder **out, cnnf_context *context, cnnf_e
     graph->context = cnnf_context_ref(context);
     cnnfi_arena_init(&graph->arena, context);
     cnnfi_strmap_init(&graph->names, context);
+    cnnfi_strmap_init(&graph->function_names, context);
     b->graph = graph;
     b->error = first;
     first->offset = -1;
@@ -364,6 +365,9 @@ cnnfi_function *cnnfi_builder_add_function(cnnfi_builder *b, const char *name)
     const bool grown =
         cnnfi_grow(g->context, (void **)&g->functions, &b->function_capacity, g->n_functions, sizeof *g->functions);
     if (!sticky(b, grown ? g : NULL)) return NULL;
+    if (cnnfi_strmap_get(&g->function_names, copy) < 0 &&
+        !sticky(b, cnnfi_strmap_set(&g->function_names, copy, (int64_t)g->n_functions) ? g : NULL))
+        return NULL;
     g->functions[g->n_functions++] = function;
     g->has_library = true;
     return function;
@@ -456,8 +460,21 @@ static cnnf_status index_names(cnnf_graph *g, cnnf_error *error)
     return CNNF_OK;
 }
 
+/* Passes drop functions: those that follow have moved. */
+static cnnf_status index_functions(cnnf_graph *g, cnnf_error *error)
+{
+    cnnfi_strmap_free(&g->function_names);
+    for (size_t i = 0; i < g->n_functions; i++) {
+        const char *name = g->functions[i]->name;
+        if (cnnfi_strmap_get(&g->function_names, name) >= 0) continue;
+        if (!cnnfi_strmap_set(&g->function_names, name, (int64_t)i)) return cnnfi_fail_nomem(error);
+    }
+    return CNNF_OK;
+}
+
 static cnnf_status resolve_inputs(cnnf_graph *g, cnnf_node *node, cnnf_error *error)
 {
+    if (node->edges) return CNNF_OK; /* an edit knows them */
     cnnfi_edge *edges = cnnfi_arena_array(&g->arena, node->n_inputs, sizeof *edges);
     if (!edges) return cnnfi_fail_nomem(error);
     for (size_t k = 0; k < node->n_inputs; k++) {
@@ -479,6 +496,7 @@ static cnnf_status seal(cnnf_graph *g, cnnf_error *error)
 {
     compact(g);
     CNNFI_TRY(index_names(g, error));
+    CNNFI_TRY(index_functions(g, error));
     for (size_t i = 0; i < g->n_nodes; i++)
         CNNFI_TRY(resolve_inputs(g, g->nodes[i], error));
     return CNNF_OK;

@@ -25,6 +25,7 @@ void cnnf_graph_unref(cnnf_graph *graph)
     cnnfi_free(context, graph->nodes);
     cnnfi_free(context, graph->functions);
     cnnfi_strmap_free(&graph->names);
+    cnnfi_strmap_free(&graph->function_names);
     cnnfi_arena_free(&graph->arena);
     cnnfi_free(context, graph);
     cnnf_context_unref(context);
@@ -168,6 +169,11 @@ bool cnnfi_op_is_variable(const char *op)
 size_t cnnfi_node_data_inputs(const cnnf_node *node)
 {
     size_t n = 0;
+    if (node->edges) {
+        while (n < node->n_inputs && node->edges[n].port != CNNFI_PORT_CONTROL)
+            n++;
+        return n;
+    }
     while (n < node->n_inputs && node->inputs[n][0] != '^')
         n++;
     return n;
@@ -207,8 +213,6 @@ char *cnnfi_input_node(const char *input, char *out, size_t size)
 
 const cnnfi_function *cnnfi_graph_function(const cnnf_graph *graph, const char *name)
 {
-    for (size_t i = 0; i < graph->n_functions; i++) {
-        if (strcmp(graph->functions[i]->name, name) == 0) return graph->functions[i];
-    }
-    return NULL;
+    const int64_t at = cnnfi_strmap_get(&graph->function_names, name);
+    return at >= 0 && (uint64_t)at < graph->n_functions ? graph->functions[at] : NULL;
 }

@@ -34,8 +34,8 @@ struct cnnf_node {
     const cnnf_tensor *value; /* bound value of a variable; a reference the graph holds; NULL */
     const char *unbound;      /* a variable that should have a value and has none: why, for messages; NULL */
     cnnfi_bytes extra;        /* experimental_debug_info, experimental_type, unknown fields: canonical wire form */
-    const cnnfi_edge *edges;  /* n_inputs of them, after publishing; NULL in functions and builders */
-    int32_t index;            /* position in the graph, after publishing */
+    const cnnfi_edge *edges;  /* n_inputs of them, after publishing and in an edit; NULL in functions and builders */
+    int32_t index;            /* position in the graph, after publishing and in an edit */
     bool removed;             /* builder: dropped at publish */
     size_t attr_capacity, input_capacity;
 };
@@ -109,6 +109,7 @@ struct cnnf_graph {
     cnnfi_strmap names; /* node name -> index */
     size_t n_functions;
     cnnfi_function **functions;
+    cnnfi_strmap function_names; /* name -> index, the first one of its name */
     cnnfi_versions versions;
     cnnfi_bytes library_extra; /* gradient, registered_gradients, unknown of FunctionDefLibrary: canonical */
     bool has_library;          /* a library message was there, maybe empty */

@@ -860,6 +860,11 @@ static const evaluator *find_row(const char *op)
     return NULL;
 }
 
+bool cnnfi_constant_is_computed(const char *op)
+{
+    return find_row(op) != NULL;
+}
+
 /* ---- asking ---- */
 
 /* Bytes of one element that a rule may read; 0: rules do not read this dtype. */

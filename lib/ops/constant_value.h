@@ -61,6 +61,9 @@ typedef struct cnnfi_constant_call {
  */
 cnnf_status cnnfi_constant_evaluate(cnnfi_constant_call *call);
 
+/* Whether the op is one of constant_value.c's table: with values of its inputs it may have one. */
+bool cnnfi_constant_is_computed(const char *op);
+
 /* A tensor's shape and, when it is small and holds real numbers, its values. */
 cnnf_status cnnfi_constant_of_tensor(cnnfi_constant *out, const cnnf_tensor *tensor, cnnfi_arena *arena,
                                      cnnf_error *error);

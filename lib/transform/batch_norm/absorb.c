@@ -29,11 +29,11 @@ cnnfi_weight_change *cnnfi_travel_change(cnnfi_travel *t)
 /* A constant list of axes of the input, as distances from the last axis, into flags. */
 static bool axes_from_end(cnnfi_travel *t, const cnnf_node *node, const int64_t *axes, size_t count, bool *marked)
 {
-    const cnnfi_hint x = cnnfi_hint_input(t->constants, node, 0);
+    const cnnfi_value x = cnnfi_shape_of_input(&t->values->shapes, node, 0);
     for (size_t i = 0; i < count; i++) {
         if (axes[i] >= 0 && x.rank < 0) return cnnfi_travel_refuse(t, node, "the rank of its input is not known");
         const int64_t axis = axes[i] < 0 ? -axes[i] - 1 : x.rank - 1 - axes[i];
-        if (axis < 0 || axis >= CNNFI_CONST_RANK) return cnnfi_travel_refuse(t, node, "an axis is out of range");
+        if (axis < 0 || axis >= CNNFI_OP_MAX_RANK) return cnnfi_travel_refuse(t, node, "an axis is out of range");
         marked[axis] = true;
     }
     return true;
@@ -46,9 +46,9 @@ static bool drop_axes(cnnfi_travel *t, const cnnf_node *node, const bool *gone, 
     if (!back && gone[a->axis]) return cnnfi_travel_refuse(t, node, "it takes the channel axis away");
     int32_t in = 0, out = 0;
     for (;; in++) {
-        while (back && in < CNNFI_CONST_RANK && gone[in])
+        while (back && in < CNNFI_OP_MAX_RANK && gone[in])
             in++;
-        if (in >= CNNFI_CONST_RANK) return cnnfi_travel_refuse(t, node, "its rank is too large");
+        if (in >= CNNFI_OP_MAX_RANK) return cnnfi_travel_refuse(t, node, "its rank is too large");
         if (back ? out == a->axis : in == a->axis) break;
         if (!gone[in]) out++;
     }
@@ -58,11 +58,11 @@ static bool drop_axes(cnnfi_travel *t, const cnnf_node *node, const bool *gone, 
 
 static bool map_squeeze(cnnfi_travel *t, const cnnf_node *node, cnnfi_affine *a, bool back)
 {
-    int64_t axes[CNNFI_CONST_RANK];
-    bool gone[CNNFI_CONST_RANK + 1] = {false};
+    int64_t axes[CNNFI_OP_MAX_RANK];
+    bool gone[CNNFI_OP_MAX_RANK + 1] = {false};
     const int64_t count = cnnf_node_attr_list_count(node, "squeeze_dims");
     if (a->n == 1) return true;
-    if (count <= 0 || count > CNNFI_CONST_RANK) return cnnfi_travel_refuse(t, node, "it does not name its axes");
+    if (count <= 0 || count > CNNFI_OP_MAX_RANK) return cnnfi_travel_refuse(t, node, "it does not name its axes");
     for (int64_t i = 0; i < count; i++)
         axes[i] = cnnf_node_attr_list_int(node, "squeeze_dims", i, 0);
     return axes_from_end(t, node, axes, (size_t)count, gone) && drop_axes(t, node, gone, a, back);
@@ -70,11 +70,11 @@ static bool map_squeeze(cnnfi_travel *t, const cnnf_node *node, cnnfi_affine *a,
 
 static bool map_mean(cnnfi_travel *t, const cnnf_node *node, cnnfi_affine *a, bool back)
 {
-    int64_t axes[CNNFI_CONST_RANK];
-    bool gone[CNNFI_CONST_RANK + 1] = {false};
+    int64_t axes[CNNFI_OP_MAX_RANK];
+    bool gone[CNNFI_OP_MAX_RANK + 1] = {false};
     size_t count;
     if (a->n == 1) return true;
-    if (!cnnfi_constant_ints(t->constants, node, 1, axes, CNNFI_CONST_RANK, &count)) {
+    if (!cnnfi_value_ints(t->values, node, 1, axes, CNNFI_OP_MAX_RANK, &count)) {
         return cnnfi_travel_refuse(t, node, "its axes are not constant");
     }
     if (!axes_from_end(t, node, axes, count, gone)) return false;
@@ -87,10 +87,10 @@ static bool map_expand_dims(cnnfi_travel *t, const cnnf_node *node, cnnfi_affine
     int64_t axis;
     size_t count;
     if (a->n == 1) return true;
-    if (!cnnfi_constant_ints(t->constants, node, 1, &axis, 1, &count) || count != 1) {
+    if (!cnnfi_value_ints(t->values, node, 1, &axis, 1, &count) || count != 1) {
         return cnnfi_travel_refuse(t, node, "its axis is not constant");
     }
-    const cnnfi_hint x = cnnfi_hint_input(t->constants, node, 0);
+    const cnnfi_value x = cnnfi_shape_of_input(&t->values->shapes, node, 0);
     if (axis >= 0 && x.rank < 0) return cnnfi_travel_refuse(t, node, "the rank of its input is not known");
     const int64_t at = axis < 0 ? -axis - 1 : x.rank - axis; /* of the output, from the end */
     if (back && a->axis == at) return cnnfi_travel_refuse(t, node, "the channel axis begins here");
@@ -100,10 +100,10 @@ static bool map_expand_dims(cnnfi_travel *t, const cnnf_node *node, cnnfi_affine
 
 static bool map_transpose(cnnfi_travel *t, const cnnf_node *node, cnnfi_affine *a, bool back)
 {
-    int64_t perm[CNNFI_CONST_RANK];
+    int64_t perm[CNNFI_OP_MAX_RANK];
     size_t rank;
     if (a->n == 1) return true;
-    if (!cnnfi_constant_ints(t->constants, node, 1, perm, CNNFI_CONST_RANK, &rank) || a->axis >= (int32_t)rank) {
+    if (!cnnfi_value_ints(t->values, node, 1, perm, CNNFI_OP_MAX_RANK, &rank) || a->axis >= (int32_t)rank) {
         return cnnfi_travel_refuse(t, node, "its permutation is not constant");
     }
     const int64_t at = (int64_t)rank - 1 - a->axis;
@@ -120,7 +120,7 @@ static bool is_constant_int(cnnfi_travel *t, const cnnf_node *node, size_t input
 {
     int64_t found;
     size_t count;
-    return cnnfi_constant_ints(t->constants, node, input, &found, 1, &count) && count == 1 && found == value;
+    return cnnfi_value_ints(t->values, node, input, &found, 1, &count) && count == 1 && found == value;
 }
 
 /* strided_slice(shape(the reshape's own input)) from `begin`. */
@@ -151,10 +151,10 @@ static bool flattens_all_but_batch(cnnfi_travel *t, const cnnf_node *reshape)
 /* [batch, length] -> [batch, n, ...] with length = n * the rest, channels first. */
 static bool unflattens_channels(cnnfi_travel *t, const cnnf_node *reshape, const cnnfi_affine *a)
 {
-    int64_t dims[CNNFI_CONST_RANK], product = 1;
+    int64_t dims[CNNFI_OP_MAX_RANK], product = 1;
     size_t rank;
-    const cnnfi_hint x = cnnfi_hint_input(t->constants, reshape, 0);
-    if (!cnnfi_constant_ints(t->constants, reshape, 1, dims, CNNFI_CONST_RANK, &rank)) return false;
+    const cnnfi_value x = cnnfi_shape_of_input(&t->values->shapes, reshape, 0);
+    if (!cnnfi_value_ints(t->values, reshape, 1, dims, CNNFI_OP_MAX_RANK, &rank)) return false;
     if (x.rank != 2 || a->axis != (int32_t)rank - 2 || dims[1] != (int64_t)a->n) return false;
     for (size_t i = 1; i < rank; i++) {
         if (dims[i] <= 0 || dims[i] > INT32_MAX || __builtin_mul_overflow(product, dims[i], &product)) return false;
@@ -197,14 +197,14 @@ cnnfi_axis_map cnnfi_axis_map_of(const char *op)
 
 /* ---- channels ---- */
 
-bool cnnfi_channel_values(const cnnfi_const *c, size_t *n, int32_t *axis)
+bool cnnfi_channel_values(const cnnfi_constant *c, size_t *n, int32_t *axis)
 {
-    *n = c->count;
+    *n = (size_t)c->shape.count;
     *axis = 0;
-    if (c->count == 1) return true;
-    for (int32_t i = 0; i < c->rank; i++) {
-        if (c->dims[i] == (int64_t)c->count) {
-            *axis = c->rank - 1 - i;
+    if ((size_t)c->shape.count == 1) return true;
+    for (int32_t i = 0; i < c->shape.rank; i++) {
+        if (c->shape.dims[i] == (int64_t)(size_t)c->shape.count) {
+            *axis = c->shape.rank - 1 - i;
             return true;
         }
     }
@@ -213,10 +213,10 @@ bool cnnfi_channel_values(const cnnfi_const *c, size_t *n, int32_t *axis)
 
 bool cnnfi_pads_spare_channels(cnnfi_travel *t, const cnnf_node *node, const cnnfi_affine *a)
 {
-    const cnnfi_const *pads = cnnfi_constant_input(t->constants, node, 1);
-    if (!pads || pads->rank != 2 || pads->dims[1] != 2)
+    const cnnfi_constant *pads = cnnfi_value_input(t->values, node, 1);
+    if (!pads || pads->shape.rank != 2 || pads->shape.dims[1] != 2)
         return cnnfi_travel_refuse(t, node, "its paddings are not constant");
-    const int64_t row = pads->dims[0] - 1 - a->axis;
+    const int64_t row = pads->shape.dims[0] - 1 - a->axis;
     if (a->n == 1) return true;
     if (row < 0 || pads->v[2 * row] != 0 || pads->v[2 * row + 1] != 0) {
         return cnnfi_travel_refuse(t, node, "it pads the channels");
@@ -240,9 +240,9 @@ cnnf_dtype cnnfi_affine_dtype(const cnnf_node *node)
 cnnf_tensor *cnnfi_channel_tensor(cnnfi_edit *edit, cnnf_dtype dtype, const cnnfi_affine *like, const double *values,
                                   size_t channels)
 {
-    int64_t dims[CNNFI_CONST_RANK];
+    int64_t dims[CNNFI_OP_MAX_RANK];
     double *spread = cnnfi_edit_array(edit, channels, sizeof *spread);
-    if (!spread || like->axis >= CNNFI_CONST_RANK) return NULL;
+    if (!spread || like->axis >= CNNFI_OP_MAX_RANK) return NULL;
     for (size_t i = 0; i < channels; i++)
         spread[i] = values[cnnfi_affine_channel(like, i, channels)];
     dims[0] = (int64_t)channels;
@@ -254,7 +254,7 @@ cnnf_tensor *cnnfi_channel_tensor(cnnfi_edit *edit, cnnf_dtype dtype, const cnnf
 /* BiasAdd where it means the same in every TensorFlow: channels last, or NCHW images. A scalar is added by Add. */
 static cnnf_node *add_addition(cnnfi_travel *t, const cnnf_node *node, const char *name, int32_t axis, size_t channels)
 {
-    const bool image = axis == 2 && cnnfi_hint_output(t->constants, node, 0).rank == 4;
+    const bool image = axis == 2 && cnnfi_shape_of_output(&t->values->shapes, node, 0).rank == 4;
     const bool bias = channels > 0 && (axis == 0 || image);
     cnnf_node *sum = cnnfi_edit_add(t->edit, bias ? "BiasAdd" : "Add", name);
     if (sum && bias) cnnfi_node_set_string(t->edit->b, sum, "data_format", axis == 0 ? "NHWC" : "NCHW");
@@ -267,21 +267,19 @@ cnnf_node *cnnfi_insert_shift(cnnfi_travel *t, cnnf_node *node, cnnf_node *user,
     cnnfi_edit *edit = t->edit;
     cnnfi_affine layout = *a;
     const cnnf_dtype dtype = cnnfi_affine_dtype(node);
-    const char *base = cnnfi_builder_printf(edit->b, "%s/bn_bias", node->name);
-    const char *name = base ? cnnfi_builder_unique(edit->b, base) : NULL;
-    cnnf_node *sum = name ? add_addition(t, node, name, a->axis, channels) : NULL;
+    const char *name = cnnfi_edit_unique(edit, "%s/bn_bias", node->name);
+    cnnf_node *sum = add_addition(t, node, name, a->axis, channels);
     if (!sum) return NULL;
     if (channels == 0 || strcmp(sum->op, "BiasAdd") == 0) layout.axis = 0; /* a vector */
     cnnf_tensor *value = cnnfi_channel_tensor(edit, dtype, &layout, a->shift, channels ? channels : 1);
-    const char *offset_base = cnnfi_builder_printf(edit->b, "%s_bn_offset", node->name);
-    const char *offset = value && offset_base ? cnnfi_edit_const(edit, offset_base, value) : NULL;
+    const cnnf_node *offset = cnnfi_edit_const(edit, value, "%s_bn_offset", node->name);
     cnnf_tensor_unref(value);
     if (user)
-        cnnfi_edit_set_input(edit, user, input, sum->name);
+        cnnfi_edit_set_input(edit, user, input, cnnfi_end(sum, 0));
     else
-        cnnfi_edit_redirect(edit, node, 0, sum->name, NULL);
-    cnnfi_edit_add_input(edit, sum, node->name);
-    cnnfi_edit_add_input(edit, sum, offset);
+        cnnfi_edit_redirect(edit, node, 0, cnnfi_end(sum, 0), NULL);
+    cnnfi_edit_add_input(edit, sum, cnnfi_end(node, 0));
+    cnnfi_edit_add_input(edit, sum, cnnfi_end(offset, 0));
     cnnfi_node_set_type(edit->b, sum, "T", dtype);
     return t->inserted = sum;
 }

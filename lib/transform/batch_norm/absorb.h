@@ -16,12 +16,12 @@
 
 #include "transform/batch_norm/affine.h"
 #include "edit/constants.h"
+#include "edit/values.h"
 #include "transform/batch_norm/linear_ops.h"
-#include "edit/shape_hint.h"
 
 typedef struct cnnfi_travel {
     cnnfi_edit *edit;
-    cnnfi_constants *constants;
+    cnnfi_values *values;
     bool commit;
     bool keep_activations;        /* a ReLU stays a ReLU */
     const char *reason;           /* of the last refusal: a constant, or in the builder's arena */
@@ -40,7 +40,7 @@ bool cnnfi_absorb_forward(cnnfi_travel *t, cnnf_node *node, const cnnfi_affine *
 /* Records why and returns false. */
 bool cnnfi_travel_refuse(cnnfi_travel *t, const cnnf_node *node, const char *reason);
 /* A constant operand seen as one value per channel: all axes but one are 1. axis from the end. */
-bool cnnfi_channel_values(const cnnfi_const *c, size_t *n, int32_t *axis);
+bool cnnfi_channel_values(const cnnfi_constant *c, size_t *n, int32_t *axis);
 /* Changes the axis of `a` as the node's op does, from its input to its output (or the other way: `back`). */
 typedef bool (*cnnfi_axis_map)(cnnfi_travel *t, const cnnf_node *node, cnnfi_affine *a, bool back);
 /* The map of Reshape, Transpose, Squeeze, ExpandDims, Mean; NULL for other ops. */

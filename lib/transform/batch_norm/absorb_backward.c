@@ -50,7 +50,7 @@ static bool back_linear(cnnfi_travel *t, const step *s, const cnnfi_affine *a)
 
 /* The constant operand of a binary op as values per channel, and where the data comes in. */
 typedef struct operand {
-    const cnnfi_const *value;
+    const cnnfi_constant *value;
     size_t at, data; /* inputs */
     size_t n;
     int32_t axis;
@@ -60,12 +60,12 @@ static bool constant_operand(cnnfi_travel *t, const cnnf_node *node, operand *o)
 {
     const bool bias = strcmp(node->op, "BiasAdd") == 0;
     for (size_t at = 2; at-- > 0;) {
-        o->value = cnnfi_constant_input(t->constants, node, at);
+        o->value = cnnfi_value_input(t->values, node, at);
         o->at = at;
         o->data = 1 - at;
         if (!o->value || !cnnfi_channel_values(o->value, &o->n, &o->axis)) continue;
         if (bias && cnnfi_node_string_is(node, "data_format", "NCHW")) {
-            const cnnfi_hint x = cnnfi_hint_input(t->constants, node, 0);
+            const cnnfi_value x = cnnfi_shape_of_input(&t->values->shapes, node, 0);
             if (x.rank < 2) return cnnfi_travel_refuse(t, node, "the rank of its input is not known");
             o->axis = x.rank - 2;
         }
@@ -86,17 +86,17 @@ static bool meets(const operand *o, const cnnfi_affine *a)
 static void set_operand(cnnfi_travel *t, cnnf_node *node, const operand *o, const cnnfi_affine *a, size_t n,
                         const double *values)
 {
-    int64_t dims[CNNFI_CONST_RANK];
-    int32_t rank = o->value->rank;
+    int64_t dims[CNNFI_OP_MAX_RANK];
+    int32_t rank = o->value->shape.rank;
     for (int32_t i = 0; i < rank; i++)
-        dims[i] = o->value->dims[i];
+        dims[i] = o->value->shape.dims[i];
     if (n != o->n) {
         rank = a->axis + 1;
         for (int32_t i = 0; i < rank; i++)
             dims[i] = i ? 1 : (int64_t)n;
     }
     const cnnf_dtype dtype = cnnfi_affine_dtype(node);
-    cnnf_tensor *value = rank <= CNNFI_CONST_RANK ? cnnfi_tensor_of_doubles(t->edit, dtype, rank, dims, values) : NULL;
+    cnnf_tensor *value = rank <= CNNFI_OP_MAX_RANK ? cnnfi_tensor_of_doubles(t->edit, dtype, rank, dims, values) : NULL;
     cnnfi_edit_own_const(t->edit, node, o->at, value);
     cnnf_tensor_unref(value);
 }
@@ -225,19 +225,18 @@ static bool stays_relu(const cnnf_node *node, const cnnfi_affine *a)
 }
 
 /* Rewrites `node` as op(data, values). */
-static void make_bound(cnnfi_travel *t, cnnf_node *node, const char *op, const char *data, const cnnfi_affine *like,
+static void make_bound(cnnfi_travel *t, cnnf_node *node, const char *op, cnnfi_edge data, const cnnfi_affine *like,
                        const double *values, size_t n)
 {
     cnnfi_edit *edit = t->edit;
     const cnnf_dtype dtype = cnnfi_affine_dtype(node);
     cnnf_tensor *value = cnnfi_channel_tensor(edit, dtype, like, values, n);
-    const char *base = cnnfi_builder_printf(edit->b, "%s/%s", node->name, strcmp(op, "Maximum") == 0 ? "low" : "high");
-    const char *name = value && base ? cnnfi_edit_const(edit, base, value) : NULL;
+    const cnnf_node *bound =
+        cnnfi_edit_const(edit, value, "%s/%s", node->name, strcmp(op, "Maximum") == 0 ? "low" : "high");
     cnnf_tensor_unref(value);
-    const char *kept = cnnfi_builder_strdup(edit->b, data);
     cnnfi_edit_reset(edit, node, op);
-    cnnfi_edit_add_input(edit, node, kept);
-    cnnfi_edit_add_input(edit, node, name);
+    cnnfi_edit_add_input(edit, node, data);
+    cnnfi_edit_add_input(edit, node, cnnfi_end(bound, 0));
     cnnfi_node_set_type(edit->b, node, "T", dtype);
 }
 
@@ -250,16 +249,14 @@ static void rewrite_bounds(cnnfi_travel *t, const step *s, const bounds *old, co
     if (now->n == 1) like.axis = 0;
     if (!now->has_low || !now->has_high) {
         const char *op = now->has_low ? "Maximum" : "Minimum";
-        make_bound(t, s->node, op, s->node->inputs[old->data], &like, now->has_low ? now->low : now->high, now->n);
+        make_bound(t, s->node, op, s->node->edges[old->data], &like, now->has_low ? now->low : now->high, now->n);
         return;
     }
-    const char *base = cnnfi_builder_printf(t->edit->b, "%s/lower", s->node->name);
-    const char *name = base ? cnnfi_builder_unique(t->edit->b, base) : NULL;
-    cnnf_node *lower = name ? cnnfi_edit_add(t->edit, "Maximum", name) : NULL;
+    cnnf_node *lower = cnnfi_edit_add(t->edit, "Maximum", cnnfi_edit_unique(t->edit, "%s/lower", s->node->name));
     if (!lower) return;
     cnnfi_node_set_type(t->edit->b, lower, "T", cnnfi_affine_dtype(s->node));
-    make_bound(t, lower, "Maximum", s->node->inputs[old->data], &like, now->low, now->n);
-    make_bound(t, s->node, "Minimum", lower->name, &like, now->high, now->n);
+    make_bound(t, lower, "Maximum", s->node->edges[old->data], &like, now->low, now->n);
+    make_bound(t, s->node, "Minimum", cnnfi_end(lower, 0), &like, now->high, now->n);
 }
 
 static bool back_bounds(cnnfi_travel *t, const step *s, const cnnfi_affine *a)
@@ -329,9 +326,9 @@ static bool back_batch_to_space(cnnfi_travel *t, const step *s, const cnnfi_affi
     return hand_on(t, s, 0, a);
 }
 
-static bool all_zero(const cnnfi_const *c)
+static bool all_zero(const cnnfi_constant *c)
 {
-    for (size_t i = 0; c && i < c->count; i++) {
+    for (size_t i = 0; c && i < (size_t)c->shape.count; i++) {
         if (c->v[i] != 0.0) return false;
     }
     return c != NULL;
@@ -339,7 +336,7 @@ static bool all_zero(const cnnfi_const *c)
 
 static bool back_space_to_batch(cnnfi_travel *t, const step *s, const cnnfi_affine *a)
 {
-    if (cnnfi_affine_has_shift(a) && !all_zero(cnnfi_constant_input(t->constants, s->node, 2))) {
+    if (cnnfi_affine_has_shift(a) && !all_zero(cnnfi_value_input(t->values, s->node, 2))) {
         return cnnfi_travel_refuse(t, s->node, "zero padding lies between");
     }
     return back_batch_to_space(t, s, a);
@@ -359,12 +356,11 @@ static bool concat_layout(cnnfi_travel *t, const cnnf_node *node, const cnnfi_af
     const size_t inputs = cnnfi_node_data_inputs(node);
     const bool axis_first = strcmp(node->op, "Concat") == 0;
     *out = (concat){.first = axis_first, .count = inputs ? inputs - 1 : 0};
-    if (inputs < 2 || !cnnfi_constant_ints(t->constants, node, axis_first ? 0 : inputs - 1, &axis, 1, &count) ||
-        count != 1) {
+    if (inputs < 2 || !cnnfi_value_ints(t->values, node, axis_first ? 0 : inputs - 1, &axis, 1, &count) || count != 1) {
         return cnnfi_travel_refuse(t, node, "its axis is not constant");
     }
     if (a->n == 1) return true;
-    const cnnfi_hint x = cnnfi_hint_input(t->constants, node, out->first);
+    const cnnfi_value x = cnnfi_shape_of_input(&t->values->shapes, node, out->first);
     if (axis >= 0 && x.rank < 0) return cnnfi_travel_refuse(t, node, "the rank of its input is not known");
     out->channels = (axis < 0 ? -axis - 1 : x.rank - 1 - axis) == a->axis;
     return true;
@@ -378,8 +374,8 @@ static bool back_concat(cnnfi_travel *t, const step *s, const cnnfi_affine *a)
     for (size_t i = 0; i < c.count; i++) {
         cnnfi_affine part = *a;
         if (c.channels) {
-            const cnnfi_hint x = cnnfi_hint_input(t->constants, s->node, c.first + i);
-            const int64_t channels = cnnfi_hint_from_end(&x, a->axis);
+            const cnnfi_value x = cnnfi_shape_of_input(&t->values->shapes, s->node, c.first + i);
+            const int64_t channels = cnnfi_shape_from_end(&x, a->axis);
             if (channels <= 0 || at + (size_t)channels > a->n) {
                 return cnnfi_travel_refuse(t, s->node, "how many channels each part has is not known");
             }
@@ -438,18 +434,6 @@ static backward_fn backward_of(const char *op)
     return NULL;
 }
 
-/* Whether `user` alone sees the values of the node; looking at its shape does not count. */
-static bool is_only_reader(cnnfi_travel *t, const cnnf_node *node)
-{
-    const cnnfi_uses uses = cnnfi_edit_uses(t->edit, node, CNNFI_PORT_ANY);
-    size_t readers = 0;
-    for (size_t i = 0; i < uses.count; i++) {
-        const bool control = uses.items[i].input >= cnnfi_node_data_inputs(uses.items[i].node);
-        readers += !control && !cnnfi_op_is_shape_only(uses.items[i].node->op);
-    }
-    return readers == 1;
-}
-
 bool cnnfi_absorb_backward(cnnfi_travel *t, cnnf_node *user, size_t input, const cnnfi_affine *a)
 {
     int32_t port;
@@ -458,7 +442,7 @@ bool cnnfi_absorb_backward(cnnfi_travel *t, cnnf_node *user, size_t input, const
     const backward_fn absorb = backward_of(node->op);
     if (!absorb) return cnnfi_travel_refuse(t, node, "its op does not commute with a scale per channel");
     if (cnnfi_edit_is_protected(t->edit, node)) return cnnfi_travel_refuse(t, node, "it is an output of the graph");
-    if (!is_only_reader(t, node)) return cnnfi_travel_refuse(t, node, "others use its output too");
+    if (!cnnfi_edit_only_reader(t->edit, node)) return cnnfi_travel_refuse(t, node, "others use its output too");
     if (t->depth >= MAX_DEPTH) return cnnfi_travel_refuse(t, node, "the way back is too long");
     const step s = {.node = node, .user = user, .input = input};
     t->depth++;

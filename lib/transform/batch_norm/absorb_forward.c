@@ -13,20 +13,20 @@ typedef bool (*forward_fn)(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_af
 /* ---- those that absorb ---- */
 
 /* The BiasAdd that alone reads the node and whose bias can take `shift`; NULL when there is none. */
-static cnnf_node *following_bias(cnnfi_travel *t, const cnnf_node *node, const cnnfi_const **bias, size_t channels)
+static cnnf_node *following_bias(cnnfi_travel *t, const cnnf_node *node, const cnnfi_constant **bias, size_t channels)
 {
-    const cnnfi_uses uses = cnnfi_edit_uses(t->edit, node, CNNFI_PORT_ANY);
-    cnnf_node *user = uses.count == 1 ? uses.items[0].node : NULL;
-    if (!user || cnnfi_edit_is_protected(t->edit, node) || strcmp(user->op, "BiasAdd") != 0 || uses.items[0].input != 0)
-        return NULL;
-    *bias = cnnfi_constant_input(t->constants, user, 1);
-    return *bias && (*bias)->count == channels ? user : NULL;
+    const cnnfi_use *use = cnnfi_edit_uses(t->edit, node);
+    if (!use || use->next || cnnfi_edit_is_protected(t->edit, node)) return NULL;
+    cnnf_node *user = use->user;
+    if (strcmp(user->op, "BiasAdd") != 0 || use->input != 0) return NULL;
+    *bias = cnnfi_value_input(t->values, user, 1);
+    return *bias && (*bias)->shape.count == (int64_t)channels ? user : NULL;
 }
 
 /* Adds `shift` to everything the node puts out. */
 static void add_to_output(cnnfi_travel *t, cnnf_node *node, const cnnfi_affine *shift)
 {
-    const cnnfi_const *bias;
+    const cnnfi_constant *bias;
     cnnf_node *sum = following_bias(t, node, &bias, shift->n);
     if (!sum) {
         cnnfi_insert_shift(t, node, NULL, 0, shift, shift->n);
@@ -44,7 +44,7 @@ static void add_to_output(cnnfi_travel *t, cnnf_node *node, const cnnfi_affine *
 static bool forward_linear(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
 {
     const char *reason;
-    cnnf_node *node = use->node;
+    cnnf_node *node = use->user;
     const cnnfi_linear_op *op = cnnfi_linear_of(t->edit, node, &reason);
     if (!op) return cnnfi_travel_refuse(t, node, reason);
     if (use->input != (size_t)op->data) return cnnfi_travel_refuse(t, node, "it is used as weights");
@@ -68,29 +68,29 @@ static bool forward_linear(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_af
 
 static bool hand_on(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
 {
-    if (use->input != 0) return cnnfi_travel_refuse(t, use->node, "it is not its data");
-    if (cnnfi_edit_is_protected(t->edit, use->node)) {
-        return cnnfi_travel_refuse(t, use->node, "it is an output of the graph");
+    if (use->input != 0) return cnnfi_travel_refuse(t, use->user, "it is not its data");
+    if (cnnfi_edit_is_protected(t->edit, use->user)) {
+        return cnnfi_travel_refuse(t, use->user, "it is an output of the graph");
     }
-    return cnnfi_absorb_forward(t, use->node, a);
+    return cnnfi_absorb_forward(t, use->user, a);
 }
 
 static bool forward_axes(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
 {
     cnnfi_affine moved = *a;
-    return cnnfi_axis_map_of(use->node->op)(t, use->node, &moved, false) && hand_on(t, use, &moved);
+    return cnnfi_axis_map_of(use->user->op)(t, use->user, &moved, false) && hand_on(t, use, &moved);
 }
 
 static bool forward_average(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
 {
-    if (!cnnfi_pool_spares_channels(use->node, a)) return cnnfi_travel_refuse(t, use->node, "it pools over channels");
+    if (!cnnfi_pool_spares_channels(use->user, a)) return cnnfi_travel_refuse(t, use->user, "it pools over channels");
     return hand_on(t, use, a);
 }
 
 static bool forward_max_pool(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
 {
     if (cnnfi_affine_negatives(a)) {
-        return cnnfi_travel_refuse(t, use->node, "a negative scale does not commute with max pooling");
+        return cnnfi_travel_refuse(t, use->user, "a negative scale does not commute with max pooling");
     }
     return forward_average(t, use, a);
 }
@@ -98,16 +98,16 @@ static bool forward_max_pool(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_
 static bool forward_homogeneous(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
 {
     if (cnnfi_affine_has_shift(a) || cnnfi_affine_negatives(a)) {
-        return cnnfi_travel_refuse(t, use->node, "an activation lies between");
+        return cnnfi_travel_refuse(t, use->user, "an activation lies between");
     }
     return hand_on(t, use, a);
 }
 
 static bool forward_pad(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
 {
-    if (!cnnfi_pads_spare_channels(t, use->node, a)) return false;
-    if (strcmp(use->node->op, "Pad") == 0 && cnnfi_affine_has_shift(a)) {
-        return cnnfi_travel_refuse(t, use->node, "it pads with zeros, which a shift would move");
+    if (!cnnfi_pads_spare_channels(t, use->user, a)) return false;
+    if (strcmp(use->user->op, "Pad") == 0 && cnnfi_affine_has_shift(a)) {
+        return cnnfi_travel_refuse(t, use->user, "it pads with zeros, which a shift would move");
     }
     return hand_on(t, use, a);
 }
@@ -115,9 +115,9 @@ static bool forward_pad(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affin
 /* Batches and space only swap places; only the scale is sure not to meet zero padding. */
 static bool forward_space(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
 {
-    if (a->n != 1 && a->axis != 0) return cnnfi_travel_refuse(t, use->node, "channels are not its last axis");
-    if (strcmp(use->node->op, "SpaceToBatchND") == 0 && cnnfi_affine_has_shift(a)) {
-        return cnnfi_travel_refuse(t, use->node, "it pads with zeros, which a shift would move");
+    if (a->n != 1 && a->axis != 0) return cnnfi_travel_refuse(t, use->user, "channels are not its last axis");
+    if (strcmp(use->user->op, "SpaceToBatchND") == 0 && cnnfi_affine_has_shift(a)) {
+        return cnnfi_travel_refuse(t, use->user, "it pads with zeros, which a shift would move");
     }
     return hand_on(t, use, a);
 }
@@ -151,21 +151,23 @@ static forward_fn forward_of(const char *op)
 
 static bool forward_one(cnnfi_travel *t, const cnnfi_use *use, const cnnfi_affine *a)
 {
-    const bool control = use->input >= cnnfi_node_data_inputs(use->node);
-    if (control || cnnfi_op_is_shape_only(use->node->op)) return true;
-    const forward_fn absorb = forward_of(use->node->op);
+    if (use->port == CNNFI_PORT_CONTROL || cnnfi_op_is_shape_only(use->user->op)) return true;
+    const forward_fn absorb = forward_of(use->user->op);
     return absorb ? absorb(t, use, a)
-                  : cnnfi_travel_refuse(t, use->node, "its op does not commute with a scale per channel");
+                  : cnnfi_travel_refuse(t, use->user, "its op does not commute with a scale per channel");
 }
 
 bool cnnfi_absorb_forward(cnnfi_travel *t, cnnf_node *node, const cnnfi_affine *a)
 {
-    const cnnfi_uses uses = cnnfi_edit_uses(t->edit, node, CNNFI_PORT_ANY);
-    bool done = uses.count > 0 || cnnfi_travel_refuse(t, node, "nobody reads it");
+    const cnnfi_use *last = cnnfi_edit_last_use(t->edit, node);
+    bool done = last || cnnfi_travel_refuse(t, node, "nobody reads it");
     if (t->depth >= MAX_DEPTH) return cnnfi_travel_refuse(t, node, "the way on is too long");
     t->depth++;
-    for (size_t i = 0; done && i < uses.count; i++)
-        done = forward_one(t, &uses.items[i], a);
+    /* What is put in on the way reads the node, too, or reads what read it. */
+    for (const cnnfi_use *use = cnnfi_edit_uses(t->edit, node), *next; done && use; use = next) {
+        next = use == last ? NULL : use->next;
+        done = forward_one(t, use, a);
+    }
     t->depth--;
     return done;
 }

@@ -22,7 +22,7 @@ typedef struct step {
 
 typedef struct finder {
     cnnfi_edit *edit;
-    cnnfi_constants *constants;
+    cnnfi_values *values;
     bool *taken; /* by node index */
 } finder;
 
@@ -86,19 +86,19 @@ static const struct arithmetic *arithmetic_of(const char *op)
 }
 
 /* Whether the op spreads x over more channels or axes than it has: then it is no map of x to its own shape. */
-static bool spreads(finder *f, const cnnf_node *node, size_t data, const cnnfi_const *c, size_t n, int32_t axis)
+static bool spreads(finder *f, const cnnf_node *node, size_t data, const cnnfi_constant *c, size_t n, int32_t axis)
 {
-    const cnnfi_hint x = cnnfi_hint_input(f->constants, node, data);
-    return (x.rank >= 0 && c->rank > x.rank) || (n > 1 && cnnfi_hint_from_end(&x, axis) == 1);
+    const cnnfi_value x = cnnfi_shape_of_input(&f->values->shapes, node, data);
+    return (x.rank >= 0 && c->shape.rank > x.rank) || (n > 1 && cnnfi_shape_from_end(&x, axis) == 1);
 }
 
 static bool arithmetic_step(finder *f, cnnf_node *node, step *out)
 {
     const struct arithmetic *op = arithmetic_of(node->op);
     if (!op || cnnfi_node_data_inputs(node) != 2 || !cnnfi_affine_dtype(node)) return false;
-    const cnnfi_const *first = cnnfi_constant_input(f->constants, node, 0),
-                      *second = cnnfi_constant_input(f->constants, node, 1);
-    const cnnfi_const *c = first ? first : second;
+    const cnnfi_constant *first = cnnfi_value_input(f->values, node, 0),
+                         *second = cnnfi_value_input(f->values, node, 1);
+    const cnnfi_constant *c = first ? first : second;
     size_t n;
     int32_t axis;
     double *scale, *shift;
@@ -118,19 +118,20 @@ static bool arithmetic_step(finder *f, cnnf_node *node, step *out)
 /* ---- fused ops ---- */
 
 typedef struct parameters {
-    const cnnfi_const *gamma, *beta, *mean, *variance; /* gamma, beta: NULL for 1 and 0 */
+    const cnnfi_constant *gamma, *beta, *mean, *variance; /* gamma, beta: NULL for 1 and 0 */
     double epsilon;
 } parameters;
 
 static bool fused_affine(finder *f, const parameters *p, int32_t axis, step *out)
 {
     double *scale, *shift;
-    const size_t n = p->variance->count;
-    const bool agree = p->mean->count == n && (!p->gamma || p->gamma->count == n) && p->beta->count == n;
+    const int64_t n = p->variance->shape.count;
+    const bool agree =
+        p->mean->shape.count == n && (!p->gamma || p->gamma->shape.count == n) && p->beta->shape.count == n;
     out->refusal = "its parameters have different lengths, or none (no moving statistics)";
     if (!agree || n == 0) return true;
     out->refusal = NULL;
-    out->affine = cnnfi_affine_new(f->edit, n, axis, &scale, &shift);
+    out->affine = cnnfi_affine_new(f->edit, (size_t)n, axis, &scale, &shift);
     for (size_t i = 0; i < out->affine.n; i++) {
         scale[i] = (p->gamma ? p->gamma->v[i] : 1.0) / sqrt(p->variance->v[i] + p->epsilon);
         shift[i] = p->beta->v[i] - p->mean->v[i] * scale[i];
@@ -146,19 +147,16 @@ bool cnnfi_op_is_fused_batch_norm(const char *op)
 
 static bool other_outputs_used(finder *f, const cnnf_node *node)
 {
-    for (int32_t port = 1; port < 6; port++) {
-        if (cnnfi_edit_uses(f->edit, node, port).count) return true;
-    }
-    return false;
+    return cnnfi_edit_user_count(f->edit, node, CNNFI_PORT_DATA) > cnnfi_edit_user_count(f->edit, node, 0);
 }
 
 static bool fused_step(finder *f, cnnf_node *node, step *out)
 {
     if (!cnnfi_op_is_fused_batch_norm(node->op)) return false;
-    const parameters p = {.gamma = cnnfi_constant_input(f->constants, node, 1),
-                          .beta = cnnfi_constant_input(f->constants, node, 2),
-                          .mean = cnnfi_constant_input(f->constants, node, 3),
-                          .variance = cnnfi_constant_input(f->constants, node, 4),
+    const parameters p = {.gamma = cnnfi_value_input(f->values, node, 1),
+                          .beta = cnnfi_value_input(f->values, node, 2),
+                          .mean = cnnfi_value_input(f->values, node, 3),
+                          .variance = cnnfi_value_input(f->values, node, 4),
                           .epsilon = (double)(float)cnnf_node_attr_float(node, "epsilon", 0.0001)};
     const bool first = cnnfi_node_string_is(node, "data_format", "NCHW");
     const bool first_3d = cnnfi_node_string_is(node, "data_format", "NCDHW");
@@ -180,11 +178,11 @@ static bool global_step(finder *f, cnnf_node *node, step *out)
 {
     if (strcmp(node->op, "BatchNormWithGlobalNormalization") != 0) return false;
     const bool scaled = cnnf_node_attr_bool(node, "scale_after_normalization", 0);
-    const cnnfi_const *gamma = cnnfi_constant_input(f->constants, node, 4);
+    const cnnfi_constant *gamma = cnnfi_value_input(f->values, node, 4);
     const parameters p = {.gamma = scaled ? gamma : NULL,
-                          .mean = cnnfi_constant_input(f->constants, node, 1),
-                          .variance = cnnfi_constant_input(f->constants, node, 2),
-                          .beta = cnnfi_constant_input(f->constants, node, 3),
+                          .mean = cnnfi_value_input(f->values, node, 1),
+                          .variance = cnnfi_value_input(f->values, node, 2),
+                          .beta = cnnfi_value_input(f->values, node, 3),
                           .epsilon = (double)(float)cnnf_node_attr_float(node, "variance_epsilon", 0.0)};
     *out = (step){.node = node, .root = true};
     if (!p.beta || !p.mean || !p.variance || (scaled && !gamma))
@@ -209,19 +207,11 @@ static bool as_step(finder *f, cnnf_node *node, step *out)
 static cnnf_node *only_reader(finder *f, const cnnf_node *node, size_t *input)
 {
     for (int passed = 0; passed < MAX_IDENTITIES && !cnnfi_edit_is_protected(f->edit, node); passed++) {
-        const cnnfi_uses uses = cnnfi_edit_uses(f->edit, node, CNNFI_PORT_ANY);
-        cnnf_node *reader = NULL;
-        size_t readers = 0;
-        for (size_t i = 0; i < uses.count; i++) {
-            const cnnfi_use *use = &uses.items[i];
-            if (use->input >= cnnfi_node_data_inputs(use->node) || cnnfi_op_is_shape_only(use->node->op)) continue;
-            reader = use->node;
-            *input = use->input;
-            readers++;
-        }
-        if (readers != 1) return NULL;
-        if (!cnnfi_op_is_identity(reader->op)) return reader;
-        node = reader;
+        const cnnfi_use *use = cnnfi_edit_only_reader(f->edit, node);
+        if (!use) return NULL;
+        *input = use->input;
+        if (!cnnfi_op_is_identity(use->user->op)) return use->user;
+        node = use->user;
     }
     return NULL;
 }
@@ -258,15 +248,18 @@ static size_t trim(const step *steps, size_t n)
     return n;
 }
 
+/* c - x alone flips the sign: worth moving into a convolution, not worth a Mul and an Add. */
 static bool classify(const step *steps, size_t n, cnnfi_norm_kind *kind)
 {
-    bool root = false, scales = false, shifts = false;
+    bool root = false, scales = false, flips = true, shifts = false;
     for (size_t i = 0; i < n; i++) {
+        const bool scaled = steps[i].affine.n > 1 && cnnfi_affine_has_scale(&steps[i].affine);
         root |= steps[i].root || steps[i].refusal;
-        scales |= steps[i].affine.n > 1 && cnnfi_affine_has_scale(&steps[i].affine);
+        scales |= scaled;
+        flips &= !scaled || strcmp(steps[i].node->op, "Sub") == 0;
         shifts |= steps[i].affine.n > 1 && cnnfi_affine_has_shift(&steps[i].affine);
     }
-    *kind = root || (scales && shifts) ? CNNFI_NORM_BATCH : CNNFI_NORM_SCALE;
+    *kind = root || (scales && shifts && !flips) ? CNNFI_NORM_BATCH : CNNFI_NORM_SCALE;
     return root || scales;
 }
 
@@ -305,9 +298,9 @@ static cnnfi_norm *chain_from(finder *f, const step *first, step *rest)
     return norm;
 }
 
-bool cnnfi_norm_refresh(cnnfi_edit *edit, cnnfi_constants *constants, cnnfi_norm *norm)
+bool cnnfi_norm_refresh(cnnfi_edit *edit, cnnfi_values *values, cnnfi_norm *norm)
 {
-    finder f = {.edit = edit, .constants = constants};
+    finder f = {.edit = edit, .values = values};
     step steps[MAX_STEPS];
     for (size_t i = 0; i < norm->n_nodes; i++) {
         if (norm->nodes[i]->removed || !as_step(&f, norm->nodes[i], &steps[i])) return false;
@@ -329,9 +322,9 @@ static bool begins_chain(finder *f, const step *s)
     return only_reader(f, from, &input) != s->node;
 }
 
-cnnfi_norm *cnnfi_find_batch_norms(cnnfi_edit *edit, cnnfi_constants *constants)
+cnnfi_norm *cnnfi_find_batch_norms(cnnfi_edit *edit, cnnfi_values *values)
 {
-    finder f = {.edit = edit, .constants = constants, .taken = cnnfi_edit_array(edit, edit->count, sizeof(bool))};
+    finder f = {.edit = edit, .values = values, .taken = cnnfi_edit_array(edit, edit->count, sizeof(bool))};
     cnnfi_norm *first = NULL, **last = &first;
     const size_t count = edit->count;
     for (size_t i = 0; f.taken && i < count; i++) {

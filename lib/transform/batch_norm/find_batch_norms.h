@@ -10,6 +10,7 @@
 
 #include "transform/batch_norm/affine.h"
 #include "edit/constants.h"
+#include "edit/values.h"
 
 typedef enum cnnfi_norm_kind {
     CNNFI_NORM_BATCH, /* a batch norm */
@@ -27,9 +28,9 @@ typedef struct cnnfi_norm {
 } cnnfi_norm;
 
 /* All of them in the graph's order; NULL when there are none (or no memory: the builder knows). */
-cnnfi_norm *cnnfi_find_batch_norms(cnnfi_edit *edit, cnnfi_constants *constants);
+cnnfi_norm *cnnfi_find_batch_norms(cnnfi_edit *edit, cnnfi_values *values);
 /* Looks again at a chain whose constants other folds may have changed; false when it is no more. */
-bool cnnfi_norm_refresh(cnnfi_edit *edit, cnnfi_constants *constants, cnnfi_norm *norm);
+bool cnnfi_norm_refresh(cnnfi_edit *edit, cnnfi_values *values, cnnfi_norm *norm);
 bool cnnfi_op_is_fused_batch_norm(const char *op);
 
 #endif

@@ -17,13 +17,13 @@
 #include "transform/batch_norm/absorb.h"
 #include "transform/batch_norm/find_batch_norms.h"
 #include "transform/batch_norm/fold_report.h"
-#include "transform/framework/passes.h"
+#include "transform/framework/pass_edit.h"
 #include "graph/builder.h"
 
 typedef struct fold {
     cnnfi_pass_run *run;
     cnnfi_edit edit;
-    cnnfi_constants constants;
+    cnnfi_values values;
     bool plain_relu; /* ways 3 and 4 are closed */
 } fold;
 
@@ -51,13 +51,12 @@ static bool travels(fold *f, attempt *a, const cnnfi_norm *norm)
         return cnnfi_travel_refuse(t, last_of(norm), "it is an output of the graph");
     }
     if (a->backward.n && !cnnfi_absorb_backward(t, first_of(norm), norm->data_input, &a->backward)) return false;
-    if (t->commit) cnnfi_constants_forget(t->constants);
     return !a->forward.n || cnnfi_absorb_forward(t, last_of(norm), &a->forward);
 }
 
 static bool try_way(fold *f, attempt *a, const cnnfi_norm *norm, bool keep_activations)
 {
-    a->travel = (cnnfi_travel){.edit = &f->edit, .constants = &f->constants, .keep_activations = keep_activations};
+    a->travel = (cnnfi_travel){.edit = &f->edit, .values = &f->values, .keep_activations = keep_activations};
     return travels(f, a, norm);
 }
 
@@ -93,12 +92,13 @@ static bool choose_way(fold *f, attempt *a, const cnnfi_norm *norm, cnnfi_fold_e
 /* Control inputs of a batch norm that goes pass to those who read it. */
 static void pass_on_controls(fold *f, const cnnfi_norm *norm)
 {
-    const cnnfi_uses uses = cnnfi_edit_uses(&f->edit, last_of(norm), 0);
     for (size_t i = 0; i < norm->n_nodes; i++) {
         const cnnf_node *node = norm->nodes[i];
         for (size_t k = cnnfi_node_data_inputs(node); k < node->n_inputs; k++) {
-            for (size_t u = 0; u < uses.count; u++)
-                cnnfi_edit_add_input(&f->edit, uses.items[u].node, node->inputs[k]);
+            const cnnf_node *from = cnnfi_edit_producer(&f->edit, node, k, NULL);
+            for (const cnnfi_use *use = cnnfi_edit_uses(&f->edit, last_of(norm)); use; use = use->next) {
+                if (use->port == 0) cnnfi_edit_add_control(&f->edit, use->user, from);
+            }
         }
     }
 }
@@ -107,7 +107,7 @@ static void pass_on_controls(fold *f, const cnnfi_norm *norm)
 static void become(fold *f, cnnf_node *node, cnnf_node *sum)
 {
     cnnfi_edit *edit = &f->edit;
-    const char *data = sum->inputs[0], *offset = sum->inputs[1];
+    const cnnfi_edge data = cnnfi_edit_input(sum, 0), offset = cnnfi_edit_input(sum, 1);
     const cnnf_dtype dtype = cnnfi_node_type(sum, "T");
     cnnfi_edit_reset(edit, node, sum->op);
     cnnfi_edit_add_input(edit, node, data);
@@ -122,13 +122,13 @@ static void take_out(fold *f, const cnnfi_norm *norm, const cnnf_node *inserted)
     cnnfi_edit *edit = &f->edit;
     cnnf_node *first = first_of(norm), *last = last_of(norm);
     cnnf_node *source = cnnfi_edit_producer(edit, first, norm->data_input, NULL);
-    const char *input = first->inputs[norm->data_input];
+    const cnnfi_edge input = cnnfi_edit_input(first, norm->data_input);
     pass_on_controls(f, norm);
     for (size_t i = 0; i + 1 < norm->n_nodes; i++)
         cnnfi_edit_bypass(edit, norm->nodes[i], input);
     if (source && source == inserted) {
         become(f, last, source);
-        cnnfi_edit_redirect(edit, source, 0, last->name, last);
+        cnnfi_edit_redirect(edit, source, 0, cnnfi_end(last, 0), last);
         cnnfi_edit_remove(edit, source);
     } else {
         cnnfi_edit_bypass(edit, last, input);
@@ -141,31 +141,29 @@ static void absorb(fold *f, attempt *a, const cnnfi_norm *norm)
     a->travel.changes = NULL;
     a->travel.inserted = NULL;
     if (travels(f, a, norm)) take_out(f, norm, a->backward.n ? a->travel.inserted : NULL);
-    cnnfi_constants_forget(&f->constants);
     f->edit.changes++;
 }
 
 /* ---- what nothing absorbs: Mul and Add ---- */
 
-static const char *channel_const(fold *f, const cnnfi_norm *norm, const char *what, const double *values)
+static const cnnf_node *channel_const(fold *f, const cnnfi_norm *norm, const char *what, const double *values)
 {
     cnnfi_edit *edit = &f->edit;
     const cnnf_node *last = last_of(norm);
     cnnfi_affine layout = norm->affine;
     if (layout.n == 1) layout.axis = 0;
     cnnf_tensor *value = cnnfi_channel_tensor(edit, cnnfi_node_type(last, "T"), &layout, values, layout.n);
-    const char *base = cnnfi_builder_printf(edit->b, "%s/%s", last->name, what);
-    const char *name = value && base ? cnnfi_edit_const(edit, base, value) : NULL;
+    const cnnf_node *node = cnnfi_edit_const(edit, value, "%s/%s", last->name, what);
     cnnf_tensor_unref(value);
-    return name;
+    return node;
 }
 
-static void make_binary(fold *f, cnnf_node *node, const char *op, const char *data, const char *constant,
+static void make_binary(fold *f, cnnf_node *node, const char *op, cnnfi_edge data, const cnnf_node *constant,
                         cnnf_dtype dtype)
 {
     cnnfi_edit_reset(&f->edit, node, op);
     cnnfi_edit_add_input(&f->edit, node, data);
-    cnnfi_edit_add_input(&f->edit, node, constant);
+    cnnfi_edit_add_input(&f->edit, node, cnnfi_end(constant, 0));
     cnnfi_node_set_type(f->edit.b, node, "T", dtype);
 }
 
@@ -191,7 +189,7 @@ static void lower(fold *f, const cnnfi_norm *norm)
     cnnf_node *first = first_of(norm), *last = last_of(norm);
     const cnnf_dtype dtype = cnnfi_node_type(last, "T");
     const bool scales = cnnfi_affine_has_scale(&norm->affine), shifts = cnnfi_affine_has_shift(&norm->affine);
-    const char *data = first->inputs[norm->data_input];
+    cnnfi_edge data = cnnfi_edit_input(first, norm->data_input);
     pass_on_controls(f, norm);
     for (size_t i = 0; i + 1 < norm->n_nodes; i++)
         cnnfi_edit_bypass(edit, norm->nodes[i], data);
@@ -200,15 +198,13 @@ static void lower(fold *f, const cnnfi_norm *norm)
         return;
     }
     if (scales && shifts) {
-        const char *scale = channel_const(f, norm, "scale", norm->affine.scale);
-        const char *base = cnnfi_builder_printf(edit->b, "%s/mul", last->name);
-        const char *name = base ? cnnfi_builder_unique(edit->b, base) : NULL;
-        cnnf_node *mul = name ? cnnfi_edit_add(edit, "Mul", name) : NULL;
+        const cnnf_node *scale = channel_const(f, norm, "scale", norm->affine.scale);
+        cnnf_node *mul = cnnfi_edit_add(edit, "Mul", cnnfi_edit_unique(edit, "%s/mul", last->name));
         if (!mul) return;
         make_binary(f, mul, "Mul", data, scale, dtype);
-        data = mul->name;
+        data = cnnfi_end(mul, 0);
     }
-    const char *rest =
+    const cnnf_node *rest =
         channel_const(f, norm, shifts ? "shift" : "scale", shifts ? norm->affine.shift : norm->affine.scale);
     make_binary(f, last, shifts ? "Add" : "Mul", data, rest, dtype);
 }
@@ -220,7 +216,7 @@ static bool touches_bounds(const attempt *a)
 
 static void fold_one(fold *f, cnnfi_norm *norm)
 {
-    if (!cnnfi_norm_refresh(&f->edit, &f->constants, norm)) return;
+    if (!cnnfi_norm_refresh(&f->edit, &f->values, norm)) return;
     attempt a;
     const char *name = cnnfi_builder_strdup(f->edit.b, last_of(norm)->name);
     cnnfi_fold_entry entry = {
@@ -239,7 +235,6 @@ static void fold_one(fold *f, cnnfi_norm *norm)
         entry.outcome = CNNFI_FOLD_KEPT;
         if (norm->kind == CNNFI_NORM_SCALE) return;
     }
-    cnnfi_constants_forget(&f->constants);
     cnnfi_fold_report(f->run, &entry);
 }
 
@@ -252,8 +247,8 @@ static void settle_statistics(fold *f)
         if (node->removed || !cnnfi_op_is_fused_batch_norm(node->op) || cnnf_node_attr_bool(node, "is_training", 1))
             continue;
         for (int32_t port = 1; port <= 2 && node->n_inputs >= 5; port++) {
-            if (cnnfi_edit_uses(edit, node, port).count == 0) continue;
-            cnnfi_edit_redirect(edit, node, port, node->inputs[2 + port], NULL);
+            if (cnnfi_edit_user_count(edit, node, port) == 0) continue;
+            cnnfi_edit_redirect(edit, node, port, cnnfi_edit_input(node, 2 + (size_t)port), NULL);
             edit->changes++;
         }
     }
@@ -266,7 +261,7 @@ static void settle_weights(fold *f)
         cnnf_node *node = f->edit.b->graph->nodes[i];
         const cnnfi_linear_op *op = node->removed ? NULL : cnnfi_linear_op_find(node->op);
         if (!op) continue;
-        const cnnfi_hint shape = cnnfi_hint_input(&f->constants, node, (size_t)op->weights);
+        const cnnfi_value shape = cnnfi_shape_of_input(&f->values.shapes, node, (size_t)op->weights);
         cnnfi_linear_settle_weights(&f->edit, node, &shape);
     }
 }
@@ -274,14 +269,15 @@ static void settle_weights(fold *f)
 static cnnf_status run_fold(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     fold f = {.run = run, .plain_relu = cnnfi_run_bool(run, "plain_relu", false)};
-    CNNFI_TRY(cnnfi_edit_begin(&f.edit, run, in));
-    cnnfi_constants_init(&f.constants, &f.edit);
+    CNNFI_TRY(cnnfi_pass_begin_edit(&f.edit, run, in));
+    cnnfi_values_init(&f.values, &f.edit, false);
     settle_statistics(&f);
-    cnnfi_norm *norms = cnnfi_find_batch_norms(&f.edit, &f.constants);
+    cnnfi_norm *norms = cnnfi_find_batch_norms(&f.edit, &f.values);
     if (norms) settle_weights(&f);
     for (cnnfi_norm *norm = norms; norm && !f.edit.b->status; norm = norm->next)
         fold_one(&f, norm);
-    return cnnfi_edit_end(&f.edit, run, in, out);
+    cnnfi_edit_sweep(&f.edit);
+    return cnnfi_pass_end_edit(&f.edit, run, in, out);
 }
 
 static const cnnfi_pass_param params[] = {

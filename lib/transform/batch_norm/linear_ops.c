@@ -57,7 +57,7 @@ static cnnf_node *reshaped_const(const cnnfi_edit *edit, const cnnf_node *node, 
     return NULL;
 }
 
-void cnnfi_linear_settle_weights(cnnfi_edit *edit, cnnf_node *node, const cnnfi_hint *shape)
+void cnnfi_linear_settle_weights(cnnfi_edit *edit, cnnf_node *node, const cnnfi_value *shape)
 {
     const cnnfi_linear_op *op = cnnfi_linear_op_find(node->op);
     const cnnf_node *source = op ? reshaped_const(edit, node, (size_t)op->weights) : NULL;
@@ -69,10 +69,9 @@ void cnnfi_linear_settle_weights(cnnfi_edit *edit, cnnf_node *node, const cnnfi_
     cnnfi_builder *b = edit->b;
     cnnf_tensor *value = NULL;
     if (!b->status) b->status = cnnfi_tensor_reshape(&value, old, shape->rank, shape->dims, b->error);
-    const char *base = cnnfi_builder_printf(b, "%s/weights", node->name);
-    const char *name = value && base ? cnnfi_edit_const(edit, base, value) : NULL;
+    const cnnf_node *weights = cnnfi_edit_const(edit, value, "%s/weights", node->name);
     cnnf_tensor_unref(value);
-    if (name) cnnfi_edit_set_input(edit, node, (size_t)op->weights, name);
+    cnnfi_edit_set_input(edit, node, (size_t)op->weights, cnnfi_end(weights, 0));
     edit->changes++;
 }
 
@@ -229,7 +228,7 @@ typedef struct weights {
 static bool weights_open(weights *w, cnnfi_edit *edit, const cnnf_tensor *tensor, cnnfi_weight_change *change)
 {
     cnnfi_builder *b = edit->b;
-    int64_t dims[CNNFI_CONST_RANK];
+    int64_t dims[CNNFI_OP_MAX_RANK];
     *w = (weights){.wide = cnnf_tensor_dtype(tensor) == CNNF_DOUBLE, .change = change};
     *change = (cnnfi_weight_change){.before = {INFINITY, -INFINITY}, .after = {INFINITY, -INFINITY}};
     for (int32_t i = 0; i < cnnf_tensor_rank(tensor); i++)

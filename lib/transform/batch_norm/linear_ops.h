@@ -8,7 +8,7 @@
 
 #include "transform/batch_norm/affine.h"
 #include "edit/constants.h"
-#include "edit/shape_hint.h"
+#include "edit/values.h"
 
 typedef enum cnnfi_linear_kind {
     CNNFI_CONVOLUTION, /* filter [spatial..., in, out] */
@@ -33,7 +33,7 @@ const cnnfi_linear_op *cnnfi_linear_of(const cnnfi_edit *edit, const cnnf_node *
 const cnnf_tensor *cnnfi_linear_weights(const cnnfi_edit *edit, const cnnf_node *node, const cnnfi_linear_op *op);
 /* Weights that reach their op through ExpandDims, Reshape or Squeeze (one-dimensional convolutions) become a Const of
    that shape, which shares the bytes. */
-void cnnfi_linear_settle_weights(cnnfi_edit *edit, cnnf_node *node, const cnnfi_hint *shape);
+void cnnfi_linear_settle_weights(cnnfi_edit *edit, cnnf_node *node, const cnnfi_value *shape);
 /* Counted from the last axis of the data: 0, or rank - 2 for NCHW. */
 int32_t cnnfi_linear_axis(const cnnf_node *node, const cnnfi_linear_op *op);
 int64_t cnnfi_linear_outputs(const cnnfi_edit *edit, const cnnf_node *node, const cnnfi_linear_op *op);

@@ -70,7 +70,8 @@ struct cnnfi_pass {
     const char *name, *description; /* description: one sentence */
     const cnnfi_pass_param *params;
     size_t n_params;
-    bool may_break; /* does what it is told, and that may be an invalid graph */
+    bool may_break;   /* does what it is told, and that may be an invalid graph */
+    bool may_reshape; /* the same, and outputs may have another dtype or rank */
     cnnf_status (*run)(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out);
 };
 

@@ -8,6 +8,7 @@
 #include "graph/equal.h"
 #include "graph/resolve.h"
 #include "ops/validate.h"
+#include "transform/framework/output_shapes.h"
 #include "transform/framework/report.h"
 
 struct cnnf_pipeline {
@@ -105,7 +106,8 @@ typedef struct state {
     cnnfi_arena arena;
     cnnfi_name_list inputs, outputs;
     cnnfi_report *report;
-    bool valid; /* the graph came in valid, so every pass must leave it so */
+    bool valid;          /* the graph came in valid, so every pass must leave it so */
+    cnnfi_value *shapes; /* [outputs.count] of the latest graph, where they are checked */
     cnnf_error *error;
 } state;
 
@@ -189,6 +191,25 @@ static cnnf_status check_result(state *s, const cnnfi_step *step, const cnnf_gra
 }
 #endif
 
+/* Its outputs keep dtype and rank. Costs a copy of the graph and a shape for each node: builds with -Ddebug=true. */
+#if CNNFI_CHECK_SHAPES
+static cnnf_status check_shapes(state *s, const cnnfi_step *step, const cnnf_graph *after)
+{
+    cnnfi_value *shapes = cnnfi_arena_array(&s->arena, s->outputs.count, sizeof *shapes);
+    if (!shapes) return cnnfi_fail_nomem(s->error);
+    CNNFI_TRY(cnnfi_find_output_shapes(shapes, after, &s->outputs, s->error));
+    const bool same = step && s->valid && s->shapes && !step->pass->may_break && !step->pass->may_reshape;
+    if (same) CNNFI_TRY(cnnfi_check_output_shapes(s->shapes, shapes, &s->outputs, step->pass->name, s->error));
+    s->shapes = shapes;
+    return CNNF_OK;
+}
+#else
+static cnnf_status check_shapes(state *s, const cnnfi_step *step, const cnnf_graph *after)
+{
+    return CNNF_OK;
+}
+#endif
+
 static cnnf_status ignore_failure(state *s, const cnnfi_step *step, const cnnf_error *failure)
 {
     cnnfi_log(s->pipeline->context, CNNF_LOG_WARNING, "%s: Ignoring error %s", step->pass->name, failure->message);
@@ -218,6 +239,7 @@ static cnnf_status run_step(state *s, const cnnfi_step *step)
         return cnnfi_error_prefix(s->error, status, "%s", step->pass->name);
     }
     status = check_result(s, step, after);
+    if (!status && after != s->graph) status = check_shapes(s, step, after);
     if (!status) status = note_entry(s, step, after, NULL);
     cnnf_graph_unref(s->graph);
     s->graph = after;
@@ -235,6 +257,7 @@ static cnnf_status run_steps(state *s)
 {
     CNNFI_TRY(resolve_protected(s));
     s->valid = cnnfi_graph_validate(s->graph, NULL) == CNNF_OK;
+    CNNFI_TRY(check_shapes(s, NULL, s->graph));
     const cnnfi_step_list *list = &s->pipeline->list;
     CNNFI_TRY(report_progress(s, 0));
     for (size_t i = 0; i < list->count; i++) {

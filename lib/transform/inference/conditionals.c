@@ -1,288 +1,178 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Folding conditionals with a known predicate: see conditionals.h. */
+/*
+ * Folding conditionals with a known predicate: see conditionals.h. One walk from the inputs on decides each node when
+ * all before it are decided, so that a predicate that hangs on another conditional is known in its turn; what is dead
+ * goes afterwards.
+ */
 #include "transform/inference/conditionals.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "edit/inline.h"
+#include "edit/liveness.h"
+#include "edit/walk.h"
 #include "graph/tensor.h"
-#include "graph/builder.h"
-#include "edit/inline_call.h"
+#include "transform/rewrite/prune.h"
 
-/* Predicates are a few ops deep: pred_id, LogicalNot of it, a comparison. */
-#define MAX_DEPTH 32
-#define MAX_CALLS 20000
-
-/* ---- what a predicate is ---- */
-
-static bool known(const cnnfi_edit *edit, const cnnf_node *node, size_t input, double *value, int depth);
-
-static bool known_binary(const cnnfi_edit *edit, const cnnf_node *node, double *value, int depth)
-{
-    static const char *const ops[] = {"LogicalAnd", "LogicalOr",    "Equal", "NotEqual",
-                                      "Greater",    "GreaterEqual", "Less",  "LessEqual"};
-    double a, b;
-    size_t op = 0;
-    while (op < 8 && strcmp(node->op, ops[op]) != 0)
-        op++;
-    const bool has_a = op < 8 && known(edit, node, 0, &a, depth), has_b = op < 8 && known(edit, node, 1, &b, depth);
-    /* One operand decides: and with false, or with true. */
-    if (op < 2 && ((has_a && (a != 0) == (op == 1)) || (has_b && (b != 0) == (op == 1)))) {
-        *value = op == 1;
-        return true;
-    }
-    if (!has_a || !has_b) return false;
-    const bool results[] = {a != 0 && b != 0, a != 0 || b != 0, a == b, a != b, a > b, a >= b, a < b, a <= b};
-    *value = results[op];
-    return true;
-}
-
-static bool known_node(const cnnfi_edit *edit, const cnnf_node *node, double *value, int depth)
-{
-    static const char *const passing[] = {"Cast", "Reshape", "Squeeze", "ExpandDims", "ToBool", "Switch", "RefSwitch"};
-    if (strcmp(node->op, "Const") == 0) {
-        const cnnf_tensor *tensor = cnnf_node_attr_tensor(node, "value");
-        return tensor && cnnf_tensor_element_count(tensor) == 1 && cnnfi_tensor_get_f64(tensor, 0, value);
-    }
-    if (strcmp(node->op, "LogicalNot") == 0) {
-        if (!known(edit, node, 0, value, depth)) return false;
-        *value = *value == 0;
-        return true;
-    }
-    if (cnnfi_op_is_identity(node->op) || cnnfi_text_in(node->op, passing, sizeof passing / sizeof *passing)) {
-        return known(edit, node, 0, value, depth);
-    }
-    return known_binary(edit, node, value, depth);
-}
-
-static bool known(const cnnfi_edit *edit, const cnnf_node *node, size_t input, double *value, int depth)
-{
-    int32_t port;
-    const cnnf_node *from = cnnfi_edit_producer(edit, node, input, &port);
-    return from && port >= 0 && depth < MAX_DEPTH && known_node(edit, from, value, depth + 1);
-}
-
-bool cnnfi_known_scalar(const cnnfi_edit *edit, const cnnf_node *node, size_t input, double *value)
-{
-    return known(edit, node, input, value, 0);
-}
+typedef struct folding {
+    cnnfi_edit *edit;
+    const cnnfi_pass_run *run;
+    cnnfi_values values;
+    cnnfi_liveness liveness;
+    cnnfi_inliner inliner;
+    size_t folded;
+} folding;
 
 /* ---- Switch and Merge ---- */
 
-static bool is_switch(const cnnf_node *node)
-{
-    return strcmp(node->op, "Switch") == 0 || strcmp(node->op, "RefSwitch") == 0;
-}
-
-static bool is_merge(const cnnf_node *node)
-{
-    return strcmp(node->op, "Merge") == 0 || strcmp(node->op, "RefMerge") == 0;
-}
-
-typedef struct liveness {
-    cnnfi_edit *edit;
-    bool *dead;        /* by node: no output will ever have a value */
-    int8_t *dead_port; /* by Switch: which output never has one; -1 not known */
-    size_t n;
-} liveness;
-
-static bool dead_input(const liveness *l, const cnnf_node *node, size_t input)
-{
-    int32_t port;
-    const cnnf_node *from = cnnfi_edit_producer(l->edit, node, input, &port);
-    if (!from) return false;
-    return l->dead[from->index] || (port >= 0 && is_switch(from) && l->dead_port[from->index] == port);
-}
-
-static bool is_dead(const liveness *l, const cnnf_node *node)
-{
-    const size_t data = cnnfi_node_data_inputs(node);
-    size_t dead = 0;
-    if (is_merge(node)) {
-        for (size_t i = 0; i < data; i++)
-            dead += dead_input(l, node, i);
-        return data > 0 && dead == data;
-    }
-    for (size_t i = 0; i < node->n_inputs; i++) {
-        if (dead_input(l, node, i)) return true;
-    }
-    return false;
-}
-
-/* Which nodes are dead: death only spreads, so going round until nothing changes ends; file order makes it quick. */
-static bool find_dead(liveness *l)
-{
-    cnnfi_edit *edit = l->edit;
-    bool any = false, changed = true;
-    l->n = edit->count;
-    l->dead = cnnfi_edit_array(edit, l->n, sizeof *l->dead);
-    l->dead_port = cnnfi_edit_array(edit, l->n, sizeof *l->dead_port);
-    for (size_t i = 0; l->dead && l->dead_port && i < l->n; i++) {
-        const cnnf_node *node = edit->b->graph->nodes[i];
-        double value;
-        const bool decided = !node->removed && is_switch(node) && cnnfi_known_scalar(edit, node, 1, &value);
-        l->dead_port[i] = (int8_t)(decided ? value == 0 : -1);
-        any |= decided;
-    }
-    while (any && changed && !edit->b->status) {
-        changed = false;
-        for (size_t i = 0; i < l->n; i++) {
-            const cnnf_node *node = edit->b->graph->nodes[i];
-            if (node->removed || l->dead[i] || !is_dead(l, node)) continue;
-            l->dead[i] = changed = true;
-        }
-    }
-    return any && !edit->b->status;
-}
-
 /* value_index: which input it was. */
-static void set_value_index(cnnfi_edit *edit, cnnf_node *merge, int32_t index)
+static void set_value_index(cnnfi_edit *edit, const cnnf_node *merge, int32_t index)
 {
-    if (cnnfi_edit_uses(edit, merge, 1).count == 0) return;
+    if (cnnfi_edit_user_count(edit, merge, 1) == 0) return;
     cnnf_tensor *value = NULL;
     cnnfi_builder *b = edit->b;
     if (!b->status) b->status = cnnfi_tensor_copy(&value, b->graph->context, CNNF_INT32, 0, NULL, &index, b->error);
-    const char *base = cnnfi_builder_printf(b, "%s/value_index", merge->name);
-    const char *name = base ? cnnfi_edit_const(edit, base, value) : NULL;
+    const cnnf_node *constant = cnnfi_edit_const(edit, value, "%s/value_index", merge->name);
     cnnf_tensor_unref(value);
-    if (name) cnnfi_edit_redirect(edit, merge, 1, name, NULL);
+    cnnfi_edit_redirect(edit, merge, 1, cnnfi_end(constant, 0), NULL);
 }
 
-static size_t fold_merge(const liveness *l, cnnf_node *merge)
+static void fold_merge(folding *f, cnnf_node *merge)
 {
     const size_t data = cnnfi_node_data_inputs(merge);
     size_t alive = 0, last = 0;
     for (size_t i = 0; i < data; i++) {
-        if (dead_input(l, merge, i)) continue;
+        if (cnnfi_liveness_is_dead_input(&f->liveness, merge, i)) continue;
         alive++;
         last = i;
     }
-    if (alive == data || alive == 0) return 0;
+    if (alive == data || alive == 0) return;
     if (alive > 1) {
-        cnnfi_builder_fail(l->edit->b, CNNF_E_UNSUPPORTED, "node '%s': a Merge of %zu inputs of which %zu remain",
+        cnnfi_builder_fail(f->edit->b, CNNF_E_UNSUPPORTED, "node '%s': a Merge of %zu inputs of which %zu remain",
                            merge->name, data, alive);
-        return 0;
+        return;
     }
-    set_value_index(l->edit, merge, (int32_t)last);
-    cnnfi_edit_bypass(l->edit, merge, merge->inputs[last]);
-    return 1;
+    set_value_index(f->edit, merge, (int32_t)last);
+    cnnfi_edit_bypass(f->edit, merge, cnnfi_edit_input(merge, last));
+    f->folded++;
 }
 
 /* The living output is the data; who waited for the Switch waits for nothing: its predicate is constant. */
-static void fold_switch(const liveness *l, cnnf_node *node)
+static void fold_switch(folding *f, cnnf_node *node, int32_t dead_port)
 {
-    cnnfi_edit *edit = l->edit;
-    const char *data = node->inputs[0];
-    cnnfi_edit_redirect(edit, node, 1 - l->dead_port[node->index], data, NULL);
-    const cnnfi_uses waiting = cnnfi_edit_uses(edit, node, CNNFI_PORT_CONTROL);
-    for (size_t i = waiting.count; i-- > 0;)
-        cnnfi_edit_remove_input(edit, waiting.items[i].node, waiting.items[i].input);
+    cnnfi_edit *edit = f->edit;
+    const cnnfi_edge data = cnnfi_edit_input(node, 0);
+    cnnfi_edit_redirect(edit, node, 1 - dead_port, data, NULL);
+    cnnfi_edit_stop_waiting(edit, node);
     if (cnnfi_edit_is_protected(edit, node))
         cnnfi_edit_bypass(edit, node, data);
     else
         cnnfi_edit_remove(edit, node);
+    f->folded++;
 }
 
-static bool remove_dead(const liveness *l, cnnf_node *node, const cnnfi_pass_run *run)
+static void remove_dead(folding *f, cnnf_node *node)
 {
-    if (cnnfi_run_is_output(run, node->name)) {
-        cnnfi_builder_fail(l->edit->b, CNNF_E_UNSUPPORTED, "node '%s' is an output, but only training computes it",
+    if (cnnfi_run_is_output(f->run, node->name)) {
+        cnnfi_builder_fail(f->edit->b, CNNF_E_UNSUPPORTED, "node '%s' is an output, but only training computes it",
                            node->name);
-        return false;
+        return;
     }
-    cnnfi_edit_remove(l->edit, node);
-    return true;
+    cnnfi_edit_remove(f->edit, node);
+    f->folded++;
 }
 
-static size_t fold_switches(cnnfi_edit *edit, const cnnfi_pass_run *run)
+static void remove_decided(folding *f)
 {
-    liveness l = {.edit = edit};
-    size_t folded = 0;
-    if (!find_dead(&l)) return 0;
-    for (size_t i = 0; i < l.n; i++) {
-        cnnf_node *node = edit->b->graph->nodes[i];
-        if (!node->removed && !l.dead[i] && is_merge(node)) folded += fold_merge(&l, node);
-    }
-    for (size_t i = 0; i < l.n && !edit->b->status; i++) {
-        cnnf_node *node = edit->b->graph->nodes[i];
+    for (size_t i = 0; i < f->edit->count && !f->edit->b->status; i++) {
+        cnnf_node *node = f->edit->b->graph->nodes[i];
+        const int32_t dead_port = cnnfi_liveness_dead_port(&f->liveness, node);
         if (node->removed) continue;
-        if (l.dead[i])
-            remove_dead(&l, node, run);
-        else if (l.dead_port[i] >= 0)
-            fold_switch(&l, node);
-        else
-            continue;
-        folded++;
+        if (cnnfi_liveness_is_dead(&f->liveness, node))
+            remove_dead(f, node);
+        else if (dead_port >= 0)
+            fold_switch(f, node, dead_port);
     }
-    return folded;
 }
 
 /* ---- pivots: who waits for Identity(predicate) waits for nothing ---- */
 
-static void drop_constant_controls(cnnfi_edit *edit)
+static void drop_constant_controls(folding *f)
 {
+    cnnfi_edit *edit = f->edit;
     for (size_t i = 0; i < edit->count; i++) {
         cnnf_node *node = edit->b->graph->nodes[i];
-        if (node->removed) continue;
-        for (size_t k = node->n_inputs; k-- > cnnfi_node_data_inputs(node);) {
+        for (size_t k = node->n_inputs; k-- > 0 && node->edges[k].port == CNNFI_PORT_CONTROL;) {
             const cnnf_node *from = cnnfi_edit_producer(edit, node, k, NULL);
             double value;
-            const bool constant = from && cnnfi_op_is_identity(from->op) && cnnfi_known_scalar(edit, from, 0, &value);
-            if (constant && from->n_inputs == 1) cnnfi_edit_remove_input(edit, node, k);
+            if (!from || from->n_inputs != 1 || !cnnfi_op_is_identity(from->op)) continue;
+            if (cnnfi_value_scalar(&f->values, from, 0, &value)) cnnfi_edit_remove_input(edit, node, k);
         }
     }
 }
 
 /* ---- If and Case ---- */
 
-static const cnnfi_function *branch_of_case(const cnnfi_edit *edit, const cnnf_node *node, double index)
+static const cnnfi_func_ref *branch_of_if(const cnnf_node *node, double predicate)
+{
+    const cnnfi_attr *attr = cnnfi_node_attr(node, predicate != 0 ? "then_branch" : "else_branch");
+    return attr && attr->kind == CNNF_ATTR_FUNC ? attr->u.func : NULL;
+}
+
+static const cnnfi_func_ref *branch_of_case(const cnnf_node *node, double index)
 {
     const cnnfi_attr *branches = cnnfi_node_attr(node, "branches");
     const bool list = branches && branches->kind == CNNF_ATTR_LIST && branches->u.list.item_kind == CNNF_ATTR_FUNC;
     if (!list || branches->u.list.count == 0) return NULL;
     /* Out of range takes the last branch (Case's documentation). */
     const size_t last = branches->u.list.count - 1;
-    const size_t at = index >= 0 && index <= (double)last ? (size_t)index : last;
-    return cnnfi_graph_function(edit->b->graph, branches->u.list.u.funcs[at].name);
+    return &branches->u.list.u.funcs[index >= 0 && index <= (double)last ? (size_t)index : last];
 }
 
-static const cnnfi_function *taken_branch(const cnnfi_edit *edit, const cnnf_node *node)
+/* The branch that is taken, or what a body that was put in place calls. */
+static bool find_body(folding *f, cnnf_node *node, cnnfi_call_site *site)
 {
     static const char *const ifs[] = {"If", "StatelessIf"}, *const cases[] = {"Case", "StatelessCase"};
     const bool is_if = cnnfi_text_in(node->op, ifs, 2), is_case = cnnfi_text_in(node->op, cases, 2);
     double value;
-    if ((!is_if && !is_case) || !cnnfi_known_scalar(edit, node, 0, &value)) return NULL;
-    return is_if ? cnnfi_function_attr(edit, node, value != 0 ? "then_branch" : "else_branch")
-                 : branch_of_case(edit, node, value);
+    if (!is_if && !is_case) return cnnfi_inliner_made(&f->inliner, node) && cnnfi_find_call(site, f->edit, node);
+    if (!cnnfi_value_scalar(&f->values, node, 0, &value)) return false;
+    const cnnfi_func_ref *branch = is_if ? branch_of_if(node, value) : branch_of_case(node, value);
+    return branch && cnnfi_find_branch(site, f->edit, node, branch, 1);
 }
 
-/* A body just put in place may hold conditionals and calls of its own: they are at the end of the list. */
-static size_t inline_branches(cnnfi_edit *edit)
+/* ---- the walk ---- */
+
+static void decide(folding *f, cnnf_node *node)
 {
-    size_t inlined = 0, first = edit->count;
-    for (size_t i = 0; i < edit->count && !edit->b->status && inlined < MAX_CALLS; i++) {
-        cnnf_node *node = edit->b->graph->nodes[i];
-        const cnnfi_function *branch = node->removed ? NULL : taken_branch(edit, node);
-        const cnnfi_function *called = node->removed || branch || i < first ? NULL : cnnfi_called_function(edit, node);
-        if (!branch && !called) continue;
-        cnnfi_inline_call(edit, node, branch ? branch : called, branch ? 1 : 0);
-        inlined++;
+    cnnfi_call_site site;
+    cnnfi_liveness_visit(&f->liveness, node);
+    if (cnnfi_liveness_is_dead(&f->liveness, node)) return;
+    if (cnnfi_op_is_merge(node->op)) {
+        fold_merge(f, node);
+    } else if (find_body(f, node, &site)) {
+        cnnfi_inline(&f->inliner, &site);
+        f->folded++;
     }
-    return inlined;
 }
 
 size_t cnnfi_fold_conditionals(cnnfi_edit *edit, const cnnfi_pass_run *run)
 {
-    size_t total = 0, folded = 1;
-    while (folded && !edit->b->status && total < MAX_CALLS) {
-        folded = inline_branches(edit) + fold_switches(edit, run);
-        total += folded;
-    }
-    if (total) {
-        drop_constant_controls(edit);
-        cnnfi_drop_unused_functions(edit);
+    folding f = {.edit = edit, .run = run};
+    cnnfi_walk walk;
+    cnnfi_values_init(&f.values, edit, true);
+    cnnfi_liveness_init(&f.liveness, edit, &f.values);
+    cnnfi_inliner_init(&f.inliner, edit, false);
+    cnnfi_walk_init(&walk, edit);
+    for (cnnf_node *node; (node = cnnfi_walk_next(&walk));)
+        decide(&f, node);
+    cnnfi_inliner_free(&f.inliner);
+    remove_decided(&f);
+    if (f.folded && !edit->b->status) {
+        drop_constant_controls(&f);
+        cnnfi_prune_functions(edit->b);
         edit->changes++;
     }
-    return total;
+    return f.folded;
 }

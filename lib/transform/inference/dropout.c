@@ -151,7 +151,8 @@ typedef struct term {
 } term;
 
 typedef struct expression {
-    cnnfi_edit *edit;
+    cnnfi_dropouts *dropouts;
+    const cnnfi_edit *edit;
     term terms[MAX_EXPRESSION]; /* the last one is the result */
     size_t n;
     cnnf_node *data;
@@ -170,6 +171,12 @@ static const struct operation *operation_of(const char *op)
         if (strcmp(operations[i].op, op) == 0) return &operations[i];
     }
     return NULL;
+}
+
+/* The shape that Fill is given. */
+static bool is_dims(const struct operation *op, size_t input)
+{
+    return op->apply == op_second && input == 0;
 }
 
 static bool is_uniform(const char *op)
@@ -228,7 +235,7 @@ static int add_operation(expression *e, cnnf_node *node, const struct operation 
     for (uint8_t i = 0; i < op->operands; i++) {
         int32_t port;
         cnnf_node *from = cnnfi_edit_producer(e->edit, node, i, &port);
-        const bool dims = op->apply == op_second && i == 0;
+        const bool dims = is_dims(op, i);
         const int at = dims                ? push(e, (term){.kind = TERM_CONST})
                        : from && port >= 0 ? add_term(e, from, port, depth + 1)
                                            : -1;
@@ -253,42 +260,85 @@ static int add_parameter(expression *e, cnnf_node *node)
     return push(e, (term){.kind = TERM_PARAMETER, .node = node});
 }
 
-/* Whether any (all: !any) operand, all the way back, satisfies the test. */
-typedef bool (*leaf_test)(const cnnfi_edit *edit, const cnnf_node *node);
+/* ---- what lies behind a node, all the way back through arithmetic ---- */
 
-static bool is_random_leaf(const cnnfi_edit *edit, const cnnf_node *node)
-{
-    (void)edit;
-    return is_uniform(node->op);
-}
+#define FAR (MAX_DEPTH + 2) /* as good as not there */
 
-static bool is_scalar_leaf(const cnnfi_edit *edit, const cnnf_node *node)
-{
-    double value;
-    return (strcmp(node->op, "Const") == 0 && single_value(node, &value)) || is_parameter(edit, node);
-}
+typedef struct leaves {
+    int random;  /* steps back to the nearest random number; FAR: none */
+    int scalars; /* steps back to the farthest leaf where all are scalars; FAR: some are not */
+} leaves;
 
-static bool leaves(const cnnfi_edit *edit, const cnnf_node *node, leaf_test test, bool any, int depth)
+static bool needs_leaves(void *self, const cnnf_node *node, size_t input)
 {
+    (void)self;
     const struct operation *op = operation_of(node->op);
-    if (test(edit, node)) return true;
-    if (!op || depth > MAX_DEPTH) return false;
-    for (uint8_t i = 0; i < op->operands; i++) {
-        const cnnf_node *from = cnnfi_edit_producer(edit, node, i, NULL);
-        const bool dims = op->apply == op_second && i == 0;
-        if (dims) continue;
-        const bool holds = from && leaves(edit, from, test, any, depth + 1);
-        if (holds == any) return any;
-    }
-    return !any;
+    return op && input < op->operands && !is_dims(op, input);
 }
 
-static bool scales_by_scalar(const cnnfi_edit *edit, const cnnf_node *node)
+static int farther(int steps)
+{
+    return steps < FAR ? steps + 1 : FAR;
+}
+
+static leaves leaves_of_operands(const cnnfi_dropouts *d, const cnnf_node *node, const struct operation *op)
+{
+    leaves all = {.random = FAR, .scalars = 0};
+    for (uint8_t i = 0; i < op->operands; i++) {
+        if (is_dims(op, i)) continue;
+        const cnnf_node *from = cnnfi_edit_producer(d->edit, node, i, NULL);
+        const leaves *behind = from ? cnnfi_memo_peek(&d->memo, from) : NULL;
+        const int random = behind ? farther(behind->random) : FAR, scalars = behind ? farther(behind->scalars) : FAR;
+        if (random < all.random) all.random = random;
+        if (scalars > all.scalars) all.scalars = scalars;
+    }
+    return all;
+}
+
+static const void *find_leaves(void *self, const cnnf_node *node)
+{
+    const cnnfi_dropouts *d = self;
+    double value;
+    const struct operation *op = operation_of(node->op);
+    leaves *out = cnnfi_edit_array(d->edit, 1, sizeof *out);
+    if (!out) return NULL;
+    *out = op ? leaves_of_operands(d, node, op) : (leaves){FAR, FAR};
+    if (is_uniform(node->op)) out->random = 0;
+    if ((strcmp(node->op, "Const") == 0 && single_value(node, &value)) || is_parameter(d->edit, node)) out->scalars = 0;
+    return out;
+}
+
+static bool same_leaves(const void *a, const void *b)
+{
+    const leaves *x = a, *y = b;
+    return x->random == y->random && x->scalars == y->scalars;
+}
+
+void cnnfi_dropouts_init(cnnfi_dropouts *d, cnnfi_edit *edit)
+{
+    static const cnnfi_analysis analysis = {needs_leaves, find_leaves, same_leaves};
+    d->edit = edit;
+    cnnfi_memo_init(&d->memo, edit, &analysis, d);
+}
+
+static bool is_scalar(cnnfi_dropouts *d, const cnnf_node *node)
+{
+    const leaves *behind = cnnfi_memo_get(&d->memo, node);
+    return behind && behind->scalars < FAR;
+}
+
+static bool is_random_or_scalar(cnnfi_dropouts *d, const cnnf_node *node)
+{
+    const leaves *behind = cnnfi_memo_get(&d->memo, node);
+    return behind && (behind->random < FAR || behind->scalars < FAR);
+}
+
+static bool scales_by_scalar(cnnfi_dropouts *d, const cnnf_node *node)
 {
     static const char *const ops[] = {"Div", "Mul", "RealDiv"};
     for (size_t i = 0; cnnfi_text_in(node->op, ops, 3) && i < 2; i++) {
-        const cnnf_node *from = cnnfi_edit_producer(edit, node, i, NULL);
-        if (from && leaves(edit, from, is_scalar_leaf, false, 0)) return true;
+        const cnnf_node *from = cnnfi_edit_producer(d->edit, node, i, NULL);
+        if (from && is_scalar(d, from)) return true;
     }
     return false;
 }
@@ -322,9 +372,8 @@ static int add_term(expression *e, cnnf_node *node, int32_t port, int depth)
     if (is_parameter(e->edit, node)) return add_parameter(e, node);
     const struct operation *op = port == 0 && depth < MAX_DEPTH ? operation_of(node->op) : NULL;
     if (!op) return add_data(e, node, port);
-    const bool ours = leaves(e->edit, node, is_random_leaf, true, 0) || leaves(e->edit, node, is_scalar_leaf, false, 0);
-    if (ours) return add_operation(e, node, op, depth);
-    if (e->scalings == 0 || !scales_by_scalar(e->edit, node)) return add_data(e, node, port);
+    if (is_random_or_scalar(e->dropouts, node)) return add_operation(e, node, op, depth);
+    if (e->scalings == 0 || !scales_by_scalar(e->dropouts, node)) return add_data(e, node, port);
     e->scalings--;
     return add_operation(e, node, op, depth);
 }
@@ -458,46 +507,46 @@ static void add_candidate(candidates *c, cnnf_node *node)
 }
 
 /* Everything arithmetic makes of the random number, nearest first. */
-static void flow(cnnfi_edit *edit, cnnf_node *source, candidates *out)
+static void flow(const cnnfi_edit *edit, cnnf_node *source, candidates *out)
 {
     out->n = 0;
     add_candidate(out, source);
     for (size_t i = 0; i < out->n; i++) {
-        const cnnfi_uses uses = cnnfi_edit_uses(edit, out->nodes[i], 0);
-        for (size_t k = 0; k < uses.count; k++) {
-            if (operation_of(uses.items[k].node->op)) add_candidate(out, uses.items[k].node);
+        for (const cnnfi_use *use = cnnfi_edit_uses(edit, out->nodes[i]); use && out->n < MAX_CANDIDATES;
+             use = use->next) {
+            if (use->port == 0 && operation_of(use->user->op)) add_candidate(out, use->user);
         }
     }
 }
 
-static bool try_candidate(cnnfi_edit *edit, cnnf_node *node, int scalings, cnnfi_dropout *out)
+static bool try_candidate(cnnfi_dropouts *d, cnnf_node *node, int scalings, cnnfi_dropout *out)
 {
-    expression e = {.edit = edit, .scalings = scalings};
+    expression e = {.dropouts = d, .edit = d->edit, .scalings = scalings};
     cnnfi_dropout_kind kind;
     if (add_term(&e, node, 0, 0) < 0 || !e.data || !e.random || e.data == node || !classify(&e, &kind)) return false;
-    const distribution d = sample(&e, 1.0, 0.4);
+    const distribution values = sample(&e, 1.0, 0.4);
     *out = (cnnfi_dropout){.kind = kind,
                            .node = node,
                            .data = e.data,
                            .port = e.port,
-                           .keep = exact_keep(&e, kept(&d)),
+                           .keep = exact_keep(&e, kept(&values)),
                            .n_parameters = e.n_parameters};
     if (e.n_parameters) out->keep = -1;
     memcpy(out->parameters, e.parameters, sizeof e.parameters);
     return true;
 }
 
-bool cnnfi_find_dropout(cnnfi_edit *edit, cnnf_node *source, cnnfi_dropout *out)
+bool cnnfi_find_dropout(cnnfi_dropouts *d, cnnf_node *source, cnnfi_dropout *out)
 {
     candidates c;
     cnnfi_dropout found;
     bool any = false;
     if (!is_uniform(source->op)) return false;
-    flow(edit, source, &c);
+    flow(d->edit, source, &c);
     /* The farthest that is x on average; what is not scaled counts only where nothing else fits: it may be a part. */
     for (size_t i = 0; i < c.n; i++) {
         for (int scalings = 0; scalings < 4; scalings++) {
-            if (!try_candidate(edit, c.nodes[i], scalings, &found)) continue;
+            if (!try_candidate(d, c.nodes[i], scalings, &found)) continue;
             if (any && found.kind == CNNFI_DROPOUT_CLASSIC) continue;
             *out = found;
             any = true;
@@ -511,13 +560,11 @@ bool cnnfi_find_dropout(cnnfi_edit *edit, cnnf_node *source, cnnfi_dropout *out)
 
 void cnnfi_remove_dropout(cnnfi_edit *edit, const cnnfi_dropout *dropout)
 {
-    const char *data = cnnfi_edit_ref(edit, dropout->data, dropout->port);
-    if (!data) return;
-    cnnfi_edit_bypass(edit, dropout->node, data);
+    cnnfi_edit_bypass(edit, dropout->node, cnnfi_end(dropout->data, dropout->port));
     cnnfi_edit_sweep(edit);
     for (size_t i = 0; i < dropout->n_parameters; i++) {
         cnnf_node *parameter = dropout->parameters[i];
-        if (!parameter->removed && cnnfi_edit_uses(edit, parameter, CNNFI_PORT_ANY).count == 0)
+        if (!parameter->removed && cnnfi_edit_user_count(edit, parameter, CNNFI_PORT_ANY) == 0)
             cnnfi_edit_remove(edit, parameter);
     }
     edit->changes++;

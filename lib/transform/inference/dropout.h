@@ -8,7 +8,7 @@
 #ifndef CNNFI_TRANSFORM_INFERENCE_DROPOUT_H
 #define CNNFI_TRANSFORM_INFERENCE_DROPOUT_H
 
-#include "edit/edit.h"
+#include "edit/memo.h"
 
 #define CNNFI_DROPOUT_PARAMETERS 4
 
@@ -28,8 +28,15 @@ typedef struct cnnfi_dropout {
     size_t n_parameters;
 } cnnfi_dropout;
 
+/* A search through one edit; it stays where it is. */
+typedef struct cnnfi_dropouts {
+    cnnfi_edit *edit;
+    cnnfi_memo memo; /* what lies behind each node */
+} cnnfi_dropouts;
+
+void cnnfi_dropouts_init(cnnfi_dropouts *dropouts, cnnfi_edit *edit);
 /* The dropout that the random number `source` belongs to; false when it is none. */
-bool cnnfi_find_dropout(cnnfi_edit *edit, cnnf_node *source, cnnfi_dropout *out);
+bool cnnfi_find_dropout(cnnfi_dropouts *dropouts, cnnf_node *source, cnnfi_dropout *out);
 /* Puts x in its place, drops placeholders that only it read. */
 void cnnfi_remove_dropout(cnnfi_edit *edit, const cnnfi_dropout *dropout);
 

@@ -2,9 +2,9 @@
 /* Moving statistics are found by name: they are variables beside gamma and beta. See moving_statistics.h. */
 #include "transform/inference/moving_statistics.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "base/context.h"
 #include "base/str.h"
 #include "graph/builder.h"
 #include "transform/batch_norm/find_batch_norms.h"
@@ -46,23 +46,33 @@ static bool is_storage(const cnnf_node *node)
     return node && (cnnfi_op_is_variable(node->op) || strcmp(node->op, "Const") == 0);
 }
 
-static cnnf_node *find_in(const cnnfi_edit *edit, const char *scope, size_t length, const char *name)
+/* `<scope>/<name>`, or `<name>` at the root; `buffer` has room for it. */
+static cnnf_node *find_in(const cnnfi_edit *edit, char *buffer, size_t scope_length, const char *name)
 {
-    char full[4096];
-    const int n = length ? snprintf(full, sizeof full, "%.*s/%s", (int)length, scope, name)
-                         : snprintf(full, sizeof full, "%s", name);
-    cnnf_node *node = n > 0 && (size_t)n < sizeof full ? cnnfi_edit_find(edit, full, (size_t)n) : NULL;
+    const size_t at = scope_length ? scope_length + 1 : 0, length = strlen(name);
+    memcpy(buffer + at, name, length);
+    cnnf_node *node = cnnfi_edit_find(edit, buffer, at + length);
     return is_storage(node) ? node : NULL;
 }
 
-static bool pair_in(const cnnfi_edit *edit, const char *scope, size_t length, statistics *out)
+static bool pair_in(cnnfi_edit *edit, const char *scope, size_t length, statistics *out)
 {
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        out->mean = find_in(edit, scope, length, pairs[i][0]);
-        out->variance = out->mean ? find_in(edit, scope, length, pairs[i][1]) : NULL;
-        if (out->variance) return true;
+    enum { LONGEST = 64 }; /* of a name in `pairs` */
+    cnnf_context *context = edit->b->graph->context;
+    char *buffer = cnnfi_malloc(context, length + 1 + LONGEST);
+    if (!buffer) {
+        cnnfi_builder_fail(edit->b, CNNF_E_NOMEM, "out of memory");
+        return false;
     }
-    return false;
+    memcpy(buffer, scope, length);
+    buffer[length] = '/';
+    *out = (statistics){0};
+    for (size_t i = 0; !out->variance && i < sizeof pairs / sizeof *pairs; i++) {
+        out->mean = find_in(edit, buffer, length, pairs[i][0]);
+        out->variance = out->mean ? find_in(edit, buffer, length, pairs[i][1]) : NULL;
+    }
+    cnnfi_free(context, buffer);
+    return out->variance != NULL;
 }
 
 static size_t parent(const char *name, size_t length)
@@ -73,9 +83,11 @@ static size_t parent(const char *name, size_t length)
 }
 
 /* In the scopes around a name, the nearest first; not at the root, where a pair could be anybody's. */
-static bool pair_around(const cnnfi_edit *edit, const char *name, statistics *out)
+#define MAX_SCOPES 32
+static bool pair_around(cnnfi_edit *edit, const char *name, statistics *out)
 {
-    for (size_t length = parent(name, strlen(name)); length; length = parent(name, length)) {
+    size_t length = parent(name, strlen(name));
+    for (int i = 0; i < MAX_SCOPES && length; i++, length = parent(name, length)) {
         if (pair_in(edit, name, length, out)) return true;
     }
     return false;
@@ -89,7 +101,7 @@ static bool is_moving(const cnnf_node *node)
     return false;
 }
 
-static bool find_statistics(const cnnfi_edit *edit, const cnnf_node *node, statistics *out)
+static bool find_statistics(cnnfi_edit *edit, const cnnf_node *node, statistics *out)
 {
     *out = (statistics){stored(edit, node, 3), stored(edit, node, 4)};
     if (is_moving(out->mean) && is_moving(out->variance)) return true;
@@ -102,19 +114,17 @@ static bool find_statistics(const cnnfi_edit *edit, const cnnf_node *node, stati
 }
 
 /* What reads the value: the Const, a variable's `/read`, or a new ReadVariableOp of a resource. */
-static const char *reader_of(cnnfi_edit *edit, const cnnf_node *node, cnnf_node *storage)
+static const cnnf_node *reader_of(cnnfi_edit *edit, const cnnf_node *node, const cnnf_node *storage)
 {
     cnnfi_builder *b = edit->b;
     const bool resource = strcmp(storage->op, "VarHandleOp") == 0;
     const char *read = cnnfi_builder_printf(b, resource ? "%s/Read/ReadVariableOp" : "%s/read", storage->name);
     cnnf_node *reader = read ? cnnfi_edit_find(edit, read, strlen(read)) : NULL;
-    if (!resource) return reader ? reader->name : storage->name;
-    const char *base = cnnfi_builder_printf(b, "%s/ReadVariableOp", node->name);
-    const char *name = base ? cnnfi_builder_unique(b, base) : NULL;
-    reader = name ? cnnfi_edit_add(edit, "ReadVariableOp", name) : NULL;
-    cnnfi_edit_add_input(edit, reader, storage->name);
+    if (!resource) return reader ? reader : storage;
+    reader = cnnfi_edit_add(edit, "ReadVariableOp", cnnfi_edit_unique(edit, "%s/ReadVariableOp", node->name));
+    cnnfi_edit_add_input(edit, reader, cnnfi_end(storage, 0));
     cnnfi_node_set_type(b, reader, "dtype", cnnfi_node_type(storage, "dtype"));
-    return reader ? reader->name : NULL;
+    return reader;
 }
 
 static void rewire_fused(cnnfi_edit *edit, cnnfi_pass_run *run, cnnf_node *node)
@@ -124,8 +134,10 @@ static void rewire_fused(cnnfi_edit *edit, cnnfi_pass_run *run, cnnf_node *node)
         cnnfi_run_note(run, node->name, "stays in training mode: no moving mean and variance beside its gamma or beta");
         return;
     }
-    if (stored(edit, node, 3) != s.mean) cnnfi_edit_set_input(edit, node, 3, reader_of(edit, node, s.mean));
-    if (stored(edit, node, 4) != s.variance) cnnfi_edit_set_input(edit, node, 4, reader_of(edit, node, s.variance));
+    if (stored(edit, node, 3) != s.mean)
+        cnnfi_edit_set_input(edit, node, 3, cnnfi_end(reader_of(edit, node, s.mean), 0));
+    if (stored(edit, node, 4) != s.variance)
+        cnnfi_edit_set_input(edit, node, 4, cnnfi_end(reader_of(edit, node, s.variance), 0));
     cnnfi_node_set_bool(edit->b, node, "is_training", false);
     if (cnnfi_node_attr(node, "exponential_avg_factor"))
         cnnfi_node_set_float(edit->b, node, "exponential_avg_factor", 1.0f);
@@ -149,12 +161,12 @@ static void rewire_moments(cnnfi_edit *edit, cnnfi_pass_run *run, cnnf_node *nod
     statistics s;
     const char *normalizer = cnnfi_builder_printf(edit->b, "%.*s/batchnorm/", (int)scope, node->name);
     if (!normalizer || !pair_in(edit, node->name, scope, &s)) return;
-    const cnnfi_uses uses = cnnfi_edit_uses(edit, node, 0);
-    const char *reader = NULL;
-    for (size_t i = 0; i < uses.count; i++) {
-        if (!cnnfi_starts_with(uses.items[i].node->name, normalizer)) continue;
+    const cnnf_node *reader = NULL;
+    for (const cnnfi_use *use = cnnfi_edit_uses(edit, node), *next; use; use = next) {
+        next = use->next;
+        if (use->port != 0 || !cnnfi_starts_with(use->user->name, normalizer)) continue;
         if (!reader) reader = reader_of(edit, node, moments[kind].variance ? s.variance : s.mean);
-        cnnfi_edit_set_input(edit, uses.items[i].node, uses.items[i].input, reader);
+        cnnfi_edit_set_input(edit, use->user, use->input, cnnfi_end(reader, 0));
         edit->changes++;
     }
     if (reader && moments[kind].variance) cnnfi_run_count(run, "batch_norms_to_moving_statistics", 1);
@@ -162,7 +174,7 @@ static void rewire_moments(cnnfi_edit *edit, cnnfi_pass_run *run, cnnf_node *nod
 
 void cnnfi_use_moving_statistics(cnnfi_edit *edit, cnnfi_pass_run *run)
 {
-    const bool *needed = cnnfi_edit_needed(edit, run);
+    const bool *needed = cnnfi_pass_needed(edit, run);
     const size_t count = edit->count;
     for (size_t i = 0; needed && i < count && !edit->b->status; i++) {
         cnnf_node *node = edit->b->graph->nodes[i];

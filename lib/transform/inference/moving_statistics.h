@@ -3,7 +3,7 @@
 #ifndef CNNFI_TRANSFORM_INFERENCE_MOVING_STATISTICS_H
 #define CNNFI_TRANSFORM_INFERENCE_MOVING_STATISTICS_H
 
-#include "edit/edit.h"
+#include "transform/framework/pass_edit.h"
 
 /* Every needed batch norm in training mode, fused or built of moments; what has no moving statistics stays and is
  * noted. */

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* remove_dropout: what dropout computes on average at inference: its input. */
 #include "transform/inference/dropout.h"
-#include "transform/framework/passes.h"
+#include "transform/framework/pass_edit.h"
 
 /* One random number may serve several: a training graph's gradient takes the mask of the dropout it goes back through.
  */
-static int64_t remove_all_of(cnnfi_pass_run *run, cnnfi_edit *edit, cnnf_node *source)
+static int64_t remove_all_of(cnnfi_pass_run *run, cnnfi_dropouts *dropouts, cnnf_node *source)
 {
+    cnnfi_edit *edit = dropouts->edit;
     cnnfi_dropout dropout;
     int64_t removed = 0;
-    while (!edit->b->status && !source->removed && cnnfi_find_dropout(edit, source, &dropout)) {
+    while (!edit->b->status && !source->removed && cnnfi_find_dropout(dropouts, source, &dropout)) {
         if (dropout.kind == CNNFI_DROPOUT_CLASSIC) {
             cnnfi_run_note(run, dropout.node->name,
                            "dropout that does not scale while training: the network may want scale_dropout_weights");
@@ -23,13 +24,16 @@ static int64_t remove_all_of(cnnfi_pass_run *run, cnnfi_edit *edit, cnnf_node *s
 static cnnf_status run_remove(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     cnnfi_edit edit;
+    cnnfi_dropouts dropouts;
     int64_t removed = 0;
-    CNNFI_TRY(cnnfi_edit_begin(&edit, run, in));
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    cnnfi_dropouts_init(&dropouts, &edit);
     for (size_t i = 0; i < edit.count && !edit.b->status; i++) {
-        removed += remove_all_of(run, &edit, edit.b->graph->nodes[i]);
+        removed += remove_all_of(run, &dropouts, edit.b->graph->nodes[i]);
     }
     cnnfi_run_count(run, "dropouts", removed);
-    return cnnfi_edit_end(&edit, run, in, out);
+    cnnfi_edit_sweep(&edit);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 const cnnfi_pass cnnfi_pass_remove_dropout = {

@@ -10,12 +10,13 @@
 #include "graph/builder.h"
 #include "transform/batch_norm/absorb.h"
 #include "transform/inference/dropout.h"
-#include "transform/framework/passes.h"
+#include "transform/framework/pass_edit.h"
 
 typedef struct scaling {
     cnnfi_pass_run *run;
     cnnfi_edit edit;
-    cnnfi_constants constants;
+    cnnfi_values values;
+    cnnfi_dropouts dropouts;
     double rate; /* -1: each dropout's own */
     int64_t scaled;
 } scaling;
@@ -32,7 +33,7 @@ static bool scale_behind(scaling *s, cnnf_node *node, double rate)
 {
     double *scale, *shift;
     const cnnfi_affine a = cnnfi_affine_new(&s->edit, 1, 0, &scale, &shift);
-    cnnfi_travel t = {.edit = &s->edit, .constants = &s->constants, .keep_activations = true};
+    cnnfi_travel t = {.edit = &s->edit, .values = &s->values, .keep_activations = true};
     if (!a.n) return false;
     *scale = 1.0 - rate;
     const bool output = cnnfi_edit_is_protected(&s->edit, node);
@@ -45,7 +46,6 @@ static bool scale_behind(scaling *s, cnnf_node *node, double rate)
     }
     t.commit = true;
     cnnfi_absorb_forward(&t, node, &a);
-    cnnfi_constants_forget(&s->constants);
     for (const cnnfi_weight_change *c = t.changes; c; c = c->next) {
         cnnfi_run_note(s->run, node->name, "the weights of %s were scaled", c->node);
     }
@@ -71,7 +71,7 @@ static void scale_left_over(scaling *s, cnnf_node *node)
         cnnfi_builder_fail(s->edit.b, CNNF_E_INVALID,
                            "node '%s': its rate is not in the graph; give rate=", node->name);
     else if (scale_behind(s, node, s->rate))
-        cnnfi_edit_bypass(&s->edit, node, node->inputs[0]);
+        cnnfi_edit_bypass(&s->edit, node, cnnfi_edit_input(node, 0));
 }
 
 static bool is_chosen(const scaling *s, const char *name)
@@ -84,19 +84,21 @@ static cnnf_status run_scale(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_gra
     scaling s = {.run = run, .rate = cnnfi_run_float(run, "rate", -1)};
     cnnfi_dropout dropout;
     if (s.rate >= 1) return cnnfi_fail(run->error, CNNF_E_INVALID, "scale_dropout_weights: rate must be below 1");
-    CNNFI_TRY(cnnfi_edit_begin(&s.edit, run, in));
-    cnnfi_constants_init(&s.constants, &s.edit);
+    CNNFI_TRY(cnnfi_pass_begin_edit(&s.edit, run, in));
+    cnnfi_values_init(&s.values, &s.edit, false);
+    cnnfi_dropouts_init(&s.dropouts, &s.edit);
     for (size_t i = 0; i < s.edit.count && !s.edit.b->status; i++) {
         cnnf_node *node = s.edit.b->graph->nodes[i];
         if (node->removed) continue;
-        if (cnnfi_find_dropout(&s.edit, node, &dropout)) {
+        if (cnnfi_find_dropout(&s.dropouts, node, &dropout)) {
             if (is_chosen(&s, dropout.node->name)) scale_dropout(&s, &dropout);
         } else if (is_left_over(node) && is_chosen(&s, node->name)) {
             scale_left_over(&s, node);
         }
     }
     cnnfi_run_count(run, "scaled", s.scaled);
-    return cnnfi_edit_end(&s.edit, run, in, out);
+    cnnfi_edit_sweep(&s.edit);
+    return cnnfi_pass_end_edit(&s.edit, run, in, out);
 }
 
 static const cnnfi_pass_param params[] = {

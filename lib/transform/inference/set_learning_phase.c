@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "edit/memo.h"
 #include "graph/tensor.h"
 #include "graph/builder.h"
 #include "transform/inference/conditionals.h"
 #include "transform/inference/moving_statistics.h"
-#include "transform/framework/passes.h"
+#include "transform/framework/pass_edit.h"
 
 /* ---- which placeholders say whether it is training ---- */
 
@@ -104,30 +105,44 @@ static bool is_assignment(const char *op)
     return cnnfi_text_in(op, ops, sizeof ops / sizeof *ops);
 }
 
-/* An assignment, or a NoOp or Identity that waits for one (group_deps). */
-static bool is_update(const cnnfi_edit *edit, const cnnf_node *node, int depth)
+/* An assignment, or a NoOp or Identity that waits for one (group_deps): as an analysis, whose answer is NULL where it
+   is none. */
+static bool gathers(void *self, const cnnf_node *node, size_t input)
 {
-    if (is_assignment(node->op)) return true;
-    if (depth > 8 || (strcmp(node->op, "NoOp") != 0 && !cnnfi_op_is_identity(node->op))) return false;
-    const size_t first = strcmp(node->op, "NoOp") == 0 ? cnnfi_node_data_inputs(node) : 0;
-    for (size_t k = first; k < node->n_inputs; k++) {
-        const cnnf_node *from = cnnfi_edit_producer(edit, node, k, NULL);
-        if (from && is_update(edit, from, depth + 1)) return true;
+    (void)self, (void)input;
+    return strcmp(node->op, "NoOp") == 0 || cnnfi_op_is_identity(node->op);
+}
+
+static const void *find_update(void *self, const cnnf_node *node)
+{
+    const cnnfi_memo *updates = self;
+    if (is_assignment(node->op)) return node;
+    for (size_t k = 0; k < node->n_inputs && gathers(self, node, k); k++) {
+        const cnnf_node *from = cnnfi_edit_producer(updates->edit, node, k, NULL);
+        if (from && cnnfi_memo_peek(updates, from)) return node;
     }
-    return false;
+    return NULL;
+}
+
+static bool same_update(const void *a, const void *b)
+{
+    return a == b;
 }
 
 /* A NoOp that groups assignments (init, restore_all) stays what it is. */
 static int64_t cut_updates(cnnfi_edit *edit, const cnnfi_pass_run *run)
 {
-    const bool *needed = cnnfi_edit_needed(edit, run);
+    static const cnnfi_analysis analysis = {gathers, find_update, same_update};
+    const bool *needed = cnnfi_pass_needed(edit, run);
+    cnnfi_memo updates;
     int64_t cut = 0;
+    cnnfi_memo_init(&updates, edit, &analysis, &updates);
     for (size_t i = 0; needed && i < edit->count; i++) {
         cnnf_node *node = edit->b->graph->nodes[i];
         if (!needed[i] || node->removed || strcmp(node->op, "NoOp") == 0 || is_assignment(node->op)) continue;
-        for (size_t k = node->n_inputs; k-- > cnnfi_node_data_inputs(node);) {
+        for (size_t k = node->n_inputs; k-- > 0 && node->edges[k].port == CNNFI_PORT_CONTROL;) {
             const cnnf_node *from = cnnfi_edit_producer(edit, node, k, NULL);
-            if (!from || !is_update(edit, from, 0)) continue;
+            if (!from || !cnnfi_memo_get(&updates, from)) continue;
             cnnfi_edit_remove_input(edit, node, k);
             cut++;
         }
@@ -139,12 +154,13 @@ static int64_t cut_updates(cnnfi_edit *edit, const cnnfi_pass_run *run)
 static cnnf_status run_phase(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     cnnfi_edit edit;
-    CNNFI_TRY(cnnfi_edit_begin(&edit, run, in));
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
     cnnfi_run_count(run, "learning_phases", set_phases(&edit, run));
     cnnfi_run_count(run, "conditionals", (int64_t)cnnfi_fold_conditionals(&edit, run));
     cnnfi_run_count(run, "updates_cut", cut_updates(&edit, run));
     cnnfi_use_moving_statistics(&edit, run);
-    return cnnfi_edit_end(&edit, run, in, out);
+    cnnfi_edit_sweep(&edit);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 static const cnnfi_pass_param params[] = {

@@ -7,18 +7,19 @@
 #include "graph/tensor.h"
 #include "graph/builder.h"
 #include "edit/pattern.h"
+#include "transform/framework/pass_edit.h"
 
 typedef struct atrous {
-    const cnnf_node *join, *conv, *split; /* BatchToSpaceND, the convolution, SpaceToBatchND */
+    cnnf_node *join, *conv, *split;       /* BatchToSpaceND, the convolution, SpaceToBatchND */
     const cnnf_tensor *filter;            /* [h, w, in, out] */
     int64_t rate[2], before[2], after[2]; /* padding of the whole: split's less join's crops */
 } atrous;
 
-static const char *match_shape(const cnnfi_pattern *p, atrous *a)
+static const char *match_shape(const cnnfi_edit *edit, atrous *a)
 {
     int64_t paddings[4], crops[4], rate[2];
-    if (!cnnfi_pattern_ints(p, a->split, 1, a->rate, 2) || !cnnfi_pattern_ints(p, a->split, 2, paddings, 4) ||
-        !cnnfi_pattern_ints(p, a->join, 1, rate, 2) || !cnnfi_pattern_ints(p, a->join, 2, crops, 4)) {
+    if (!cnnfi_pattern_ints(edit, a->split, 1, a->rate, 2) || !cnnfi_pattern_ints(edit, a->split, 2, paddings, 4) ||
+        !cnnfi_pattern_ints(edit, a->join, 1, rate, 2) || !cnnfi_pattern_ints(edit, a->join, 2, crops, 4)) {
         return "block shape, paddings or crops are not constant";
     }
     if (rate[0] != a->rate[0] || rate[1] != a->rate[1] || rate[0] < 1 || rate[1] < 1) return "the block shapes differ";
@@ -31,9 +32,9 @@ static const char *match_shape(const cnnfi_pattern *p, atrous *a)
     return NULL;
 }
 
-static const char *match_conv(const cnnfi_pattern *p, atrous *a)
+static const char *match_conv(const cnnfi_edit *edit, atrous *a)
 {
-    a->filter = cnnfi_pattern_const(p, a->conv, 1);
+    a->filter = cnnfi_pattern_const(edit, a->conv, 1);
     if (!a->filter || cnnf_tensor_rank(a->filter) != 4) return "the filter is not constant";
     if (!cnnfi_node_string_is(a->conv, "padding", "VALID")) return "the convolution pads";
     if (cnnf_node_attr_string(NULL, a->conv, "data_format") && !cnnfi_node_string_is(a->conv, "data_format", "NHWC")) {
@@ -43,9 +44,9 @@ static const char *match_conv(const cnnfi_pattern *p, atrous *a)
         if (cnnf_node_attr_list_int(a->conv, "strides", i, 0) != 1) return "it has strides";
         if (cnnf_node_attr_list_int(a->conv, "dilations", i, 1) != 1) return "it is dilated, too";
     }
-    if (!cnnfi_pattern_is_private(p, a->conv) || !cnnfi_pattern_is_private(p, a->split))
+    if (!cnnfi_pattern_is_private(edit, a->conv) || !cnnfi_pattern_is_private(edit, a->split))
         return "an inner node is used elsewhere";
-    return match_shape(p, a);
+    return match_shape(edit, a);
 }
 
 /* (k - 1) * rate + 1 */
@@ -65,14 +66,14 @@ static const char *padding_of(const atrous *a)
     return valid ? "VALID" : same ? "SAME" : NULL;
 }
 
-static bool match(cnnfi_pass_run *run, const cnnfi_pattern *p, const cnnf_node *node, atrous *a)
+static bool match(cnnfi_pass_run *run, const cnnfi_edit *edit, cnnf_node *node, atrous *a)
 {
     if (strcmp(node->op, "BatchToSpaceND")) return false;
-    *a = (atrous){.join = node, .conv = cnnfi_pattern_input(p, node, 0, NULL)};
+    *a = (atrous){.join = node, .conv = cnnfi_pattern_input(edit, node, 0, NULL)};
     const bool is_conv = a->conv && (!strcmp(a->conv->op, "Conv2D") || !strcmp(a->conv->op, "DepthwiseConv2dNative"));
-    a->split = is_conv ? cnnfi_pattern_input(p, a->conv, 0, "SpaceToBatchND") : NULL;
+    a->split = is_conv ? cnnfi_pattern_input(edit, a->conv, 0, "SpaceToBatchND") : NULL;
     if (!a->split) return false;
-    const char *why = match_conv(p, a);
+    const char *why = match_conv(edit, a);
     if (!why && !padding_of(a)) why = "its padding is neither SAME nor VALID";
     if (why) cnnfi_run_note(run, node->name, "kept: %s", why);
     return !why;
@@ -99,50 +100,39 @@ static cnnf_status spread_filter(cnnf_tensor **out, const atrous *a, cnnf_contex
     return status;
 }
 
-static void flatten(cnnfi_builder *b, const atrous *a)
+/* The join, whose name people know, becomes the convolution. */
+static void flatten(cnnfi_edit *edit, const atrous *a)
 {
+    cnnfi_builder *b = edit->b;
     cnnf_tensor *filter = NULL;
     if (b->status) return;
     b->status = spread_filter(&filter, a, b->graph->context, b->error);
-    const char *name = cnnfi_builder_unique(b, cnnfi_builder_printf(b, "%s/filter", a->join->name));
-    if (!b->status) cnnfi_builder_const(b, name, filter);
+    cnnf_node *constant = cnnfi_edit_const(edit, filter, "%s/filter", a->join->name);
     cnnf_tensor_unref(filter);
-    cnnf_node *node = cnnfi_builder_node(b, (size_t)a->join->index);
-    cnnfi_node_set_op(b, node, a->conv->op);
-    node->n_attrs = 0;
+    cnnfi_edit_place_before(edit, constant, NULL);
+    cnnfi_edit_set_op(edit, a->join, a->conv->op);
+    a->join->n_attrs = 0;
     for (size_t i = 0; i < a->conv->n_attrs; i++)
-        cnnfi_node_copy_attr(b, node, a->conv->attrs[i].key, &a->conv->attrs[i]);
-    cnnfi_node_set_string(b, node, "padding", padding_of(a));
-    const size_t controls = node->n_inputs - 3; /* BatchToSpaceND has three data inputs, a convolution two */
-    memmove(node->inputs + 2, node->inputs + 3, controls * sizeof *node->inputs);
-    node->n_inputs = 2 + controls;
-    cnnfi_node_set_input(b, node, 0, a->split->inputs[0]);
-    if (name) cnnfi_node_set_input(b, node, 1, name);
-    cnnfi_builder_remove(b, cnnfi_builder_node(b, (size_t)a->conv->index));
-    cnnfi_builder_remove(b, cnnfi_builder_node(b, (size_t)a->split->index));
-}
-
-static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
-{
-    const cnnfi_pattern *p = user;
-    int64_t changed = 0;
-    for (size_t i = 0; i < in->n_nodes; i++) {
-        atrous a;
-        if (!match(run, p, in->nodes[i], &a)) continue;
-        flatten(b, &a);
-        changed++;
-    }
-    cnnfi_run_count(run, "flattened", changed);
-    return changed;
+        cnnfi_node_copy_attr(b, a->join, a->conv->attrs[i].key, &a->conv->attrs[i]);
+    cnnfi_node_set_string(b, a->join, "padding", padding_of(a));
+    cnnfi_edit_remove_input(edit, a->join, 2); /* of three data inputs; a convolution has two */
+    cnnfi_edit_set_input(edit, a->join, 0, cnnfi_edit_input(a->split, 0));
+    cnnfi_edit_set_input(edit, a->join, 1, cnnfi_end(constant, 0));
+    cnnfi_edit_remove(edit, a->conv);
+    cnnfi_edit_remove(edit, a->split);
+    edit->changes++;
 }
 
 static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
-    cnnfi_pattern p;
-    CNNFI_TRY(cnnfi_pattern_init(&p, run, in));
-    const cnnf_status status = cnnfi_pass_edit(run, in, out, edit, &p);
-    cnnfi_pattern_free(&p);
-    return status;
+    cnnfi_edit edit;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    for (size_t i = 0; i < edit.originals; i++) {
+        atrous a;
+        if (match(run, &edit, edit.b->graph->nodes[i], &a)) flatten(&edit, &a);
+    }
+    cnnfi_run_count(run, "flattened", (int64_t)edit.changes);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 const cnnfi_pass cnnfi_pass_flatten_atrous_conv = {

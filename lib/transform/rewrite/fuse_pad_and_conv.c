@@ -4,10 +4,10 @@
 
 #include "ops/op_table.h"
 #include "edit/pattern.h"
-#include "graph/builder.h"
+#include "transform/framework/pass_edit.h"
 
 typedef struct fusion {
-    const cnnf_node *conv, *pad;
+    cnnf_node *conv, *pad;
     int64_t paddings[8];   /* before and after, per axis */
     int32_t height, width; /* axes */
 } fusion;
@@ -17,7 +17,7 @@ static bool is_conv(const cnnf_node *node)
     return strcmp(node->op, "Conv2D") == 0 || strcmp(node->op, "DepthwiseConv2dNative") == 0;
 }
 
-static const char *match_pad(const cnnfi_pattern *p, fusion *f)
+static const char *match_pad(const cnnfi_edit *p, fusion *f)
 {
     if (!cnnfi_node_string_is(f->conv, "padding", "VALID")) return "the convolution pads, too";
     if (!cnnfi_pattern_is_private(p, f->pad)) return "the padded image is used elsewhere";
@@ -36,7 +36,7 @@ static const char *match_pad(const cnnfi_pattern *p, fusion *f)
 }
 
 /* With stride 1, SAME pads by the filter's size alone. */
-static bool is_same(const cnnfi_pattern *p, const fusion *f)
+static bool is_same(const cnnfi_edit *p, const fusion *f)
 {
     const cnnf_tensor *filter = cnnfi_pattern_const(p, f->conv, 1);
     if (!filter || cnnf_tensor_rank(filter) != 4) return false;
@@ -56,57 +56,41 @@ static bool knows_explicit(const fusion *f, int32_t release)
     return attr && cnnfi_op_attr_in_release(op, attr, release);
 }
 
-static void fuse(cnnfi_builder *b, const fusion *f, bool same)
+static void fuse(cnnfi_edit *edit, const fusion *f, bool same)
 {
-    cnnf_node *node = cnnfi_builder_node(b, (size_t)f->conv->index);
-    cnnfi_node_set_input(b, node, 0, f->pad->inputs[0]);
-    cnnfi_node_set_string(b, node, "padding", same ? "SAME" : "EXPLICIT");
-    if (!same) cnnfi_node_set_ints(b, node, "explicit_paddings", f->paddings, 8);
-    cnnfi_builder_remove(b, cnnfi_builder_node(b, (size_t)f->pad->index));
+    cnnfi_edit_set_input(edit, f->conv, 0, cnnfi_edit_input(f->pad, 0));
+    cnnfi_node_set_string(edit->b, f->conv, "padding", same ? "SAME" : "EXPLICIT");
+    if (!same) cnnfi_node_set_ints(edit->b, f->conv, "explicit_paddings", f->paddings, 8);
+    cnnfi_edit_remove(edit, f->pad);
 }
 
-static bool try_fuse(cnnfi_pass_run *run, const cnnfi_pattern *p, cnnfi_builder *b, const cnnf_node *node,
-                     int32_t release)
+static bool try_fuse(cnnfi_pass_run *run, cnnfi_edit *edit, cnnf_node *node, int32_t release)
 {
-    fusion f = {.conv = node, .pad = is_conv(node) ? cnnfi_pattern_input(p, node, 0, "Pad") : NULL};
+    fusion f = {.conv = node, .pad = is_conv(node) ? cnnfi_pattern_input(edit, node, 0, "Pad") : NULL};
     if (!f.pad) return false;
-    const char *why = match_pad(p, &f);
-    const bool same = !why && is_same(p, &f);
+    const char *why = match_pad(edit, &f);
+    const bool same = !why && is_same(edit, &f);
     if (!why && !same && !knows_explicit(&f, release)) why = "the target knows no explicit padding";
     if (why)
         cnnfi_run_note(run, node->name, "kept: %s", why);
     else
-        fuse(b, &f, same);
+        fuse(edit, &f, same);
     return !why;
-}
-
-typedef struct fuse_run {
-    const cnnfi_pattern *pattern;
-    int32_t release;
-} fuse_run;
-
-static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
-{
-    const fuse_run *r = user;
-    int64_t changed = 0;
-    for (size_t i = 0; i < in->n_nodes; i++)
-        changed += try_fuse(run, r->pattern, b, in->nodes[i], r->release);
-    cnnfi_run_count(run, "fused", changed);
-    return changed;
 }
 
 static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     const char *version = cnnfi_run_string(run, "version", "1.15");
-    cnnfi_pattern p;
-    fuse_run r = {.pattern = &p};
-    if (!cnnfi_release_parse(version, &r.release)) {
+    int32_t release;
+    cnnfi_edit edit;
+    if (!cnnfi_release_parse(version, &release)) {
         return cnnfi_fail(run->error, CNNF_E_INVALID, "version=%s: TensorFlow 1.4 to 2.15 are known", version);
     }
-    CNNFI_TRY(cnnfi_pattern_init(&p, run, in));
-    const cnnf_status status = cnnfi_pass_edit(run, in, out, edit, &r);
-    cnnfi_pattern_free(&p);
-    return status;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    for (size_t i = 0; i < edit.originals; i++)
+        edit.changes += try_fuse(run, &edit, edit.b->graph->nodes[i], release);
+    cnnfi_run_count(run, "fused", (int64_t)edit.changes);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 static const cnnfi_pass_param params[] = {

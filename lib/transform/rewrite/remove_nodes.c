@@ -3,26 +3,48 @@
 #include <string.h>
 
 #include "edit/splice.h"
+#include "transform/framework/pass_edit.h"
 
-static cnnf_status finish(cnnfi_splice_plan *plan, cnnfi_pass_run *run, cnnf_graph **out)
+typedef struct removal {
+    cnnfi_pass_run *run;
+    cnnfi_edit edit;
+    cnnfi_splice splice;
+} removal;
+
+static cnnf_status begin(removal *r, cnnfi_pass_run *run, const cnnf_graph *in)
 {
-    const cnnf_status status = cnnfi_splice_run(plan, run, out);
-    cnnfi_splice_plan_free(plan);
-    return status;
+    r->run = run;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&r->edit, run, in));
+    cnnfi_splice_init(&r->splice, &r->edit);
+    return CNNF_OK;
+}
+
+static void plan(removal *r, const cnnf_node *node, cnnfi_splice_action action)
+{
+    const char *why = cnnfi_splice_plan(&r->splice, node, action);
+    if (why) cnnfi_run_note(r->run, node->name, "%s kept: %s", node->op, why);
+}
+
+static cnnf_status finish(removal *r, const cnnf_graph *in, cnnf_graph **out)
+{
+    const int64_t removed = cnnfi_splice_run(&r->splice);
+    cnnfi_run_count(r->run, "removed", removed);
+    r->edit.changes += (size_t)removed;
+    return cnnfi_pass_end_edit(&r->edit, r->run, in, out);
 }
 
 static cnnf_status run_remove_nodes(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     const int64_t max_inputs = cnnfi_run_int(run, "max_inputs", 1);
-    cnnfi_splice_plan plan;
-    CNNFI_TRY(cnnfi_splice_plan_init(&plan, run, in));
+    removal r;
+    CNNFI_TRY(begin(&r, run, in));
     for (size_t i = 0; i < in->n_nodes; i++) {
-        const cnnf_node *node = in->nodes[i];
+        const cnnf_node *node = r.edit.b->graph->nodes[i];
         const int64_t inputs = (int64_t)cnnfi_node_data_inputs(node);
         if (!cnnfi_run_matches(run, "op", node->op) || inputs < 1 || inputs > max_inputs) continue;
-        cnnfi_splice_plan_node(&plan, run, node, CNNFI_SPLICE_THROUGH);
+        plan(&r, node, CNNFI_SPLICE_THROUGH);
     }
-    return finish(&plan, run, out);
+    return finish(&r, in, out);
 }
 
 static const cnnfi_pass_param remove_nodes_params[] = {
@@ -68,15 +90,15 @@ static cnnfi_splice_action idle_action(const char *op)
 static cnnf_status run_remove_identity(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     const bool all = cnnfi_run_arg_count(run, "op") == 0;
-    cnnfi_splice_plan plan;
-    CNNFI_TRY(cnnfi_splice_plan_init(&plan, run, in));
+    removal r;
+    CNNFI_TRY(begin(&r, run, in));
     for (size_t i = 0; i < in->n_nodes; i++) {
-        const cnnf_node *node = in->nodes[i];
+        const cnnf_node *node = r.edit.b->graph->nodes[i];
         const cnnfi_splice_action action = idle_action(node->op);
         if (action == CNNFI_SPLICE_KEEP || (!all && !cnnfi_run_matches(run, "op", node->op))) continue;
-        cnnfi_splice_plan_node(&plan, run, node, action);
+        plan(&r, node, action);
     }
-    return finish(&plan, run, out);
+    return finish(&r, in, out);
 }
 
 static const cnnfi_pass_param remove_identity_params[] = {

@@ -89,5 +89,6 @@ const cnnfi_pass cnnfi_pass_set_input_shape = {
     .description = "Sets the shape of inputs, or their batch size only.",
     .params = params,
     .n_params = sizeof params / sizeof *params,
+    .may_reshape = true,
     .run = run_pass,
 };

@@ -143,5 +143,6 @@ const cnnfi_pass cnnfi_pass_strip_unused_nodes = {
     .description = "Keeps what lies between inputs and outputs; an input that is no Placeholder becomes one.",
     .params = params,
     .n_params = sizeof params / sizeof *params,
+    .may_reshape = true,
     .run = run_pass,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "edit/inline_body.h"
+#include "edit/function_body.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -56,12 +56,16 @@ static bool same_text(const char *text, const char *bytes, size_t length)
     return strlen(text) == length && memcmp(text, bytes, length) == 0;
 }
 
-/* The first port of the output argument called so; -1. */
+/*
+ * The first port of the output argument called so; -1. One output has one name: freezers that turn a ReadVariableOp
+ * into an Identity leave the old one (`value`) behind.
+ */
 static int64_t first_port(const cnnf_graph *graph, const cnnf_node *node, const char *name, size_t length)
 {
     int64_t port = 0;
     const cnnfi_op *op = cnnfi_op_find(node->op);
     const cnnfi_function *f = op ? NULL : cnnfi_graph_function(graph, node->op);
+    if ((op && op->n_outputs == 1) || (f && f->n_outputs == 1)) return 0;
     for (size_t i = 0; op && i < op->n_outputs; i++) {
         const cnnfi_op_arg *arg = cnnfi_op_output(op, i);
         if (same_text(arg->name, name, length)) return port;
@@ -99,13 +103,29 @@ cnnf_status cnnfi_body_resolve(cnnfi_body_tensor *out, const cnnfi_body *body, c
     return CNNF_OK;
 }
 
+const char *cnnfi_function_returns(const cnnfi_function *function, const char *name)
+{
+    size_t low = 0, high = function->n_ret; /* sorted by key */
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = strcmp(function->ret[middle].key, name);
+        if (order == 0) return function->ret[middle].value;
+        *(order < 0 ? &low : &high) = order < 0 ? middle + 1 : middle;
+    }
+    return NULL;
+}
+
 /* ---- nodes nobody has to wait for ---- */
 
-static bool is_quiet_op(const cnnfi_body *bodies, const cnnfi_strmap *functions, const cnnf_graph *graph,
-                        const cnnf_node *node)
+static int64_t function_index(const cnnf_graph *graph, const cnnfi_function *function)
 {
-    const cnnfi_function *called = cnnfi_inlinable_function(graph, node, NULL);
-    if (called) return bodies[cnnfi_strmap_get(functions, called->name)].quiet;
+    return function ? cnnfi_strmap_get(&graph->function_names, function->name) : -1;
+}
+
+static bool is_quiet_op(const cnnfi_body *bodies, const cnnf_graph *graph, const cnnf_node *node)
+{
+    const int64_t called = function_index(graph, cnnfi_inlinable_function(graph, node, NULL));
+    if (called >= 0) return bodies[called].quiet;
     static const char *const quiet[] = {"Const", "NoOp", "Placeholder", "ReadVariableOp", "VarHandleOp"};
     if (cnnfi_text_in(node->op, quiet, sizeof quiet / sizeof *quiet)) return true;
     const cnnfi_op *op = cnnfi_op_find(node->op);
@@ -121,19 +141,8 @@ static bool waits_for_quiet(const cnnfi_body *body, const cnnf_node *node)
     return true;
 }
 
-typedef struct walk {
-    const cnnf_graph *graph;
-    const cnnfi_strmap *functions; /* name -> index */
-    cnnfi_body *bodies;
-    uint8_t *state; /* 0 new, 1 on the stack, 2 done */
-    struct frame {
-        size_t function, node;
-    } * stack;
-    size_t depth;
-} walk;
-
 /* A NoOp that gathers only readings is as inert as they are: rounds until nothing changes, few by nature. */
-static void find_inert(const walk *w, cnnfi_body *body)
+static void find_inert(cnnfi_body *bodies, const cnnf_graph *graph, cnnfi_body *body)
 {
     const size_t n = body->function->n_nodes;
     size_t inert = 0;
@@ -142,8 +151,7 @@ static void find_inert(const walk *w, cnnfi_body *body)
         changed = false;
         for (size_t i = 0; i < n; i++) {
             const cnnf_node *node = body->function->nodes[i];
-            if (body->inert[i] || !is_quiet_op(w->bodies, w->functions, w->graph, node) || !waits_for_quiet(body, node))
-                continue;
+            if (body->inert[i] || !is_quiet_op(bodies, graph, node) || !waits_for_quiet(body, node)) continue;
             body->inert[i] = changed = true;
             inert++;
         }
@@ -151,88 +159,65 @@ static void find_inert(const walk *w, cnnfi_body *body)
     body->quiet = inert == n;
 }
 
-static cnnf_status body_init(const walk *w, size_t index, cnnf_error *error)
+static cnnf_status body_init(cnnfi_body *bodies, const cnnf_graph *graph, size_t index, cnnf_error *error)
 {
-    const cnnfi_function *function = w->graph->functions[index];
-    cnnfi_body *body = &w->bodies[index];
-    *body = (cnnfi_body){.function = function, .ready = true};
-    cnnfi_strmap_init(&body->names, w->graph->context);
-    body->inert = cnnfi_calloc(w->graph->context, function->n_nodes + 1, sizeof *body->inert);
+    const cnnfi_function *function = graph->functions[index];
+    cnnfi_body *body = &bodies[index];
+    body->function = function;
+    cnnfi_strmap_init(&body->names, graph->context);
+    body->inert = cnnfi_calloc(graph->context, function->n_nodes + 1, sizeof *body->inert);
     bool ok = body->inert != NULL;
     for (size_t i = 0; ok && i < function->n_inputs; i++)
         ok = cnnfi_strmap_set(&body->names, function->inputs[i].name, (int64_t)(function->n_nodes + i));
     for (size_t i = 0; ok && i < function->n_nodes; i++)
         ok = cnnfi_strmap_set(&body->names, function->nodes[i]->name, (int64_t)i);
     if (!ok) return cnnfi_fail_nomem(error);
-    find_inert(w, body);
+    find_inert(bodies, graph, body);
     return CNNF_OK;
 }
 
 void cnnfi_body_free(cnnfi_body *body, cnnf_context *context)
 {
-    if (!body->ready) return;
+    if (!body->function) return;
     cnnfi_strmap_free(&body->names);
     cnnfi_free(context, body->inert);
 }
 
-/* ---- all functions, those called first ---- */
+/* ---- a function after those it calls ---- */
 
-static cnnf_status fail_recursion(const walk *w, size_t again, cnnf_error *error)
-{
-    char text[400] = "";
-    size_t used = 0, from = 0;
-    while (w->stack[from].function != again)
-        from++;
-    for (size_t i = from; i < w->depth && used < sizeof text - 4; i++) {
-        const char *name = w->graph->functions[w->stack[i].function]->name;
-        const size_t n = strlen(name);
-        if (used + n + 5 > sizeof text) break;
-        memcpy(text + used, name, n);
-        memcpy(text + used + n, " -> ", 5);
-        used += n + 4;
-    }
-    return cnnfi_fail(error, CNNF_E_CORRUPT, "cycle: %s%s", text, w->graph->functions[again]->name);
-}
+typedef struct visit {
+    size_t function, node; /* node: the next one to look at */
+} visit;
 
-/* Goes on with the function on top; pushes the next one it calls. */
-static cnnf_status step(walk *w, cnnf_error *error)
+/* The next function that the one on top calls and nobody has asked for; -1. One that calls itself is not quiet. */
+static int64_t next_called(const cnnfi_body *bodies, const cnnf_graph *graph, visit *top)
 {
-    struct frame *top = &w->stack[w->depth - 1];
-    const cnnfi_function *f = w->graph->functions[top->function];
+    const cnnfi_function *f = graph->functions[top->function];
     while (top->node < f->n_nodes) {
-        const cnnfi_function *called = cnnfi_inlinable_function(w->graph, f->nodes[top->node++], NULL);
-        const int64_t index = called ? cnnfi_strmap_get(w->functions, called->name) : -1;
-        if (index < 0 || w->state[index] == 2) continue;
-        if (w->state[index] == 1) return fail_recursion(w, (size_t)index, error);
-        w->state[index] = 1;
-        w->stack[w->depth++] = (struct frame){(size_t)index, 0};
-        return CNNF_OK;
+        const int64_t called = function_index(graph, cnnfi_inlinable_function(graph, f->nodes[top->node++], NULL));
+        if (called >= 0 && !bodies[called].asked) return called;
     }
-    w->state[top->function] = 2;
-    w->depth--;
-    return body_init(w, top->function, error);
+    return -1;
 }
 
-static cnnf_status walk_all(walk *w, cnnf_error *error)
+cnnf_status cnnfi_body_prepare(cnnfi_body *bodies, const cnnf_graph *graph, size_t index, cnnf_error *error)
 {
-    for (size_t i = 0; i < w->graph->n_functions; i++) {
-        if (w->state[i]) continue;
-        w->state[i] = 1;
-        w->stack[w->depth++] = (struct frame){i, 0};
-        while (w->depth > 0)
-            CNNFI_TRY(step(w, error));
+    cnnf_status status = CNNF_OK;
+    visit *stack = NULL;
+    size_t depth = 0, capacity = 0;
+    if (bodies[index].asked) return CNNF_OK;
+    for (int64_t called = (int64_t)index; !status && (called >= 0 || depth);) {
+        if (called >= 0) {
+            if (!cnnfi_grow(graph->context, (void **)&stack, &capacity, depth, sizeof *stack)) {
+                status = cnnfi_fail_nomem(error);
+                break;
+            }
+            bodies[called].asked = true;
+            stack[depth++] = (visit){.function = (size_t)called};
+        }
+        called = next_called(bodies, graph, &stack[depth - 1]);
+        if (called < 0) status = body_init(bodies, graph, stack[--depth].function, error);
     }
-    return CNNF_OK;
-}
-
-cnnf_status cnnfi_bodies_init(cnnfi_body *bodies, const cnnf_graph *graph, const cnnfi_strmap *functions,
-                              cnnf_error *error)
-{
-    walk w = {.graph = graph, .functions = functions, .bodies = bodies};
-    w.state = cnnfi_calloc(graph->context, graph->n_functions + 1, sizeof *w.state);
-    w.stack = cnnfi_array(graph->context, graph->n_functions + 1, sizeof *w.stack);
-    const cnnf_status status = w.state && w.stack ? walk_all(&w, error) : cnnfi_fail_nomem(error);
-    cnnfi_free(graph->context, w.state);
-    cnnfi_free(graph->context, w.stack);
+    cnnfi_free(graph->context, stack);
     return status;
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How a pass takes up lib/edit/ and hands over what it made. */
+#ifndef CNNFI_TRANSFORM_FRAMEWORK_PASS_EDIT_H
+#define CNNFI_TRANSFORM_FRAMEWORK_PASS_EDIT_H
+
+#include "edit/edit.h"
+#include "transform/framework/passes.h"
+
+/* Starts from a copy of `in`; what the run protects is protected. */
+cnnf_status cnnfi_pass_begin_edit(cnnfi_edit *edit, const cnnfi_pass_run *run, const cnnf_graph *in);
+/* Ends the edit, also on failure: publishes it, or, when edit->changes is 0, gives `in` again. */
+cnnf_status cnnfi_pass_end_edit(cnnfi_edit *edit, cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out);
+/* Marks what the run's outputs need (all nodes when none of them is there): one flag per node, in the edit's arena. */
+bool *cnnfi_pass_needed(cnnfi_edit *edit, const cnnfi_pass_run *run);
+
+#endif
