@@ -245,7 +245,7 @@ static void place(ordering *o, int32_t node)
 /* Graphs that are in execution order stay so: a new node goes before the first one that reads it. */
 static void put_in_order(cnnfi_edit *edit)
 {
-    if (edit->count == edit->originals) return;
+    if (edit->count == edit->originals && !edit->order) return;
     cnnf_graph *g = edit->b->graph;
     ordering o = {.edit = edit,
                   .out = cnnfi_edit_array(edit, edit->count, sizeof *o.out),
@@ -253,8 +253,9 @@ static void put_in_order(cnnfi_edit *edit)
                   .stack = cnnfi_edit_array(edit, edit->count, sizeof *o.stack)};
     if (!o.out || !o.placed || !o.stack) return;
     for (size_t i = 0; i < edit->count; i++) {
-        const bool by_hand = edit->entries[i].placed_by_hand && edit->entries[i].next_before != (int32_t)i;
-        if (!o.placed[i] && !by_hand) place(&o, (int32_t)i);
+        const int32_t at = edit->order && i < edit->originals ? edit->order[i] : (int32_t)i;
+        const bool by_hand = edit->entries[at].placed_by_hand && edit->entries[at].next_before != at;
+        if (!o.placed[at] && !by_hand) place(&o, at);
     }
     memcpy(g->nodes, o.out, edit->count * sizeof *o.out);
 }
@@ -288,9 +289,8 @@ static void write_inputs(cnnfi_edit *edit, cnnf_node *node, struct cnnfi_edit_en
     for (size_t k = 0; k < node->n_inputs; k++) {
         const int32_t at = position[e->edges[k].node];
         if (at == NONE) {
-            cnnfi_builder_fail(edit->b, CNNF_E_CORRUPT, "node '%s': input %zu names no node: it was removed",
-                               node->name, k);
-            edit->b->status = cnnfi_error_at_node(edit->b->error, edit->b->status, node->name);
+            cnnfi_builder_fail_at(edit->b, CNNF_E_CORRUPT, node->name,
+                                  "node '%s': input %zu names no node: it was removed", node->name, k);
             return;
         }
         if (!node->inputs[k]) node->inputs[k] = written(edit, g->nodes[at]->name, e->edges[k].port);
@@ -446,6 +446,11 @@ void cnnfi_edit_place_before(cnnfi_edit *edit, cnnf_node *node, const cnnf_node 
     o->last_before = node->index;
 }
 
+void cnnfi_edit_set_order(cnnfi_edit *edit, const int32_t *order)
+{
+    edit->order = order;
+}
+
 void cnnfi_edit_set_op(cnnfi_edit *edit, cnnf_node *node, const char *op)
 {
     if (!node) return;
@@ -459,16 +464,16 @@ void cnnfi_edit_set_op(cnnfi_edit *edit, cnnf_node *node, const char *op)
     cnnfi_edit_touch(edit, node);
 }
 
-static void remove_inputs(cnnfi_edit *edit, cnnf_node *node)
+void cnnfi_edit_truncate_inputs(cnnfi_edit *edit, cnnf_node *node, size_t count)
 {
-    while (node->n_inputs)
+    while (node && node->n_inputs > count)
         cnnfi_edit_remove_input(edit, node, node->n_inputs - 1);
 }
 
 void cnnfi_edit_reset(cnnfi_edit *edit, cnnf_node *node, const char *op)
 {
     if (!node) return;
-    remove_inputs(edit, node);
+    cnnfi_edit_truncate_inputs(edit, node, 0);
     node->n_attrs = 0;
     node->extra = (cnnfi_bytes){0};
     cnnfi_edit_set_op(edit, node, op);
@@ -484,7 +489,7 @@ void cnnfi_edit_rename(cnnfi_edit *edit, cnnf_node *node, const char *name)
 void cnnfi_edit_remove(cnnfi_edit *edit, cnnf_node *node)
 {
     if (!node || node->removed) return;
-    remove_inputs(edit, node);
+    cnnfi_edit_truncate_inputs(edit, node, 0);
     cnnfi_builder_remove(edit->b, node);
     cnnfi_edit_touch(edit, node);
 }

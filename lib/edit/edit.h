@@ -36,10 +36,11 @@ typedef struct cnnfi_edit {
     cnnfi_arena arena;                /* scratch of the pass, dies with the edit */
     struct cnnfi_edit_entry *entries; /* parallel to the builder's nodes */
     size_t capacity, count;
-    size_t originals;  /* nodes there were at the beginning */
-    size_t changes;    /* edits that mattered, counted by the pass */
-    cnnfi_use *spare;  /* records of inputs that are gone */
-    int32_t *suspects; /* nodes that lost a user */
+    size_t originals;     /* nodes there were at the beginning */
+    const int32_t *order; /* [originals] the order they get; NULL: the one they have */
+    size_t changes;       /* edits that mattered, counted by the pass */
+    cnnfi_use *spare;     /* records of inputs that are gone */
+    int32_t *suspects;    /* nodes that lost a user */
     size_t n_suspects, suspect_capacity;
     int32_t *log; /* nodes that changed, in order: analysis tables read on from where they were */
     size_t n_log, log_capacity, log_read; /* log_read: by the table that is farthest on */
@@ -95,11 +96,14 @@ cnnf_node *cnnfi_edit_const(cnnfi_edit *edit, const cnnf_tensor *value, const ch
 /* A new node goes right before `other`, after those placed so earlier; other NULL: it stays at the end. Without this
    it goes before its first reader. */
 void cnnfi_edit_place_before(cnnfi_edit *edit, cnnf_node *node, const cnnf_node *other);
+/* The original nodes in another order: order[i] is the i-th one's index. [originals], read at the end. */
+void cnnfi_edit_set_order(cnnfi_edit *edit, const int32_t *order);
 
 void cnnfi_edit_set_input(cnnfi_edit *edit, cnnf_node *node, size_t input, cnnfi_edge end);
 void cnnfi_edit_add_input(cnnfi_edit *edit, cnnf_node *node, cnnfi_edge end); /* data: before the control inputs */
 void cnnfi_edit_add_control(cnnfi_edit *edit, cnnf_node *node, const cnnf_node *from); /* unless it is there */
 void cnnfi_edit_remove_input(cnnfi_edit *edit, cnnf_node *node, size_t input);
+void cnnfi_edit_truncate_inputs(cnnfi_edit *edit, cnnf_node *node, size_t count); /* only the first `count` stay */
 /* Uses of output `port` of `from` (or CNNFI_PORT_CONTROL) become uses of `to`; those of `but` (nullable) stay. */
 void cnnfi_edit_redirect(cnnfi_edit *edit, const cnnf_node *from, int32_t port, cnnfi_edge to, const cnnf_node *but);
 /* Nobody waits for the node any more: control edges from it go. */

@@ -80,6 +80,17 @@ void cnnfi_builder_fail(cnnfi_builder *b, cnnf_status code, const char *format, 
     b->status = cnnfi_fail(b->error, code, "%s", text);
 }
 
+void cnnfi_builder_fail_at(cnnfi_builder *b, cnnf_status code, const char *node, const char *format, ...)
+{
+    if (b->status) return;
+    char text[sizeof b->error->message];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    b->status = cnnfi_fail_at_node(b->error, code, node, "%s", text);
+}
+
 cnnf_status cnnfi_builder_status(const cnnfi_builder *b)
 {
     return b->status;
@@ -129,7 +140,7 @@ static cnnf_node *new_node(cnnfi_builder *b, const char *op, const char *name)
     return b->status ? NULL : node;
 }
 
-/* Enters a name; the map's value is the position at entry, only its presence matters until publishing. */
+/* Enters the name of a node that is about to be the last. */
 static bool enter_name(cnnfi_builder *b, cnnf_node *node)
 {
     const int64_t other = cnnfi_strmap_get(&b->graph->names, node->name);
@@ -160,27 +171,10 @@ cnnf_node *cnnfi_builder_add(cnnfi_builder *b, const char *op, const char *name)
     return node;
 }
 
-cnnf_node *cnnfi_builder_insert(cnnfi_builder *b, size_t position, const char *op, const char *name)
-{
-    cnnf_node *node = cnnfi_builder_add(b, op, name);
-    cnnf_graph *g = b->graph;
-    if (!node || position + 1 >= g->n_nodes) return node;
-    memmove(g->nodes + position + 1, g->nodes + position, (g->n_nodes - 1 - position) * sizeof *g->nodes);
-    g->nodes[position] = node;
-    /* Positions moved; the map is made anew at publishing, look-ups until then verify by pointer. */
-    return node;
-}
-
 cnnf_node *cnnfi_builder_find(const cnnfi_builder *b, const char *name)
 {
-    const cnnf_graph *g = b->graph;
-    const int64_t at = cnnfi_strmap_get(&g->names, name);
-    if (at < 0) return NULL;
-    /* Insertions only ever move nodes towards the end. */
-    for (size_t i = (size_t)at; i < g->n_nodes; i++) {
-        if (!g->nodes[i]->removed && strcmp(g->nodes[i]->name, name) == 0) return g->nodes[i];
-    }
-    return NULL;
+    const int64_t at = cnnfi_strmap_get(&b->graph->names, name);
+    return at < 0 ? NULL : b->graph->nodes[at];
 }
 
 const char *cnnfi_builder_unique(cnnfi_builder *b, const char *base)
@@ -272,13 +266,6 @@ void cnnfi_node_set_input(cnnfi_builder *b, cnnf_node *node, size_t index, const
     if (copy) node->inputs[index] = copy;
 }
 
-void cnnfi_node_remove_input(cnnf_node *node, size_t index)
-{
-    if (!node || index >= node->n_inputs) return;
-    memmove(node->inputs + index, node->inputs + index + 1, (node->n_inputs - index - 1) * sizeof *node->inputs);
-    node->n_inputs--;
-}
-
 void cnnfi_node_clear_inputs(cnnf_node *node)
 {
     if (node) node->n_inputs = 0;
@@ -298,28 +285,6 @@ bool cnnfi_hold_tensor(cnnfi_builder *b, const cnnf_tensor *tensor)
 void cnnfi_node_set_value(cnnfi_builder *b, cnnf_node *node, const cnnf_tensor *value)
 {
     if (node && (!value || cnnfi_hold_tensor(b, value))) node->value = value;
-}
-
-void cnnfi_builder_redirect(cnnfi_builder *b, const char *from, const char *to)
-{
-    const size_t length = strlen(from);
-    const char *name;
-    size_t name_length;
-    const bool whole = cnnfi_input_parse(from, &name, &name_length) == 0 && name_length == length;
-    const char *control = cnnfi_builder_printf(b, "^%s", from);
-    char target[4096];
-    const char *to_control = cnnfi_builder_printf(b, "^%s", cnnfi_input_node(to, target, sizeof target));
-    for (size_t i = 0; !b->status && i < b->graph->n_nodes; i++) {
-        cnnf_node *node = b->graph->nodes[i];
-        for (size_t k = 0; !node->removed && k < node->n_inputs; k++) {
-            const char *input = node->inputs[k];
-            const bool zero_port = whole && strncmp(input, from, length) == 0 && strcmp(input + length, ":0") == 0;
-            if (zero_port || strcmp(input, from) == 0)
-                cnnfi_node_set_input(b, node, k, to);
-            else if (whole && strcmp(input, control) == 0)
-                node->inputs[k] = to_control;
-        }
-    }
 }
 
 cnnf_node *cnnfi_builder_const(cnnfi_builder *b, const char *name, const cnnf_tensor *value)
@@ -385,6 +350,31 @@ cnnf_node *cnnfi_function_add(cnnfi_builder *b, cnnfi_function *function, const 
     }
     function->nodes[function->n_nodes++] = node;
     return node;
+}
+
+static cnnf_status index_functions(cnnf_graph *g, cnnf_error *error)
+{
+    cnnfi_strmap_free(&g->function_names);
+    for (size_t i = 0; i < g->n_functions; i++) {
+        const char *name = g->functions[i]->name;
+        if (cnnfi_strmap_get(&g->function_names, name) >= 0) continue;
+        if (!cnnfi_strmap_set(&g->function_names, name, (int64_t)i)) return cnnfi_fail_nomem(error);
+    }
+    return CNNF_OK;
+}
+
+size_t cnnfi_builder_keep_functions(cnnfi_builder *b, const bool *keep)
+{
+    cnnf_graph *g = b->graph;
+    const size_t before = g->n_functions;
+    size_t kept = 0;
+    if (b->status) return 0;
+    for (size_t i = 0; i < before; i++) {
+        if (keep[i]) g->functions[kept++] = g->functions[i];
+    }
+    g->n_functions = kept;
+    if (kept < before) b->status = index_functions(g, b->error);
+    return before - kept;
 }
 
 /* ---- declared inputs, outputs, variables ---- */
@@ -456,18 +446,6 @@ static cnnf_status index_names(cnnf_graph *g, cnnf_error *error)
     for (size_t i = 0; i < g->n_nodes; i++) {
         g->nodes[i]->index = (int32_t)i;
         if (!cnnfi_strmap_set(&g->names, g->nodes[i]->name, (int64_t)i)) return cnnfi_fail_nomem(error);
-    }
-    return CNNF_OK;
-}
-
-/* Passes drop functions: those that follow have moved. */
-static cnnf_status index_functions(cnnf_graph *g, cnnf_error *error)
-{
-    cnnfi_strmap_free(&g->function_names);
-    for (size_t i = 0; i < g->n_functions; i++) {
-        const char *name = g->functions[i]->name;
-        if (cnnfi_strmap_get(&g->function_names, name) >= 0) continue;
-        if (!cnnfi_strmap_set(&g->function_names, name, (int64_t)i)) return cnnfi_fail_nomem(error);
     }
     return CNNF_OK;
 }

@@ -33,6 +33,9 @@ cnnf_status cnnfi_builder_publish(cnnf_graph **out, cnnfi_builder *builder, cnnf
 /* Records a failure of the caller's in the builder. */
 void cnnfi_builder_fail(cnnfi_builder *b, cnnf_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same with the node it is about beside the message. */
+void cnnfi_builder_fail_at(cnnfi_builder *b, cnnf_status code, const char *node, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 cnnf_status cnnfi_builder_status(const cnnfi_builder *b);
 
 /* One more reference to a tensor, released with the graph: for attributes filled by hand. */
@@ -45,8 +48,6 @@ void *cnnfi_builder_array(cnnfi_builder *b, size_t count, size_t size); /* zeroe
 
 /* Adds a node (strings copied); NULL after a failure. A name that exists is a failure. */
 cnnf_node *cnnfi_builder_add(cnnfi_builder *b, const char *op, const char *name);
-/* Inserts before the node at `position` (for passes that keep an order). */
-cnnf_node *cnnfi_builder_insert(cnnfi_builder *b, size_t position, const char *op, const char *name);
 cnnf_node *cnnfi_builder_find(const cnnfi_builder *b, const char *name);
 /* `base`, or `base_1`, `base_2` ... : a name no node has, in the arena. */
 const char *cnnfi_builder_unique(cnnfi_builder *b, const char *base);
@@ -60,11 +61,8 @@ void cnnfi_node_set_device(cnnfi_builder *b, cnnf_node *node, const char *device
 void cnnfi_node_add_input(cnnfi_builder *b, cnnf_node *node, const char *input);  /* as written */
 void cnnfi_node_add_control(cnnfi_builder *b, cnnf_node *node, const char *name); /* "^name" */
 void cnnfi_node_set_input(cnnfi_builder *b, cnnf_node *node, size_t index, const char *input);
-void cnnfi_node_remove_input(cnnf_node *node, size_t index);
 void cnnfi_node_clear_inputs(cnnf_node *node);
 void cnnfi_node_set_value(cnnfi_builder *b, cnnf_node *node, const cnnf_tensor *value); /* one more reference */
-/* Every input of every node that names `from` ("a", "a:1", with "^a" when `from` has no port) names `to` instead. */
-void cnnfi_builder_redirect(cnnfi_builder *b, const char *from, const char *to);
 
 /* ---- attributes: add or replace, kept sorted ---- */
 cnnfi_attr *cnnfi_node_attr_slot(cnnfi_builder *b, cnnf_node *node, const char *key); /* kind NONE, to fill */
@@ -100,6 +98,8 @@ cnnf_node *cnnfi_builder_const_f32(cnnfi_builder *b, const char *name, int32_t r
 /* ---- functions ---- */
 cnnfi_function *cnnfi_builder_add_function(cnnfi_builder *b, const char *name);
 cnnf_node *cnnfi_function_add(cnnfi_builder *b, cnnfi_function *function, const char *op, const char *name);
+/* Drops the functions without a flag (one per function); how many. Pointers stay, indices do not. */
+size_t cnnfi_builder_keep_functions(cnnfi_builder *b, const bool *keep);
 cnnfi_function *cnnfi_builder_copy_function(cnnfi_builder *b, const cnnfi_function *function, const char *name);
 
 /* ---- declared inputs, outputs, variables ---- */

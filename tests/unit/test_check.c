@@ -160,6 +160,77 @@ START_TEST(what_has_no_older_form_is_refused)
 }
 END_TEST
 
+/* A Pad before the node cannot say it where input 0 is no image; a Pad of zeros is what a filter's gradient sees. */
+START_TEST(only_images_are_padded)
+{
+    static const struct {
+        const char *op;
+        cnnf_status status;
+        const char *first;
+    } cases[] = {{"DepthwiseConv2dNativeBackpropInput", CNNF_E_UNSUPPORTED, NULL},
+                 {"DepthwiseConv2dNativeBackpropFilter", CNNF_OK, "y/Pad"},
+                 {"DepthwiseConv2dNative", CNNF_OK, "y/Pad"}};
+    static const graph_row rows[] = {{"Placeholder", "x", {NULL}},
+                                     {"Placeholder", "sizes", {NULL}},
+                                     {"Placeholder", "w", {NULL}},
+                                     {"Unset", "y", {"x", "w", NULL}}};
+    cnnf_context *context = test_context();
+    cnnf_error *error = cnnf_error_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cnnfi_builder *b = make_builder(context, rows, 4);
+        cnnf_node *node = cnnfi_builder_find(b, "y");
+        cnnfi_node_set_type(b, cnnfi_builder_find(b, "sizes"), "dtype", CNNF_INT32);
+        cnnfi_node_set_op(b, node, cases[i].op);
+        cnnfi_node_set_ints(b, node, "strides", (const int64_t[]){1, 1, 1, 1}, 4);
+        cnnfi_node_set_string(b, node, "padding", "EXPLICIT");
+        cnnfi_node_set_ints(b, node, "explicit_paddings", (const int64_t[]){0, 0, 1, 1, 2, 0, 0, 0}, 8);
+        if (i == 0) cnnfi_node_set_input(b, node, 0, "sizes");
+        if (i == 1) cnnfi_node_set_input(b, node, 1, "sizes");
+        if (i < 2) cnnfi_node_add_input(b, node, "x");
+        cnnf_graph *graph = publish(b), *after = NULL;
+        ck_assert_int_eq(run_passes(&after, graph, "target_tf(version=1.15)", "x", "y", error), cases[i].status);
+        if (after) {
+            ck_assert_str_eq(cnnf_graph_find(after, "y")->inputs[0], cases[i].first);
+            ck_assert_inputs(after, "y/Pad", "x y/paddings");
+        } else {
+            ck_assert_str_eq(cnnf_error_message(error),
+                             "target_tf: node 'y': attribute 'padding' of DepthwiseConv2dNativeBackpropInput is "
+                             "EXPLICIT, which cannot be written for TensorFlow 1.15");
+            ck_assert_str_eq(cnnf_error_node(error), "y");
+        }
+        cnnf_graph_unref(after);
+        cnnf_graph_unref(graph);
+    }
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+END_TEST
+
+START_TEST(control_inputs_outlive_a_split)
+{
+    cnnf_context *context = test_context();
+    cnnfi_builder *b = make_builder(context, chain, N_CHAIN);
+    cnnf_node *node = cnnfi_builder_find(b, "y");
+    char name[16];
+    cnnfi_node_set_op(b, node, "LeakyRelu");
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof name, "wait%d", i);
+        cnnfi_builder_add(b, "NoOp", name);
+        cnnfi_node_add_control(b, node, name);
+    }
+    cnnf_graph *graph = publish(b);
+    cnnf_graph *after = run_twice(graph, "target_tf(version=1.4)", "x", "y");
+    const cnnf_node *maximum = cnnf_graph_find(after, "y");
+    ck_assert_str_eq(maximum->op, "Maximum");
+    ck_assert_uint_eq(maximum->n_inputs, 22);
+    ck_assert_str_eq(maximum->inputs[1], "y/mul");
+    ck_assert_str_eq(maximum->inputs[21], "^wait19");
+    cnnf_graph_unref(after);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 /* ---- validate ---- */
 
 static void expect_invalid(cnnfi_builder *b, const char *message)
@@ -302,6 +373,8 @@ static Suite *suite(void)
     tcase_add_test(t, unmet_demands_name_nodes);
     tcase_add_test(t, newer_attributes_go_at_their_default);
     tcase_add_test(t, what_has_no_older_form_is_refused);
+    tcase_add_test(t, only_images_are_padded);
+    tcase_add_test(t, control_inputs_outlive_a_split);
     tcase_add_test(t, invalid_graphs_are_named);
     tcase_add_test(t, summaries_say_what_the_tool_says);
     tcase_add_test(t, pictures_show_layers);

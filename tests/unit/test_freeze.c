@@ -188,6 +188,26 @@ START_TEST(resource_variable)
 }
 END_TEST
 
+/* Somebody else's node has the name that a gather's axis gets. */
+START_TEST(axis_of_another_name)
+{
+    cnnfi_builder *b = begin();
+    add_variable(b, "VarHandleOp", "v", 5);
+    cnnf_node *gather = add(b, "ResourceGather", "rows", "v", "x");
+    cnnfi_node_set_type(b, gather, "dtype", CNNF_FLOAT);
+    cnnfi_node_set_type(b, gather, "Tindices", CNNF_INT32);
+    add(b, "Relu", "rows/axis", "x", NULL);
+    add(b, "Mul", "out", "rows", "rows/axis");
+    cnnf_freeze_options_add_output(options, "out", NULL);
+    cnnf_graph *frozen = freeze_ok(end(b), 1);
+    check_node(frozen, "rows", "GatherV2", 3);
+    check_node(frozen, "rows/axis", "Relu", 1);
+    ck_assert_str_eq(cnnf_graph_find(frozen, "rows")->inputs[2], "rows/axis_1");
+    check_node(frozen, "rows/axis_1", "Const", 0);
+    cnnf_graph_unref(frozen);
+}
+END_TEST
+
 /* A handle travels through Switch and Merge, which TensorFlow leaves invalid. */
 START_TEST(handle_through_control_flow)
 {
@@ -525,6 +545,7 @@ static Suite *freeze_suite(void)
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_test(tests, reference_variable);
     tcase_add_test(tests, resource_variable);
+    tcase_add_test(tests, axis_of_another_name);
     tcase_add_test(tests, handle_through_control_flow);
     tcase_add_test(tests, reference_control_flow);
     tcase_add_test(tests, nested_functions);

@@ -296,6 +296,69 @@ START_TEST(names_change_everywhere)
 }
 END_TEST
 
+/* An output keeps its name, and what is printed already is not printed again, whoever waits for it. */
+START_TEST(logging_knows_what_is_logged)
+{
+    static const graph_row rows[] = {
+        {"Placeholder", "x", {NULL}},        {"Relu", "a", {"x", NULL}},    {"Relu", "b", {"a:0", "^a", NULL}},
+        {"Print", "look", {"b", "b", NULL}}, {"Relu", "c", {"look", NULL}}, {"Relu", "y", {"c", "c", "^c", NULL}},
+    };
+    cnnf_context *context = test_context();
+    cnnfi_builder *b = make_builder(context, rows, 6);
+    cnnfi_node_set_types(b, cnnfi_builder_find(b, "look"), "U", (const int32_t[]){CNNF_FLOAT}, 1);
+    cnnfi_node_set_op(b, cnnfi_builder_find(b, "y"), "Add");
+    cnnf_graph *graph = publish(b);
+    cnnf_graph *after = run_twice(graph, "insert_logging(op=Relu, op=Add)", "x", "y");
+    ck_assert_int_eq(cnnf_graph_node_count(after), 8);
+    ck_assert_inputs(after, "b", "a__print ^a__print");
+    ck_assert_inputs(after, "y", "c__print c__print ^c__print");
+    ck_assert_inputs(after, "look", "b b");
+    ck_assert_str_eq(cnnf_node_name(cnnf_graph_node(after, 6)), "a__print");
+    cnnf_graph_unref(after);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
+/* Without known outputs a node that nobody reads is one; a short name of its own is not given away. */
+START_TEST(short_names_are_not_taken_from_outputs)
+{
+    static const graph_row rows[] = {
+        {"Placeholder", "x", {NULL}}, {"Relu", "long/name", {"x", NULL}}, {"Relu", "A", {"long/name", NULL}}};
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = GRAPH(rows);
+    cnnf_graph *after = run_twice(graph, "obfuscate_names", "x", NULL);
+    ck_assert_inputs(after, "A", "B");
+    ck_assert_inputs(after, "B", "x");
+    cnnf_graph_unref(after);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
+/* A library with gradients stays whole; else functions go that only dropped ones call. */
+START_TEST(unused_functions_go)
+{
+    cnnf_context *context = test_context();
+    for (int32_t gradients = 0; gradients < 2; gradients++) {
+        cnnfi_builder *b = make_builder(context, chain, N_CHAIN);
+        cnnfi_function *dead = cnnfi_builder_add_function(b, "dead");
+        cnnfi_builder_add_function(b, "called_by_dead");
+        cnnfi_builder_add_function(b, "alive");
+        cnnfi_function_add(b, dead, "called_by_dead", "call");
+        cnnfi_node_set_func(b, cnnfi_builder_find(b, "middle"), "f", "alive");
+        if (gradients) b->graph->library_extra = (cnnfi_bytes){(const uint8_t *)"x", 1};
+        cnnf_graph *graph = publish(b);
+        cnnf_graph *after = run_twice(graph, "prune", "x", "y");
+        ck_assert_int_eq(cnnf_graph_function_count(after), gradients ? 3 : 1);
+        ck_assert_str_eq(cnnfi_graph_function(after, "alive")->name, "alive");
+        cnnf_graph_unref(after);
+        cnnf_graph_unref(graph);
+    }
+    test_context_done(context);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("pass_edit");
@@ -311,6 +374,9 @@ static Suite *suite(void)
     tcase_add_test(t, sorting_is_stable);
     tcase_add_test(t, devices_and_attributes);
     tcase_add_test(t, names_change_everywhere);
+    tcase_add_test(t, logging_knows_what_is_logged);
+    tcase_add_test(t, short_names_are_not_taken_from_outputs);
+    tcase_add_test(t, unused_functions_go);
     suite_add_tcase(s, t);
     return s;
 }

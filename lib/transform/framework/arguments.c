@@ -260,12 +260,3 @@ cnnf_status cnnfi_pass_publish(cnnfi_pass_run *run, cnnf_graph **out, cnnfi_buil
     }
     return cnnfi_builder_publish(out, b, run->error);
 }
-
-cnnf_status cnnfi_pass_edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out, cnnfi_edit_fn edit, void *user)
-{
-    cnnfi_builder *b = NULL;
-    CNNFI_TRY(cnnfi_builder_from(&b, in, run->error));
-    if (edit(run, in, b, user) || cnnfi_builder_status(b)) return cnnfi_pass_publish(run, out, b);
-    cnnfi_builder_free(b);
-    return cnnfi_pass_unchanged(in, out);
-}

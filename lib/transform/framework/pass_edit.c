@@ -39,3 +39,31 @@ bool *cnnfi_pass_needed(cnnfi_edit *edit, const cnnfi_pass_run *run)
     }
     return cnnfi_edit_reach(edit, roots, n_roots);
 }
+
+bool *cnnfi_pass_marked(cnnfi_edit *edit, const cnnfi_name_list *list)
+{
+    bool *marked = cnnfi_edit_array(edit, edit->count, sizeof *marked);
+    for (size_t i = 0; marked && i < list->count; i++) {
+        const cnnf_node *node = cnnfi_edit_find(edit, list->names[i], strlen(list->names[i]));
+        if (node) marked[node->index] = true;
+    }
+    return marked;
+}
+
+cnnf_status cnnfi_pass_change_nodes(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out, const char *counted,
+                                    cnnfi_node_change change)
+{
+    cnnfi_edit edit;
+    int64_t changes = 0;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    const cnnf_graph *g = edit.b->graph;
+    for (size_t i = 0; i < edit.originals; i++)
+        changes += change(run, &edit, g->nodes[i]);
+    for (size_t f = 0; f < g->n_functions; f++) {
+        for (size_t i = 0; i < g->functions[f]->n_nodes; i++)
+            changes += change(run, &edit, g->functions[f]->nodes[i]);
+    }
+    cnnfi_run_count(run, counted, changes);
+    edit.changes += (size_t)changes;
+    return cnnfi_pass_end_edit(&edit, run, in, out);
+}

@@ -160,14 +160,6 @@ bool cnnfi_run_renamed(cnnfi_pass_run *run, const char *from, const char *to);
 cnnf_status cnnfi_pass_publish(cnnfi_pass_run *run, cnnf_graph **out, cnnfi_builder *b);
 /* *out = in, one more reference: nothing to do. */
 cnnf_status cnnfi_pass_unchanged(const cnnf_graph *in, cnnf_graph **out);
-/*
- * Copies `in` into a builder (node i there is node i of `in`), lets `edit` change it and publishes; when edit
- * says that it changed nothing, *out is `in` itself.
- */
-typedef int64_t (*cnnfi_edit_fn)(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user);
-cnnf_status cnnfi_pass_edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out, cnnfi_edit_fn edit,
-                            void *user);
-
 /* ---- report: no-ops when nobody asked ---- */
 
 /* "removed": 12 in the pass's entry; adds up. `what` is a constant. */

@@ -14,7 +14,6 @@
 #include "base/error.h"
 #include "graph/resolve.h"
 #include "graph/order.h"
-#include "graph/builder.h"
 #include "ops/op_table.h"
 #include "transform/freeze/freeze_convert.h"
 #include "transform/freeze/freeze_options.h"
@@ -28,10 +27,10 @@ typedef struct freezer {
     const cnnf_freeze_options *options;
     cnnf_error *error;
     size_t n_roots;
-    int32_t *roots; /* outputs */
-    bool *keep;     /* per node */
-    bool *convert;  /* per node */
-    cnnfi_builder *builder;
+    int32_t *roots;  /* outputs */
+    bool *keep;      /* per node */
+    bool *convert;   /* per node */
+    cnnfi_edit edit; /* a copy of the graph: same nodes at the same places */
     int64_t converted;
 } freezer;
 
@@ -257,14 +256,14 @@ static void add_default_attrs(freezer *f)
     if (!f->options->default_attrs || f->graph->versions.producer <= cnnfi_release_producer(115)) return;
     for (size_t i = 0; i < f->graph->n_nodes; i++) {
         const cnnfi_op *op = f->keep[i] ? cnnfi_op_find(f->graph->nodes[i]->op) : NULL;
-        if (op) set_defaults(f->builder, cnnfi_builder_node(f->builder, i), op);
+        if (op) set_defaults(f->edit.b, f->edit.b->graph->nodes[i], op);
     }
 }
 
 static cnnf_status convert_all(freezer *f)
 {
     cnnfi_conversion c;
-    cnnf_status status = cnnfi_conversion_init(&c, f->graph, f->builder, f->keep, f->error);
+    cnnf_status status = cnnfi_conversion_init(&c, f->graph, &f->edit, f->keep, f->error);
     for (size_t i = 0; status == CNNF_OK && i < f->graph->n_nodes; i++) {
         if (f->convert[i]) status = cnnfi_convert_variable(&c, (int32_t)i, f->error);
     }
@@ -277,11 +276,11 @@ static cnnf_status convert_all(freezer *f)
 /* What extract_sub_graph() writes: kept nodes in their order, library and versions even when empty, nothing else. */
 static void extract(freezer *f)
 {
-    cnnf_graph *graph = f->builder->graph;
+    cnnf_graph *graph = f->edit.b->graph;
     for (size_t i = 0; i < f->graph->n_nodes; i++) {
-        cnnf_node *copy = cnnfi_builder_node(f->builder, i);
+        cnnf_node *copy = graph->nodes[i];
         if (!f->keep[i])
-            cnnfi_builder_remove(f->builder, copy);
+            cnnfi_edit_remove(&f->edit, copy);
         else if (!f->options->keep_devices)
             copy->device = "";
     }
@@ -292,10 +291,11 @@ static void extract(freezer *f)
 /* The frozen graph declares its outputs and what is left of the inputs; it has no variables and no saver. */
 static void declare(freezer *f)
 {
+    cnnfi_builder *b = f->edit.b;
     const cnnfi_meta *old = &f->graph->meta;
     size_t n_inputs = 0;
-    const char **inputs = cnnfi_builder_array(f->builder, old->n_inputs + 1, sizeof *inputs);
-    const char **outputs = cnnfi_builder_array(f->builder, f->n_roots, sizeof *outputs);
+    const char **inputs = cnnfi_builder_array(b, old->n_inputs + 1, sizeof *inputs);
+    const char **outputs = cnnfi_builder_array(b, f->n_roots, sizeof *outputs);
     if (!inputs || !outputs) return;
     for (size_t i = 0; i < old->n_inputs; i++) {
         const cnnf_node *node = NULL;
@@ -306,8 +306,8 @@ static void declare(freezer *f)
     for (size_t i = 0; i < f->n_roots; i++)
         outputs[i] = f->graph->nodes[f->roots[i]]->name;
     const bool reference = old->reference_variables;
-    f->builder->graph->meta = (cnnfi_meta){.reference_variables = reference};
-    cnnfi_builder_set_io(f->builder, inputs, n_inputs, outputs, f->n_roots);
+    b->graph->meta = (cnnfi_meta){.reference_variables = reference};
+    cnnfi_builder_set_io(b, inputs, n_inputs, outputs, f->n_roots);
 }
 
 static void log_nothing_to_do(const freezer *f)
@@ -332,14 +332,12 @@ static cnnf_status freeze(freezer *f, cnnf_graph **out)
     CNNFI_TRY(choose_variables(f));
     CNNFI_TRY(check_size(f));
     if (f->converted == 0) log_nothing_to_do(f);
-    CNNFI_TRY(cnnfi_builder_from(&f->builder, f->graph, f->error));
+    CNNFI_TRY(cnnfi_edit_begin(&f->edit, f->graph, NULL, f->error));
     add_default_attrs(f);
     CNNFI_TRY(convert_all(f));
     extract(f);
     declare(f);
-    cnnfi_builder *builder = f->builder;
-    f->builder = NULL;
-    return cnnfi_builder_publish(out, builder, f->error);
+    return cnnfi_builder_publish(out, cnnfi_edit_finish(&f->edit), f->error);
 }
 
 static void freezer_free(freezer *f)
@@ -347,7 +345,7 @@ static void freezer_free(freezer *f)
     cnnfi_free(f->context, f->roots);
     cnnfi_free(f->context, f->keep);
     cnnfi_free(f->context, f->convert);
-    cnnfi_builder_free(f->builder);
+    cnnfi_edit_free(&f->edit);
 }
 
 cnnf_status cnnf_freeze(cnnf_graph **out, int64_t *converted, const cnnf_graph *graph,

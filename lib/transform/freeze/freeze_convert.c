@@ -8,13 +8,12 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/num.h"
-#include "graph/builder.h"
 
-cnnf_status cnnfi_conversion_init(cnnfi_conversion *c, const cnnf_graph *graph, cnnfi_builder *builder,
-                                  const bool *keep, cnnf_error *error)
+cnnf_status cnnfi_conversion_init(cnnfi_conversion *c, const cnnf_graph *graph, cnnfi_edit *edit, const bool *keep,
+                                  cnnf_error *error)
 {
     *c = (cnnfi_conversion){
-        .context = graph->context, .graph = graph, .builder = builder, .keep = keep, .refused = {.node = -1}};
+        .context = graph->context, .graph = graph, .edit = edit, .keep = keep, .refused = {.node = -1}};
     CNNFI_TRY(cnnfi_scope_main(&c->main, graph, error));
     c->seen = cnnfi_calloc(c->context, c->main.input_base[c->main.n_nodes] + 1, sizeof *c->seen);
     c->functions = cnnfi_calloc(c->context, graph->n_functions + 1, sizeof *c->functions);
@@ -41,8 +40,8 @@ const struct cnnf_node *cnnfi_conversion_original(const cnnfi_conversion *c, con
 
 struct cnnf_node *cnnfi_conversion_copy(const cnnfi_conversion *c, const cnnfi_arrival *at)
 {
-    if (at->scope == CNNFI_MAIN_SCOPE) return cnnfi_builder_node(c->builder, (size_t)at->node);
-    return c->builder->graph->functions[at->scope]->nodes[at->node];
+    if (at->scope == CNNFI_MAIN_SCOPE) return c->edit->b->graph->nodes[at->node];
+    return c->edit->b->graph->functions[at->scope]->nodes[at->node];
 }
 
 cnnf_dtype cnnfi_arrival_dtype(const cnnfi_arrival *at)
@@ -51,15 +50,20 @@ cnnf_dtype cnnfi_arrival_dtype(const cnnfi_arrival *at)
     return dtype ? dtype : cnnf_tensor_dtype(at->variable->value);
 }
 
-void cnnfi_clear_node(cnnfi_builder *b, struct cnnf_node *node, const char *op)
+cnnf_node *cnnfi_conversion_reset(const cnnfi_conversion *c, const cnnfi_arrival *at, const char *op, size_t n_inputs)
 {
-    cnnfi_node_set_op(b, node, op);
-    cnnfi_node_clear_inputs(node);
+    cnnf_node *node = cnnfi_conversion_copy(c, at);
+    if (at->scope == CNNFI_MAIN_SCOPE)
+        cnnfi_edit_truncate_inputs(c->edit, node, n_inputs);
+    else
+        node->n_inputs = n_inputs;
+    cnnfi_node_set_op(c->edit->b, node, op);
     node->device = "";
     node->n_attrs = 0;
     node->extra = (cnnfi_bytes){.data = (const uint8_t *)"", .size = 0};
     node->value = NULL;
     node->unbound = NULL;
+    return node;
 }
 
 /* ---- spreading ---- */
@@ -112,12 +116,9 @@ static cnnf_status prepare_function(cnnfi_conversion *c, size_t index, cnnf_erro
     return CNNF_OK;
 }
 
-static int64_t find_function(const cnnf_graph *graph, const char *name)
+int64_t cnnfi_conversion_function(const cnnfi_conversion *c, const char *name)
 {
-    for (size_t i = 0; i < graph->n_functions; i++) {
-        if (strcmp(graph->functions[i]->name, name) == 0) return (int64_t)i;
-    }
-    return -1;
+    return cnnfi_strmap_get(&c->graph->function_names, name);
 }
 
 static cnnfi_attr *find_attr(cnnfi_attr *attrs, size_t count, const char *key)
@@ -163,7 +164,7 @@ static void retype_argument(cnnfi_builder *b, cnnfi_function *f, size_t index, c
 cnnf_status cnnfi_conversion_enter(cnnfi_conversion *c, const cnnfi_arrival *at, const char *function, int32_t argument,
                                    cnnf_error *error)
 {
-    const int64_t index = find_function(c->graph, function);
+    const int64_t index = cnnfi_conversion_function(c, function);
     if (index < 0)
         return cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': function '%s' is not in the library",
                           cnnfi_conversion_original(c, at)->name, function);
@@ -175,7 +176,7 @@ cnnf_status cnnfi_conversion_enter(cnnfi_conversion *c, const cnnfi_arrival *at,
     bool *seen = &c->functions[index].seen[c->functions[index].scope.input_base[original->n_nodes] + (size_t)argument];
     if (*seen) return CNNF_OK;
     *seen = true;
-    retype_argument(c->builder, c->builder->graph->functions[index], (size_t)argument, cnnfi_arrival_dtype(at));
+    retype_argument(c->edit->b, c->edit->b->graph->functions[index], (size_t)argument, cnnfi_arrival_dtype(at));
     return spread(c, (int32_t)index, original->n_nodes + (size_t)argument, -1, at->variable, error);
 }
 
@@ -195,14 +196,13 @@ cnnf_status cnnfi_convert_variable(cnnfi_conversion *c, int32_t variable, cnnf_e
 {
     const cnnf_node *node = c->graph->nodes[variable];
     const cnnfi_arrival start = {CNNFI_MAIN_SCOPE, variable, 0, node};
-    cnnf_node *copy = cnnfi_conversion_copy(c, &start);
     const cnnfi_attr *dtype = cnnfi_node_attr(node, "dtype");
-    cnnfi_clear_node(c->builder, copy, "Const");
+    cnnf_node *copy = cnnfi_conversion_reset(c, &start, "Const", 0);
     if (dtype)
-        cnnfi_node_copy_attr(c->builder, copy, "dtype", dtype);
+        cnnfi_node_copy_attr(c->edit->b, copy, "dtype", dtype);
     else
-        cnnfi_node_set_type(c->builder, copy, "dtype", cnnf_tensor_dtype(node->value));
-    cnnfi_node_set_tensor(c->builder, copy, "value", node->value);
+        cnnfi_node_set_type(c->edit->b, copy, "dtype", cnnf_tensor_dtype(node->value));
+    cnnfi_node_set_tensor(c->edit->b, copy, "value", node->value);
     CNNFI_TRY(cnnfi_conversion_spread(c, &start, -1, error));
     while (c->n_work > 0) {
         const cnnfi_arrival at = c->work[--c->n_work];
@@ -250,17 +250,17 @@ static void rename_functions(cnnfi_conversion *c, function_name *names, size_t c
     for (size_t i = 0; i < count; i++) {
         const char *name;
         do {
-            name = cnnfi_builder_printf(c->builder, "%.*s_frozen_%" PRId64, (int)names[i].base_length, names[i].name,
+            name = cnnfi_builder_printf(c->edit->b, "%.*s_frozen_%" PRId64, (int)names[i].base_length, names[i].name,
                                         ++number);
-        } while (name && find_function(c->graph, name) >= 0);
-        if (name) c->builder->graph->functions[names[i].index]->name = name;
+        } while (name && cnnfi_conversion_function(c, name) >= 0);
+        if (name) c->edit->b->graph->functions[names[i].index]->name = name;
     }
 }
 
 static void rename_reference(cnnfi_conversion *c, cnnfi_func_ref *reference)
 {
-    const int64_t index = find_function(c->graph, reference->name);
-    if (index >= 0 && c->functions[index].converted) reference->name = c->builder->graph->functions[index]->name;
+    const int64_t index = cnnfi_conversion_function(c, reference->name);
+    if (index >= 0 && c->functions[index].converted) reference->name = c->edit->b->graph->functions[index]->name;
 }
 
 static void rename_in_attr(cnnfi_conversion *c, cnnfi_attr *attr)

@@ -6,8 +6,8 @@
 #ifndef CNNFI_TRANSFORM_FREEZE_FREEZE_CONVERT_H
 #define CNNFI_TRANSFORM_FREEZE_FREEZE_CONVERT_H
 
+#include "edit/edit.h"
 #include "transform/freeze/scope.h"
-#include "graph/builder.h"
 
 #define CNNFI_MAIN_SCOPE (-1)
 
@@ -28,7 +28,7 @@ typedef struct cnnfi_converted_function {
 typedef struct cnnfi_conversion {
     cnnf_context *context;
     const cnnf_graph *graph; /* the original */
-    cnnfi_builder *builder;  /* a copy of it, being edited: same nodes and functions at the same places */
+    cnnfi_edit *edit;        /* a copy of it: same nodes and functions at the same places */
     const bool *keep;        /* nodes of the main graph that stay */
     cnnfi_scope main;
     bool *seen;
@@ -40,8 +40,8 @@ typedef struct cnnfi_conversion {
     cnnfi_arrival refused; /* the first node that cannot take a constant; node -1: none */
 } cnnfi_conversion;
 
-cnnf_status cnnfi_conversion_init(cnnfi_conversion *c, const cnnf_graph *graph, cnnfi_builder *builder,
-                                  const bool *keep, cnnf_error *error);
+cnnf_status cnnfi_conversion_init(cnnfi_conversion *c, const cnnf_graph *graph, cnnfi_edit *edit, const bool *keep,
+                                  cnnf_error *error);
 void cnnfi_conversion_free(cnnfi_conversion *c);
 /* Makes the variable a Const and rewrites what it reaches. */
 cnnf_status cnnfi_convert_variable(cnnfi_conversion *c, int32_t variable, cnnf_error *error);
@@ -49,6 +49,8 @@ cnnf_status cnnfi_convert_variable(cnnfi_conversion *c, int32_t variable, cnnf_e
 cnnf_status cnnfi_conversion_finish(cnnfi_conversion *c, cnnf_error *error);
 
 /* ---- for the rewrites ---- */
+/* Where the node's function is in the library, by its name; -1. */
+int64_t cnnfi_conversion_function(const cnnfi_conversion *c, const char *name);
 struct cnnf_node *cnnfi_conversion_copy(const cnnfi_conversion *c, const cnnfi_arrival *at);
 const struct cnnf_node *cnnfi_conversion_original(const cnnfi_conversion *c, const cnnfi_arrival *at);
 cnnf_dtype cnnfi_arrival_dtype(const cnnfi_arrival *at);
@@ -70,7 +72,7 @@ typedef struct cnnfi_caller {
     const char *functions[2]; /* attributes; the second may be NULL */
 } cnnfi_caller;
 const cnnfi_caller *cnnfi_caller_for(const char *op);
-/* Empties a node but for its name. */
-void cnnfi_clear_node(cnnfi_builder *b, struct cnnf_node *node, const char *op);
+/* Makes the copy another op: its name and first `n_inputs` inputs stay, nothing else. */
+cnnf_node *cnnfi_conversion_reset(const cnnfi_conversion *c, const cnnfi_arrival *at, const char *op, size_t n_inputs);
 
 #endif

@@ -8,7 +8,7 @@
 #include "graph/tensor.h"
 #include "graph/resolve.h"
 #include "graph/order.h"
-#include "graph/builder.h"
+#include "edit/edit.h"
 
 #define MAX_STEPS 64 /* between an assignment and its constant */
 
@@ -62,7 +62,7 @@ static bool is_assignment(const cnnf_node *node)
     return op_is(node, "Assign") || op_is(node, "AssignVariableOp");
 }
 
-static cnnf_status run_assignment(cnnfi_builder *b, const cnnf_graph *graph, const cnnf_node *assign, cnnf_error *error)
+static cnnf_status run_assignment(cnnfi_edit *edit, const cnnf_graph *graph, const cnnf_node *assign, cnnf_error *error)
 {
     const cnnf_node *variable = data_input(graph, assign, 0);
     cnnf_tensor *value = NULL;
@@ -72,7 +72,7 @@ static cnnf_status run_assignment(cnnfi_builder *b, const cnnf_graph *graph, con
         return cnnfi_fail_at_node(error, CNNF_E_UNSUPPORTED, assign->name,
                                   "initializer '%s': the value of '%s' is not constant", assign->name, variable->name);
     }
-    cnnfi_node_set_value(b, cnnfi_builder_node(b, (size_t)variable->index), value);
+    cnnfi_node_set_value(edit->b, edit->b->graph->nodes[variable->index], value);
     cnnf_tensor_unref(value);
     return CNNF_OK;
 }
@@ -87,14 +87,14 @@ static cnnf_status find_all(int32_t *roots, const cnnf_graph *graph, const cnnfi
     return CNNF_OK;
 }
 
-static cnnf_status run_all(cnnfi_builder *b, const cnnf_graph *graph, const cnnfi_text_list *names, cnnf_error *error)
+static cnnf_status run_all(cnnfi_edit *edit, const cnnf_graph *graph, const cnnfi_text_list *names, cnnf_error *error)
 {
     bool *reached = cnnfi_calloc(graph->context, graph->n_nodes + 1, sizeof *reached);
     int32_t *roots = cnnfi_array(graph->context, names->count, sizeof *roots);
     cnnf_status status = reached && roots ? find_all(roots, graph, names, error) : cnnfi_fail_nomem(error);
     if (status == CNNF_OK) status = cnnfi_reach(reached, graph, roots, names->count, false, error);
     for (size_t i = 0; status == CNNF_OK && i < graph->n_nodes; i++) {
-        if (reached[i] && is_assignment(graph->nodes[i])) status = run_assignment(b, graph, graph->nodes[i], error);
+        if (reached[i] && is_assignment(graph->nodes[i])) status = run_assignment(edit, graph, graph->nodes[i], error);
     }
     cnnfi_free(graph->context, reached);
     cnnfi_free(graph->context, roots);
@@ -104,14 +104,14 @@ static cnnf_status run_all(cnnfi_builder *b, const cnnf_graph *graph, const cnnf
 cnnf_status cnnfi_run_initializers(cnnf_graph **out, const cnnf_graph *graph, const cnnfi_text_list *names,
                                    cnnf_error *error)
 {
-    cnnfi_builder *b = NULL;
+    cnnfi_edit edit;
     if (names->count == 0) {
         *out = cnnf_graph_ref(graph);
         return CNNF_OK;
     }
-    CNNFI_TRY(cnnfi_builder_from(&b, graph, error));
-    const cnnf_status status = run_all(b, graph, names, error);
-    if (status == CNNF_OK) return cnnfi_builder_publish(out, b, error);
-    cnnfi_builder_free(b);
+    CNNFI_TRY(cnnfi_edit_begin(&edit, graph, NULL, error));
+    const cnnf_status status = run_all(&edit, graph, names, error);
+    if (status == CNNF_OK) return cnnfi_builder_publish(out, cnnfi_edit_finish(&edit), error);
+    cnnfi_edit_free(&edit);
     return status;
 }

@@ -5,7 +5,6 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "graph/tensor.h"
-#include "graph/builder.h"
 #include "transform/freeze/freeze_convert.h"
 
 /* ---- ops that hand their input on ---- */
@@ -15,7 +14,7 @@ static cnnf_status rewrite_intermediate(cnnfi_conversion *c, const cnnfi_arrival
 {
     cnnf_node *copy = cnnfi_conversion_copy(c, at);
     if (at->input != 0) return CNNF_OK; /* a predicate */
-    cnnfi_node_set_type(c->builder, copy, "T", cnnfi_arrival_dtype(at));
+    cnnfi_node_set_type(c->edit->b, copy, "T", cnnfi_arrival_dtype(at));
     cnnfi_node_attr_remove(copy, "_output_shapes");
     return cnnfi_conversion_spread(c, at, -1, error);
 }
@@ -24,13 +23,13 @@ static cnnf_status rewrite_intermediate(cnnfi_conversion *c, const cnnfi_arrival
 static cnnf_status rewrite_reference(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
 {
     cnnf_node *copy = cnnfi_conversion_copy(c, at);
-    if (cnnfi_starts_with(copy->op, "Ref")) cnnfi_node_set_op(c->builder, copy, copy->op + 3);
+    if (cnnfi_starts_with(copy->op, "Ref")) cnnfi_node_set_op(c->edit->b, copy, copy->op + 3);
     return rewrite_intermediate(c, at, error);
 }
 
 static cnnf_status rewrite_ref_merge(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
 {
-    cnnfi_node_set_op(c->builder, cnnfi_conversion_copy(c, at), "Merge");
+    cnnfi_node_set_op(c->edit->b, cnnfi_conversion_copy(c, at), "Merge");
     return cnnfi_conversion_spread(c, at, 0, error);
 }
 
@@ -39,7 +38,7 @@ static cnnf_status rewrite_merge(cnnfi_conversion *c, const cnnfi_arrival *at, c
 {
     cnnf_node *copy = cnnfi_conversion_copy(c, at);
     if (cnnfi_node_type(cnnfi_conversion_original(c, at), "T") != CNNF_RESOURCE) return CNNF_OK;
-    cnnfi_node_set_type(c->builder, copy, "T", cnnfi_arrival_dtype(at));
+    cnnfi_node_set_type(c->edit->b, copy, "T", cnnfi_arrival_dtype(at));
     cnnfi_node_attr_remove(copy, "_output_shapes");
     return cnnfi_conversion_spread(c, at, 0, error);
 }
@@ -50,7 +49,7 @@ static void copy_attr_as(cnnfi_conversion *c, cnnf_node *to, const char *key, co
                          const char *from_key)
 {
     const cnnfi_attr *attr = cnnfi_node_attr(from, from_key);
-    if (attr) cnnfi_node_copy_attr(c->builder, to, key, attr);
+    if (attr) cnnfi_node_copy_attr(c->edit->b, to, key, attr);
 }
 
 /* "name:from:0" as "name:to:0"; NULL when it is not that. */
@@ -69,17 +68,17 @@ static void rename_output(cnnfi_conversion *c, const cnnfi_arrival *at, const ch
 {
     if (at->scope == CNNFI_MAIN_SCOPE) return;
     const cnnfi_scope *scope = &c->functions[at->scope].scope;
-    cnnfi_function *f = c->builder->graph->functions[at->scope];
+    cnnfi_function *f = c->edit->b->graph->functions[at->scope];
     const char *name = f->nodes[at->node]->name;
     for (size_t i = scope->first[at->node]; i < scope->first[at->node + 1]; i++) {
         cnnf_node *reader = f->nodes[scope->uses[i].node];
         const size_t input = (size_t)scope->uses[i].input;
         const char *renamed =
-            input < reader->n_inputs ? renamed_output(c->builder, reader->inputs[input], name, from, to) : NULL;
-        if (renamed) cnnfi_node_set_input(c->builder, reader, input, renamed);
+            input < reader->n_inputs ? renamed_output(c->edit->b, reader->inputs[input], name, from, to) : NULL;
+        if (renamed) cnnfi_node_set_input(c->edit->b, reader, input, renamed);
     }
     for (size_t i = 0; i < f->n_ret; i++) {
-        const char *renamed = renamed_output(c->builder, f->ret[i].value, name, from, to);
+        const char *renamed = renamed_output(c->edit->b, f->ret[i].value, name, from, to);
         if (renamed) f->ret[i].value = renamed;
     }
 }
@@ -88,40 +87,34 @@ static void rename_output(cnnfi_conversion *c, const cnnfi_arrival *at, const ch
 static cnnf_status rewrite_read(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
 {
     const cnnf_node *node = cnnfi_conversion_original(c, at);
-    cnnf_node *copy = cnnfi_conversion_copy(c, at);
-    (void)error;
-    cnnfi_clear_node(c->builder, copy, "Identity");
-    cnnfi_node_add_input(c->builder, copy, node->inputs[0]);
+    cnnf_node *copy = cnnfi_conversion_reset(c, at, "Identity", 1);
     copy_attr_as(c, copy, "T", node, "dtype");
     copy_attr_as(c, copy, "_class", node, "_class");
     rename_output(c, at, "value", "output");
     return CNNF_OK;
 }
 
-static cnnf_node *add_axis(cnnfi_conversion *c, const cnnfi_arrival *at, const char *name)
-{
-    cnnfi_builder *b = c->builder;
-    if (at->scope != CNNFI_MAIN_SCOPE) return cnnfi_function_add(b, b->graph->functions[at->scope], "Const", name);
-    cnnf_node *axis = cnnfi_builder_find(b, name);
-    return axis ? axis : cnnfi_builder_add(b, "Const", name);
-}
-
 /* GatherV2 needs its axis as an input: a constant beside it. */
-static cnnf_status axis_input(const char **input, cnnfi_conversion *c, const cnnfi_arrival *at, const cnnf_node *node,
-                              cnnf_error *error)
+static cnnf_status add_axis(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_node *gather, cnnf_dtype dtype,
+                            cnnf_error *error)
 {
     static const int64_t zero = 0;
+    cnnfi_builder *b = c->edit->b;
     cnnf_tensor *value = NULL;
-    const cnnf_dtype dtype = cnnfi_node_type(node, "Tindices");
-    const char *name = cnnfi_builder_printf(c->builder, "%s/axis", node->name);
+    const char *name = cnnfi_builder_printf(b, "%s/axis", gather->name);
     if (!name) return cnnfi_fail_nomem(error);
-    CNNFI_TRY(
-        cnnfi_tensor_copy(&value, c->context, dtype == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32, 0, NULL, &zero, error));
-    cnnf_node *axis = add_axis(c, at, name);
-    cnnfi_node_set_type(c->builder, axis, "dtype", cnnf_tensor_dtype(value));
-    cnnfi_node_set_tensor(c->builder, axis, "value", value);
+    CNNFI_TRY(cnnfi_tensor_copy(&value, c->context, dtype, 0, NULL, &zero, error));
+    if (at->scope == CNNFI_MAIN_SCOPE) {
+        cnnf_node *axis = cnnfi_edit_const(c->edit, value, "%s", name);
+        cnnfi_edit_place_before(c->edit, axis, NULL);
+        cnnfi_edit_add_input(c->edit, gather, cnnfi_end(axis, 0));
+    } else {
+        cnnf_node *axis = cnnfi_function_add(b, b->graph->functions[at->scope], "Const", name);
+        cnnfi_node_set_type(b, axis, "dtype", dtype);
+        cnnfi_node_set_tensor(b, axis, "value", value);
+        cnnfi_node_add_input(b, gather, cnnfi_builder_printf(b, "%s:output:0", name));
+    }
     cnnf_tensor_unref(value);
-    *input = at->scope == CNNFI_MAIN_SCOPE ? name : cnnfi_builder_printf(c->builder, "%s:output:0", name);
     return CNNF_OK;
 }
 
@@ -132,22 +125,24 @@ static void set_gather_attrs(cnnfi_conversion *c, cnnf_node *copy, const cnnf_no
     copy_attr_as(c, copy, "_class", node, "_class");
 }
 
+static cnnf_status check_indices(const cnnf_node *node, cnnf_error *error)
+{
+    if (cnnfi_node_data_inputs(node) >= 2) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': %s without indices", node->name, node->op);
+}
+
 static cnnf_status rewrite_gather(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
 {
     const cnnf_node *node = cnnfi_conversion_original(c, at);
     const cnnfi_attr *batch = cnnfi_node_attr(node, "batch_dims");
-    const char *axis = NULL;
+    if (at->input != 0) return CNNF_OK; /* indices */
     if (batch && batch->kind == CNNF_ATTR_INT && batch->u.i != 0)
         return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "node '%s': batch_dims must be 0 to be frozen, it is %lld",
                           node->name, (long long)batch->u.i);
-    if (cnnfi_node_data_inputs(node) < 2)
-        return cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': %s without indices", node->name, node->op);
-    CNNFI_TRY(axis_input(&axis, c, at, node, error));
-    cnnf_node *copy = cnnfi_conversion_copy(c, at);
-    cnnfi_clear_node(c->builder, copy, "GatherV2");
-    cnnfi_node_add_input(c->builder, copy, node->inputs[0]);
-    cnnfi_node_add_input(c->builder, copy, node->inputs[1]);
-    cnnfi_node_add_input(c->builder, copy, axis);
+    CNNFI_TRY(check_indices(node, error));
+    cnnf_node *copy = cnnfi_conversion_reset(c, at, "GatherV2", 2);
+    const cnnf_dtype dtype = cnnfi_node_type(node, "Tindices");
+    CNNFI_TRY(add_axis(c, at, copy, dtype == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32, error));
     set_gather_attrs(c, copy, node);
     copy_attr_as(c, copy, "Taxis", node, "Tindices");
     return CNNF_OK;
@@ -156,26 +151,19 @@ static cnnf_status rewrite_gather(cnnfi_conversion *c, const cnnfi_arrival *at, 
 static cnnf_status rewrite_gather_nd(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
 {
     const cnnf_node *node = cnnfi_conversion_original(c, at);
-    cnnf_node *copy = cnnfi_conversion_copy(c, at);
-    if (cnnfi_node_data_inputs(node) < 2)
-        return cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': %s without indices", node->name, node->op);
-    cnnfi_clear_node(c->builder, copy, "GatherNd");
-    cnnfi_node_add_input(c->builder, copy, node->inputs[0]);
-    cnnfi_node_add_input(c->builder, copy, node->inputs[1]);
-    set_gather_attrs(c, copy, node);
+    if (at->input != 0) return CNNF_OK;
+    CNNFI_TRY(check_indices(node, error));
+    set_gather_attrs(c, cnnfi_conversion_reset(c, at, "GatherNd", 2), node);
     return CNNF_OK;
 }
 
 /* VariableShape -> Shape; TensorFlow leaves it, and cannot load what it wrote. */
 static cnnf_status rewrite_shape(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
 {
-    const cnnf_node *node = cnnfi_conversion_original(c, at);
-    cnnf_node *copy = cnnfi_conversion_copy(c, at);
+    cnnf_node *copy = cnnfi_conversion_reset(c, at, "Shape", 1);
     (void)error;
-    cnnfi_clear_node(c->builder, copy, "Shape");
-    cnnfi_node_add_input(c->builder, copy, node->inputs[0]);
-    cnnfi_node_set_type(c->builder, copy, "T", cnnfi_arrival_dtype(at));
-    copy_attr_as(c, copy, "out_type", node, "out_type");
+    cnnfi_node_set_type(c->edit->b, copy, "T", cnnfi_arrival_dtype(at));
+    copy_attr_as(c, copy, "out_type", cnnfi_conversion_original(c, at), "out_type");
     return CNNF_OK;
 }
 
@@ -243,10 +231,9 @@ static cnnf_status rewrite_call(cnnfi_conversion *c, const cnnfi_arrival *at, cn
 static cnnfi_function *body_copy(const cnnfi_conversion *c, const cnnf_node *loop)
 {
     const cnnfi_attr *body = cnnfi_node_attr(loop, "body");
-    for (size_t i = 0; body && body->kind == CNNF_ATTR_FUNC && i < c->graph->n_functions; i++) {
-        if (strcmp(c->graph->functions[i]->name, body->u.func->name) == 0) return c->builder->graph->functions[i];
-    }
-    return NULL;
+    const bool named = body && body->kind == CNNF_ATTR_FUNC;
+    const int64_t index = named ? cnnfi_conversion_function(c, body->u.func->name) : -1;
+    return index < 0 ? NULL : c->edit->b->graph->functions[index];
 }
 
 static cnnfi_shape *shape_at(cnnf_node *copy, const char *key, size_t index)
@@ -265,7 +252,7 @@ static cnnf_status rewrite_while(cnnfi_conversion *c, const cnnfi_arrival *at, c
     const cnnf_tensor *value = at->variable->value;
     const size_t index = (size_t)at->input;
     const cnnfi_shape shape = {.rank = cnnf_tensor_rank(value), .dims = cnnfi_tensor_dims(value)};
-    if (!own_attr(copy, "output_shapes")) cnnfi_node_attr_slot(c->builder, copy, "output_shapes");
+    if (!own_attr(copy, "output_shapes")) cnnfi_node_attr_slot(c->edit->b, copy, "output_shapes");
     cnnfi_shape *declared = shape_at(copy, "output_shapes", index), *known = shape_at(copy, "_output_shapes", index);
     if (declared) *declared = shape;
     if (known && known->rank == 0) *known = shape;

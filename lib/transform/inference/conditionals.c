@@ -11,9 +11,9 @@
 #include "base/error.h"
 #include "edit/inline.h"
 #include "edit/liveness.h"
+#include "edit/unused_functions.h"
 #include "edit/walk.h"
 #include "graph/tensor.h"
-#include "transform/rewrite/prune.h"
 
 typedef struct folding {
     cnnfi_edit *edit;
@@ -171,7 +171,7 @@ size_t cnnfi_fold_conditionals(cnnfi_edit *edit, const cnnfi_pass_run *run)
     remove_decided(&f);
     if (f.folded && !edit->b->status) {
         drop_constant_controls(&f);
-        cnnfi_prune_functions(edit->b);
+        cnnfi_drop_unused_functions(edit->b);
         edit->changes++;
     }
     return f.folded;

@@ -3,31 +3,7 @@
 #include <string.h>
 
 #include "ops/op_table.h"
-#include "transform/framework/passes.h"
-#include "graph/builder.h"
-
-/* What an edit does to every node of the graph and of its functions; how many changes. */
-typedef int64_t (*node_fn)(cnnfi_pass_run *run, cnnfi_builder *b, cnnf_node *node);
-
-typedef struct every {
-    node_fn apply;
-    const char *counted;
-} every;
-
-static int64_t apply_to_every(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
-{
-    const every *e = user;
-    int64_t changed = 0;
-    for (size_t i = 0; i < in->n_nodes; i++)
-        changed += e->apply(run, b, cnnfi_builder_node(b, i));
-    for (size_t f = 0; !b->status && f < b->graph->n_functions; f++) {
-        const cnnfi_function *function = b->graph->functions[f];
-        for (size_t i = 0; i < function->n_nodes; i++)
-            changed += e->apply(run, b, function->nodes[i]);
-    }
-    cnnfi_run_count(run, e->counted, changed);
-    return changed;
-}
+#include "transform/framework/pass_edit.h"
 
 /* op_name: none or "*" is every op, as in the tool. */
 static bool op_is_meant(const cnnfi_pass_run *run, const cnnf_node *node)
@@ -38,7 +14,7 @@ static bool op_is_meant(const cnnfi_pass_run *run, const cnnf_node *node)
 
 /* ---- remove_attribute ---- */
 
-static int64_t remove_one(cnnfi_pass_run *run, cnnfi_builder *b, cnnf_node *node)
+static int64_t remove_one(cnnfi_pass_run *run, cnnfi_edit *edit, cnnf_node *node)
 {
     if (!op_is_meant(run, node)) return 0;
     int64_t removed = 0;
@@ -52,8 +28,7 @@ static int64_t remove_one(cnnfi_pass_run *run, cnnfi_builder *b, cnnf_node *node
 
 static cnnf_status run_remove(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
-    every e = {remove_one, "removed"};
-    return cnnfi_pass_edit(run, in, out, apply_to_every, &e);
+    return cnnfi_pass_change_nodes(run, in, out, "removed", remove_one);
 }
 
 static const cnnfi_pass_param remove_params[] = {
@@ -72,7 +47,7 @@ const cnnfi_pass cnnfi_pass_remove_attribute = {
 
 /* ---- rename_attribute ---- */
 
-static int64_t rename_one(cnnfi_pass_run *run, cnnfi_builder *b, cnnf_node *node)
+static int64_t rename_one(cnnfi_pass_run *run, cnnfi_edit *edit, cnnf_node *node)
 {
     const char *from = cnnfi_run_string(run, "old_attribute_name", ""),
                *to = cnnfi_run_string(run, "new_attribute_name", "");
@@ -80,7 +55,7 @@ static int64_t rename_one(cnnfi_pass_run *run, cnnfi_builder *b, cnnf_node *node
     if (!attr || !op_is_meant(run, node) || strcmp(from, to) == 0) return 0;
     const cnnfi_attr copy = *attr;
     cnnfi_node_attr_remove(node, from);
-    cnnfi_attr *slot = cnnfi_node_attr_slot(b, node, to);
+    cnnfi_attr *slot = cnnfi_node_attr_slot(edit->b, node, to);
     if (!slot) return 0;
     slot->kind = copy.kind;
     slot->u = copy.u;
@@ -90,8 +65,7 @@ static int64_t rename_one(cnnfi_pass_run *run, cnnfi_builder *b, cnnf_node *node
 
 static cnnf_status run_rename(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
-    every e = {rename_one, "renamed"};
-    return cnnfi_pass_edit(run, in, out, apply_to_every, &e);
+    return cnnfi_pass_change_nodes(run, in, out, "renamed", rename_one);
 }
 
 static const cnnfi_pass_param rename_params[] = {
@@ -111,14 +85,14 @@ const cnnfi_pass cnnfi_pass_rename_attribute = {
 
 /* ---- add_default_attributes ---- */
 
-static int64_t add_defaults(cnnfi_pass_run *run, cnnfi_builder *b, cnnf_node *node)
+static int64_t add_defaults(cnnfi_pass_run *run, cnnfi_edit *edit, cnnf_node *node)
 {
     const cnnfi_op *op = cnnfi_op_find(node->op);
     int64_t added = 0;
     for (size_t i = 0; op && i < op->n_attrs; i++) {
         const cnnfi_op_attr *attr = cnnfi_op_attr_at(op, i);
         if (!attr->default_value.data || cnnfi_node_attr(node, attr->name)) continue;
-        cnnfi_wire_set(b, node, attr->name, attr->default_value);
+        cnnfi_wire_set(edit->b, node, attr->name, attr->default_value);
         added += cnnfi_node_attr(node, attr->name) != NULL;
     }
     return added;
@@ -126,8 +100,7 @@ static int64_t add_defaults(cnnfi_pass_run *run, cnnfi_builder *b, cnnf_node *no
 
 static cnnf_status run_add(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
-    every e = {add_defaults, "added"};
-    return cnnfi_pass_edit(run, in, out, apply_to_every, &e);
+    return cnnfi_pass_change_nodes(run, in, out, "added", add_defaults);
 }
 
 const cnnfi_pass cnnfi_pass_add_default_attributes = {

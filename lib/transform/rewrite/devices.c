@@ -2,34 +2,24 @@
 /* remove_device and set_device. */
 #include <string.h>
 
-#include "transform/framework/passes.h"
-#include "graph/builder.h"
+#include "transform/framework/pass_edit.h"
 
-static int64_t assign(cnnfi_builder *b, cnnf_node *node, const char *device)
+static int64_t assign(cnnfi_edit *edit, cnnf_node *node, const char *device)
 {
     if (strcmp(node->device, device) == 0) return 0;
-    cnnfi_node_set_device(b, node, device);
+    cnnfi_node_set_device(edit->b, node, device);
     return 1;
 }
 
-/* TensorFlow's freeze_graph forgets the bodies of functions. */
-static int64_t remove_all(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
+static int64_t clear(cnnfi_pass_run *run, cnnfi_edit *edit, cnnf_node *node)
 {
-    int64_t changed = 0;
-    for (size_t i = 0; i < in->n_nodes; i++)
-        changed += assign(b, cnnfi_builder_node(b, i), "");
-    for (size_t f = 0; !b->status && f < b->graph->n_functions; f++) {
-        const cnnfi_function *function = b->graph->functions[f];
-        for (size_t i = 0; i < function->n_nodes; i++)
-            changed += assign(b, function->nodes[i], "");
-    }
-    cnnfi_run_count(run, "cleared", changed);
-    return changed;
+    return assign(edit, node, "");
 }
 
+/* TensorFlow's freeze_graph forgets the bodies of functions. */
 static cnnf_status run_remove(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
-    return cnnfi_pass_edit(run, in, out, remove_all, NULL);
+    return cnnfi_pass_change_nodes(run, in, out, "cleared", clear);
 }
 
 const cnnfi_pass cnnfi_pass_remove_device = {
@@ -38,22 +28,18 @@ const cnnfi_pass cnnfi_pass_remove_device = {
     .run = run_remove,
 };
 
-static int64_t set_all(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
+static cnnf_status run_set(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     const char *device = cnnfi_run_string(run, "device", "");
     const bool if_default = cnnfi_run_bool(run, "if_default", false);
-    int64_t changed = 0;
-    for (size_t i = 0; i < in->n_nodes; i++) {
-        cnnf_node *node = cnnfi_builder_node(b, i);
-        if (!if_default || !*node->device) changed += assign(b, node, device);
+    cnnfi_edit edit;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    for (size_t i = 0; i < edit.originals; i++) {
+        cnnf_node *node = edit.b->graph->nodes[i];
+        if (!if_default || !*node->device) edit.changes += (size_t)assign(&edit, node, device);
     }
-    cnnfi_run_count(run, "set", changed);
-    return changed;
-}
-
-static cnnf_status run_set(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
-{
-    return cnnfi_pass_edit(run, in, out, set_all, NULL);
+    cnnfi_run_count(run, "set", (int64_t)edit.changes);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 static const cnnfi_pass_param set_params[] = {

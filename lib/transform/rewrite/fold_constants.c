@@ -4,16 +4,14 @@
  * meet: a second implementation of every op would be a second set of bugs).
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/context.h"
 #include "evaluator/kernels/kernel.h"
-#include "ops/op_table.h"
-#include "graph/tensor.h"
 #include "graph/order.h"
-#include "graph/builder.h"
-#include "transform/framework/passes.h"
+#include "graph/tensor.h"
+#include "ops/op_table.h"
+#include "transform/framework/pass_edit.h"
 
 #define DEFAULT_MAX_BYTES (10 * 1024 * 1024) /* ConstantFoldingOptions::max_constant_size_in_bytes */
 
@@ -21,8 +19,6 @@ typedef struct folder {
     cnnfi_pass_run *run;
     const cnnf_graph *in;
     int64_t max_bytes;
-    bool *protection;
-    cnnfi_consumers consumers;
     cnnf_tensor ***values; /* by node: its outputs; NULL not constant */
     int32_t *n_values;
 } folder;
@@ -195,112 +191,83 @@ static cnnf_status visit(folder *f, const cnnf_node *node)
 
 /* ---- the graph ---- */
 
-static bool is_folded(const folder *f, int32_t node)
+static bool is_folded(const folder *f, size_t node)
 {
     return f->values[node] && strcmp(f->in->nodes[node]->op, "Const");
 }
 
-/* Whether an output of a node is read by something that stays. */
-static bool is_read(const folder *f, int32_t node, int32_t port)
+/* Output 0 keeps the node's name; others get constants of their own, at the end. */
+static void replace(const folder *f, cnnfi_edit *edit, cnnf_node *node)
 {
-    const cnnfi_consumers *c = &f->consumers;
-    for (size_t i = c->start[node]; i < c->start[node + 1]; i++) {
-        if (is_folded(f, c->node[i])) continue;
-        if (f->in->nodes[c->node[i]]->edges[c->input[i]].port == port) return true;
+    cnnf_tensor *const *values = f->values[node->index];
+    for (int32_t port = 1; port < f->n_values[node->index]; port++) {
+        if (!cnnfi_edit_user_count(edit, node, port)) continue;
+        cnnf_node *constant = cnnfi_edit_const(edit, values[port], "%s/output_%d", node->name, (int)port);
+        cnnfi_edit_place_before(edit, constant, NULL);
+        cnnfi_edit_redirect(edit, node, port, cnnfi_end(constant, 0), NULL);
     }
-    return false;
-}
-
-static void make_const(cnnfi_builder *b, cnnf_node *node, const cnnf_tensor *value)
-{
-    cnnfi_node_set_op(b, node, "Const");
-    cnnfi_node_clear_inputs(node);
-    node->n_attrs = 0;
-    cnnfi_node_set_type(b, node, "dtype", cnnf_tensor_dtype(value));
-    cnnfi_node_set_tensor(b, node, "value", value);
-}
-
-/* Readers of output `port` read `name` instead. */
-static void redirect_port(folder *f, cnnfi_builder *b, int32_t node, int32_t port, const char *name)
-{
-    const cnnfi_consumers *c = &f->consumers;
-    for (size_t i = c->start[node]; i < c->start[node + 1]; i++) {
-        const cnnf_node *reader = f->in->nodes[c->node[i]];
-        if (reader->edges[c->input[i]].port != port) continue;
-        cnnfi_node_set_input(b, cnnfi_builder_node(b, (size_t)c->node[i]), (size_t)c->input[i], name);
+    if (cnnfi_edit_user_count(edit, node, 0) || cnnfi_edit_is_protected(edit, node)) {
+        cnnfi_edit_set_op(edit, node, "Const");
+        node->n_attrs = 0;
+        cnnfi_node_set_type(edit->b, node, "dtype", cnnf_tensor_dtype(values[0]));
+        cnnfi_node_set_tensor(edit->b, node, "value", values[0]);
+    } else {
+        cnnfi_edit_stop_waiting(edit, node);
+        cnnfi_edit_remove(edit, node);
     }
 }
 
-/* Output 0 keeps the node's name; others get constants of their own. */
-static void replace(folder *f, cnnfi_builder *b, int32_t index)
+/* Folded nodes read nothing any more; a Const that only they read goes with them. How many nodes were folded. */
+static int64_t fold(const folder *f, cnnfi_edit *edit)
 {
-    cnnf_node *node = cnnfi_builder_node(b, (size_t)index);
-    for (int32_t port = 1; port < f->n_values[index]; port++) {
-        if (!is_read(f, index, port)) continue;
-        const char *name = cnnfi_builder_unique(b, cnnfi_builder_printf(b, "%s/output_%d", node->name, (int)port));
-        cnnfi_builder_const(b, name, f->values[index][port]);
-        redirect_port(f, b, index, port, name);
+    bool *had_users = cnnfi_edit_array(edit, edit->originals, sizeof *had_users);
+    int64_t folded = 0, removed = 0;
+    for (size_t i = 0; had_users && i < edit->originals; i++)
+        had_users[i] = cnnfi_edit_user_count(edit, edit->b->graph->nodes[i], CNNFI_PORT_ANY) > 0;
+    for (size_t i = 0; had_users && i < edit->originals; i++) {
+        if (!is_folded(f, i)) continue;
+        cnnfi_edit_truncate_inputs(edit, edit->b->graph->nodes[i], 0);
+        folded++;
     }
-    if (is_read(f, index, 0) || f->protection[index])
-        make_const(b, node, f->values[index][0]);
-    else
-        cnnfi_builder_remove(b, node);
-}
-
-/* Control edges from constants that are gone. */
-static void drop_dangling_controls(cnnfi_builder *b, cnnf_node *node)
-{
-    for (size_t k = node->n_inputs; k-- > 0 && node->inputs[k][0] == '^';) {
-        if (cnnfi_strmap_get(&b->graph->names, node->inputs[k] + 1) < 0) cnnfi_node_remove_input(node, k);
-    }
-}
-
-/* A Const that only folded nodes read. */
-static bool is_used_up(const folder *f, int32_t node)
-{
-    const cnnfi_consumers *c = &f->consumers;
-    if (c->start[node] == c->start[node + 1] || f->protection[node] || is_folded(f, node)) return false;
-    for (size_t i = c->start[node]; i < c->start[node + 1]; i++) {
-        if (!is_folded(f, c->node[i])) return false;
-    }
-    return true;
-}
-
-/* PlaceholderWithDefault at a declared input: the caller feeds it. */
-static int64_t open_input(folder *f, cnnfi_builder *b, cnnf_node *node)
-{
-    if (strcmp(node->op, "PlaceholderWithDefault") || !cnnfi_run_is_input(f->run, node->name)) return 0;
-    cnnfi_node_set_op(b, node, "Placeholder");
-    cnnfi_node_clear_inputs(node);
-    return 1;
-}
-
-static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
-{
-    folder *f = user;
-    const bool clear = cnnfi_run_bool(run, "clear_output_shapes", true);
-    int64_t folded = 0, removed = 0, changed = 0;
-    for (int32_t i = 0; !b->status && i < (int32_t)in->n_nodes; i++) {
-        cnnf_node *node = cnnfi_builder_node(b, (size_t)i);
-        changed += open_input(f, b, node);
-        if (clear && cnnfi_node_attr(node, "_output_shapes")) {
-            cnnfi_node_attr_remove(node, "_output_shapes");
-            changed++;
-        }
+    for (size_t i = 0; folded && !edit->b->status && i < edit->originals; i++) {
+        cnnf_node *node = edit->b->graph->nodes[i];
         if (is_folded(f, i)) {
-            replace(f, b, i);
-            folded++;
-        } else if (f->values[i] && is_used_up(f, i)) {
-            cnnfi_builder_remove(b, node);
+            replace(f, edit, node);
+        } else if (f->values[i] && had_users[i] && !cnnfi_edit_is_protected(edit, node) &&
+                   !cnnfi_edit_user_count(edit, node, CNNFI_PORT_ANY)) {
+            cnnfi_edit_remove(edit, node);
             removed++;
         }
     }
-    for (size_t i = 0; folded && !b->status && i < in->n_nodes; i++) {
-        drop_dangling_controls(b, cnnfi_builder_node(b, i));
+    cnnfi_run_count(f->run, "folded", folded);
+    cnnfi_run_count(f->run, "constants_removed", removed);
+    return folded + removed;
+}
+
+/* PlaceholderWithDefault at a declared input: the caller feeds it. */
+static bool open_input(cnnfi_edit *edit, cnnf_node *node)
+{
+    if (strcmp(node->op, "PlaceholderWithDefault")) return false;
+    cnnfi_edit_set_op(edit, node, "Placeholder");
+    cnnfi_edit_truncate_inputs(edit, node, 0);
+    return true;
+}
+
+static cnnf_status publish_folded(const folder *f, cnnf_graph **out)
+{
+    const bool clear = cnnfi_run_bool(f->run, "clear_output_shapes", true);
+    cnnfi_edit edit;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, f->run, f->in));
+    const bool *is_input = cnnfi_pass_marked(&edit, &f->run->inputs);
+    edit.changes += (size_t)fold(f, &edit);
+    for (size_t i = 0; is_input && i < edit.originals; i++) {
+        cnnf_node *node = edit.b->graph->nodes[i];
+        if (is_input[i]) edit.changes += open_input(&edit, node);
+        if (!clear || !cnnfi_node_attr(node, "_output_shapes")) continue;
+        cnnfi_node_attr_remove(node, "_output_shapes");
+        edit.changes++;
     }
-    cnnfi_run_count(run, "folded", folded);
-    cnnfi_run_count(run, "constants_removed", removed);
-    return folded + removed + changed;
+    return cnnfi_pass_end_edit(&edit, f->run, f->in, out);
 }
 
 static void folder_free(folder *f)
@@ -313,8 +280,6 @@ static void folder_free(folder *f)
     }
     cnnfi_free(context, f->values);
     cnnfi_free(context, f->n_values);
-    cnnfi_free(context, f->protection);
-    if (f->consumers.context) cnnfi_consumers_free(&f->consumers);
 }
 
 static cnnf_status folder_init(folder *f, cnnfi_pass_run *run, const cnnf_graph *in)
@@ -324,9 +289,7 @@ static cnnf_status folder_init(folder *f, cnnfi_pass_run *run, const cnnf_graph 
     if (f->max_bytes < 0) f->max_bytes = 0;
     f->values = cnnfi_calloc(in->context, in->n_nodes, sizeof *f->values);
     f->n_values = cnnfi_calloc(in->context, in->n_nodes, sizeof *f->n_values);
-    f->protection = cnnfi_run_protection(run, in);
-    if (!f->values || !f->n_values || !f->protection) return cnnfi_fail_nomem(run->error);
-    return cnnfi_consumers_init(&f->consumers, in, run->error);
+    return f->values && f->n_values ? CNNF_OK : cnnfi_fail_nomem(run->error);
 }
 
 static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
@@ -337,7 +300,7 @@ static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
     if (!status) status = cnnfi_toposort(&order, in, run->error);
     for (size_t i = 0; !status && i < in->n_nodes; i++)
         status = visit(&f, in->nodes[order[i]]);
-    if (!status) status = cnnfi_pass_edit(run, in, out, edit, &f);
+    if (!status) status = publish_folded(&f, out);
     cnnfi_free(in->context, order);
     folder_free(&f);
     return status;

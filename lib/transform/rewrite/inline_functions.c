@@ -4,8 +4,8 @@
  * If, While and Case choose between stays in functions.
  */
 #include "edit/inline.h"
+#include "edit/unused_functions.h"
 #include "transform/framework/pass_edit.h"
-#include "transform/rewrite/prune.h"
 
 /* Calls that no output needs (a SavedModel's save and restore functions) stay calls. */
 static const bool *find_needed(cnnfi_edit *edit)
@@ -43,7 +43,7 @@ static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
     const int64_t inlined = inline_calls(&edit, &inliner);
     cnnfi_inliner_finish(&inliner);
     cnnfi_inliner_free(&inliner);
-    if (inlined) cnnfi_prune_functions(edit.b);
+    if (inlined) cnnfi_drop_unused_functions(edit.b);
     if (inlined) cnnfi_run_count(run, "inlined", inlined);
     return cnnfi_pass_end_edit(&edit, run, in, out);
 }

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "ops/op_table.h"
-#include "transform/framework/passes.h"
-#include "graph/builder.h"
+#include "transform/framework/pass_edit.h"
 
 static bool is_chosen(const cnnfi_pass_run *run, const cnnf_node *node)
 {
@@ -15,14 +14,13 @@ static bool is_chosen(const cnnfi_pass_run *run, const cnnf_node *node)
     return false;
 }
 
-/* Print hands its input on; what it prints is the input again. */
-static bool is_logged(const cnnf_graph *in, const cnnf_node *node)
+/* What has a Print behind it already: a Print hands its input on, and what it prints is the input again. */
+static void mark_logged(bool *logged, const cnnfi_edit *edit)
 {
-    for (size_t i = 0; i < in->n_nodes; i++) {
-        const cnnf_node *other = in->nodes[i];
-        if (strcmp(other->op, "Print") == 0 && other->n_inputs && other->edges[0].node == node->index) return true;
+    for (size_t i = 0; i < edit->originals; i++) {
+        const cnnf_node *node = edit->b->graph->nodes[i];
+        if (strcmp(node->op, "Print") == 0 && node->n_inputs) logged[node->edges[0].node] = true;
     }
-    return false;
 }
 
 /* "op;name;message": what the line begins with. */
@@ -34,16 +32,19 @@ static const char *message_for(cnnfi_pass_run *run, cnnfi_builder *b, const cnnf
                                 name ? ";" : "", message);
 }
 
-static bool log_node(cnnfi_pass_run *run, cnnfi_builder *b, const cnnf_node *node)
+static bool log_node(cnnfi_pass_run *run, cnnfi_edit *edit, cnnf_node *node)
 {
+    cnnfi_builder *b = edit->b;
     const cnnf_dtype dtype = cnnfi_node_output_type(node, 0);
     if (!dtype || cnnfi_node_output_count(node) < 1 || !cnnf_dtype_size(dtype)) return false;
-    const char *original = cnnfi_builder_unique(b, cnnfi_builder_printf(b, "%s__print", node->name));
-    cnnf_node *print = original ? cnnfi_builder_add(b, "Print", original) : NULL;
+    const char *name = cnnfi_edit_unique(edit, "%s__print", node->name);
+    cnnf_node *print = name ? cnnfi_edit_add(edit, "Print", name) : NULL;
     if (!print) return false;
-    cnnfi_builder_redirect(b, node->name, original);
-    cnnfi_node_add_input(b, print, node->name);
-    cnnfi_node_add_input(b, print, node->name);
+    cnnfi_edit_place_before(edit, print, NULL);
+    cnnfi_edit_redirect(edit, node, 0, cnnfi_end(print, 0), NULL);
+    cnnfi_edit_redirect(edit, node, CNNFI_PORT_CONTROL, cnnfi_end(print, CNNFI_PORT_CONTROL), NULL);
+    cnnfi_edit_add_input(edit, print, cnnfi_end(node, 0));
+    cnnfi_edit_add_input(edit, print, cnnfi_end(node, 0));
     cnnfi_node_set_type(b, print, "T", dtype);
     cnnfi_node_set_types(b, print, "U", (const int32_t[]){dtype}, 1);
     cnnfi_node_set_string(b, print, "message", message_for(run, b, node));
@@ -52,22 +53,26 @@ static bool log_node(cnnfi_pass_run *run, cnnfi_builder *b, const cnnf_node *nod
     return true;
 }
 
-static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
+static void log_nodes(cnnfi_pass_run *run, cnnfi_edit *edit)
 {
-    int64_t added = 0;
-    for (size_t i = 0; !b->status && i < in->n_nodes; i++) {
-        const cnnf_node *node = in->nodes[i];
-        if (strcmp(node->op, "Print") == 0 || !is_chosen(run, node) || is_logged(in, node)) continue;
-        /* An output keeps its name, so nothing can be put behind it. */
-        if (!cnnfi_run_is_output(run, node->name)) added += log_node(run, b, node);
+    /* An output keeps its name, so nothing can be put behind it. */
+    bool *not_here = cnnfi_pass_marked(edit, &run->outputs);
+    if (!not_here) return;
+    mark_logged(not_here, edit);
+    for (size_t i = 0; i < edit->originals && !edit->b->status; i++) {
+        cnnf_node *node = edit->b->graph->nodes[i];
+        if (strcmp(node->op, "Print") == 0 || not_here[i] || !is_chosen(run, node)) continue;
+        edit->changes += log_node(run, edit, node);
     }
-    cnnfi_run_count(run, "added", added);
-    return added;
 }
 
 static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
-    return cnnfi_pass_edit(run, in, out, edit, NULL);
+    cnnfi_edit edit;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    log_nodes(run, &edit);
+    cnnfi_run_count(run, "added", (int64_t)edit.changes);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 static const cnnfi_pass_param params[] = {

@@ -11,8 +11,7 @@
 #include "ops/op_table.h"
 #include "graph/tensor.h"
 #include "graph/order.h"
-#include "graph/builder.h"
-#include "transform/framework/passes.h"
+#include "transform/framework/pass_edit.h"
 
 typedef struct merger {
     cnnfi_pass_run *run;
@@ -91,33 +90,20 @@ static cnnf_status place(merger *m, const cnnf_node *node)
 
 /* ---- the graph ---- */
 
-static void rewire(const merger *m, cnnfi_builder *b, const cnnf_node *node)
+static int64_t merge(const merger *m, cnnfi_edit *edit)
 {
-    cnnf_node *copy = cnnfi_builder_node(b, (size_t)node->index);
-    for (size_t k = 0; k < node->n_inputs; k++) {
-        const cnnfi_edge edge = node->edges[k];
-        const int32_t stays = m->same_as[edge.node];
-        if (stays == edge.node) continue;
-        const char *name = m->in->nodes[stays]->name;
-        if (edge.port == CNNFI_PORT_CONTROL)
-            name = cnnfi_builder_printf(b, "^%s", name);
-        else if (edge.port)
-            name = cnnfi_builder_printf(b, "%s:%d", name, (int)edge.port);
-        if (name) cnnfi_node_set_input(b, copy, k, name);
-    }
-}
-
-static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
-{
-    const merger *m = user;
     int64_t merged = 0;
-    for (size_t i = 0; i < in->n_nodes; i++) {
-        rewire(m, b, in->nodes[i]);
+    for (size_t i = 0; i < edit->originals; i++) {
+        cnnf_node *node = edit->b->graph->nodes[i];
+        for (size_t k = 0; k < node->n_inputs; k++) {
+            const cnnfi_edge edge = node->edges[k];
+            const int32_t stays = m->same_as[edge.node];
+            if (stays != edge.node) cnnfi_edit_set_input(edit, node, k, (cnnfi_edge){stays, edge.port});
+        }
         if (m->same_as[i] == (int32_t)i) continue;
-        cnnfi_builder_remove(b, cnnfi_builder_node(b, i));
+        cnnfi_edit_remove(edit, node);
         merged++;
     }
-    cnnfi_run_count(run, "merged", merged);
     return merged;
 }
 
@@ -139,13 +125,23 @@ static cnnf_status merger_init(merger *m, cnnfi_pass_run *run, const cnnf_graph 
     return cnnfi_toposort(&m->order, in, run->error);
 }
 
+static cnnf_status publish_merged(const merger *m, cnnf_graph **out)
+{
+    cnnfi_edit edit;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, m->run, m->in));
+    const int64_t merged = merge(m, &edit);
+    cnnfi_run_count(m->run, "merged", merged);
+    edit.changes += (size_t)merged;
+    return cnnfi_pass_end_edit(&edit, m->run, m->in, out);
+}
+
 static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     merger m;
     cnnf_status status = merger_init(&m, run, in);
     for (size_t i = 0; !status && i < in->n_nodes; i++)
         status = place(&m, in->nodes[m.order[i]]);
-    if (!status) status = cnnfi_pass_edit(run, in, out, edit, &m);
+    if (!status) status = publish_merged(&m, out);
     cnnfi_free(in->context, m.protection);
     cnnfi_free(in->context, m.order);
     cnnfi_free(in->context, m.same_as);

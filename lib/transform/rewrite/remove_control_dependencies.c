@@ -1,45 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <string.h>
-
-#include "transform/framework/passes.h"
-#include "graph/builder.h"
+#include "transform/framework/pass_edit.h"
 
 /* Where a control edge decides whether a node runs at all. */
 static bool has_control_flow(const cnnf_graph *in)
 {
     static const char *const ops[] = {"Switch", "RefSwitch", "_SwitchN", "Enter", "RefEnter"};
-    for (size_t i = 0; i < in->n_nodes; i++) {
-        for (size_t k = 0; k < sizeof ops / sizeof *ops; k++) {
-            if (strcmp(in->nodes[i]->op, ops[k]) == 0) return true;
-        }
-    }
-    return false;
-}
-
-static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
-{
-    const bool *keep_roots = user;
-    int64_t removed = 0, kept = 0;
-    for (size_t i = 0; i < in->n_nodes; i++) {
-        cnnf_node *node = cnnfi_builder_node(b, i);
-        const size_t data = cnnfi_node_data_inputs(node);
-        if (data == node->n_inputs) continue;
-        if (!data && *keep_roots) {
-            kept += (int64_t)node->n_inputs;
-            continue;
-        }
-        removed += (int64_t)(node->n_inputs - data);
-        node->n_inputs = data;
-    }
-    cnnfi_run_count(run, "removed", removed);
-    if (kept) cnnfi_run_note(run, NULL, "%d control inputs say in which branch or loop a node runs, kept", (int)kept);
-    return removed;
+    size_t i = 0;
+    while (i < in->n_nodes && !cnnfi_text_in(in->nodes[i]->op, ops, sizeof ops / sizeof *ops))
+        i++;
+    return i < in->n_nodes;
 }
 
 static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
-    bool keep_roots = has_control_flow(in);
-    return cnnfi_pass_edit(run, in, out, edit, &keep_roots);
+    const bool keep_roots = has_control_flow(in);
+    size_t kept = 0;
+    cnnfi_edit edit;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    for (size_t i = 0; i < edit.originals; i++) {
+        cnnf_node *node = edit.b->graph->nodes[i];
+        const size_t data = cnnfi_node_data_inputs(node), controls = node->n_inputs - data;
+        if (!data && keep_roots) {
+            kept += controls;
+            continue;
+        }
+        cnnfi_edit_truncate_inputs(&edit, node, data);
+        edit.changes += controls;
+    }
+    cnnfi_run_count(run, "removed", (int64_t)edit.changes);
+    if (kept) cnnfi_run_note(run, NULL, "%d control inputs say in which branch or loop a node runs, kept", (int)kept);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 const cnnfi_pass cnnfi_pass_remove_control_dependencies = {

@@ -1,27 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "transform/framework/passes.h"
+#include "base/context.h"
 #include "graph/resolve.h"
-#include "graph/builder.h"
+#include "transform/framework/pass_edit.h"
 
 static bool is_placeholder(const cnnf_node *node)
 {
-    return strcmp(node->op, "Placeholder") == 0 || strcmp(node->op, "PlaceholderWithDefault") == 0 ||
-           strcmp(node->op, "PlaceholderV2") == 0;
+    static const char *const ops[] = {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault"};
+    return cnnfi_text_in(node->op, ops, sizeof ops / sizeof *ops);
 }
 
-/* The name=... arguments, else every declared input. */
-static bool is_meant(const cnnfi_pass_run *run, const cnnf_node *node)
+/* Flags of the name=... arguments, else of every declared input that is a placeholder. */
+static cnnf_status choose(bool *chosen, const cnnfi_pass_run *run, const cnnf_graph *in)
 {
-    if (!is_placeholder(node)) return false;
     const size_t names = cnnfi_run_arg_count(run, "name");
     for (size_t i = 0; i < names; i++) {
-        char name[4096];
-        cnnfi_input_node(cnnfi_run_arg(run, "name", i), name, sizeof name);
-        if (strcmp(name, node->name) == 0) return true;
+        const cnnf_node *node;
+        CNNFI_TRY(cnnfi_resolve_node(&node, in, cnnfi_run_arg(run, "name", i), run->error));
+        if (!is_placeholder(node)) {
+            return cnnfi_fail(run->error, CNNF_E_INVALID, "'%s' is no placeholder but %s", node->name, node->op);
+        }
+        chosen[node->index] = true;
     }
-    return !names && cnnfi_run_is_input(run, node->name);
+    for (size_t i = 0; !names && i < run->inputs.count; i++) {
+        const cnnf_node *node = cnnf_graph_find(in, run->inputs.names[i]);
+        if (node && is_placeholder(node)) chosen[node->index] = true;
+    }
+    return CNNF_OK;
 }
 
 /* The shape with the batch size put in, where only that is asked for. */
@@ -41,26 +47,29 @@ static void wanted_shape(const cnnfi_pass_run *run, const cnnf_node *node, cnnfi
     shape->dims = shape->rank > 0 ? dims : NULL;
 }
 
-static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
+static bool set_shape(const cnnfi_pass_run *run, cnnfi_edit *edit, cnnf_node *node)
 {
-    int64_t changed = 0;
-    for (size_t i = 0; i < in->n_nodes; i++) {
-        int64_t dims[CNNFI_MAX_RANK];
-        cnnfi_shape shape;
-        const cnnf_node *node = in->nodes[i];
-        if (!is_meant(run, node)) continue;
-        wanted_shape(run, node, &shape, dims);
-        const cnnfi_attr *attr = cnnfi_node_attr(node, "shape");
-        if (attr && attr->kind == CNNF_ATTR_SHAPE && cnnfi_shape_equal(&attr->u.shape, &shape)) continue;
-        cnnfi_node_set_shape(b, cnnfi_builder_node(b, i), "shape", shape.rank, shape.dims);
-        changed++;
+    int64_t dims[CNNFI_MAX_RANK];
+    cnnfi_shape shape;
+    wanted_shape(run, node, &shape, dims);
+    const cnnfi_attr *attr = cnnfi_node_attr(node, "shape");
+    if (attr && attr->kind == CNNF_ATTR_SHAPE && cnnfi_shape_equal(&attr->u.shape, &shape)) return false;
+    cnnfi_node_set_shape(edit->b, node, "shape", shape.rank, shape.dims);
+    return true;
+}
+
+static cnnf_status set_shapes(cnnfi_pass_run *run, const cnnf_graph *in, const bool *chosen, cnnf_graph **out)
+{
+    cnnfi_edit edit;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    for (size_t i = 0; i < edit.originals; i++) {
+        if (chosen[i]) edit.changes += set_shape(run, &edit, edit.b->graph->nodes[i]);
     }
     /* What the file said about shapes behind the inputs no longer holds. */
-    for (size_t i = 0; changed && i < in->n_nodes; i++) {
-        cnnfi_node_attr_remove(cnnfi_builder_node(b, i), "_output_shapes");
-    }
-    cnnfi_run_count(run, "set", changed);
-    return changed;
+    for (size_t i = 0; edit.changes && i < edit.originals; i++)
+        cnnfi_node_attr_remove(edit.b->graph->nodes[i], "_output_shapes");
+    cnnfi_run_count(run, "set", (int64_t)edit.changes);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
@@ -68,14 +77,11 @@ static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
     if (!cnnfi_run_arg_count(run, "shape") && !cnnfi_run_arg_count(run, "batch")) {
         return cnnfi_fail(run->error, CNNF_E_INVALID, "set_input_shape expects shape=... or batch=...");
     }
-    for (size_t i = 0; i < cnnfi_run_arg_count(run, "name"); i++) {
-        const cnnf_node *node;
-        CNNFI_TRY(cnnfi_resolve_node(&node, in, cnnfi_run_arg(run, "name", i), run->error));
-        if (!is_placeholder(node)) {
-            return cnnfi_fail(run->error, CNNF_E_INVALID, "'%s' is no placeholder but %s", node->name, node->op);
-        }
-    }
-    return cnnfi_pass_edit(run, in, out, edit, NULL);
+    bool *chosen = cnnfi_calloc(in->context, in->n_nodes, sizeof *chosen);
+    cnnf_status status = chosen ? choose(chosen, run, in) : cnnfi_fail_nomem(run->error);
+    if (!status) status = set_shapes(run, in, chosen, out);
+    cnnfi_free(in->context, chosen);
+    return status;
 }
 
 static const cnnfi_pass_param params[] = {

@@ -2,24 +2,20 @@
 /* Cuts the graph at its inputs and outputs. */
 #include <string.h>
 
-#include "base/context.h"
-#include "graph/order.h"
-#include "graph/builder.h"
+#include "edit/unused_functions.h"
 #include "ops/op_table.h"
+#include "transform/framework/pass_edit.h"
 #include "transform/rewrite/prune.h"
-
-typedef struct cut {
-    bool *keep;
-    bool *is_input;
-} cut;
 
 /* The index of `node` among the name=... arguments, which type_for_name and shape_for_name run along; -1. */
 static int64_t named_index(const cnnfi_pass_run *run, const char *node)
 {
     const size_t count = cnnfi_run_arg_count(run, "name");
     for (size_t i = 0; i < count; i++) {
-        char name[4096];
-        if (strcmp(cnnfi_input_node(cnnfi_run_arg(run, "name", i), name, sizeof name), node) == 0) return (int64_t)i;
+        const char *name;
+        size_t length;
+        cnnfi_input_parse(cnnfi_run_arg(run, "name", i), &name, &length);
+        if (strlen(node) == length && memcmp(name, node, length) == 0) return (int64_t)i;
     }
     return -1;
 }
@@ -48,86 +44,77 @@ static cnnf_dtype known_type(const cnnf_node *node)
 }
 
 /* Name and place stay; everything else is the placeholder's. */
-static void make_placeholder(cnnfi_pass_run *run, cnnfi_builder *b, const cnnf_node *from, cnnf_node *node)
+static void make_placeholder(cnnfi_pass_run *run, cnnfi_edit *edit, cnnf_node *node)
 {
-    const char *type = for_name(run, from->name, "type_for_name", "type");
-    const char *shape = for_name(run, from->name, "shape_for_name", "shape");
-    cnnf_dtype dtype = known_type(from);
+    const char *type = for_name(run, node->name, "type_for_name", "type");
+    const char *shape = for_name(run, node->name, "shape_for_name", "shape");
+    cnnf_dtype dtype = known_type(node);
     if (type) cnnfi_parse_dtype(type, &dtype);
     int64_t dims[CNNFI_MAX_RANK];
-    cnnfi_shape known = known_shape(from);
+    cnnfi_shape known = known_shape(node);
     if (shape && cnnfi_parse_shape(shape, &known.rank, dims)) known.dims = dims;
-    cnnfi_node_set_op(b, node, "Placeholder");
-    cnnfi_node_clear_inputs(node);
-    node->n_attrs = 0;
+    cnnfi_edit_reset(edit, node, "Placeholder");
     node->value = NULL;
-    node->extra = (cnnfi_bytes){0};
-    cnnfi_node_set_type(b, node, "dtype", dtype);
-    cnnfi_node_set_shape(b, node, "shape", known.rank, known.dims);
+    cnnfi_node_set_type(edit->b, node, "dtype", dtype);
+    cnnfi_node_set_shape(edit->b, node, "shape", known.rank, known.dims);
 }
 
-static int64_t edit(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
+static void strip(cnnfi_pass_run *run, cnnfi_edit *edit, const bool *is_input, const bool *keep)
 {
-    const cut *c = user;
     int64_t removed = 0, made = 0;
-    for (size_t i = 0; i < in->n_nodes; i++) {
-        cnnf_node *node = cnnfi_builder_node(b, i);
-        if (!c->keep[i]) {
-            cnnfi_builder_remove(b, node);
+    for (size_t i = 0; i < edit->originals; i++) {
+        cnnf_node *node = edit->b->graph->nodes[i];
+        if (!keep[i]) {
+            cnnfi_edit_remove(edit, node);
             removed++;
-        } else if (c->is_input[i] && strcmp(node->op, "Placeholder")) {
-            make_placeholder(run, b, in->nodes[i], node);
+        } else if (is_input[i] && strcmp(node->op, "Placeholder")) {
+            make_placeholder(run, edit, node);
             made++;
         }
     }
-    const int64_t functions = cnnfi_prune_functions(b);
+    const int64_t functions = cnnfi_drop_unused_functions(edit->b);
     cnnfi_run_count(run, "removed", removed);
     cnnfi_run_count(run, "placeholders", made);
     cnnfi_run_count(run, "removed_functions", functions);
-    return removed + made + functions;
+    edit->changes += (size_t)(removed + made + functions);
 }
 
-/* As cnnfi_reach(), but not past the inputs; a Placeholder has one output. */
-static cnnf_status mark(cnnfi_pass_run *run, const cnnf_graph *in, const cut *c, int32_t *stack)
+/* As cnnfi_edit_reach(), but not past the inputs; a Placeholder has one output. keep[]: the outputs on entry. */
+static void mark(cnnfi_edit *edit, const bool *is_input, bool *keep, int32_t *stack)
 {
     size_t depth = 0;
-    for (size_t i = 0; i < in->n_nodes; i++) {
-        c->is_input[i] = cnnfi_run_is_input(run, in->nodes[i]->name);
-        c->keep[i] = c->is_input[i] || cnnfi_run_is_output(run, in->nodes[i]->name);
-        if (c->keep[i] && !c->is_input[i]) stack[depth++] = (int32_t)i;
+    for (size_t i = 0; i < edit->originals; i++) {
+        if (keep[i] && !is_input[i]) stack[depth++] = (int32_t)i;
+        keep[i] |= is_input[i];
     }
     while (depth) {
-        const cnnf_node *node = in->nodes[stack[--depth]];
+        const cnnf_node *node = edit->b->graph->nodes[stack[--depth]];
         for (size_t k = 0; k < node->n_inputs; k++) {
             const cnnfi_edge edge = node->edges[k];
-            if (c->is_input[edge.node] && edge.port > 0) {
-                return cnnfi_fail(run->error, CNNF_E_UNSUPPORTED,
-                                  "input '%s' cannot be a Placeholder: '%s' reads its output %d",
-                                  in->nodes[edge.node]->name, node->name, (int)edge.port);
+            if (is_input[edge.node] && edge.port > 0) {
+                cnnfi_builder_fail(edit->b, CNNF_E_UNSUPPORTED,
+                                   "input '%s' cannot be a Placeholder: '%s' reads its output %d",
+                                   edit->b->graph->nodes[edge.node]->name, node->name, (int)edge.port);
+                return;
             }
-            if (c->keep[edge.node]) continue;
-            c->keep[edge.node] = true;
+            if (keep[edge.node]) continue;
+            keep[edge.node] = true;
             stack[depth++] = edge.node;
         }
     }
-    return CNNF_OK;
 }
 
 static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
+    cnnfi_edit edit;
     CNNFI_TRY(cnnfi_need_outputs(run));
-    cut c = {
-        .keep = cnnfi_calloc(in->context, in->n_nodes, sizeof *c.keep),
-        .is_input = cnnfi_calloc(in->context, in->n_nodes, sizeof *c.is_input),
-    };
-    int32_t *stack = cnnfi_array(in->context, in->n_nodes, sizeof *stack);
-    cnnf_status status = c.keep && c.is_input && stack ? CNNF_OK : cnnfi_fail_nomem(run->error);
-    if (!status) status = mark(run, in, &c, stack);
-    if (!status) status = cnnfi_pass_edit(run, in, out, edit, &c);
-    cnnfi_free(in->context, c.keep);
-    cnnfi_free(in->context, c.is_input);
-    cnnfi_free(in->context, stack);
-    return status;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    const bool *is_input = cnnfi_pass_marked(&edit, &run->inputs);
+    bool *keep = cnnfi_pass_marked(&edit, &run->outputs);
+    int32_t *stack = cnnfi_edit_array(&edit, edit.count, sizeof *stack);
+    if (is_input && keep && stack) mark(&edit, is_input, keep, stack);
+    if (!edit.b->status) strip(run, &edit, is_input, keep);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 static const cnnfi_pass_param params[] = {

@@ -3,23 +3,21 @@
 #ifndef CNNFI_TRANSFORM_REWRITE_TARGET_TF_H
 #define CNNFI_TRANSFORM_REWRITE_TARGET_TF_H
 
-#include "transform/framework/passes.h"
-#include "graph/builder.h"
+#include "edit/edit.h"
 
-/* One node of the copy, to be rewritten; `from` is the same node of the graph read. */
+/* One node to be rewritten. A refusal is the builder's failure, as any other. */
 typedef struct cnnfi_lowering {
-    cnnfi_pass_run *run;
-    const cnnf_graph *in; /* NULL: a node of a function */
-    const cnnf_node *from;
-    cnnfi_builder *b;
+    cnnfi_edit *edit;
     cnnf_node *node;
+    const char *op;   /* the node's, before it is rewritten: what messages speak of */
+    bool in_function; /* a function's node has no edges: it is renamed, not split */
     int32_t release;
 } cnnfi_lowering;
 
 /*
- * Rewrites the node once towards the release, where that is exact: CNNF_OK and *done. Otherwise CNNF_E_UNSUPPORTED
- * with the reason; CNNF_OK without *done when the node needs nothing.
+ * Rewrites the node once towards the release, where that is exact; whether anything was done. Otherwise the builder
+ * fails with CNNF_E_UNSUPPORTED and the reason.
  */
-cnnf_status cnnfi_lower_op(const cnnfi_lowering *lowering, bool *done);
+bool cnnfi_lower_op(const cnnfi_lowering *lowering);
 
 #endif

@@ -5,8 +5,7 @@
 
 #include "base/context.h"
 #include "graph/tensor.h"
-#include "graph/builder.h"
-#include "transform/framework/passes.h"
+#include "transform/framework/pass_edit.h"
 
 /* The float constants with more than `least` elements. */
 static bool is_weight(const cnnf_node *node, int64_t least)
@@ -68,27 +67,23 @@ static cnnf_tensor *rounded(cnnfi_builder *b, const cnnf_tensor *value, int64_t 
     return NULL;
 }
 
-static int64_t edit_round(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
-{
-    const int64_t steps = cnnfi_run_int(run, "num_steps", 256);
-    int64_t changed = 0;
-    for (size_t i = 0; !b->status && i < in->n_nodes; i++) {
-        if (!is_weight(in->nodes[i], 15)) continue;
-        cnnf_tensor *value = rounded(b, cnnf_node_attr_tensor(in->nodes[i], "value"), steps);
-        if (!value) continue;
-        cnnfi_node_set_tensor(b, cnnfi_builder_node(b, i), "value", value);
-        cnnf_tensor_unref(value);
-        changed++;
-    }
-    cnnfi_run_count(run, "rounded", changed);
-    return changed;
-}
-
 static cnnf_status run_round(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
     const int64_t steps = cnnfi_run_int(run, "num_steps", 256);
     if (steps < 2 || steps > 1 << 16) return cnnfi_fail(run->error, CNNF_E_INVALID, "num_steps must be 2 .. 65536");
-    return cnnfi_pass_edit(run, in, out, edit_round, NULL);
+    cnnfi_edit edit;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    for (size_t i = 0; !edit.b->status && i < edit.originals; i++) {
+        cnnf_node *node = edit.b->graph->nodes[i];
+        if (!is_weight(node, 15)) continue;
+        cnnf_tensor *value = rounded(edit.b, cnnf_node_attr_tensor(node, "value"), steps);
+        if (!value) continue;
+        cnnfi_node_set_tensor(edit.b, node, "value", value);
+        cnnf_tensor_unref(value);
+        edit.changes++;
+    }
+    cnnfi_run_count(run, "rounded", (int64_t)edit.changes);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 static const cnnfi_pass_param round_params[] = {
@@ -113,56 +108,64 @@ static void nudge_range(float *low, float *high)
     if (*high - *low < 1e-6f) *high = *low + 1e-6f;
 }
 
-static void quantize(cnnfi_builder *b, const cnnf_node *from, cnnf_node *node)
+/* The levels of `value`, [its shape]; NULL when it has no finite range. */
+static cnnf_tensor *levels_of(cnnfi_builder *b, const cnnf_tensor *value, float *low, float *high)
 {
-    const cnnf_tensor *value = cnnf_node_attr_tensor(from, "value");
     cnnf_tensor *loaded = NULL, *bytes = NULL;
-    float low, high;
-    if (load_range(b, value, &loaded, &low, &high)) bytes = like(b, value, CNNF_QUINT8);
+    if (load_range(b, value, &loaded, low, high)) bytes = like(b, value, CNNF_QUINT8);
     if (bytes) {
-        nudge_range(&low, &high);
+        nudge_range(low, high);
         const float *data = cnnf_tensor_data(loaded);
         uint8_t *to = cnnf_tensor_data_mut(bytes);
-        const double scale = 255.0 / ((double)high - (double)low);
+        const double scale = 255.0 / ((double)*high - (double)*low);
         for (int64_t i = 0; i < cnnf_tensor_element_count(value); i++) {
-            const double level = nearbyint(((double)data[i] - (double)low) * scale);
+            const double level = nearbyint(((double)data[i] - (double)*low) * scale);
             to[i] = (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : level);
         }
-        const char *q = cnnfi_builder_unique(b, cnnfi_builder_printf(b, "%s_quantized_const", from->name));
-        const char *min = cnnfi_builder_unique(b, cnnfi_builder_printf(b, "%s_quantized_min", from->name));
-        const char *max = cnnfi_builder_unique(b, cnnfi_builder_printf(b, "%s_quantized_max", from->name));
-        cnnfi_builder_const(b, q, bytes);
-        cnnfi_builder_const_f32(b, min, 0, &low, 1);
-        cnnfi_builder_const_f32(b, max, 0, &high, 1);
-        const char *const inputs[] = {q, min, max};
-        cnnfi_node_set_op(b, node, "Dequantize");
-        node->n_attrs = 0;
-        for (size_t k = 0; k < 3; k++) {
-            if (inputs[k]) cnnfi_node_add_input(b, node, inputs[k]);
-        }
-        cnnfi_node_set_type(b, node, "T", CNNF_QUINT8);
-        cnnfi_node_set_string(b, node, "mode", "MIN_FIRST");
     }
-    cnnf_tensor_unref(bytes);
     cnnf_tensor_unref(loaded);
+    return bytes;
 }
 
-static int64_t edit_quantize(cnnfi_pass_run *run, const cnnf_graph *in, cnnfi_builder *b, void *user)
+static cnnf_tensor *scalar(cnnfi_builder *b, float value)
 {
-    const int64_t minimum = cnnfi_run_int(run, "minimum_size", 1024);
-    int64_t changed = 0;
-    for (size_t i = 0; !b->status && i < in->n_nodes; i++) {
-        if (!is_weight(in->nodes[i], minimum - 1) || in->nodes[i]->n_inputs) continue;
-        quantize(b, in->nodes[i], cnnfi_builder_node(b, i));
-        changed += strcmp(cnnfi_builder_node(b, i)->op, "Dequantize") == 0;
+    cnnf_tensor *out = NULL;
+    if (!b->status) b->status = cnnfi_tensor_copy(&out, b->graph->context, CNNF_FLOAT, 0, NULL, &value, b->error);
+    return out;
+}
+
+static void quantize(cnnfi_edit *edit, cnnf_node *node)
+{
+    static const char *const names[] = {"const", "min", "max"};
+    cnnfi_builder *b = edit->b;
+    float low = 0, high = 0;
+    cnnf_tensor *levels = levels_of(b, cnnf_node_attr_tensor(node, "value"), &low, &high);
+    if (!levels) return;
+    cnnf_tensor *const parts[] = {levels, scalar(b, low), scalar(b, high)};
+    cnnfi_edit_set_op(edit, node, "Dequantize");
+    node->n_attrs = 0;
+    for (size_t k = 0; k < 3; k++) {
+        cnnf_node *part = cnnfi_edit_const(edit, parts[k], "%s_quantized_%s", node->name, names[k]);
+        cnnfi_edit_place_before(edit, part, NULL);
+        cnnfi_edit_add_input(edit, node, cnnfi_end(part, 0));
+        cnnf_tensor_unref(parts[k]);
     }
-    cnnfi_run_count(run, "quantized", changed);
-    return changed;
+    cnnfi_node_set_type(b, node, "T", CNNF_QUINT8);
+    cnnfi_node_set_string(b, node, "mode", "MIN_FIRST");
+    edit->changes++;
 }
 
 static cnnf_status run_quantize(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
-    return cnnfi_pass_edit(run, in, out, edit_quantize, NULL);
+    const int64_t minimum = cnnfi_run_int(run, "minimum_size", 1024);
+    cnnfi_edit edit;
+    CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    for (size_t i = 0; !edit.b->status && i < edit.originals; i++) {
+        cnnf_node *node = edit.b->graph->nodes[i];
+        if (is_weight(node, minimum - 1) && !node->n_inputs) quantize(&edit, node);
+    }
+    cnnfi_run_count(run, "quantized", (int64_t)edit.changes);
+    return cnnfi_pass_end_edit(&edit, run, in, out);
 }
 
 static const cnnfi_pass_param quantize_params[] = {
