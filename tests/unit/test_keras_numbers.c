@@ -61,7 +61,7 @@ static cnnf_graph *load_frozen(cnnf_context *context, const model_case *c, cnnf_
 
 static cnnf_tensor *numbers(cnnf_context *context, const model_case *c, char kind, int index)
 {
-    char path[512], file[16];
+    char path[512], file[32];
     cnnf_tensor *tensor = NULL;
     snprintf(file, sizeof file, "%c%d.npy", kind, index);
     ck_assert_int_eq(cnnf_npy_load(&tensor, context, path_in(path, sizeof path, c, file), NULL), CNNF_OK);
