@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BATCH 32
-
 /* Shape of one example: the input node's, without the batch. */
 static cnnf_status open_data(cnnf_dataset **out, cnnf_context *context, const cnnf_graph *graph, char **argv,
                              cnnf_error *error)
@@ -24,7 +22,7 @@ static cnnf_status open_data(cnnf_dataset **out, cnnf_context *context, const cn
     }
     cnnf_dataset_options *options = NULL;
     cnnf_status status = cnnf_dataset_options_new(&options, context, error);
-    if (!status) status = cnnf_dataset_options_set_shape(options, rank, dims);
+    if (!status) status = cnnf_dataset_options_set_shape(options, rank, dims, error);
     if (!status) status = cnnf_dataset_open(out, context, argv[2], options, error);
     cnnf_dataset_options_free(options);
     return status;
@@ -46,6 +44,7 @@ int main(int argc, char **argv)
     cnnf_evaluator *evaluator = NULL;
     cnnf_dataset *data = NULL;
     cnnf_metrics *metrics = NULL;
+    cnnf_evaluate_options *options = NULL;
     cnnf_error *error = cnnf_error_new();
     uint64_t images = 0;
 
@@ -54,10 +53,11 @@ int main(int argc, char **argv)
     if (!status) status = cnnf_evaluator_new(&evaluator, graph, NULL, error);
     if (!status) status = open_data(&data, context, graph, argv, error);
     if (!status) status = cnnf_metrics_new(&metrics, context, atoll(argv[5]), 0, error);
-    if (!status) {
-        status =
-            cnnf_evaluate_dataset(metrics, evaluator, data, argv[3], argv[4], BATCH, 0, on_progress, &images, error);
-    }
+    if (!status) status = cnnf_evaluate_options_new(&options, context, error);
+    if (!status) status = cnnf_evaluate_options_set_input(options, argv[3], error);
+    if (!status) status = cnnf_evaluate_options_set_output(options, argv[4], error);
+    if (!status) status = cnnf_evaluate_options_set_progress(options, on_progress, &images, error);
+    if (!status) status = cnnf_evaluate_dataset(metrics, evaluator, data, options, error);
     if (!status) {
         printf("%" PRIu64 " images, accuracy %.4f, loss %.4f\n", images, cnnf_metrics_accuracy(metrics),
                cnnf_metrics_loss(metrics));
@@ -65,6 +65,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", cnnf_error_message(error));
     }
 
+    cnnf_evaluate_options_free(options);
     cnnf_metrics_free(metrics);
     cnnf_dataset_free(data);
     cnnf_evaluator_free(evaluator);

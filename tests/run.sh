@@ -3,6 +3,7 @@
 # Builds and runs every test. On a fresh Debian 12 it installs what is missing first.
 #   CNNF_WERROR=1      warnings are errors
 #   CNNF_SANITIZE=1    again under AddressSanitizer and UndefinedBehaviorSanitizer
+#   CNNF_CHECK_OUTPUT=1  the command reads back everything that it writes
 #   CNNF_CONFORMANCE=0 leave out the comparison with TensorFlow (it installs TensorFlow from PyPI)
 #   CNNF_CONFORMANCE_ENV=DIR  a Python environment that has TensorFlow 2.15, NumPy and pytest already
 set -eu
@@ -12,13 +13,16 @@ sh tests/install_deps.sh
 werror=${CNNF_WERROR:-0}
 case "$werror" in 1) werror=true ;; *) werror=false ;; esac
 
+check_output=auto
+if [ "${CNNF_CHECK_OUTPUT:-0}" = 1 ]; then check_output=enabled; fi
+
 build_in() { # DIR [meson arguments]
     dir=$1
     shift
     if [ -f "$dir/build.ninja" ]; then
-        meson configure "$dir" -Dwerror=$werror "$@"
+        meson configure "$dir" -Dwerror=$werror -Dcheck_output=$check_output "$@"
     else
-        meson setup "$dir" -Dwerror=$werror "$@"
+        meson setup "$dir" -Dwerror=$werror -Dcheck_output=$check_output "$@"
     fi
     ninja -C "$dir"
 }

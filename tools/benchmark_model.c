@@ -48,7 +48,7 @@ static cnnf_status one_run(cnnf_evaluator *evaluator, const session *s, const ch
                            const cnnf_tensor *x)
 {
     cnnf_tensor *y = NULL;
-    const cnnf_status status = cnnf_evaluator_run(evaluator, &input, &x, 1, &output, &y, 1, s->error);
+    const cnnf_status status = cnnf_evaluator_run(&y, evaluator, &input, &x, 1, &output, 1, s->error);
     cnnf_tensor_unref(y);
     return status;
 }
@@ -127,7 +127,8 @@ static cnnf_status benchmark(const session *s, const arguments *a)
     char room[512];
     cnnf_status status = m.latencies_ns ? load_model(&graph, s, a->graph, NULL, &a->keras) : CNNF_E_NOMEM;
     const char *input = a->input ? a->input : default_input(graph);
-    const char *output = a->output || status ? a->output : default_output(s, graph, room, sizeof room);
+    const char *output = a->output;
+    if (!status && !output) status = default_output(&output, s, graph, room, sizeof room);
     if (!status && (!input || !output)) {
         cli_say(0, "give --input_layer and --output_layer");
         status = CNNF_E_INVALID;
@@ -135,8 +136,8 @@ static cnnf_status benchmark(const session *s, const arguments *a)
     if (!status) status = input_shape(a, graph, input, dims, &rank);
     if (!status) status = random_input(&x, s, dims, rank);
     if (!status) status = cnnf_evaluator_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads);
-    if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend);
+    if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads, s->error);
+    if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend, s->error);
     if (!status) status = cnnf_evaluator_new(&evaluator, graph, options, s->error);
     if (!status) status = measure(&m, evaluator, s, input, output, x, (uint64_t)a->max_runs);
     if (!status) print_measurement(&m, cnnf_evaluator_backend(evaluator), a->format && strcmp(a->format, "json") == 0);

@@ -8,12 +8,13 @@
 
 typedef struct arguments {
     const char *graph, *target, *format, *outputs;
+    int32_t report; /* CNNF_REPORT_* */
     keras_flags keras;
 } arguments;
 
-static cnnf_status add_output(void *options, const char *name)
+static cnnf_status add_output(void *options, const char *name, cnnf_error *error)
 {
-    return cnnf_freeze_options_add_output(options, name);
+    return cnnf_freeze_options_add_output(options, name, error);
 }
 
 /* A GraphDef does not say its outputs: freezing takes those given, or finds them, and declares them. */
@@ -23,7 +24,7 @@ static cnnf_status declare_outputs(cnnf_graph **graph, const session *s, const a
     cnnf_graph *declared = NULL;
     if (!a->outputs && cnnf_graph_output_count(*graph)) return CNNF_OK;
     cnnf_status status = cnnf_freeze_options_new(&options, s->context, s->error);
-    if (!status) status = cli_each(a->outputs, add_output, options);
+    if (!status) status = cli_each(a->outputs, add_output, options, s->error);
     if (!status) status = cnnf_freeze(&declared, NULL, *graph, options, s->error);
     cnnf_freeze_options_free(options);
     if (status) return status;
@@ -39,11 +40,11 @@ static cnnf_status check(const session *s, const arguments *a)
     int64_t unmet = 0;
     cnnf_status status = load_model(&graph, s, a->graph, NULL, &a->keras);
     if (!status) status = declare_outputs(&graph, s, a);
-    if (!status) status = cnnf_check_graph(&report, &unmet, graph, a->target, a->format, s->error);
+    if (!status) status = cnnf_check_graph(&report, &unmet, graph, a->target, a->report, s->error);
     if (!status) fwrite(cnnf_buffer_data(report), 1, cnnf_buffer_size(report), stdout);
     if (!status && unmet) {
         cli_say(0, "%s: %" PRId64 " demands of %s are not met", a->graph, unmet, a->target);
-        status = CNNF_E_CHECK;
+        status = CLI_CHECK_FAILED;
     }
     cnnf_buffer_free(report);
     cnnf_graph_unref(graph);
@@ -73,11 +74,12 @@ int cmd_check(int argc, char **argv)
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, &a.graph, 0, 1, &code)) return code;
     if (list) return list_targets();
     if (!a.graph || !a.target) return cli_say(EXIT_USAGE, "usage: cnnfreeze %s %s", self.name, self.usage);
+    if (!cli_report_format(a.format, &a.report)) return EXIT_USAGE;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     /* A failed check has said its lines already. */
     const cnnf_status status = check(&s, &a);
-    code = status == CNNF_E_CHECK ? EXIT_CHECK_FAILED : cli_finish(&s, status);
+    code = status == CLI_CHECK_FAILED ? EXIT_CHECK_FAILED : cli_finish(&s, status);
     cli_session_end(&s);
     return code;
 }

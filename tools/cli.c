@@ -5,12 +5,94 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
+
+/* ---- signals ---- */
+
+#define MAX_TEMPORARY 128
+
+static volatile sig_atomic_t interrupted;
+static _Atomic(cnnf_evaluator *) interrupted_evaluator;
+/* Names of temporary files that exist, or are about to; those of a handler must not be freed under it. */
+static _Atomic(char *) temporary_files[MAX_TEMPORARY];
+
+static void remember_temporary(const char *path)
+{
+    char *copy = strdup(path);
+    for (size_t i = 0; copy && i < MAX_TEMPORARY; i++) {
+        char *expected = NULL;
+        if (atomic_compare_exchange_strong(&temporary_files[i], &expected, copy)) return;
+    }
+    free(copy);
+}
+
+static void forget_temporary(const char *path)
+{
+    for (size_t i = 0; i < MAX_TEMPORARY; i++) {
+        char *name = atomic_load(&temporary_files[i]);
+        if (!name || strcmp(name, path) != 0) continue;
+        atomic_store(&temporary_files[i], NULL);
+        free(name);
+        return;
+    }
+}
+
+static void on_temporary(const char *path, int32_t exists, void *user)
+{
+    (void)user;
+    if (exists)
+        remember_temporary(path);
+    else
+        forget_temporary(path);
+}
+
+/* unlink() and _exit() are safe in a handler. */
+static void on_signal(int number)
+{
+    cnnf_evaluator *evaluator = atomic_load(&interrupted_evaluator);
+    if (number == SIGINT && evaluator && !interrupted) {
+        interrupted = 1;
+        cnnf_evaluator_cancel(evaluator);
+        return;
+    }
+    for (size_t i = 0; i < MAX_TEMPORARY; i++) {
+        const char *name = atomic_load(&temporary_files[i]);
+        if (name) unlink(name);
+    }
+    _exit(128 + number);
+}
+
+void cli_catch_signals(void)
+{
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = on_signal}, before;
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
+        sigaddset(&action.sa_mask, ending[i]);
+    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
+        /* nohup and background jobs have them ignored already. */
+        if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+            sigaction(ending[i], &action, NULL);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
+void cli_catch_interrupt(cnnf_evaluator *evaluator)
+{
+    atomic_store(&interrupted_evaluator, evaluator);
+}
+
+bool cli_interrupted(void)
+{
+    return interrupted != 0;
+}
 
 /* ---- messages and exit codes ---- */
 
@@ -36,7 +118,7 @@ static const struct {
     {CNNF_E_LIMIT, EXIT_LIMIT},
     {CNNF_E_UNSUPPORTED, EXIT_UNSUPPORTED},
     {CNNF_E_CANCELLED, EXIT_INTERRUPTED},
-    {CNNF_E_CHECK, EXIT_CHECK_FAILED},
+    {CLI_CHECK_FAILED, EXIT_CHECK_FAILED},
 };
 
 int cli_exit_code(cnnf_status status)
@@ -64,12 +146,87 @@ static void print_log(int32_t level, const char *message, void *user)
     fprintf(stderr, "cnnfreeze: %s%s\n", level >= CNNF_LOG_WARNING ? "warning: " : "", message);
 }
 
+/* ---- sessions: the flags of every subcommand ---- */
+
+static struct {
+    bool untrusted;
+    flag_list limits;
+} common;
+
+static const flag common_flags[] = {
+    {"untrusted", FLAG_BOOL, &common.untrusted, NULL, "limits for files from strangers"},
+    {"limit", FLAG_LIST, &common.limits, "NAME=VALUE", "a limit of its own (K, M, G: times 1024); repeatable"},
+};
+
+static const char *const multiples = "KMG";
+
+/* "67108864", "64M"; 0 when it is no number above 0. */
+static uint64_t size_of(const char *text)
+{
+    char *end = NULL;
+    errno = 0;
+    const unsigned long long number = *text >= '0' && *text <= '9' ? strtoull(text, &end, 10) : 0;
+    if (!end || errno) return 0;
+    const char *multiple = *end ? strchr(multiples, *end) : NULL;
+    const unsigned shift = multiple ? 10 * (unsigned)(multiple - multiples + 1) : 0;
+    if ((*end && !multiple) || (multiple && end[1])) return 0;
+    return number <= UINT64_MAX >> shift ? (uint64_t)number << shift : 0;
+}
+
+static int32_t limit_named(const char *name)
+{
+    for (int32_t i = 0; i < CNNF_LIMIT_COUNT; i++) {
+        if (strcmp(cnnf_limit_name(i), name) == 0) return i;
+    }
+    return -1;
+}
+
+static int unknown_limit(const char *name)
+{
+    fprintf(stderr, "cnnfreeze: --limit: '%s' is no limit; there are", name);
+    for (int32_t i = 0; i < CNNF_LIMIT_COUNT; i++)
+        fprintf(stderr, "%s %s", i ? "," : "", cnnf_limit_name(i));
+    fputc('\n', stderr);
+    return EXIT_USAGE;
+}
+
+/* 0 when all --limit flags were set, else the exit code of what was said. */
+static int set_limits(cnnf_context_options *options)
+{
+    char name[64];
+    for (size_t i = 0; i < common.limits.count; i++) {
+        const char *text = cli_split_pair(common.limits.values[i], name, sizeof name);
+        if (!text) return cli_say(EXIT_USAGE, "--limit is NAME=VALUE, not '%s'", common.limits.values[i]);
+        const int32_t limit = limit_named(name);
+        if (limit < 0) return unknown_limit(name);
+        const uint64_t value = size_of(text);
+        if (!value || cnnf_context_options_set_limit(options, limit, value, NULL))
+            return cli_say(EXIT_USAGE, "--limit: %s cannot be '%s'", name, text);
+    }
+    return 0;
+}
+
+/* Before a command starts: usage errors come first. */
+static int check_limits(void)
+{
+    cnnf_context_options *options = NULL;
+    if (cnnf_context_options_new(&options, NULL)) return cli_say(EXIT_LIMIT, "out of memory");
+    const int code = set_limits(options);
+    cnnf_context_options_free(options);
+    return code;
+}
+
 static bool open_session(session *s, int32_t level)
 {
     cnnf_context_options *options = NULL;
+    const char *folder = getenv("TMPDIR");
     *s = (session){.error = cnnf_error_new()};
-    cnnf_status status = s->error ? cnnf_context_options_new(&options) : CNNF_E_NOMEM;
-    if (!status) status = cnnf_context_options_set_log(options, print_log, level, NULL);
+    cnnf_status status = s->error ? cnnf_context_options_new(&options, s->error) : CNNF_E_NOMEM;
+    if (!status) status = cnnf_context_options_set_log(options, print_log, level, NULL, s->error);
+    if (!status) status = cnnf_context_options_set_temporary_files(options, on_temporary, NULL, s->error);
+    if (!status && folder && *folder) status = cnnf_context_options_set_temporary_folder(options, folder, s->error);
+    if (!status && common.untrusted) status = cnnf_context_options_set_untrusted(options, s->error);
+    if (!status && set_limits(options)) status = CNNF_E_INVALID; /* checked before */
     if (!status) status = cnnf_context_new(&s->context, options, s->error);
     cnnf_context_options_free(options);
     if (status) cli_say(0, "out of memory");
@@ -95,16 +252,24 @@ void cli_session_end(session *s)
 
 /* ---- flags ---- */
 
-static void print_help(const command *self, const flag *flags, size_t n_flags)
+#define N_COMMON (sizeof common_flags / sizeof *common_flags)
+
+static void print_flags(const flag *flags, size_t n_flags)
 {
-    printf("cnnfreeze %s - %s\n\nusage: cnnfreeze %s %s\n", self->name, self->summary, self->name, self->usage);
-    if (n_flags) puts("\nflags (--flag=value or --flag value):");
     for (size_t i = 0; i < n_flags; i++) {
         char text[128];
         snprintf(text, sizeof text, "--%s%s%s", flags[i].name, flags[i].value_name ? "=" : "",
                  flags[i].value_name ? flags[i].value_name : "");
         printf("  %-34s %s\n", text, flags[i].help);
     }
+}
+
+static void print_help(const command *self, const flag *flags, size_t n_flags)
+{
+    printf("cnnfreeze %s - %s\n\nusage: cnnfreeze %s %s\n", self->name, self->summary, self->name, self->usage);
+    puts("\nflags (--flag=value or --flag value):");
+    print_flags(flags, n_flags);
+    print_flags(common_flags, N_COMMON);
 }
 
 static const flag *find_flag(const flag *flags, size_t n, const char *name, size_t length)
@@ -153,7 +318,9 @@ static int parse_flag(const command *self, const flag *flags, size_t n_flags, in
 {
     const char *text = argv[*i] + (argv[*i][1] == '-' ? 2 : 1);
     const char *equals = strchr(text, '=');
-    const flag *f = find_flag(flags, n_flags, text, equals ? (size_t)(equals - text) : strlen(text));
+    const size_t length = equals ? (size_t)(equals - text) : strlen(text);
+    const flag *f = find_flag(flags, n_flags, text, length);
+    if (!f) f = find_flag(common_flags, N_COMMON, text, length);
     if (!f)
         return cli_say(EXIT_USAGE, "%s: unknown flag '%s' (see cnnfreeze %s --help)", self->name, argv[*i], self->name);
     const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
@@ -191,13 +358,27 @@ bool cli_parse(const command *self, const flag *flags, size_t n_flags, int argc,
         else
             *exit_code = cli_say(EXIT_USAGE, "%s: one argument too many: '%s'", self->name, arg);
     }
+    if (!*exit_code) *exit_code = check_limits();
     if (!*exit_code && found < min_positional) {
         *exit_code = cli_say(EXIT_USAGE, "usage: cnnfreeze %s %s", self->name, self->usage);
     }
     return !*exit_code;
 }
 
-cnnf_status cli_each(const char *list, cnnf_status (*add)(void *user, const char *item), void *user)
+bool cli_report_format(const char *text, int32_t *out)
+{
+    static const char *const names[] = {
+        [CNNF_REPORT_TEXT] = "text", [CNNF_REPORT_JSON] = "json", [CNNF_REPORT_DOT] = "dot"};
+    *out = CNNF_REPORT_TEXT;
+    for (size_t i = 0; text && i < sizeof names / sizeof *names; i++) {
+        *out = (int32_t)i;
+        if (strcmp(names[i], text) == 0) return true;
+    }
+    if (text) cli_say(0, "--format is text, json or dot, not '%s'", text);
+    return !text;
+}
+
+cnnf_status cli_each(const char *list, cli_add_fn add, void *user, cnnf_error *error)
 {
     char item[4096];
     for (const char *at = list; at && *at;) {
@@ -207,7 +388,7 @@ cnnf_status cli_each(const char *list, cnnf_status (*add)(void *user, const char
             if (at[i] != ' ') item[n++] = at[i];
         }
         item[n] = '\0';
-        const cnnf_status status = n ? add(user, item) : CNNF_OK;
+        const cnnf_status status = n ? add(user, item, error) : CNNF_OK;
         if (status) return status;
         at += length;
         if (*at == ',') at++;
@@ -311,29 +492,4 @@ void cli_progress_end(progress *p)
         fputc('\n', stderr);
     }
     p->shown = false;
-}
-
-/* ---- Ctrl-C ---- */
-
-static volatile sig_atomic_t interrupted;
-static cnnf_evaluator *volatile interrupted_evaluator;
-
-static void on_interrupt(int signal_number)
-{
-    (void)signal_number;
-    interrupted = 1;
-    if (interrupted_evaluator) cnnf_evaluator_cancel(interrupted_evaluator);
-}
-
-void cli_catch_interrupt(cnnf_evaluator *evaluator)
-{
-    interrupted_evaluator = evaluator;
-    struct sigaction action = {.sa_handler = on_interrupt};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-}
-
-bool cli_interrupted(void)
-{
-    return interrupted != 0;
 }

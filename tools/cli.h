@@ -22,6 +22,9 @@ enum {
     EXIT_INTERRUPTED = 130
 };
 
+/* Beside cnnf_status, which is never positive: a check said no, and its lines are written. */
+#define CLI_CHECK_FAILED 1
+
 typedef enum flag_kind { FLAG_STRING, FLAG_BOOL, FLAG_INT, FLAG_DOUBLE, FLAG_LIST, FLAG_OPTIONAL } flag_kind;
 
 /* A repeatable flag's values, in order. */
@@ -55,12 +58,13 @@ typedef struct session {
 
 /*
  * Parses argv[1..]: flags in either form (--flag=value, --flag value), the rest into positional[].
- * true = go on; else *exit_code is to be returned (--help printed, or a usage error said).
+ * Every command has the flags of `common_flags` too. true = go on; else *exit_code is to be returned (--help printed,
+ * or a usage error said).
  */
 bool cli_parse(const command *self, const flag *flags, size_t n_flags, int argc, char **argv, const char **positional,
                size_t min_positional, size_t max_positional, int *exit_code);
 
-/* A context that logs to stderr. false: out of memory, already said. */
+/* A context that logs to stderr, with the limits of --untrusted and --limit. false: out of memory, already said. */
 bool cli_session(session *s);
 /* The same with CNNF_LOG_DEBUG messages: transform_graph names each pass as it applies it. */
 bool cli_session_verbose(session *s);
@@ -71,8 +75,11 @@ int cli_exit_code(cnnf_status status);
 /* "cnnfreeze: <message>" on stderr, returns `code`. */
 int cli_say(int code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Calls add(user, item) for each item of a comma list, spaces dropped, empty items skipped. */
-cnnf_status cli_each(const char *list, cnnf_status (*add)(void *user, const char *item), void *user);
+/* Calls add(user, item, error) for each item of a comma list, spaces dropped, empty items skipped. */
+typedef cnnf_status (*cli_add_fn)(void *user, const char *item, cnnf_error *error);
+cnnf_status cli_each(const char *list, cli_add_fn add, void *user, cnnf_error *error);
+/* A report's --format: CNNF_REPORT_*, text when NULL. false: no such format, already said. */
+bool cli_report_format(const char *text, int32_t *out);
 /* "a=b": the part before the last '=' copied into key, the rest returned; NULL when there is none. */
 const char *cli_split_pair(const char *text, char *key, size_t key_size);
 /* Numbers of a comma list; false when one is no number. */
@@ -93,7 +100,12 @@ void cli_progress_end(progress *p);
 double cli_seconds_since(uint64_t start_ns);
 uint64_t cli_now_ns(void);
 
-/* Ctrl-C: after this, cli_interrupted() turns true and the evaluator given (nullable) is cancelled. */
+/*
+ * Ctrl-C, SIGTERM and SIGHUP end the command with 130, 143 and 129, its temporary files removed; a full disk is an
+ * error to be said instead of a signal. Called once.
+ */
+void cli_catch_signals(void);
+/* From now on the first Ctrl-C cancels this evaluator (NULL: none) instead, and cli_interrupted() turns true. */
 void cli_catch_interrupt(cnnf_evaluator *evaluator);
 bool cli_interrupted(void);
 

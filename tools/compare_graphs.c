@@ -13,12 +13,13 @@ typedef struct arguments {
     bool structure_only, numbers_only;
     double tolerance;
     int64_t runs, seed, batch;
+    int32_t report; /* CNNF_REPORT_* */
     keras_flags keras;
 } arguments;
 
-static cnnf_status add_output(void *options, const char *name)
+static cnnf_status add_output(void *options, const char *name, cnnf_error *error)
 {
-    return cnnf_comparison_options_add_output(options, name, NULL);
+    return cnnf_comparison_options_add_output(options, name, NULL, error);
 }
 
 static cnnf_status add_feeds(cnnf_comparison_options *options, const session *s, const flag_list *feeds)
@@ -32,7 +33,7 @@ static cnnf_status add_feeds(cnnf_comparison_options *options, const session *s,
         }
         cnnf_tensor *value = NULL;
         cnnf_status status = cnnf_npy_load(&value, s->context, file, s->error);
-        if (!status) status = cnnf_comparison_options_add_feed(options, name, value);
+        if (!status) status = cnnf_comparison_options_add_feed(options, name, value, s->error);
         cnnf_tensor_unref(value);
         if (status) return status;
     }
@@ -42,10 +43,10 @@ static cnnf_status add_feeds(cnnf_comparison_options *options, const session *s,
 static cnnf_status comparison_options(cnnf_comparison_options **out, const session *s, const arguments *a)
 {
     cnnf_status status = cnnf_comparison_options_new(out, s->context, s->error);
-    if (!status) status = cnnf_comparison_options_set_tolerance(*out, a->tolerance);
-    if (!status) status = cnnf_comparison_options_set_random(*out, (int32_t)a->runs, (uint64_t)a->seed);
-    if (!status) status = cnnf_comparison_options_set_batch(*out, a->batch);
-    if (!status) status = cli_each(a->outputs, add_output, *out);
+    if (!status) status = cnnf_comparison_options_set_tolerance(*out, a->tolerance, s->error);
+    if (!status) status = cnnf_comparison_options_set_random(*out, (int32_t)a->runs, (uint64_t)a->seed, s->error);
+    if (!status) status = cnnf_comparison_options_set_batch(*out, a->batch, s->error);
+    if (!status) status = cli_each(a->outputs, add_output, *out, s->error);
     if (!status) status = add_feeds(*out, s, &a->feeds);
     return status;
 }
@@ -62,12 +63,12 @@ static cnnf_status compare_structure(const session *s, const arguments *a, cnnf_
 {
     cnnf_buffer *report = NULL;
     int64_t differences = 0;
-    const cnnf_status status = cnnf_compare_graphs(&report, &differences, graphs[0], graphs[1], a->format, s->error);
+    const cnnf_status status = cnnf_compare_graphs(&report, &differences, graphs[0], graphs[1], a->report, s->error);
     if (status) return status;
     print_report(report);
-    if (!a->format || strcmp(a->format, "json")) printf("%" PRId64 " differences in structure\n", differences);
+    if (a->report == CNNF_REPORT_TEXT) printf("%" PRId64 " differences in structure\n", differences);
     cnnf_buffer_free(report);
-    return differences && a->structure_only ? CNNF_E_CHECK : CNNF_OK;
+    return differences && a->structure_only ? CLI_CHECK_FAILED : CNNF_OK;
 }
 
 static cnnf_status compare_numbers(const session *s, const arguments *a, cnnf_graph *const graphs[2])
@@ -77,10 +78,9 @@ static cnnf_status compare_numbers(const session *s, const arguments *a, cnnf_gr
     cnnf_buffer *report = NULL;
     cnnf_status status = comparison_options(&options, s, a);
     if (!status) status = cnnf_compare_numbers(&comparison, graphs[0], graphs[1], options, s->error);
-    if (!status)
-        status = cnnf_comparison_report(&report, comparison, a->format && strcmp(a->format, "json") == 0, s->error);
+    if (!status) status = cnnf_comparison_report(&report, comparison, a->report, s->error);
     if (!status) print_report(report);
-    if (!status && !cnnf_comparison_within(comparison)) status = CNNF_E_CHECK;
+    if (!status && !cnnf_comparison_within(comparison)) status = CLI_CHECK_FAILED;
     cnnf_buffer_free(report);
     cnnf_comparison_free(comparison);
     cnnf_comparison_options_free(options);
@@ -121,10 +121,11 @@ int cmd_compare_graphs(int argc, char **argv)
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, a.paths, 2, 2, &code)) return code;
     if (a.runs < 1 || a.runs > 1000 || a.batch < 1)
         return cli_say(EXIT_USAGE, "compare_graphs: a number is out of range");
+    if (!cli_report_format(a.format, &a.report)) return EXIT_USAGE;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     const cnnf_status status = compare(&s, &a);
-    code = status == CNNF_E_CHECK ? cli_say(EXIT_CHECK_FAILED, "the graphs differ") : cli_finish(&s, status);
+    code = status == CLI_CHECK_FAILED ? cli_say(EXIT_CHECK_FAILED, "the graphs differ") : cli_finish(&s, status);
     cli_session_end(&s);
     return code;
 }

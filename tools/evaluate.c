@@ -6,12 +6,14 @@
 
 #include "cli.h"
 #include "load.h"
+#include "output.h"
 #include "report.h"
 
 typedef struct arguments {
     const char *graph, *model, *against, *checkpoint, *input, *output, *dataset, *labels, *shape, *backend, *format,
         *confusion, *label_map;
     bool full_batches_only, channels_first;
+    output_flags out;
     int64_t batch, threads, topk, worst, one_hot;
     double scale, mean, std;
     keras_flags keras;
@@ -30,13 +32,15 @@ static cnnf_status subject_open(subject *m, const session *s, const arguments *a
     cnnf_evaluator_options *options = NULL;
     cnnf_status status = load_model(&m->graph, s, path, a->checkpoint, &a->keras);
     if (!status) status = cnnf_evaluator_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads);
-    if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend);
+    if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads, s->error);
+    if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend, s->error);
     if (!status) status = cnnf_evaluator_new(&m->evaluator, m->graph, options, s->error);
     cnnf_evaluator_options_free(options);
     if (status) return status;
     m->input = a->input ? a->input : default_input(m->graph);
-    m->output = a->output ? a->output : default_output(s, m->graph, m->output_room, sizeof m->output_room);
+    m->output = a->output;
+    if (!m->output) status = default_output(&m->output, s, m->graph, m->output_room, sizeof m->output_room);
+    if (status) return status;
     if (m->input && m->output) return CNNF_OK;
     cli_say(0, "%s: give --input_node and --output_node", path);
     return CNNF_E_INVALID;
@@ -49,13 +53,14 @@ static void subject_close(subject *m)
 }
 
 /* Shape of one example: --input_shape, else the input node's shape without the batch. */
-static cnnf_status set_example_shape(cnnf_dataset_options *options, const arguments *a, const subject *m)
+static cnnf_status set_example_shape(cnnf_dataset_options *options, const session *s, const arguments *a,
+                                     const subject *m)
 {
     int64_t dims[8];
     size_t rank = 0;
     if (a->shape) {
         if (!cli_numbers(a->shape, dims, 8, &rank)) return CNNF_E_INVALID;
-        return cnnf_dataset_options_set_shape(options, (int32_t)rank, dims);
+        return cnnf_dataset_options_set_shape(options, (int32_t)rank, dims, s->error);
     }
     const cnnf_node *node = cnnf_graph_find(m->graph, m->input);
     const int32_t declared = cnnf_node_attr_shape_rank(node, "shape");
@@ -63,20 +68,20 @@ static cnnf_status set_example_shape(cnnf_dataset_options *options, const argume
         dims[rank] = cnnf_node_attr_shape_dim(node, "shape", i);
         if (dims[rank++] < 0) return CNNF_OK; /* the file may know */
     }
-    return rank ? cnnf_dataset_options_set_shape(options, (int32_t)rank, dims) : CNNF_OK;
+    return rank ? cnnf_dataset_options_set_shape(options, (int32_t)rank, dims, s->error) : CNNF_OK;
 }
 
 static cnnf_status open_dataset(cnnf_dataset **out, const session *s, const arguments *a, const subject *m)
 {
     cnnf_dataset_options *options = NULL;
     cnnf_status status = cnnf_dataset_options_new(&options, s->context, s->error);
-    if (!status) status = set_example_shape(options, a, m);
-    if (!status && a->scale > 0) status = cnnf_dataset_options_set_scale(options, a->scale);
-    if (!status) status = cnnf_dataset_options_set_normalization(options, a->mean, a->std);
-    if (!status && a->labels) status = cnnf_dataset_options_set_labels_file(options, a->labels);
-    if (!status && a->label_map) status = cnnf_dataset_options_set_label_map(options, a->label_map);
-    if (!status && a->one_hot) status = cnnf_dataset_options_set_one_hot(options, a->one_hot);
-    if (!status) status = cnnf_dataset_options_set_channels_first(options, a->channels_first);
+    if (!status) status = set_example_shape(options, s, a, m);
+    if (!status && a->scale > 0) status = cnnf_dataset_options_set_scale(options, a->scale, s->error);
+    if (!status) status = cnnf_dataset_options_set_normalization(options, a->mean, a->std, s->error);
+    if (!status && a->labels) status = cnnf_dataset_options_set_labels_file(options, a->labels, s->error);
+    if (!status && a->label_map) status = cnnf_dataset_options_set_label_map(options, a->label_map, s->error);
+    if (!status && a->one_hot) status = cnnf_dataset_options_set_one_hot(options, a->one_hot, s->error);
+    if (!status) status = cnnf_dataset_options_set_channels_first(options, a->channels_first, s->error);
     if (!status) status = cnnf_dataset_open(out, s->context, a->dataset, options, s->error);
     cnnf_dataset_options_free(options);
     return status;
@@ -86,20 +91,32 @@ static cnnf_status open_dataset(cnnf_dataset **out, const session *s, const argu
 static cnnf_status count_classes(int64_t *classes, const session *s, const subject *m, cnnf_dataset *data)
 {
     cnnf_tensor *images = NULL, *labels = NULL, *output = NULL;
-    cnnf_status status = cnnf_dataset_next(data, 1, &images, &labels, s->error);
+    cnnf_status status = cnnf_dataset_next(&images, &labels, data, 1, s->error);
     if (!status && !images) {
         cli_say(0, "the data set is empty");
-        status = CNNF_E_CHECK;
+        status = CLI_CHECK_FAILED;
     }
     if (!status) {
         const cnnf_tensor *feeds[] = {images};
-        status = cnnf_evaluator_run(m->evaluator, &m->input, feeds, 1, &m->output, &output, 1, s->error);
+        status = cnnf_evaluator_run(&output, m->evaluator, &m->input, feeds, 1, &m->output, 1, s->error);
     }
     if (!status) *classes = cnnf_tensor_dim(output, cnnf_tensor_rank(output) - 1);
     if (!status) status = cnnf_dataset_rewind(data, s->error);
     cnnf_tensor_unref(images);
     cnnf_tensor_unref(labels);
     cnnf_tensor_unref(output);
+    return status;
+}
+
+static cnnf_status evaluate_options(cnnf_evaluate_options **out, progress *bar, const session *s, const arguments *a,
+                                    const subject *m)
+{
+    cnnf_status status = cnnf_evaluate_options_new(out, s->context, s->error);
+    if (!status) status = cnnf_evaluate_options_set_input(*out, m->input, s->error);
+    if (!status) status = cnnf_evaluate_options_set_output(*out, m->output, s->error);
+    if (!status) status = cnnf_evaluate_options_set_batch(*out, a->batch, s->error);
+    if (!status) status = cnnf_evaluate_options_set_full_batches_only(*out, a->full_batches_only, s->error);
+    if (!status) status = cnnf_evaluate_options_set_progress(*out, cli_progress, bar, s->error);
     return status;
 }
 
@@ -110,23 +127,25 @@ static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const sessi
     subject m = {0};
     cnnf_dataset *data = NULL;
     int64_t classes = 0;
+    cnnf_evaluate_options *options = NULL;
     progress bar;
     cnnf_status status = subject_open(&m, s, a, path);
     if (!status) status = open_dataset(&data, s, a, &m);
     if (!status) status = count_classes(&classes, s, &m, data);
     if (!status) status = cnnf_metrics_new(metrics, s->context, classes, a->worst, s->error);
+    if (!status) status = evaluate_options(&options, &bar, s, a, &m);
     if (!status) {
         cli_catch_interrupt(m.evaluator);
         cli_progress_start(&bar, "images");
         const uint64_t start = cli_now_ns();
-        status = cnnf_evaluate_dataset(*metrics, m.evaluator, data, m.input, m.output, a->batch, a->full_batches_only,
-                                       cli_progress, &bar, s->error);
+        status = cnnf_evaluate_dataset(*metrics, m.evaluator, data, options, s->error);
         *seconds = cli_seconds_since(start);
         cli_progress((uint64_t)cnnf_metrics_count(*metrics), bar.total,
                      &bar); /* the last batches may be counted together */
         cli_progress_end(&bar);
         cli_catch_interrupt(NULL);
     }
+    cnnf_evaluate_options_free(options);
     cnnf_dataset_free(data);
     subject_close(&m);
     return status;
@@ -158,6 +177,7 @@ static cnnf_status run(const session *s, const arguments *a)
 int cmd_evaluate(int argc, char **argv)
 {
     arguments a = {.batch = 32, .mean = 0, .std = 1};
+    output_claim claim = {.n_outputs = 0};
     const flag flags[] = {
         {"graph", FLAG_STRING, &a.graph, "FILE", "frozen graph"},
         {"model", FLAG_STRING, &a.model, "FILE", "model instead: H5, .keras, SavedModel"},
@@ -184,6 +204,7 @@ int cmd_evaluate(int argc, char **argv)
         {"format", FLAG_STRING, &a.format, "text|full|json", "what to print (text)"},
         {"threads", FLAG_INT, &a.threads, "N", "threads (all processors)"},
         {"backend", FLAG_STRING, &a.backend, "NAME", "auto, portable or onednn"},
+        IN_PLACE_FLAG(a.out),
         KERAS_FLAGS(a.keras),
     };
     const command self = {"evaluate", "--graph=G --dataset=FILE [flags]", "accuracy on a data set", NULL};
@@ -193,6 +214,11 @@ int cmd_evaluate(int argc, char **argv)
         return cli_say(EXIT_USAGE, "evaluate: --graph (or --model) and --dataset are needed");
     if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0 || a.one_hot < 0)
         return cli_say(EXIT_USAGE, "evaluate: a number is out of range");
+    const char *const inputs[] = {a.graph, a.model, a.against, a.checkpoint, a.dataset, a.labels, a.label_map};
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        claim_input(&claim, inputs[i]);
+    if (a.confusion) claim_output(&claim, &a.confusion);
+    if ((code = claim_check(&claim, a.out.in_place))) return code;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, run(&s, &a));

@@ -6,13 +6,15 @@
 
 #include "cli.h"
 #include "load.h"
+#include "output.h"
 
 /* What only training needs goes before freezing: moving statistics must still be in the graph. */
 #define INFERENCE_PASSES "set_learning_phase remove_dropout"
 
 typedef struct arguments {
     const char *input, *output, *checkpoint, *output_nodes, *transforms, *target_tf, *target, *report;
-    bool fold, as_text, verify, fsync, inline_functions;
+    bool fold, verify, inline_functions;
+    output_flags out;
     double tolerance;
     keras_flags keras;
 } arguments;
@@ -24,7 +26,7 @@ typedef struct output_names {
     size_t used;
 } output_names;
 
-static cnnf_status remember(void *user, const char *name)
+static cnnf_status remember(void *user, const char *name, cnnf_error *error)
 {
     output_names *names = user;
     const size_t length = strlen(name) + 1;
@@ -37,14 +39,13 @@ static cnnf_status remember(void *user, const char *name)
 
 static cnnf_status find_outputs(output_names *names, const session *s, const arguments *a, const cnnf_graph *graph)
 {
-    char guess[512];
-    cnnf_status status = cli_each(a->output_nodes, remember, names);
+    cnnf_status status = cli_each(a->output_nodes, remember, names, s->error);
     for (int64_t i = 0; !status && !a->output_nodes && i < cnnf_graph_output_count(graph); i++) {
-        status = remember(names, cnnf_graph_output_name(graph, i));
+        status = remember(names, cnnf_graph_output_name(graph, i), s->error);
     }
     if (status || names->list.count) return status;
-    const char *name = default_output(s, graph, guess, sizeof guess);
-    if (name) return remember(names, name);
+    status = each_guessed_output(s, graph, remember, names);
+    if (status || names->list.count) return status;
     cli_say(0, "%s: no output found; give --output_node_names", a->input);
     return CNNF_E_NOT_FOUND;
 }
@@ -55,7 +56,7 @@ static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cn
     cnnf_freeze_options *options = NULL;
     cnnf_status status = cnnf_freeze_options_new(&options, s->context, s->error);
     for (size_t i = 0; !status && i < names->list.count; i++) {
-        status = cnnf_freeze_options_add_output(options, names->list.values[i]);
+        status = cnnf_freeze_options_add_output(options, names->list.values[i], s->error);
     }
     if (!status) status = cnnf_freeze(out, NULL, graph, options, s->error);
     cnnf_freeze_options_free(options);
@@ -89,17 +90,6 @@ static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, cons
     return status;
 }
 
-static cnnf_status write_graph(const session *s, const arguments *a, const cnnf_graph *graph)
-{
-    cnnf_write_options *options = NULL;
-    cnnf_status status = cnnf_write_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_write_options_set_text(options, a->as_text);
-    if (!status) status = cnnf_write_options_set_fsync(options, a->fsync);
-    if (!status) status = cnnf_write_graphdef_file(graph, a->output, options, s->error);
-    cnnf_write_options_free(options);
-    return status;
-}
-
 /* Input and output of the whole job on random inputs: what --verify promises before anything is written. */
 static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph *model, const cnnf_graph *out)
 {
@@ -110,10 +100,10 @@ static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph
     cnnf_status status = find_outputs(&names, s, a, model);
     if (!status) status = run_passes(&reference, s, model, "inline_functions set_learning_phase", &names.list);
     if (!status) status = cnnf_comparison_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_comparison_options_set_tolerance(options, a->tolerance);
-    if (!status) status = cnnf_comparison_options_set_inside(options, 0);
+    if (!status) status = cnnf_comparison_options_set_tolerance(options, a->tolerance, s->error);
+    if (!status) status = cnnf_comparison_options_set_inside(options, 0, s->error);
     for (size_t i = 0; !status && i < names.list.count; i++) {
-        status = cnnf_comparison_options_add_output(options, names.list.values[i], NULL);
+        status = cnnf_comparison_options_add_output(options, names.list.values[i], NULL, s->error);
     }
     if (!status) status = cnnf_compare_numbers(&comparison, reference, out, options, s->error);
     if (!status) {
@@ -121,7 +111,7 @@ static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph
                cnnf_comparison_max_abs(comparison), cnnf_comparison_max_rel(comparison), a->tolerance);
         if (!cnnf_comparison_within(comparison)) {
             cli_say(0, "%s: the frozen graph differs beyond the tolerance; nothing was written", a->output);
-            status = CNNF_E_CHECK;
+            status = CLI_CHECK_FAILED;
         }
     }
     cnnf_comparison_free(comparison);
@@ -136,7 +126,7 @@ static cnnf_status freeze(const session *s, const arguments *a)
     cnnf_status status = load_model(&model, s, a->input, a->checkpoint, &a->keras);
     if (!status) status = make_inference_graph(&out, s, a, model);
     if (!status && a->verify) status = verify(s, a, model, out);
-    if (!status) status = write_graph(s, a, out);
+    if (!status) status = output_graph(s, out, a->output, &a->out);
     if (!status) {
         cli_print_io(out);
         printf("%" PRId64 " ops in the final graph.\n", cnnf_graph_node_count(out));
@@ -148,7 +138,8 @@ static cnnf_status freeze(const session *s, const arguments *a)
 
 int cmd_freeze(int argc, char **argv)
 {
-    arguments a = {.inline_functions = true, .tolerance = 1e-4};
+    arguments a = {.inline_functions = true, .tolerance = 1e-4, .out = OUTPUT_DEFAULTS};
+    output_claim claim = {.n_outputs = 0};
     const flag flags[] = {
         {"o", FLAG_STRING, &a.output, "FILE", "where the frozen graph goes"},
         {"output", FLAG_STRING, &a.output, "FILE", "the same"},
@@ -163,8 +154,8 @@ int cmd_freeze(int argc, char **argv)
         {"tolerance", FLAG_DOUBLE, &a.tolerance, "X",
          "largest difference --verify accepts, relative to the largest value (1e-4)"},
         {"report", FLAG_STRING, &a.report, "FILE.json", "what each pass did"},
-        {"as_text", FLAG_BOOL, &a.as_text, NULL, "write text format"},
-        {"fsync", FLAG_BOOL, &a.fsync, NULL, "survive a power loss"},
+        {"as_text", FLAG_BOOL, &a.out.text, NULL, "write text format"},
+        OUTPUT_FLAGS(a.out),
         {"saved_model_tags", FLAG_LIST, &a.keras.tags, "TAG", "tags of a SavedModel's graph (serve)"},
         {"signature", FLAG_STRING, &a.keras.signature, "NAME", "signature of a SavedModel (serving_default)"},
         KERAS_FLAGS(a.keras),
@@ -175,6 +166,12 @@ int cmd_freeze(int argc, char **argv)
     if (!a.output) return cli_say(EXIT_USAGE, "freeze: -o OUT.pb is needed");
     if (a.target && !cnnf_check_target_passes(a.target))
         return cli_say(EXIT_USAGE, "freeze: --for=%s is not known", a.target);
+    claim_input(&claim, a.input);
+    claim_input(&claim, a.checkpoint);
+    claim_input(&claim, a.keras.architecture);
+    claim_output(&claim, &a.output);
+    claim_output(&claim, &a.report);
+    if ((code = claim_check(&claim, a.out.in_place))) return code;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, freeze(&s, &a));

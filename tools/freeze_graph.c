@@ -6,48 +6,50 @@
 
 #include "cli.h"
 #include "load.h"
+#include "output.h"
 
 typedef struct arguments {
     const char *input_graph, *input_saver, *input_checkpoint, *output_graph, *output_node_names, *restore_op_name,
         *filename_tensor_name, *initializer_nodes, *allow, *deny, *input_meta_graph, *saved_model_dir, *tags;
     int64_t checkpoint_version;
-    bool input_binary, clear_devices, fsync;
+    bool input_binary, clear_devices;
+    output_flags out;
 } arguments;
 
-static cnnf_status add_output(void *options, const char *name)
+static cnnf_status add_output(void *options, const char *name, cnnf_error *error)
 {
-    return cnnf_freeze_options_add_output(options, name);
+    return cnnf_freeze_options_add_output(options, name, error);
 }
 
-static cnnf_status add_allow(void *options, const char *pattern)
+static cnnf_status add_allow(void *options, const char *pattern, cnnf_error *error)
 {
-    return cnnf_freeze_options_allow(options, pattern);
+    return cnnf_freeze_options_allow(options, pattern, error);
 }
 
-static cnnf_status add_deny(void *options, const char *pattern)
+static cnnf_status add_deny(void *options, const char *pattern, cnnf_error *error)
 {
-    return cnnf_freeze_options_deny(options, pattern);
+    return cnnf_freeze_options_deny(options, pattern, error);
 }
 
-static cnnf_status add_initializer(void *options, const char *name)
+static cnnf_status add_initializer(void *options, const char *name, cnnf_error *error)
 {
-    return cnnf_freeze_options_add_initializer(options, name);
+    return cnnf_freeze_options_add_initializer(options, name, error);
 }
 
-static cnnf_status add_tag(void *options, const char *tag)
+static cnnf_status add_tag(void *options, const char *tag, cnnf_error *error)
 {
-    return cnnf_load_options_add_tag(options, tag);
+    return cnnf_load_options_add_tag(options, tag, error);
 }
 
 static cnnf_status freeze_options(cnnf_freeze_options **out, const session *s, const arguments *a)
 {
     cnnf_status status = cnnf_freeze_options_new(out, s->context, s->error);
-    if (!status) status = cli_each(a->output_node_names, add_output, *out);
-    if (!status) status = cli_each(a->allow, add_allow, *out);
-    if (!status) status = cli_each(a->deny, add_deny, *out);
-    if (!status) status = cli_each(a->initializer_nodes, add_initializer, *out);
-    if (!status) status = cnnf_freeze_options_set_clear_devices(*out, a->clear_devices);
-    if (!status) status = cnnf_freeze_options_set_default_attrs(*out, 1);
+    if (!status) status = cli_each(a->output_node_names, add_output, *out, s->error);
+    if (!status) status = cli_each(a->allow, add_allow, *out, s->error);
+    if (!status) status = cli_each(a->deny, add_deny, *out, s->error);
+    if (!status) status = cli_each(a->initializer_nodes, add_initializer, *out, s->error);
+    if (!status) status = cnnf_freeze_options_set_clear_devices(*out, a->clear_devices, s->error);
+    if (!status) status = cnnf_freeze_options_set_default_attrs(*out, 1, s->error);
     return status;
 }
 
@@ -68,8 +70,7 @@ static cnnf_status note_format(const session *s, const arguments *a, const char 
     return CNNF_OK;
 }
 
-/* Restore precedence of TensorFlow's tool: saver > meta graph > SavedModel > bare checkpoint. The saver only names
-   restore ops, which are not needed here: values come from the checkpoint by name. */
+/* Restore precedence of TensorFlow's tool: saver > meta graph > SavedModel > bare checkpoint. */
 static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
 {
     const char *path = a->saved_model_dir    ? a->saved_model_dir
@@ -81,12 +82,12 @@ static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
     cnnf_load_options *options = NULL;
     cnnf_graph *graph = NULL;
     cnnf_status status = CNNF_OK;
-    if (a->input_saver) status = cnnf_check_saver_file(s->context, a->input_saver, s->error);
-    if (!status) status = cnnf_load_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_load_options_set_format(options, wanted);
-    if (!status) status = cli_each(a->tags, add_tag, options);
-    if (!status) status = cnnf_load_file(&graph, s->context, path, options, s->error);
-    if (!status && !a->saved_model_dir) status = note_format(s, a, path);
+    status = cnnf_load_options_new(&options, s->context, s->error);
+    if (!status && a->input_saver) status = cnnf_load_options_set_saver_file(options, a->input_saver, s->error);
+    if (!status) status = cnnf_load_options_set_format(options, wanted, s->error);
+    if (!status) status = cli_each(a->tags, add_tag, options, s->error);
+    if (!status) status = load_path(&graph, s, path, options);
+    if (!status && !a->saved_model_dir && !is_stdin(path)) status = note_format(s, a, path);
     if (!status && a->input_meta_graph)
         printf("Loaded meta graph file '%s\n", path); /* the quote is TensorFlow's own */
     if (!status && a->input_checkpoint) {
@@ -99,16 +100,6 @@ static cnnf_status load(cnnf_graph **out, const session *s, const arguments *a)
     return status;
 }
 
-static cnnf_status write_frozen(const session *s, const arguments *a, const cnnf_graph *frozen)
-{
-    cnnf_write_options *options = NULL;
-    cnnf_status status = cnnf_write_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_write_options_set_fsync(options, a->fsync);
-    if (!status) status = cnnf_write_graphdef_file(frozen, a->output_graph, options, s->error);
-    cnnf_write_options_free(options);
-    return status;
-}
-
 static cnnf_status freeze(const session *s, const arguments *a)
 {
     cnnf_graph *graph = NULL, *frozen = NULL;
@@ -117,7 +108,7 @@ static cnnf_status freeze(const session *s, const arguments *a)
     cnnf_status status = load(&graph, s, a);
     if (!status) status = freeze_options(&options, s, a);
     if (!status) status = cnnf_freeze(&frozen, &converted, graph, options, s->error);
-    if (!status && a->output_graph) status = write_frozen(s, a, frozen);
+    if (!status && a->output_graph) status = output_graph(s, frozen, a->output_graph, &a->out);
     if (!status) {
         if (!converted) printf("The graph has no variables to freeze: what the outputs need is copied.\n");
         printf("Froze %" PRId64 " variables.\n", converted);
@@ -153,10 +144,11 @@ static int check_arguments(arguments *a)
 
 int cmd_freeze_graph(int argc, char **argv)
 {
-    arguments a = {.checkpoint_version = 2, .clear_devices = true};
+    arguments a = {.checkpoint_version = 2, .clear_devices = true, .out = OUTPUT_DEFAULTS};
+    output_claim claim = {.n_outputs = 0};
     const flag flags[] = {
         {"input_graph", FLAG_STRING, &a.input_graph, "FILE", "GraphDef, binary or text"},
-        {"input_saver", FLAG_STRING, &a.input_saver, "FILE", "SaverDef; accepted, values are restored by name"},
+        {"input_saver", FLAG_STRING, &a.input_saver, "FILE", "SaverDef: values follow its restore ops"},
         {"input_checkpoint", FLAG_STRING, &a.input_checkpoint, "PREFIX",
          "checkpoint: prefix, folder or any of its files"},
         {"checkpoint_version", FLAG_INT, &a.checkpoint_version, "1|2", "accepted; the file says what it is"},
@@ -174,7 +166,7 @@ int cmd_freeze_graph(int argc, char **argv)
         {"input_meta_graph", FLAG_STRING, &a.input_meta_graph, "FILE", "MetaGraphDef (.meta) instead of --input_graph"},
         {"input_saved_model_dir", FLAG_STRING, &a.saved_model_dir, "DIR", "SavedModel instead of --input_graph"},
         {"saved_model_tags", FLAG_STRING, &a.tags, "a,b", "tags of the SavedModel's graph (serve)"},
-        {"fsync", FLAG_BOOL, &a.fsync, NULL, "survive a power loss"},
+        OUTPUT_FLAGS(a.out),
     };
     const command self = {"freeze_graph", "[flags]", "graph and checkpoint to frozen graph: TensorFlow's freeze_graph",
                           NULL};
@@ -182,6 +174,13 @@ int cmd_freeze_graph(int argc, char **argv)
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, &code)) return code;
     code = check_arguments(&a);
     if (code) return code;
+    claim_input(&claim, a.input_graph);
+    claim_input(&claim, a.input_meta_graph);
+    claim_input(&claim, a.input_saver);
+    claim_input(&claim, a.input_checkpoint);
+    claim_input(&claim, a.saved_model_dir);
+    claim_output(&claim, &a.output_graph);
+    if ((code = claim_check(&claim, a.out.in_place))) return code;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, freeze(&s, &a));

@@ -75,7 +75,7 @@ static void print_strings(const cnnf_tensor *tensor)
     for (int64_t i = 0; i < cnnf_tensor_element_count(tensor) && i < 8; i++) {
         const char *text;
         size_t size;
-        if (cnnf_tensor_string(tensor, i, &text, &size, NULL)) return;
+        if (cnnf_tensor_string(&text, &size, tensor, i, NULL)) return;
         printf("  \"%.*s\"\n", (int)(size < 200 ? size : 200), text);
     }
 }

@@ -2,18 +2,23 @@
 #include "load.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static cnnf_status set_variables(cnnf_load_options *options, const char *kind)
+#include "output.h"
+
+static cnnf_status set_variables(cnnf_load_options *options, const session *s, const char *kind)
 {
     if (!kind) return CNNF_OK;
-    if (strcmp(kind, "reference") == 0) return cnnf_load_options_set_variables(options, CNNF_VARIABLES_REFERENCE);
-    if (strcmp(kind, "resource") == 0) return cnnf_load_options_set_variables(options, CNNF_VARIABLES_RESOURCE);
+    if (strcmp(kind, "reference") == 0)
+        return cnnf_load_options_set_variables(options, CNNF_VARIABLES_REFERENCE, s->error);
+    if (strcmp(kind, "resource") == 0)
+        return cnnf_load_options_set_variables(options, CNNF_VARIABLES_RESOURCE, s->error);
     cli_say(0, "--variables is reference or resource, not '%s'", kind);
     return CNNF_E_INVALID;
 }
 
-static cnnf_status map_layers(cnnf_load_options *options, const flag_list *pairs)
+static cnnf_status map_layers(cnnf_load_options *options, const session *s, const flag_list *pairs)
 {
     char from[256];
     for (size_t i = 0; i < pairs->count; i++) {
@@ -22,42 +27,72 @@ static cnnf_status map_layers(cnnf_load_options *options, const flag_list *pairs
             cli_say(0, "--map_layer is Old=New, not '%s'", pairs->values[i]);
             return CNNF_E_INVALID;
         }
-        const cnnf_status status = cnnf_load_options_map_layer(options, from, to);
+        const cnnf_status status = cnnf_load_options_map_layer(options, from, to, s->error);
         if (status) return status;
     }
     return CNNF_OK;
 }
 
-static cnnf_status add_list(cnnf_load_options *options, const flag_list *list,
-                            cnnf_status (*add)(cnnf_load_options *, const char *))
+static cnnf_status add_list(cnnf_load_options *options, const session *s, const flag_list *list,
+                            cnnf_status (*add)(cnnf_load_options *, const char *, cnnf_error *))
 {
     cnnf_status status = CNNF_OK;
     for (size_t i = 0; !status && i < list->count; i++)
-        status = add(options, list->values[i]);
+        status = add(options, list->values[i], s->error);
     return status;
 }
 
 cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, const keras_flags *flags)
 {
     cnnf_status status = cnnf_load_options_new(out, s->context, s->error);
-    if (!status && flags->name_suffix) status = cnnf_load_options_set_name_suffix(*out, flags->name_suffix);
-    if (!status) status = set_variables(*out, flags->variables);
-    if (!status && flags->architecture) status = cnnf_load_options_set_architecture_file(*out, flags->architecture);
-    if (!status) status = map_layers(*out, &flags->map_layer);
-    if (!status) status = add_list(*out, &flags->drop_layer, cnnf_load_options_drop_layer);
-    if (!status) status = add_list(*out, &flags->tags, cnnf_load_options_add_tag);
-    if (!status && flags->signature) status = cnnf_load_options_set_signature(*out, flags->signature);
+    if (!status && flags->name_suffix) status = cnnf_load_options_set_name_suffix(*out, flags->name_suffix, s->error);
+    if (!status) status = set_variables(*out, s, flags->variables);
+    if (!status && flags->architecture)
+        status = cnnf_load_options_set_architecture_file(*out, flags->architecture, s->error);
+    if (!status) status = map_layers(*out, s, &flags->map_layer);
+    if (!status) status = add_list(*out, s, &flags->drop_layer, cnnf_load_options_drop_layer);
+    if (!status) status = add_list(*out, s, &flags->tags, cnnf_load_options_add_tag);
+    if (!status && flags->signature) status = cnnf_load_options_set_signature(*out, flags->signature, s->error);
     return status;
 }
 
-static cnnf_status write_text_file(const char *path, const cnnf_buffer *text)
+bool is_stdin(const char *path)
 {
-    FILE *file = fopen(path, "wb");
-    const size_t size = cnnf_buffer_size(text);
-    const bool written = file && fwrite(cnnf_buffer_data(text), 1, size, file) == size;
-    if (file && fclose(file) == 0 && written) return CNNF_OK;
-    cli_say(0, "%s: cannot write", path);
-    return CNNF_E_IO;
+    return strcmp(path, "-") == 0 || strcmp(path, "/dev/stdin") == 0;
+}
+
+/* Standard input to its end; NULL when it cannot be read or is longer than a file may be. */
+static char *read_stdin(const session *s, size_t *size)
+{
+    const uint64_t limit = cnnf_context_limit(s->context, CNNF_LIMIT_FILE_BYTES);
+    size_t capacity = (size_t)1 << 20;
+    char *bytes = malloc(capacity);
+    for (*size = 0; bytes;) {
+        const size_t got = fread(bytes + *size, 1, capacity - *size, stdin);
+        *size += got;
+        if (!got) break;
+        if (*size < capacity) continue;
+        char *grown = capacity > limit ? NULL : realloc(bytes, capacity *= 2);
+        if (!grown) free(bytes);
+        bytes = grown;
+    }
+    if (!ferror(stdin)) return bytes;
+    free(bytes);
+    return NULL;
+}
+
+cnnf_status load_path(cnnf_graph **out, const session *s, const char *path, const cnnf_load_options *options)
+{
+    size_t size;
+    if (!is_stdin(path)) return cnnf_load_file(out, s->context, path, options, s->error);
+    char *bytes = read_stdin(s, &size);
+    if (!bytes) {
+        cli_say(0, "standard input cannot be read, or is longer than max_file_bytes");
+        return CNNF_E_LIMIT;
+    }
+    const cnnf_status status = cnnf_load_memory(out, s->context, bytes, size, "standard input", options, s->error);
+    free(bytes);
+    return status;
 }
 
 cnnf_status run_passes_report(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes,
@@ -71,7 +106,7 @@ cnnf_status run_passes_report(cnnf_graph **out, const session *s, const cnnf_gra
         status = cnnf_pipeline_add_output(pipeline, outputs->values[i], s->error);
     }
     if (!status) status = cnnf_pipeline_run_report(out, path ? &report : NULL, pipeline, graph, s->error);
-    if (!status && path) status = write_text_file(path, report);
+    if (!status && path) status = output_buffer(s, report, path);
     cnnf_buffer_free(report);
     cnnf_pipeline_free(pipeline);
     return status;
@@ -100,8 +135,8 @@ cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, con
     cnnf_graph *graph = NULL;
     *out = NULL;
     cnnf_status status = load_options_from_flags(&options, s, flags);
-    if (!status) status = cnnf_load_options_set_training_state(options, 0);
-    if (!status) status = cnnf_load_file(&graph, s->context, path, options, s->error);
+    if (!status) status = cnnf_load_options_set_training_state(options, 0, s->error);
+    if (!status) status = load_path(&graph, s, path, options);
     if (!status && checkpoint && *checkpoint) {
         status = cnnf_bind_checkpoint(out, graph, checkpoint, options, s->error);
         cnnf_graph_unref(graph);
@@ -117,12 +152,37 @@ const char *default_input(const cnnf_graph *graph)
     return cnnf_graph_input_name(graph, 0);
 }
 
-const char *default_output(const session *s, const cnnf_graph *graph, char *room, size_t size)
+/* Lines of `text` as strings of their own, one after the other. */
+static cnnf_status each_line(char *text, cli_add_fn take, void *user, cnnf_error *error)
 {
-    if (cnnf_graph_output_count(graph)) return cnnf_graph_output_name(graph, 0);
+    cnnf_status status = CNNF_OK;
+    for (char *line = text, *end; !status && (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        status = take(user, line, error);
+    }
+    return status;
+}
+
+cnnf_status each_guessed_output(const session *s, const cnnf_graph *graph, cli_add_fn take, void *user)
+{
     cnnf_buffer *names = NULL;
-    if (cnnf_graph_guess_outputs(&names, graph, s->error)) return NULL;
+    cnnf_status status = cnnf_graph_guess_outputs(&names, graph, s->error);
+    char *text = status ? NULL : strdup(cnnf_buffer_data(names));
+    if (!status) status = text ? each_line(text, take, user, s->error) : CNNF_E_NOMEM;
+    free(text);
+    cnnf_buffer_free(names);
+    return status;
+}
+
+cnnf_status default_output(const char **out, const session *s, const cnnf_graph *graph, char *room, size_t size)
+{
+    *out = cnnf_graph_output_count(graph) ? cnnf_graph_output_name(graph, 0) : NULL;
+    if (*out) return CNNF_OK;
+    cnnf_buffer *names = NULL;
+    const cnnf_status status = cnnf_graph_guess_outputs(&names, graph, s->error);
+    if (status) return status;
     snprintf(room, size, "%.*s", (int)strcspn(cnnf_buffer_data(names), "\n"), (const char *)cnnf_buffer_data(names));
     cnnf_buffer_free(names);
-    return *room ? room : NULL;
+    if (*room) *out = room;
+    return CNNF_OK;
 }

@@ -31,11 +31,16 @@ cnnf_status run_passes_report(cnnf_graph **out, const session *s, const cnnf_gra
 /* The graph for TensorFlow `version` (NULL = 1.15). */
 cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version);
 
+bool is_stdin(const char *path); /* "-" or /dev/stdin */
+/* A model or graph in any format; "-" is standard input. */
+cnnf_status load_path(cnnf_graph **out, const session *s, const char *path, const cnnf_load_options *options);
 /* A graph to evaluate: `path` in any format, bound to `checkpoint` (nullable). */
 cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, const char *checkpoint,
                        const keras_flags *flags);
 /* The first declared input or output, or what can be guessed; NULL when there is none. The string lives in `room`. */
 const char *default_input(const cnnf_graph *graph);
-const char *default_output(const session *s, const cnnf_graph *graph, char *room, size_t size);
+cnnf_status default_output(const char **out, const session *s, const cnnf_graph *graph, char *room, size_t size);
+/* Each output that the graph does not declare and that can be told from it. */
+cnnf_status each_guessed_output(const session *s, const cnnf_graph *graph, cli_add_fn take, void *user);
 
 #endif

@@ -27,6 +27,7 @@ static const command *find_command(const char *name)
 
 int main(int argc, char **argv)
 {
+    cli_catch_signals();
     const char *slash = argc ? strrchr(argv[0], '/') : NULL;
     const char *self = slash ? slash + 1 : argc ? argv[0] : "cnnfreeze";
     if (strcmp(self, "freeze_graph") == 0) return cmd_freeze_graph(argc, argv);

@@ -7,6 +7,7 @@
 
 #include "cli.h"
 #include "load.h"
+#include "output.h"
 
 #define MAX_TENSORS 64
 
@@ -14,6 +15,7 @@ typedef struct arguments {
     const char *graph, *checkpoint, *backend;
     flag_list feeds, fetches;
     int64_t batch, threads;
+    output_flags out;
     keras_flags keras;
 } arguments;
 
@@ -72,8 +74,8 @@ static cnnf_status run_batch(bindings *results, cnnf_evaluator *evaluator, const
     for (size_t i = 0; !status && i < feeds->count; i++)
         status = take_rows(&parts[i], s, feeds->tensors[i], first, rows);
     if (!status) {
-        status = cnnf_evaluator_run(evaluator, feeds->name_list, (const cnnf_tensor *const *)parts, feeds->count,
-                                    results->name_list, results->tensors, results->count, s->error);
+        status = cnnf_evaluator_run(results->tensors, evaluator, feeds->name_list, (const cnnf_tensor *const *)parts,
+                                    feeds->count, results->name_list, results->count, s->error);
     }
     for (size_t i = 0; i < feeds->count; i++)
         cnnf_tensor_unref(parts[i]);
@@ -131,16 +133,16 @@ static cnnf_status run_graph(bindings *fetches, cnnf_evaluator *evaluator, const
                              int64_t batch)
 {
     if (batch > 0 && feeds->count) return run_batches(fetches, evaluator, s, feeds, batch);
-    return cnnf_evaluator_run(evaluator, feeds->name_list, (const cnnf_tensor *const *)feeds->tensors, feeds->count,
-                              fetches->name_list, fetches->tensors, fetches->count, s->error);
+    return cnnf_evaluator_run(fetches->tensors, evaluator, feeds->name_list, (const cnnf_tensor *const *)feeds->tensors,
+                              feeds->count, fetches->name_list, fetches->count, s->error);
 }
 
 static cnnf_status make_evaluator(cnnf_evaluator **out, const session *s, const arguments *a, const cnnf_graph *graph)
 {
     cnnf_evaluator_options *options = NULL;
     cnnf_status status = cnnf_evaluator_options_new(&options, s->context, s->error);
-    if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads);
-    if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend);
+    if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads, s->error);
+    if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend, s->error);
     if (!status) status = cnnf_evaluator_new(out, graph, options, s->error);
     cnnf_evaluator_options_free(options);
     return status;
@@ -150,9 +152,7 @@ static cnnf_status predict(const session *s, const arguments *a, bindings *feeds
 {
     cnnf_graph *graph = NULL;
     cnnf_evaluator *evaluator = NULL;
-    cnnf_status status = split_bindings(feeds, &a->feeds, "feed");
-    if (!status) status = split_bindings(fetches, &a->fetches, "fetch");
-    if (!status) status = load_model(&graph, s, a->graph, a->checkpoint, &a->keras);
+    cnnf_status status = load_model(&graph, s, a->graph, a->checkpoint, &a->keras);
     for (size_t i = 0; !status && i < feeds->count; i++) {
         status = cnnf_npy_load(&feeds->tensors[i], s->context, feeds->files[i], s->error);
     }
@@ -168,6 +168,20 @@ static cnnf_status predict(const session *s, const arguments *a, bindings *feeds
     return status;
 }
 
+/* 0, or the exit code of what was said. */
+static int claim_files(const arguments *a, bindings *feeds, bindings *fetches)
+{
+    output_claim claim = {.n_outputs = 0};
+    if (split_bindings(feeds, &a->feeds, "feed") || split_bindings(fetches, &a->fetches, "fetch")) return EXIT_USAGE;
+    claim_input(&claim, a->graph);
+    claim_input(&claim, a->checkpoint);
+    for (size_t i = 0; i < feeds->count; i++)
+        claim_input(&claim, feeds->files[i]);
+    for (size_t i = 0; i < fetches->count; i++)
+        claim_output(&claim, &fetches->files[i]);
+    return claim_check(&claim, a->out.in_place);
+}
+
 int cmd_predict(int argc, char **argv)
 {
     static bindings feeds, fetches; /* 33 KiB of names each */
@@ -180,6 +194,7 @@ int cmd_predict(int argc, char **argv)
         {"batchsize", FLAG_INT, &a.batch, "N", "rows per run (all at once)"},
         {"threads", FLAG_INT, &a.threads, "N", "threads (all processors)"},
         {"backend", FLAG_STRING, &a.backend, "NAME", "auto, portable or onednn"},
+        IN_PLACE_FLAG(a.out),
         KERAS_FLAGS(a.keras),
     };
     const command self = {"predict", "--graph=G --feed NAME=x.npy --fetch NAME=y.npy [flags]", "runs a graph on arrays",
@@ -189,6 +204,7 @@ int cmd_predict(int argc, char **argv)
     if (!a.graph || !a.fetches.count)
         return cli_say(EXIT_USAGE, "predict: --graph and at least one --fetch are needed");
     if (a.batch < 0 || a.threads < 0) return cli_say(EXIT_USAGE, "predict: a number is out of range");
+    if ((code = claim_files(&a, &feeds, &fetches))) return code;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, predict(&s, &a, &feeds, &fetches));

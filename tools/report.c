@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#define _GNU_SOURCE
 #include "report.h"
 
 #include <inttypes.h>
@@ -63,19 +64,21 @@ static void print_confusion(FILE *to, const cnnf_metrics *metrics, const char *s
     }
 }
 
-static cnnf_status write_confusion(const cnnf_metrics *metrics, const char *path)
+static cnnf_status write_confusion(const session *s, const cnnf_metrics *metrics, const char *path)
 {
+    char *text = NULL;
+    size_t size = 0;
     if (!*path) {
         puts("Confusion matrix (row: label, column: guess):");
         print_confusion(stdout, metrics, " ");
         return CNNF_OK;
     }
-    FILE *file = fopen(path, "w");
-    if (file) print_confusion(file, metrics, ",");
-    const bool written = file && !ferror(file);
-    if (file && fclose(file) == 0 && written) return CNNF_OK;
-    cli_say(0, "%s: cannot write", path);
-    return CNNF_E_IO;
+    FILE *memory = open_memstream(&text, &size);
+    if (memory) print_confusion(memory, metrics, ",");
+    const bool printed = memory && fclose(memory) == 0;
+    const cnnf_status status = printed ? cnnf_write_file(s->context, path, text, size, NULL, s->error) : CNNF_E_NOMEM;
+    free(text);
+    return status;
 }
 
 static void print_classes(const cnnf_metrics *metrics, const label_names *labels)
@@ -98,7 +101,7 @@ static void print_worst(const cnnf_metrics *metrics, const label_names *labels)
     for (int64_t i = 0; i < cnnf_metrics_worst_count(metrics); i++) {
         int64_t row, label, guess;
         double confidence;
-        if (cnnf_metrics_worst(metrics, i, &row, &label, &guess, &confidence, NULL)) return;
+        if (cnnf_metrics_worst(&row, &label, &guess, &confidence, metrics, i, NULL)) return;
         printf("%" PRId64 " %s %s %.4f\n", row, label_name(labels, label, room), label_name(labels, guess, other),
                confidence);
     }
@@ -148,7 +151,7 @@ static void print_json(const cnnf_metrics *metrics, const report_request *reques
     for (int64_t i = 0; i < cnnf_metrics_worst_count(metrics); i++) {
         int64_t row, label, guess;
         double confidence;
-        if (cnnf_metrics_worst(metrics, i, &row, &label, &guess, &confidence, NULL)) break;
+        if (cnnf_metrics_worst(&row, &label, &guess, &confidence, metrics, i, NULL)) break;
         printf("%s{\"row\":%" PRId64 ",\"label\":%" PRId64 ",\"guess\":%" PRId64 ",\"confidence\":%.6f}", i ? "," : "",
                row, label, guess, confidence);
     }
@@ -158,7 +161,6 @@ static void print_json(const cnnf_metrics *metrics, const report_request *reques
 
 cnnf_status report_metrics(const session *s, const cnnf_metrics *metrics, const report_request *request)
 {
-    (void)s;
     static label_names labels; /* 32 KiB of pointers: too big for a stack frame */
     cnnf_status status = read_labels(&labels, request->label_map);
     if (status) return status;
@@ -167,7 +169,7 @@ cnnf_status report_metrics(const session *s, const cnnf_metrics *metrics, const 
     else
         print_text(metrics, request, &labels);
     if (request->confusion && (!request->json || *request->confusion))
-        status = write_confusion(metrics, request->confusion);
+        status = write_confusion(s, metrics, request->confusion);
     free(labels.text);
     return status;
 }

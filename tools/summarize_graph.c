@@ -7,6 +7,7 @@
 
 typedef struct arguments {
     const char *graph, *in_graph, *format;
+    int32_t report; /* CNNF_REPORT_* */
     keras_flags keras;
 } arguments;
 
@@ -15,7 +16,7 @@ static cnnf_status summarize(const session *s, const arguments *a)
     cnnf_graph *graph = NULL;
     cnnf_buffer *text = NULL;
     cnnf_status status = load_model(&graph, s, a->graph, NULL, &a->keras);
-    if (!status) status = cnnf_graph_summary(&text, graph, a->format, s->error);
+    if (!status) status = cnnf_graph_summary(&text, graph, a->report, s->error);
     if (!status) fwrite(cnnf_buffer_data(text), 1, cnnf_buffer_size(text), stdout);
     cnnf_buffer_free(text);
     cnnf_graph_unref(graph);
@@ -36,6 +37,7 @@ int cmd_summarize_graph(int argc, char **argv)
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, &a.graph, 0, 1, &code)) return code;
     if (!a.graph) a.graph = a.in_graph;
     if (!a.graph) return cli_say(EXIT_USAGE, "usage: cnnfreeze %s %s", self.name, self.usage);
+    if (!cli_report_format(a.format, &a.report)) return EXIT_USAGE;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, summarize(&s, &a));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * buffer.h - bytes that the library gives to the caller.
+ * buffer.h - bytes that the library gives to the caller: files, reports.
  *
  * Thread-safety: reading is safe.
  */
@@ -8,10 +8,16 @@
 #define CNNFREEZE_BUFFER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <cnnfreeze/export.h>
 
 typedef struct cnnf_buffer cnnf_buffer;
+
+/** How a report is written; each says which of them it knows, another is CNNF_E_INVALID. */
+#define CNNF_REPORT_TEXT 0 /**< lines for people */
+#define CNNF_REPORT_JSON 1
+#define CNNF_REPORT_DOT  2 /**< a picture, for Graphviz */
 
 CNNF_BEGIN_DECLS
 

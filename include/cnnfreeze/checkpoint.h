@@ -29,8 +29,8 @@ CNNF_BEGIN_DECLS
  */
 CNNF_API cnnf_status cnnf_checkpoint_open(cnnf_checkpoint **out, cnnf_context *context, const char *path,
                                           cnnf_error *error);
-CNNF_API cnnf_checkpoint *cnnf_checkpoint_ref(cnnf_checkpoint *checkpoint); /**< @since 0.1 */
-CNNF_API void cnnf_checkpoint_unref(cnnf_checkpoint *checkpoint);           /**< NULL is allowed. @since 0.1 */
+CNNF_API cnnf_checkpoint *cnnf_checkpoint_ref(const cnnf_checkpoint *checkpoint); /**< @since 0.1 */
+CNNF_API void cnnf_checkpoint_unref(cnnf_checkpoint *checkpoint);                 /**< NULL is allowed. @since 0.1 */
 /** Number of tensors. @since 0.1 */
 CNNF_API int64_t cnnf_checkpoint_count(const cnnf_checkpoint *checkpoint);
 /** Names in byte order, *borrowed*; NULL outside the range. @since 0.1 */

@@ -48,6 +48,7 @@
 #include <cnnfreeze/checkpoint.h>
 #include <cnnfreeze/transform.h>
 #include <cnnfreeze/serializer.h>
+#include <cnnfreeze/inspect.h>
 #include <cnnfreeze/evaluator.h>
 #include <cnnfreeze/metrics.h>
 #include <cnnfreeze/dataset.h>

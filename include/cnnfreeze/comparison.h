@@ -32,20 +32,25 @@ CNNF_API void cnnf_comparison_options_free(cnnf_comparison_options *options); /*
 /** A value for the input `name` (one more reference); inputs without one are random. CNNF_OK, CNNF_E_INVALID,
  * CNNF_E_NOMEM. @since 0.1 */
 CNNF_API cnnf_status cnnf_comparison_options_add_feed(cnnf_comparison_options *options, const char *name,
-                                                      const cnnf_tensor *value);
+                                                      const cnnf_tensor *value, cnnf_error *error);
 /**
  * An output to compare: `a` in the first graph, `b` in the second (NULL: the same name). None: the
  * declared outputs of the first graph, else its nodes that no other node reads. @since 0.1
  */
-CNNF_API cnnf_status cnnf_comparison_options_add_output(cnnf_comparison_options *options, const char *a, const char *b);
+CNNF_API cnnf_status cnnf_comparison_options_add_output(cnnf_comparison_options *options, const char *a, const char *b,
+                                                        cnnf_error *error);
 /** Random inputs: how often (>= 1) and from which seed; floats are uniform in [0, 1). @since 0.1 */
-CNNF_API cnnf_status cnnf_comparison_options_set_random(cnnf_comparison_options *options, int32_t runs, uint64_t seed);
+CNNF_API cnnf_status cnnf_comparison_options_set_random(cnnf_comparison_options *options, int32_t runs, uint64_t seed,
+                                                        cnnf_error *error);
 /** What stands for an unknown first axis of an input (>= 1). @since 0.1 */
-CNNF_API cnnf_status cnnf_comparison_options_set_batch(cnnf_comparison_options *options, int64_t batch);
+CNNF_API cnnf_status cnnf_comparison_options_set_batch(cnnf_comparison_options *options, int64_t batch,
+                                                       cnnf_error *error);
 /** Largest error allowed, relative to the largest number of the first graph's tensor. @since 0.1 */
-CNNF_API cnnf_status cnnf_comparison_options_set_tolerance(cnnf_comparison_options *options, double tolerance);
+CNNF_API cnnf_status cnnf_comparison_options_set_tolerance(cnnf_comparison_options *options, double tolerance,
+                                                           cnnf_error *error);
 /** Whether common nodes inside are compared too; default 1. @since 0.1 */
-CNNF_API cnnf_status cnnf_comparison_options_set_inside(cnnf_comparison_options *options, int32_t inside);
+CNNF_API cnnf_status cnnf_comparison_options_set_inside(cnnf_comparison_options *options, int32_t inside,
+                                                        cnnf_error *error);
 
 /**
  * Compares; *out is *new*, also when the numbers differ. `options` NULL = the defaults. CNNF_OK;
@@ -67,8 +72,8 @@ CNNF_API double cnnf_comparison_max_rel(const cnnf_comparison *comparison);
 CNNF_API const char *cnnf_comparison_first(const cnnf_comparison *comparison);
 /** Tensors compared. @since 0.1 */
 CNNF_API int64_t cnnf_comparison_count(const cnnf_comparison *comparison);
-/** A *new* report: text, or JSON when `json` is non-zero. @since 0.1 */
-CNNF_API cnnf_status cnnf_comparison_report(cnnf_buffer **out, const cnnf_comparison *comparison, int32_t json,
+/** A *new* report: CNNF_REPORT_TEXT or _JSON. CNNF_OK, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1 */
+CNNF_API cnnf_status cnnf_comparison_report(cnnf_buffer **out, const cnnf_comparison *comparison, int32_t format,
                                             cnnf_error *error);
 
 CNNF_END_DECLS

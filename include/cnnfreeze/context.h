@@ -42,6 +42,14 @@ typedef void (*cnnf_log_fn)(int32_t level, const char *message, void *user);
  */
 typedef int32_t (*cnnf_progress_fn)(uint64_t done, uint64_t total, void *user);
 
+/**
+ * Told of each temporary file that an output is written to, before it is made (`exists` 1) and when it is gone (0), so
+ * that a program that is ended by a signal can remove it. `path` is *borrowed* for the call; called on the calling
+ * thread only. The library itself removes its temporary files in every case but the death of the process, and then the
+ * next writer in the folder does.
+ */
+typedef void (*cnnf_temporary_fn)(const char *path, int32_t exists, void *user);
+
 /*
  * Limits: checked against the numbers a file declares, before anything is allocated.
  * cnnf_context_options_set_limit(); the value 0 restores the default.
@@ -67,20 +75,31 @@ CNNF_BEGIN_DECLS
 
 /** *New* options holding the defaults: malloc, no log, the limits above. CNNF_OK, CNNF_E_NOMEM or CNNF_E_INVALID.
  * @since 0.1 */
-CNNF_API cnnf_status cnnf_context_options_new(cnnf_context_options **out);
+CNNF_API cnnf_status cnnf_context_options_new(cnnf_context_options **out, cnnf_error *error);
 /** Releases options; NULL is allowed. @since 0.1 */
 CNNF_API void cnnf_context_options_free(cnnf_context_options *options);
 /** All three functions or none (NULL, NULL, NULL restores malloc's). CNNF_OK or CNNF_E_INVALID. @since 0.1 */
 CNNF_API cnnf_status cnnf_context_options_set_allocator(cnnf_context_options *options, cnnf_malloc_fn malloc_fn,
-                                                        cnnf_realloc_fn realloc_fn, cnnf_free_fn free_fn, void *user);
+                                                        cnnf_realloc_fn realloc_fn, cnnf_free_fn free_fn, void *user,
+                                                        cnnf_error *error);
 /** Where messages go; NULL (the default) is silence. CNNF_OK or CNNF_E_INVALID. @since 0.1 */
 CNNF_API cnnf_status cnnf_context_options_set_log(cnnf_context_options *options, cnnf_log_fn log_fn, int32_t min_level,
-                                                  void *user);
+                                                  void *user, cnnf_error *error);
 /** One of CNNF_LIMIT_*; 0 restores the default. CNNF_OK or CNNF_E_INVALID. @since 0.1 */
-CNNF_API cnnf_status cnnf_context_options_set_limit(cnnf_context_options *options, int32_t limit, uint64_t value);
+CNNF_API cnnf_status cnnf_context_options_set_limit(cnnf_context_options *options, int32_t limit, uint64_t value,
+                                                    cnnf_error *error);
 /** Limits for files from strangers: 256 MiB files, 1 GiB memory, 100,000 nodes, depth 32. CNNF_OK or CNNF_E_INVALID.
  * @since 0.1 */
-CNNF_API cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options);
+CNNF_API cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options, cnnf_error *error);
+/** Who is told of temporary files; NULL (the default): nobody. CNNF_OK or CNNF_E_INVALID. @since 0.1 */
+CNNF_API cnnf_status cnnf_context_options_set_temporary_files(cnnf_context_options *options, cnnf_temporary_fn told,
+                                                              void *user, cnnf_error *error);
+/**
+ * Where what does not fit into memory while loading goes, in files without a name; copied. Default (NULL): "/tmp".
+ * CNNF_OK, CNNF_E_NOMEM or CNNF_E_INVALID. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_context_options_set_temporary_folder(cnnf_context_options *options, const char *path,
+                                                               cnnf_error *error);
 
 /**
  * A *new* context, released with cnnf_context_unref(). `options` NULL = the defaults; it is copied.
@@ -88,7 +107,7 @@ CNNF_API cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *op
  */
 CNNF_API cnnf_status cnnf_context_new(cnnf_context **out, const cnnf_context_options *options, cnnf_error *error);
 /** One more reference; returns its argument. NULL gives NULL. @since 0.1 */
-CNNF_API cnnf_context *cnnf_context_ref(cnnf_context *context);
+CNNF_API cnnf_context *cnnf_context_ref(const cnnf_context *context);
 /** Gives a reference back; NULL is allowed. @since 0.1 */
 CNNF_API void cnnf_context_unref(cnnf_context *context);
 /** The limit in force; 0 for an unknown one. @since 0.1 */

@@ -11,7 +11,7 @@
  * lines "name,label" (labels.csv in the folder, else set_labels_file()). Images are resized to the
  * shape as cv2.resize(INTER_AREA) does, then turned grey for one channel.
  *
- * Thread-safety: a cnnf_dataset is unsafe; one thread at a time.
+ * Thread-safety: a cnnf_dataset and the options are unsafe; one thread at a time.
  */
 #ifndef CNNFREEZE_DATASET_H
 #define CNNFREEZE_DATASET_H
@@ -27,6 +27,7 @@
 
 typedef struct cnnf_dataset cnnf_dataset;
 typedef struct cnnf_dataset_options cnnf_dataset_options;
+typedef struct cnnf_evaluate_options cnnf_evaluate_options;
 
 CNNF_BEGIN_DECLS
 
@@ -34,25 +35,31 @@ CNNF_BEGIN_DECLS
 CNNF_API cnnf_status cnnf_dataset_options_new(cnnf_dataset_options **out, cnnf_context *context, cnnf_error *error);
 CNNF_API void cnnf_dataset_options_free(cnnf_dataset_options *options); /**< NULL is allowed. @since 0.1 */
 /** Shape of one example, without the batch ({28, 28, 1}); needed where the file does not say. @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_shape(cnnf_dataset_options *options, int32_t rank, const int64_t *dims);
+CNNF_API cnnf_status cnnf_dataset_options_set_shape(cnnf_dataset_options *options, int32_t rank, const int64_t *dims,
+                                                    cnnf_error *error);
 /** Pixels are divided by `scale` in float32: default 255 for CSV, IDX and images, 1 for NPY/NPZ; 1 = as they are.
  * @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_scale(cnnf_dataset_options *options, double scale);
+CNNF_API cnnf_status cnnf_dataset_options_set_scale(cnnf_dataset_options *options, double scale, cnnf_error *error);
 /** Then (v - mean) / std; defaults 0 and 1. @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_normalization(cnnf_dataset_options *options, double mean, double std);
+CNNF_API cnnf_status cnnf_dataset_options_set_normalization(cnnf_dataset_options *options, double mean, double std,
+                                                            cnnf_error *error);
 /** A file with the labels (IDX or NPY data; image folders). @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_labels_file(cnnf_dataset_options *options, const char *path);
+CNNF_API cnnf_status cnnf_dataset_options_set_labels_file(cnnf_dataset_options *options, const char *path,
+                                                          cnnf_error *error);
 /**
  * A text file that gives classes to labels, a line each: "LABEL CLASS" (separated by a comma, '=', a
  * tab or a blank), or LABEL alone, whose class is the line's number from 0. Labels are numbers or
  * names: a CSV's first column, the folders of images. @since 0.1
  */
-CNNF_API cnnf_status cnnf_dataset_options_set_label_map(cnnf_dataset_options *options, const char *path);
+CNNF_API cnnf_status cnnf_dataset_options_set_label_map(cnnf_dataset_options *options, const char *path,
+                                                        cnnf_error *error);
 /** CSV: the first `classes` (>= 2) columns are a one-hot label; 0, the default: one column, an integer. (NPY and IDX
  * labels of rank 2 are one-hot by themselves.) @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_one_hot(cnnf_dataset_options *options, int64_t classes);
+CNNF_API cnnf_status cnnf_dataset_options_set_one_hot(cnnf_dataset_options *options, int64_t classes,
+                                                      cnnf_error *error);
 /** Examples are wanted channels first (NCHW); the shape is then (C, H, W). @since 0.1 */
-CNNF_API cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *options, int32_t channels_first);
+CNNF_API cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *options, int32_t channels_first,
+                                                             cnnf_error *error);
 
 /** Opens a data set; *out is *new*. CNNF_OK, CNNF_E_IO, CNNF_E_FORMAT, CNNF_E_CORRUPT, CNNF_E_LIMIT, CNNF_E_INVALID,
  * CNNF_E_NOMEM. @since 0.1 */
@@ -66,20 +73,39 @@ CNNF_API int64_t cnnf_dataset_count(const cnnf_dataset *dataset);
  * tensor (n). At the end both are NULL with CNNF_OK. Bad rows are CNNF_E_CORRUPT with line and
  * column. @since 0.1
  */
-CNNF_API cnnf_status cnnf_dataset_next(cnnf_dataset *dataset, int64_t batch, cnnf_tensor **images, cnnf_tensor **labels,
+CNNF_API cnnf_status cnnf_dataset_next(cnnf_tensor **images, cnnf_tensor **labels, cnnf_dataset *dataset, int64_t batch,
                                        cnnf_error *error);
 /** Back to the first example. @since 0.1 */
 CNNF_API cnnf_status cnnf_dataset_rewind(cnnf_dataset *dataset, cnnf_error *error);
 
+/** *New* options holding the defaults: the graph's only declared input and output, batches of 32, the last partial
+ * batch counts, no progress. CNNF_OK, CNNF_E_NOMEM, CNNF_E_INVALID (NULL). @since 0.1 */
+CNNF_API cnnf_status cnnf_evaluate_options_new(cnnf_evaluate_options **out, cnnf_context *context, cnnf_error *error);
+CNNF_API void cnnf_evaluate_options_free(cnnf_evaluate_options *options); /**< NULL is allowed. @since 0.1 */
+/** The node that takes the examples ("x" or "x:0"). CNNF_OK, CNNF_E_INVALID (NULL), CNNF_E_NOMEM, as the next. @since
+ * 0.1
+ */
+CNNF_API cnnf_status cnnf_evaluate_options_set_input(cnnf_evaluate_options *options, const char *name,
+                                                     cnnf_error *error);
+/** The node that gives the scores, one per class. @since 0.1 */
+CNNF_API cnnf_status cnnf_evaluate_options_set_output(cnnf_evaluate_options *options, const char *name,
+                                                      cnnf_error *error);
+/** Examples per run (>= 1). CNNF_OK, CNNF_E_INVALID, as the next ones. @since 0.1 */
+CNNF_API cnnf_status cnnf_evaluate_options_set_batch(cnnf_evaluate_options *options, int64_t batch, cnnf_error *error);
+/** Whether a last partial batch is left out, as the tutorial's script does. @since 0.1 */
+CNNF_API cnnf_status cnnf_evaluate_options_set_full_batches_only(cnnf_evaluate_options *options, int32_t full_only,
+                                                                 cnnf_error *error);
+/** Progress in examples; the total is 0 where the data set does not know it. NULL: none. @since 0.1 */
+CNNF_API cnnf_status cnnf_evaluate_options_set_progress(cnnf_evaluate_options *options, cnnf_progress_fn progress,
+                                                        void *user, cnnf_error *error);
 /**
- * Runs the rest of a data set through `input` -> `output` and adds it to `metrics`; batches run in
- * parallel on the evaluator's threads. full_batches_only: leave a last partial batch out, as the
- * tutorial's script does. On CNNF_E_CANCELLED metrics hold what was done. @since 0.1
+ * Runs the rest of a data set through the evaluator's graph and adds it to `metrics`; batches run in parallel on the
+ * evaluator's threads. `options` NULL = the defaults. CNNF_OK; CNNF_E_INVALID (NULL, or no single input or output is
+ * declared: name them), what cnnf_dataset_next(), cnnf_evaluator_run() and cnnf_metrics_add() return. On
+ * CNNF_E_CANCELLED, and on every other failure, metrics hold what was done until then. @since 0.1
  */
 CNNF_API cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluator, cnnf_dataset *dataset,
-                                           const char *input, const char *output, int64_t batch,
-                                           int32_t full_batches_only, cnnf_progress_fn progress, void *user,
-                                           cnnf_error *error);
+                                           const cnnf_evaluate_options *options, cnnf_error *error);
 
 CNNF_END_DECLS
 

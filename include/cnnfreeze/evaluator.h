@@ -31,17 +31,20 @@ CNNF_BEGIN_DECLS
 CNNF_API cnnf_status cnnf_evaluator_options_new(cnnf_evaluator_options **out, cnnf_context *context, cnnf_error *error);
 CNNF_API void cnnf_evaluator_options_free(cnnf_evaluator_options *options); /**< NULL is allowed. @since 0.1 */
 /** Threads, the caller's included; 0 = as many as processors. CNNF_OK, CNNF_E_INVALID. @since 0.1 */
-CNNF_API cnnf_status cnnf_evaluator_options_set_threads(cnnf_evaluator_options *options, int32_t threads);
+CNNF_API cnnf_status cnnf_evaluator_options_set_threads(cnnf_evaluator_options *options, int32_t threads,
+                                                        cnnf_error *error);
 /**
  * "auto", "portable" or "onednn"; CNNF_E_NOT_FOUND when it is not built in. "auto" is the portable
  * vector code, which fuses more and is ahead of oneDNN 2.6. "onednn" leaves what it declines to it. @since 0.1
  */
-CNNF_API cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, const char *backend);
+CNNF_API cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, const char *backend,
+                                                        cnnf_error *error);
 /**
  * Strict: the last bits never depend on the thread count. The portable backend keeps that promise
  * always; onednn then takes one image at a time. Default 0. @since 0.1
  */
-CNNF_API cnnf_status cnnf_evaluator_options_set_deterministic(cnnf_evaluator_options *options, int32_t strict);
+CNNF_API cnnf_status cnnf_evaluator_options_set_deterministic(cnnf_evaluator_options *options, int32_t strict,
+                                                              cnnf_error *error);
 
 /**
  * A *new* evaluator of a frozen graph (bound variables are taken at their value). An op outside
@@ -58,10 +61,9 @@ cnnf_evaluator_free(cnnf_evaluator *evaluator); /**< NULL is allowed; no run may
  * node), CNNF_E_UNSUPPORTED (an op), CNNF_E_LIMIT, CNNF_E_CANCELLED, CNNF_E_INVALID, CNNF_E_IO,
  * CNNF_E_NOMEM; on failure every output is NULL. @since 0.1
  */
-CNNF_API cnnf_status cnnf_evaluator_run(cnnf_evaluator *evaluator, const char *const *feed_names,
+CNNF_API cnnf_status cnnf_evaluator_run(cnnf_tensor **outputs, cnnf_evaluator *evaluator, const char *const *feed_names,
                                         const cnnf_tensor *const *feeds, size_t feed_count,
-                                        const char *const *fetch_names, cnnf_tensor **outputs, size_t fetch_count,
-                                        cnnf_error *error);
+                                        const char *const *fetch_names, size_t fetch_count, cnnf_error *error);
 /** Ends the runs under way with CNNF_E_CANCELLED; from any thread, also a signal handler. @since 0.1 */
 CNNF_API void cnnf_evaluator_cancel(cnnf_evaluator *evaluator);
 /**

@@ -39,7 +39,7 @@ typedef struct cnnf_node cnnf_node;
 CNNF_BEGIN_DECLS
 
 /** One more reference; returns its argument. NULL gives NULL. @since 0.1 */
-CNNF_API cnnf_graph *cnnf_graph_ref(cnnf_graph *graph);
+CNNF_API cnnf_graph *cnnf_graph_ref(const cnnf_graph *graph);
 /** Gives a reference back; NULL is allowed. @since 0.1 */
 CNNF_API void cnnf_graph_unref(cnnf_graph *graph);
 
@@ -53,7 +53,13 @@ CNNF_API const cnnf_node *cnnf_graph_find(const cnnf_graph *graph, const char *n
 CNNF_API int64_t cnnf_graph_input_count(const cnnf_graph *graph);
 CNNF_API const char *cnnf_graph_input_name(const cnnf_graph *graph,
                                            int64_t index); /**< node name, or NULL. @since 0.1 */
-/** Declared outputs; 0 when the file does not say (cnnf_graph_guess_outputs() in transform.h then helps). @since 0.1 */
+/** Its dtype; CNNF_DTYPE_INVALID where the node does not say, or outside the range. @since 0.1 */
+CNNF_API cnnf_dtype cnnf_graph_input_dtype(const cnnf_graph *graph, int64_t index);
+/** Its rank; -1 where it is not known, or outside the range. @since 0.1 */
+CNNF_API int32_t cnnf_graph_input_shape_rank(const cnnf_graph *graph, int64_t index);
+/** Its size along `axis`, the batch first; -1 unknown or no such axis. @since 0.1 */
+CNNF_API int64_t cnnf_graph_input_shape_dim(const cnnf_graph *graph, int64_t index, int32_t axis);
+/** Declared outputs; 0 when the file does not say (cnnf_graph_guess_outputs() in inspect.h then helps). @since 0.1 */
 CNNF_API int64_t cnnf_graph_output_count(const cnnf_graph *graph);
 CNNF_API const char *cnnf_graph_output_name(const cnnf_graph *graph,
                                             int64_t index); /**< node name, or NULL. @since 0.1 */
@@ -61,6 +67,8 @@ CNNF_API const char *cnnf_graph_output_name(const cnnf_graph *graph,
 CNNF_API int64_t cnnf_graph_variable_count(const cnnf_graph *graph);
 /** Functions in the library. @since 0.1 */
 CNNF_API int64_t cnnf_graph_function_count(const cnnf_graph *graph);
+CNNF_API const char *cnnf_graph_function_name(const cnnf_graph *graph,
+                                              int64_t index); /**< NULL outside the range. @since 0.1 */
 
 CNNF_API const char *cnnf_node_name(const cnnf_node *node);    /**< @since 0.1 */
 CNNF_API const char *cnnf_node_op(const cnnf_node *node);      /**< @since 0.1 */
@@ -79,12 +87,35 @@ CNNF_API double cnnf_node_attr_float(const cnnf_node *node, const char *name, do
 CNNF_API int32_t cnnf_node_attr_bool(const cnnf_node *node, const char *name, int32_t fallback); /**< @since 0.1 */
 CNNF_API cnnf_dtype cnnf_node_attr_type(const cnnf_node *node, const char *name,
                                         cnnf_dtype fallback); /**< @since 0.1 */
-/** Bytes of a string attribute (followed by a zero byte), `size` nullable; NULL when it is none. @since 0.1 */
-CNNF_API const char *cnnf_node_attr_string(const cnnf_node *node, const char *name, size_t *size);
+/** Bytes of a string attribute (followed by a zero byte), *size (nullable) their number; NULL when it is none. @since
+ * 0.1
+ */
+CNNF_API const char *cnnf_node_attr_string(size_t *size, const cnnf_node *node, const char *name);
 /** Length of a list attribute; -1 when it is none. @since 0.1 */
 CNNF_API int64_t cnnf_node_attr_list_count(const cnnf_node *node, const char *name);
-/** Element of a list of integers; fallback when it is none. @since 0.1 */
+/** What its elements are: CNNF_ATTR_*; CNNF_ATTR_NONE when it is no list or an empty one. @since 0.1 */
+CNNF_API int32_t cnnf_node_attr_list_kind(const cnnf_node *node, const char *name);
+/** Element `index` of a list of that kind; else what the getter of a single value gives. @since 0.1 */
 CNNF_API int64_t cnnf_node_attr_list_int(const cnnf_node *node, const char *name, int64_t index, int64_t fallback);
+CNNF_API double cnnf_node_attr_list_float(const cnnf_node *node, const char *name, int64_t index,
+                                          double fallback); /**< @since 0.1 */
+CNNF_API int32_t cnnf_node_attr_list_bool(const cnnf_node *node, const char *name, int64_t index,
+                                          int32_t fallback); /**< @since 0.1 */
+CNNF_API cnnf_dtype cnnf_node_attr_list_type(const cnnf_node *node, const char *name, int64_t index,
+                                             cnnf_dtype fallback); /**< @since 0.1 */
+CNNF_API const char *cnnf_node_attr_list_string(size_t *size, const cnnf_node *node, const char *name,
+                                                int64_t index); /**< @since 0.1 */
+CNNF_API int32_t cnnf_node_attr_list_shape_rank(const cnnf_node *node, const char *name,
+                                                int64_t index); /**< @since 0.1 */
+CNNF_API int64_t cnnf_node_attr_list_shape_dim(const cnnf_node *node, const char *name, int64_t index,
+                                               int32_t axis); /**< @since 0.1 */
+CNNF_API const cnnf_tensor *cnnf_node_attr_list_tensor(const cnnf_node *node, const char *name,
+                                                       int64_t index); /**< @since 0.1 */
+CNNF_API const char *cnnf_node_attr_list_func(const cnnf_node *node, const char *name,
+                                              int64_t index); /**< @since 0.1 */
+/** Name of the function that a function attribute (If's then_branch, PartitionedCall's f) calls; NULL when it is none.
+ * @since 0.1 */
+CNNF_API const char *cnnf_node_attr_func(const cnnf_node *node, const char *name);
 /** Rank of a shape attribute: -1 unknown rank, -2 when the attribute is no shape. @since 0.1 */
 CNNF_API int32_t cnnf_node_attr_shape_rank(const cnnf_node *node, const char *name);
 /** Size along `axis` of a shape attribute; -1 unknown or no such axis. @since 0.1 */

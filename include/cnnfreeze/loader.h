@@ -57,30 +57,43 @@ CNNF_API cnnf_status cnnf_load_options_new(cnnf_load_options **out, cnnf_context
 CNNF_API void cnnf_load_options_free(cnnf_load_options *options);
 /** Keras: a suffix for every node ("_1": the names of a model loaded a second time in one process). Default "". @since
  * 0.1 */
-CNNF_API cnnf_status cnnf_load_options_set_name_suffix(cnnf_load_options *options, const char *suffix);
+CNNF_API cnnf_status cnnf_load_options_set_name_suffix(cnnf_load_options *options, const char *suffix,
+                                                       cnnf_error *error);
 /** Keras: CNNF_VARIABLES_*. @since 0.1 */
-CNNF_API cnnf_status cnnf_load_options_set_variables(cnnf_load_options *options, int32_t variables);
+CNNF_API cnnf_status cnnf_load_options_set_variables(cnnf_load_options *options, int32_t variables, cnnf_error *error);
 /** Keras: whether the optimizer's state becomes variables too; default 1. @since 0.1 */
-CNNF_API cnnf_status cnnf_load_options_set_training_state(cnnf_load_options *options, int32_t keep);
+CNNF_API cnnf_status cnnf_load_options_set_training_state(cnnf_load_options *options, int32_t keep, cnnf_error *error);
 /** Keras: the JSON architecture for a weights-only file. @since 0.1 */
-CNNF_API cnnf_status cnnf_load_options_set_architecture_file(cnnf_load_options *options, const char *path);
+CNNF_API cnnf_status cnnf_load_options_set_architecture_file(cnnf_load_options *options, const char *path,
+                                                             cnnf_error *error);
 /** Keras: treat class `from` as class `to`. @since 0.1 */
-CNNF_API cnnf_status cnnf_load_options_map_layer(cnnf_load_options *options, const char *from, const char *to);
+CNNF_API cnnf_status cnnf_load_options_map_layer(cnnf_load_options *options, const char *from, const char *to,
+                                                 cnnf_error *error);
 /** Keras: treat the layer called `name` as an identity. @since 0.1 */
-CNNF_API cnnf_status cnnf_load_options_drop_layer(cnnf_load_options *options, const char *name);
+CNNF_API cnnf_status cnnf_load_options_drop_layer(cnnf_load_options *options, const char *name, cnnf_error *error);
 /** SavedModel: a tag the meta graph must have; repeatable; default "serve". @since 0.1 */
-CNNF_API cnnf_status cnnf_load_options_add_tag(cnnf_load_options *options, const char *tag);
+CNNF_API cnnf_status cnnf_load_options_add_tag(cnnf_load_options *options, const char *tag, cnnf_error *error);
 /** SavedModel: the signature whose inputs and outputs are declared; default "serving_default", else the only one.
  * @since 0.1 */
-CNNF_API cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options, const char *signature);
+CNNF_API cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options, const char *signature,
+                                                     cnnf_error *error);
 /**
  * Demand a kind of file: CNNF_FORMAT_GRAPHDEF, _META_GRAPH, _SAVED_MODEL or _KERAS_H5, each for its binary and text
  * (or .keras) form. Another file is CNNF_E_FORMAT and the message says what it is. CNNF_FORMAT_UNKNOWN, the default:
  * whatever holds a graph. @since 0.1
  */
-CNNF_API cnnf_status cnnf_load_options_set_format(cnnf_load_options *options, int32_t format);
-/** Progress in bytes of the input. @since 0.1 */
-CNNF_API cnnf_status cnnf_load_options_set_progress(cnnf_load_options *options, cnnf_progress_fn progress, void *user);
+CNNF_API cnnf_status cnnf_load_options_set_format(cnnf_load_options *options, int32_t format, cnnf_error *error);
+/**
+ * cnnf_bind_checkpoint(): a SaverDef file (binary or text). Values then follow its restore op: a variable takes the
+ * checkpoint's tensor that this Saver would restore into it (a moving average, a renamed or partitioned tensor), as
+ * freeze_graph's --input_saver asks for. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_load_options_set_saver_file(cnnf_load_options *options, const char *path, cnnf_error *error);
+/** Progress in bytes of the input; for a Keras file once, when it is read and its graph is about to be built. NULL:
+ * none.
+ * @since 0.1 */
+CNNF_API cnnf_status cnnf_load_options_set_progress(cnnf_load_options *options, cnnf_progress_fn progress, void *user,
+                                                    cnnf_error *error);
 
 /**
  * Loads a model or graph. `path`: UTF-8; a file, or a SavedModel folder. `options` NULL = defaults.
@@ -99,13 +112,15 @@ CNNF_API cnnf_status cnnf_load_memory(cnnf_graph **out, cnnf_context *context, c
  * A *new* graph: `graph` with each variable bound to the checkpoint's tensor of that name. `path`:
  * a prefix, a folder with a `checkpoint` file, or any file of a checkpoint. Variables the
  * checkpoint lacks stay unbound; a shape or dtype that does not fit is CNNF_E_MISMATCH (all of
- * them in the message). Status as cnnf_load_file(). @since 0.1
+ * them in the message), but in a graph with functions (a SavedModel) the variable stays unbound: what its outputs do
+ * not need does no harm. With a Saver in the options or the MetaGraph, its restore ops say which tensor is a
+ * variable's. Status as cnnf_load_file(). @since 0.1
  */
 CNNF_API cnnf_status cnnf_bind_checkpoint(cnnf_graph **out, const cnnf_graph *graph, const char *path,
                                           const cnnf_load_options *options, cnnf_error *error);
 
 /**
- * Whether the file at `path` is a readable SaverDef, binary or text. (Values are restored by name; no Saver is run.)
+ * Whether the file at `path` is a readable SaverDef, binary or text.
  * CNNF_OK, CNNF_E_FORMAT, CNNF_E_CORRUPT, CNNF_E_IO, CNNF_E_LIMIT, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1
  */
 CNNF_API cnnf_status cnnf_check_saver_file(cnnf_context *context, const char *path, cnnf_error *error);

@@ -56,8 +56,9 @@ CNNF_API double cnnf_metrics_recall(const cnnf_metrics *metrics, int64_t label);
 CNNF_API double cnnf_metrics_f1(const cnnf_metrics *metrics, int64_t label);        /**< @since 0.1 */
 /** Worst mistakes kept, most confident first. @since 0.1 */
 CNNF_API int64_t cnnf_metrics_worst_count(const cnnf_metrics *metrics);
-CNNF_API cnnf_status cnnf_metrics_worst(const cnnf_metrics *metrics, int64_t index, int64_t *row, int64_t *label,
-                                        int64_t *guess, double *confidence, cnnf_error *error); /**< @since 0.1 */
+CNNF_API cnnf_status cnnf_metrics_worst(int64_t *row, int64_t *label, int64_t *guess, double *confidence,
+                                        const cnnf_metrics *metrics, int64_t index,
+                                        cnnf_error *error); /**< @since 0.1 */
 
 CNNF_END_DECLS
 

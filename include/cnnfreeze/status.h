@@ -38,10 +38,8 @@ typedef int32_t cnnf_status;
 #define CNNF_E_MISMATCH (-9)
 /** The progress callback or cnnf_evaluator_cancel() asked to stop. */
 #define CNNF_E_CANCELLED (-10)
-/** A check failed: verification above its tolerance, a demand of the next tool not met. */
-#define CNNF_E_CHECK (-11)
 /** A defect of this library. Please report it with the message. */
-#define CNNF_E_INTERNAL (-12)
+#define CNNF_E_INTERNAL (-11)
 
 CNNF_BEGIN_DECLS
 

@@ -78,7 +78,7 @@ CNNF_API cnnf_status cnnf_tensor_wrap(cnnf_tensor **out, cnnf_context *context, 
                                       const int64_t *dims, const void *data, size_t size, cnnf_release_fn release,
                                       void *user, cnnf_error *error);
 /** One more reference; returns its argument. NULL gives NULL. @since 0.1 */
-CNNF_API cnnf_tensor *cnnf_tensor_ref(cnnf_tensor *tensor);
+CNNF_API cnnf_tensor *cnnf_tensor_ref(const cnnf_tensor *tensor);
 /** Gives a reference back; NULL is allowed. @since 0.1 */
 CNNF_API void cnnf_tensor_unref(cnnf_tensor *tensor);
 
@@ -95,10 +95,11 @@ CNNF_API const void *cnnf_tensor_data(const cnnf_tensor *tensor);
 /** The bytes for writing: only for the single reference to a tensor of cnnf_tensor_new(); else NULL. @since 0.1 */
 CNNF_API void *cnnf_tensor_data_mut(cnnf_tensor *tensor);
 /**
- * Copies `size` bytes from byte `offset`. CNNF_OK, CNNF_E_INVALID (outside the tensor, or a string
- * tensor), CNNF_E_IO (the file failed or changed while in use), CNNF_E_NOMEM. @since 0.1
+ * Copies `size` bytes from byte `offset`. Of the whole tensor the checksum is verified where the format has
+ * one. CNNF_OK, CNNF_E_INVALID (outside the tensor, or a string tensor), CNNF_E_IO (the file failed or changed
+ * while in use), CNNF_E_CORRUPT, CNNF_E_NOMEM. @since 0.1
  */
-CNNF_API cnnf_status cnnf_tensor_read(const cnnf_tensor *tensor, size_t offset, void *data, size_t size,
+CNNF_API cnnf_status cnnf_tensor_read(void *data, const cnnf_tensor *tensor, size_t offset, size_t size,
                                       cnnf_error *error);
 /**
  * The tensor with its bytes in memory: a *new* reference to itself, or a *new* tensor read from the
@@ -109,7 +110,7 @@ CNNF_API cnnf_status cnnf_tensor_load(cnnf_tensor **out, const cnnf_tensor *tens
 /**
  * Element `index` of a string tensor: bytes *borrowed* from the tensor. CNNF_OK, CNNF_E_INVALID. @since 0.1
  */
-CNNF_API cnnf_status cnnf_tensor_string(const cnnf_tensor *tensor, int64_t index, const char **data, size_t *size,
+CNNF_API cnnf_status cnnf_tensor_string(const char **data, size_t *size, const cnnf_tensor *tensor, int64_t index,
                                         cnnf_error *error);
 
 CNNF_END_DECLS

@@ -30,13 +30,33 @@ CNNF_API int32_t cnnf_pass_count(void);
 CNNF_API const char *cnnf_pass_name(int32_t index);        /**< NULL outside the range. @since 0.1 */
 CNNF_API const char *cnnf_pass_description(int32_t index); /**< one sentence; NULL outside the range. @since 0.1 */
 
+/** What an argument's value must be. */
+#define CNNF_ARGUMENT_STRING 0
+#define CNNF_ARGUMENT_INT    1
+#define CNNF_ARGUMENT_FLOAT  2
+#define CNNF_ARGUMENT_BOOL   3 /**< true, false, 1 or 0 */
+#define CNNF_ARGUMENT_DTYPE  4 /**< float, DT_FLOAT or 1 ... */
+#define CNNF_ARGUMENT_SHAPE  5 /**< 1,28,28,1 in quotes; -1 or ? is unknown */
+
+/** Arguments of pass number `pass`; every pass takes `ignore_errors` (a bool) beside them. 0 outside the range. @since
+ * 0.1
+ */
+CNNF_API int32_t cnnf_pass_argument_count(int32_t pass);
+CNNF_API const char *cnnf_pass_argument_name(int32_t pass, int32_t index); /**< NULL outside the range. @since 0.1 */
+/** One sentence with the default; NULL outside the range. @since 0.1 */
+CNNF_API const char *cnnf_pass_argument_description(int32_t pass, int32_t index);
+CNNF_API int32_t cnnf_pass_argument_kind(int32_t pass,
+                                         int32_t index); /**< CNNF_ARGUMENT_*; -1 outside the range. @since 0.1 */
+CNNF_API int32_t cnnf_pass_argument_is_required(int32_t pass, int32_t index);   /**< 1 or 0. @since 0.1 */
+CNNF_API int32_t cnnf_pass_argument_is_repeatable(int32_t pass, int32_t index); /**< 1 or 0. @since 0.1 */
+
 /** A *new* empty pipeline. CNNF_OK, CNNF_E_NOMEM, CNNF_E_INVALID. @since 0.1 */
 CNNF_API cnnf_status cnnf_pipeline_new(cnnf_pipeline **out, cnnf_context *context, cnnf_error *error);
 CNNF_API void cnnf_pipeline_free(cnnf_pipeline *pipeline); /**< NULL is allowed. @since 0.1 */
 /**
  * Appends passes: one name, or several, each with arguments in brackets. An unknown pass or
- * argument is CNNF_E_NOT_FOUND, bad grammar CNNF_E_INVALID, else CNNF_OK or CNNF_E_NOMEM; on failure
- * nothing is appended. @since 0.1
+ * argument is CNNF_E_NOT_FOUND and the nearest one is offered, bad grammar CNNF_E_INVALID, else CNNF_OK or
+ * CNNF_E_NOMEM; on failure nothing is appended. @since 0.1
  */
 CNNF_API cnnf_status cnnf_pipeline_add(cnnf_pipeline *pipeline, const char *passes, cnnf_error *error);
 /**
@@ -47,9 +67,15 @@ CNNF_API cnnf_status cnnf_pipeline_add_input(cnnf_pipeline *pipeline, const char
 CNNF_API cnnf_status cnnf_pipeline_add_output(cnnf_pipeline *pipeline, const char *name,
                                               cnnf_error *error); /**< @since 0.1 */
 /**
+ * Progress in passes: before the first and after each one. Called on the thread that runs the pipeline, from several
+ * when several do. NULL: none. CNNF_OK, CNNF_E_INVALID (NULL). @since 0.1
+ */
+CNNF_API cnnf_status cnnf_pipeline_set_progress(cnnf_pipeline *pipeline, cnnf_progress_fn progress, void *user,
+                                                cnnf_error *error);
+/**
  * Runs the passes in order. *out is a *new* graph, also when nothing changed.
- * CNNF_OK and every failure of a pass (CNNF_E_UNSUPPORTED where it would not be exact); on failure
- * *out is NULL and `graph` is as it was. @since 0.1
+ * CNNF_OK; CNNF_E_CANCELLED (progress said so) and every failure of a pass (CNNF_E_UNSUPPORTED where it would not be
+ * exact); on failure *out is NULL and `graph` is as it was. @since 0.1
  */
 CNNF_API cnnf_status cnnf_pipeline_run(cnnf_graph **out, const cnnf_pipeline *pipeline, const cnnf_graph *graph,
                                        cnnf_error *error);
@@ -65,23 +91,27 @@ CNNF_API cnnf_status cnnf_freeze_options_new(cnnf_freeze_options **out, cnnf_con
 CNNF_API void cnnf_freeze_options_free(cnnf_freeze_options *options); /**< NULL is allowed. @since 0.1 */
 /** An output node (`x:0` is taken as `x`; a Keras layer's name finds its last node); repeatable. Without: the declared
  * outputs. @since 0.1 */
-CNNF_API cnnf_status cnnf_freeze_options_add_output(cnnf_freeze_options *options, const char *name);
+CNNF_API cnnf_status cnnf_freeze_options_add_output(cnnf_freeze_options *options, const char *name, cnnf_error *error);
 /** Variables to freeze or not to freeze (globs allowed; a name that matches nothing is an error); repeatable. @since
  * 0.1 */
-CNNF_API cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, const char *pattern);
-CNNF_API cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, const char *pattern); /**< @since 0.1 */
+CNNF_API cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, const char *pattern, cnnf_error *error);
+CNNF_API cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, const char *pattern,
+                                              cnnf_error *error); /**< @since 0.1 */
 /**
  * A node whose assignments run before freezing and overwrite what is bound (freeze_graph's
  * --initializer_nodes); the values must be constants. Repeatable. @since 0.1
  */
-CNNF_API cnnf_status cnnf_freeze_options_add_initializer(cnnf_freeze_options *options, const char *node);
+CNNF_API cnnf_status cnnf_freeze_options_add_initializer(cnnf_freeze_options *options, const char *node,
+                                                         cnnf_error *error);
 /** Whether `device` is cleared on the main graph's nodes; default 1. @since 0.1 */
-CNNF_API cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, int32_t clear);
+CNNF_API cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, int32_t clear,
+                                                           cnnf_error *error);
 /**
  * Whether nodes get the attributes they lack, at TensorFlow 2.15's defaults, as its freeze_graph does by
  * importing the graph; graphs written for 1.15 or older never do. Default 0. @since 0.1
  */
-CNNF_API cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *options, int32_t add);
+CNNF_API cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *options, int32_t add,
+                                                           cnnf_error *error);
 
 /**
  * Freezes: keeps what the outputs need, turns every bound variable into a Const, byte for byte as
@@ -94,36 +124,6 @@ CNNF_API cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *
  */
 CNNF_API cnnf_status cnnf_freeze(cnnf_graph **out, int64_t *converted, const cnnf_graph *graph,
                                  const cnnf_freeze_options *options, cnnf_error *error);
-
-/**
- * The outputs of a graph that declares none: its ranked sinks, one name per line, save, init,
- * summary and training nodes never. *out is a *new* buffer, empty when there are none. CNNF_OK, CNNF_E_CORRUPT
- * (a cycle), CNNF_E_INVALID (NULL), CNNF_E_NOMEM. @since 0.1
- */
-CNNF_API cnnf_status cnnf_graph_guess_outputs(cnnf_buffer **out, const cnnf_graph *graph, cnnf_error *error);
-
-/** Tools that cnnf_check_graph() knows: "vitis-ai", "opencv", "tflite", "openvino". @since 0.1 */
-CNNF_API int32_t cnnf_check_target_count(void);
-CNNF_API const char *cnnf_check_target_name(int32_t index); /**< NULL outside the range. @since 0.1 */
-/** The passes that make a frozen graph fit for a tool, as cnnf_pipeline_add() takes them; NULL when it is not known.
- * @since 0.1 */
-CNNF_API const char *cnnf_check_target_passes(const char *target);
-/**
- * Checks what a tool demands of a frozen graph, one by one. *out is a *new* report, also when demands
- * are not met; format "text" (NULL) or "json". A text report of a graph that meets all of them ends
- * with the tool's ready command line. *unmet (nullable) is the number of required demands that are not met.
- * CNNF_OK, CNNF_E_NOT_FOUND (no such target), CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1
- */
-CNNF_API cnnf_status cnnf_check_graph(cnnf_buffer **out, int64_t *unmet, const cnnf_graph *graph, const char *target,
-                                      const char *format, cnnf_error *error);
-/**
- * How two graphs differ: nodes that only one has, ops, inputs, attributes, values. *out is a *new*
- * report ("text", the default of NULL, one line per difference; or "json"), empty when they are the same;
- * *differences (nullable) their number. Neither order nor `:0` counts. CNNF_OK, CNNF_E_IO, CNNF_E_INVALID,
- * CNNF_E_NOMEM. @since 0.1
- */
-CNNF_API cnnf_status cnnf_compare_graphs(cnnf_buffer **out, int64_t *differences, const cnnf_graph *a,
-                                         const cnnf_graph *b, const char *format, cnnf_error *error);
 
 CNNF_END_DECLS
 

@@ -27,6 +27,16 @@ static inline bool cnnfi_add_i64(int64_t *out, int64_t a, int64_t b)
     return !__builtin_add_overflow(a, b, out);
 }
 
+static inline int64_t cnnfi_min_i64(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline int64_t cnnfi_max_i64(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
 /* Whether [offset, offset + size) lies inside [0, total). */
 static inline bool cnnfi_range_fits(uint64_t offset, uint64_t size, uint64_t total)
 {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -19,6 +20,9 @@ struct cnnf_context_options {
     cnnf_log_fn log_fn;
     void *log_user;
     int32_t min_level;
+    cnnf_temporary_fn temporary_fn;
+    void *temporary_user;
+    char *temporary_folder; /* owned; in a context it lies behind the context itself */
     uint64_t limits[CNNF_LIMIT_COUNT];
 };
 
@@ -26,6 +30,7 @@ struct cnnf_context {
     atomic_int_fast64_t refs;
     struct cnnf_context_options options;
     atomic_uint_fast64_t memory, peak;
+    uint64_t hash_key[2];
 };
 
 struct cnnf_buffer {
@@ -33,6 +38,8 @@ struct cnnf_buffer {
     size_t size;
     unsigned char *data;
 };
+
+#define DEFAULT_TEMPORARY_FOLDER "/tmp"
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
@@ -84,26 +91,31 @@ static void set_defaults(struct cnnf_context_options *options)
         options->limits[i] = limit_table[i].normal;
 }
 
-cnnf_status cnnf_context_options_new(cnnf_context_options **out)
+cnnf_status cnnf_context_options_new(cnnf_context_options **out, cnnf_error *error)
 {
-    if (!out) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!out) return cnnfi_fail_null(error, __func__);
     *out = malloc(sizeof **out);
-    if (!*out) return CNNF_E_NOMEM;
+    if (!*out) return cnnfi_fail_nomem(error);
     set_defaults(*out);
     return CNNF_OK;
 }
 
 void cnnf_context_options_free(cnnf_context_options *options)
 {
+    if (options) free(options->temporary_folder);
     free(options);
 }
 
 cnnf_status cnnf_context_options_set_allocator(cnnf_context_options *options, cnnf_malloc_fn malloc_fn,
-                                               cnnf_realloc_fn realloc_fn, cnnf_free_fn free_fn, void *user)
+                                               cnnf_realloc_fn realloc_fn, cnnf_free_fn free_fn, void *user,
+                                               cnnf_error *error)
 {
-    if (!options) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
     const int given = (malloc_fn != NULL) + (realloc_fn != NULL) + (free_fn != NULL);
-    if (given != 0 && given != 3) return CNNF_E_INVALID;
+    if (given != 0 && given != 3)
+        return cnnfi_fail(error, CNNF_E_INVALID, "allocator: malloc, realloc and free are given together, or none");
     options->malloc_fn = given ? malloc_fn : system_malloc;
     options->realloc_fn = given ? realloc_fn : system_realloc;
     options->free_fn = given ? free_fn : system_free;
@@ -112,53 +124,120 @@ cnnf_status cnnf_context_options_set_allocator(cnnf_context_options *options, cn
 }
 
 cnnf_status cnnf_context_options_set_log(cnnf_context_options *options, cnnf_log_fn log_fn, int32_t min_level,
-                                         void *user)
+                                         void *user, cnnf_error *error)
 {
-    if (!options || min_level < CNNF_LOG_DEBUG || min_level > CNNF_LOG_WARNING) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (min_level < CNNF_LOG_DEBUG || min_level > CNNF_LOG_WARNING)
+        return cnnfi_fail(error, CNNF_E_INVALID, "log: there is no level %d", (int)min_level);
     options->log_fn = log_fn;
     options->min_level = min_level;
     options->log_user = user;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_context_options_set_limit(cnnf_context_options *options, int32_t limit, uint64_t value)
+cnnf_status cnnf_context_options_set_limit(cnnf_context_options *options, int32_t limit, uint64_t value,
+                                           cnnf_error *error)
 {
-    if (!options || limit < 0 || limit >= CNNF_LIMIT_COUNT) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (limit < 0 || limit >= CNNF_LIMIT_COUNT)
+        return cnnfi_fail(error, CNNF_E_INVALID, "there is no limit %d", (int)limit);
     /* Products of two limited numbers must stay below 2^63; ranks and depths size fixed arrays. */
     const bool small = limit == CNNF_LIMIT_RANK || limit == CNNF_LIMIT_DEPTH;
-    if (value > (small ? 254 : (uint64_t)1 << 46)) return CNNF_E_INVALID;
+    const uint64_t most = small ? 254 : (uint64_t)1 << 46;
+    if (value > most)
+        return cnnfi_fail(error, CNNF_E_INVALID, "%s: %" PRIu64 " is above %" PRIu64 ", the most it can be",
+                          limit_table[limit].name, value, most);
     options->limits[limit] = value ? value : limit_table[limit].normal;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options)
+cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options, cnnf_error *error)
 {
-    if (!options) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
     for (int32_t i = 0; i < CNNF_LIMIT_COUNT; i++)
         options->limits[i] = limit_table[i].untrusted;
     return CNNF_OK;
 }
 
+cnnf_status cnnf_context_options_set_temporary_files(cnnf_context_options *options, cnnf_temporary_fn told, void *user,
+                                                     cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    options->temporary_fn = told;
+    options->temporary_user = user;
+    return CNNF_OK;
+}
+
+cnnf_status cnnf_context_options_set_temporary_folder(cnnf_context_options *options, const char *path,
+                                                      cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (path && !*path) return cnnfi_fail(error, CNNF_E_INVALID, "the folder of temporary files has no name");
+    char *copy = NULL;
+    if (path) {
+        copy = malloc(strlen(path) + 1);
+        if (!copy) return cnnfi_fail_nomem(error);
+        memcpy(copy, path, strlen(path) + 1);
+    }
+    free(options->temporary_folder);
+    options->temporary_folder = copy;
+    return CNNF_OK;
+}
+
+/* splitmix64's last step: every bit of the input moves half of the output's. */
+static uint64_t mix(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+}
+
+/*
+ * The library reads no source of randomness (it may run where there is none, in a sandbox or an early boot), and needs
+ * none: it is enough that the file was written before the context was made, by somebody who knows neither the addresses
+ * that this process was given nor the nanosecond.
+ */
+static void make_hash_key(cnnf_context *context)
+{
+    struct timespec now = {0};
+    timespec_get(&now, TIME_UTC);
+    const uint64_t heap = (uint64_t)(uintptr_t)context, stack = (uint64_t)(uintptr_t)&now;
+    context->hash_key[0] = mix(heap + mix((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec));
+    context->hash_key[1] = mix(stack ^ mix(context->hash_key[0]));
+}
+
 cnnf_status cnnf_context_new(cnnf_context **out, const cnnf_context_options *options, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_context_new: out is NULL");
     *out = NULL;
     struct cnnf_context_options defaults;
     set_defaults(&defaults);
     if (!options) options = &defaults;
-    cnnf_context *context = options->malloc_fn(sizeof *context, options->allocator_user);
+    const char *folder = options->temporary_folder ? options->temporary_folder : DEFAULT_TEMPORARY_FOLDER;
+    const size_t folder_size = strlen(folder) + 1;
+    cnnf_context *context = options->malloc_fn(sizeof *context + folder_size, options->allocator_user);
     if (!context) return cnnfi_fail_nomem(error);
     memset(context, 0, sizeof *context);
     atomic_init(&context->refs, 1);
     context->options = *options;
+    context->options.temporary_folder = (char *)(context + 1);
+    memcpy(context->options.temporary_folder, folder, folder_size);
+    make_hash_key(context);
     *out = context;
     return CNNF_OK;
 }
 
-cnnf_context *cnnf_context_ref(cnnf_context *context)
+cnnf_context *cnnf_context_ref(const cnnf_context *context)
 {
-    if (context) atomic_fetch_add_explicit(&context->refs, 1, memory_order_relaxed);
-    return context;
+    cnnf_context *counted = (cnnf_context *)(uintptr_t)context; /* nothing but the count changes */
+    if (counted) atomic_fetch_add_explicit(&counted->refs, 1, memory_order_relaxed);
+    return counted;
 }
 
 void cnnf_context_unref(cnnf_context *context)
@@ -296,6 +375,11 @@ bool cnnfi_grow(cnnf_context *context, void **array, size_t *capacity, size_t co
     return true;
 }
 
+const uint64_t *cnnfi_hash_key(const cnnf_context *context)
+{
+    return context->hash_key;
+}
+
 uint64_t cnnfi_limit(const cnnf_context *context, int32_t limit)
 {
     return context->options.limits[limit];
@@ -311,15 +395,32 @@ cnnf_status cnnfi_check_limit(const cnnf_context *context, int32_t limit, uint64
 void cnnfi_log(const cnnf_context *context, int32_t level, const char *format, ...)
 {
     if (!context->options.log_fn || level < context->options.min_level) return;
-    char text[1024];
+    char text[CNNFI_LINE_BYTES + 1];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    cnnfi_print_line(text, sizeof text, format, args);
     va_end(args);
     context->options.log_fn(level, text, context->options.log_user);
 }
 
+void cnnfi_tell_temporary(const cnnf_context *context, const char *path, bool exists)
+{
+    if (context->options.temporary_fn) context->options.temporary_fn(path, exists, context->options.temporary_user);
+}
+
+const char *cnnfi_temporary_folder(const cnnf_context *context)
+{
+    return context->options.temporary_folder;
+}
+
 /* ---- buffers ---- */
+
+cnnf_status cnnfi_check_report_format(int32_t format, int32_t last, cnnf_error *error)
+{
+    if (format >= CNNF_REPORT_TEXT && format <= last) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_INVALID, "report format %d: CNNF_REPORT_TEXT, _JSON%s are possible", (int)format,
+                      last == CNNF_REPORT_DOT ? ", _DOT" : "");
+}
 
 cnnf_buffer *cnnfi_buffer_new(cnnf_context *context, size_t size)
 {

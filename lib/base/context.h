@@ -20,6 +20,12 @@ char *cnnfi_strndup(cnnf_context *context, const char *text, size_t length);
 /* Room for one more in a growing array: doubles *capacity when count == *capacity. false = no memory. */
 bool cnnfi_grow(cnnf_context *context, void **array, size_t *capacity, size_t count, size_t item_size);
 
+/*
+ * Two words that a file's author cannot know or choose: hashes of names are keyed with them. Made when the context is,
+ * from where it and the stack lie and from the clock; nothing that is written or returned depends on them.
+ */
+const uint64_t *cnnfi_hash_key(const cnnf_context *context);
+
 uint64_t cnnfi_limit(const cnnf_context *context, int32_t limit);
 /* CNNF_OK when value <= the limit, else CNNF_E_LIMIT with `what` in the message. */
 cnnf_status cnnfi_check_limit(const cnnf_context *context, int32_t limit, uint64_t value, const char *what,
@@ -27,6 +33,13 @@ cnnf_status cnnfi_check_limit(const cnnf_context *context, int32_t limit, uint64
 
 void cnnfi_log(const cnnf_context *context, int32_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Tells the context's owner of a temporary file that will be, or is no more. */
+void cnnfi_tell_temporary(const cnnf_context *context, const char *path, bool exists);
+/* Where nameless temporary files go. */
+const char *cnnfi_temporary_folder(const cnnf_context *context);
+/* CNNF_OK when `format` is one of CNNF_REPORT_TEXT .. `last`, else CNNF_E_INVALID with those that are. */
+cnnf_status cnnfi_check_report_format(int32_t format, int32_t last, cnnf_error *error);
 
 /* A cnnf_buffer of `size` bytes (plus a zero byte) to fill; NULL = no memory. */
 cnnf_buffer *cnnfi_buffer_new(cnnf_context *context, size_t size);

@@ -5,11 +5,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,12 +73,19 @@ int cnnfi_os_pread(int fd, void *data, size_t size, uint64_t offset, size_t *got
     return 0;
 }
 
+/* Somebody else may have made a shared pipe or terminal non-blocking. */
+static bool wait_writable(int fd)
+{
+    struct pollfd entry = {.fd = fd, .events = POLLOUT};
+    return poll(&entry, 1, -1) >= 0 || errno == EINTR;
+}
+
 int cnnfi_os_write(int fd, const void *data, size_t size)
 {
     const char *p = data;
     while (size) {
         const ssize_t n = write(fd, p, size);
-        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && (errno == EINTR || (errno == EAGAIN && wait_writable(fd)))) continue;
         if (n < 0) return errno;
         p += n;
         size -= (size_t)n;
@@ -97,32 +107,263 @@ int cnnfi_os_pwrite(int fd, const void *data, size_t size, uint64_t offset)
     return 0;
 }
 
-#define TEMP_TRIES 100
+/* ---- outputs ---- */
 
-int cnnfi_os_open_temp(const char *beside, char *name, size_t name_size, int *fd)
+#define LINKS_FOLLOWED  40 /* as Linux */
+#define PIPE_WAIT_TURNS 50 /* for a reader; 10 ms each */
+
+/* N of "/dev/fd/N", "/proc/self/fd/N" and of the names of the standard streams; else -1. */
+static int descriptor_named(const char *path)
 {
-    const char *slash = strrchr(beside, '/');
-    const int folder = slash ? (int)(slash - beside) + 1 : 0;
-    for (unsigned i = 0; i < TEMP_TRIES; i++) {
-        const unsigned long long salt = cnnfi_os_now_ns() ^ ((unsigned long long)getpid() << 32) ^ i;
-        const int n = snprintf(name, name_size, "%.*s.cnnfreeze-%llx.tmp", folder, beside, salt);
-        if (n < 0 || (size_t)n >= name_size) return ENAMETOOLONG;
-        *fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (*fd >= 0) return 0;
-        if (errno != EEXIST) return errno;
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    if (strcmp(path, "/dev/stdout") == 0) return STDOUT_FILENO;
+    if (strcmp(path, "/dev/stderr") == 0) return STDERR_FILENO;
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        const size_t length = strlen(folders[i]);
+        if (strncmp(path, folders[i], length) != 0) continue;
+        int number = 0;
+        const char *digit = path + length;
+        for (; *digit >= '0' && *digit <= '9' && number < 100000; digit++)
+            number = number * 10 + (*digit - '0');
+        return *digit || digit == path + length ? -1 : number;
     }
+    return -1;
+}
+
+static int read_link(cnnf_context *context, const char *path, char **target)
+{
+    for (size_t size = 256;; size *= 2) {
+        char *text = cnnfi_malloc(context, size);
+        if (!text) return ENOMEM;
+        const ssize_t length = readlink(path, text, size);
+        const int code = length < 0 ? errno : 0;
+        if (!code && (size_t)length < size) {
+            text[length] = '\0';
+            *target = text;
+            return 0;
+        }
+        cnnfi_free(context, text);
+        if (code) return code;
+    }
+}
+
+int cnnfi_os_read_link(cnnf_context *context, const char *path, char **target)
+{
+    *target = NULL;
+    return read_link(context, path, target);
+}
+
+/* Replaces *name by what the link says, seen from the link's folder. */
+static int follow(cnnf_context *context, char **name)
+{
+    char *target = NULL, *joined = NULL;
+    const int code = read_link(context, *name, &target);
+    if (code) return code;
+    const char *slash = strrchr(*name, '/');
+    const size_t folder = target[0] == '/' || !slash ? 0 : (size_t)(slash - *name) + 1;
+    const size_t length = strlen(target);
+    joined = cnnfi_malloc(context, folder + length + 1);
+    if (joined) {
+        memcpy(joined, *name, folder);
+        memcpy(joined + folder, target, length + 1);
+        cnnfi_free(context, *name);
+        *name = joined;
+    }
+    cnnfi_free(context, target);
+    return joined ? 0 : ENOMEM;
+}
+
+/* A pipe is opened without waiting for ever: half a second for a reader that starts at the same time. */
+static int open_through(const char *path, int *fd)
+{
+    const struct timespec turn = {.tv_nsec = 10000000};
+    for (int i = 0; (*fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) < 0; i++) {
+        if (errno != ENXIO || i == PIPE_WAIT_TURNS) return errno;
+        nanosleep(&turn, NULL);
+    }
+    const int flags = fcntl(*fd, F_GETFL);
+    if (flags >= 0) fcntl(*fd, F_SETFL, flags & ~O_NONBLOCK);
+    return 0;
+}
+
+static int duplicate(int from, int *fd)
+{
+    *fd = fcntl(from, F_DUPFD_CLOEXEC, 3);
+    return *fd < 0 ? errno : 0;
+}
+
+/* One name without links: what is there decides. */
+static int open_found(const char *name, const struct stat *st, cnnfi_output *out)
+{
+    if (S_ISDIR(st->st_mode)) return EISDIR;
+    if (!S_ISREG(st->st_mode)) return open_through(name, &out->fd);
+    out->exists = true;
+    out->mode = st->st_mode & 0777;
+    return 0;
+}
+
+int cnnfi_os_output_open(cnnf_context *context, const char *path, cnnfi_output *out)
+{
+    struct stat st;
+    int code = 0;
+    *out = (cnnfi_output){.fd = -1, .name = cnnfi_strdup(context, path)};
+    if (!out->name) return ENOMEM;
+    for (int links = 0; !code; links++) {
+        const int known = descriptor_named(out->name);
+        if (known >= 0) return duplicate(known, &out->fd);
+        if (lstat(out->name, &st)) return errno == ENOENT ? 0 : errno;
+        if (!S_ISLNK(st.st_mode)) return open_found(out->name, &st, out);
+        code = links < LINKS_FOLLOWED ? follow(context, &out->name) : ELOOP;
+    }
+    return code;
+}
+
+/* ---- temporary files ---- */
+
+/* A lock dies with its process, also with one in another pid namespace. ENOTSUP when the file system has none. */
+static int lock_now(int fd)
+{
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) return 0;
+    return errno == EWOULDBLOCK ? EBUSY : ENOTSUP;
+}
+
+int cnnfi_os_temp_create(const char *name, int *fd)
+{
+    struct stat st;
+    *fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (*fd < 0) return errno;
+    /* Another process may have taken it for a dead one's before it was locked. */
+    if (lock_now(*fd) != EBUSY && fstat(*fd, &st) == 0 && st.st_nlink > 0) return 0;
+    close(*fd);
+    *fd = -1;
     return EEXIST;
 }
 
-int cnnfi_os_open_unlinked(int *fd)
+int cnnfi_os_folder_create(const char *name, int *fd)
 {
-    char name[64];
-    const int code = cnnfi_os_open_temp("/tmp/", name, sizeof name, fd);
-    if (code) return code;
+    struct stat st;
+    if (mkdir(name, 0777)) return errno;
+    *fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (*fd < 0) {
+        const int code = errno;
+        rmdir(name);
+        return code;
+    }
+    if (lock_now(*fd) != EBUSY && fstat(*fd, &st) == 0 && st.st_nlink > 0) return 0;
+    close(*fd);
+    *fd = -1;
+    return EEXIST;
+}
+
+/* Pids are reused, and another container's mean nothing here. */
+#define OLD_SECONDS      3600
+#define VERY_OLD_SECONDS (24 * 3600)
+
+int cnnfi_os_stale_open(const char *name, int64_t pid, int *fd)
+{
+    struct stat st;
+    *fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (*fd < 0) return errno;
+    int code = fstat(*fd, &st) ? errno : 0;
+    const bool ours = !code && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && st.st_uid == geteuid();
+    if (!ours) code = EPERM;
+    const int locked = code ? code : lock_now(*fd);
+    if (locked == EBUSY) code = EBUSY;
+    const bool self = pid == (int64_t)getpid();
+    const bool dead = !self && (pid <= 0 || pid > INT32_MAX || (kill((pid_t)pid, 0) && errno == ESRCH));
+    const time_t age = time(NULL) - st.st_mtime;
+    const bool stale = locked == 0 ? self || dead || age > OLD_SECONDS : dead && age > VERY_OLD_SECONDS;
+    if (!code && !stale) code = EBUSY;
+    if (!code) return 0;
+    close(*fd);
+    *fd = -1;
+    return code;
+}
+
+int cnnfi_os_new_mode(const char *folder, const char *probe, uint32_t *mode)
+{
+    struct stat st;
+    int fd = -1;
+#ifdef O_TMPFILE
+    fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+#endif
+    const bool named = fd < 0;
+    if (named) fd = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (fd < 0) return errno;
+    const int code = fstat(fd, &st) ? errno : 0;
+    close(fd);
+    if (named) unlink(probe);
+    *mode = st.st_mode & 0777;
+    return code;
+}
+
+int cnnfi_os_open_unlinked(const char *folder, int *fd)
+{
+    char name[4096];
+#ifdef O_TMPFILE
+    *fd = open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+    if (*fd >= 0) return 0;
+#endif
+    const int n = snprintf(name, sizeof name, "%s/.cnnfreeze-XXXXXX", folder);
+    if (n < 0 || (size_t)n >= sizeof name) return ENAMETOOLONG;
+    *fd = mkostemp(name, O_CLOEXEC); /* 0600 */
+    if (*fd < 0) return errno;
     if (unlink(name) == 0) return 0;
     const int failed = errno;
     close(*fd);
     return failed;
+}
+
+int cnnfi_os_chmod(int fd, uint32_t mode)
+{
+    return fchmod(fd, mode) ? errno : 0;
+}
+
+/* What close() would say (NFS writes then), without giving the lock back. */
+int cnnfi_os_settle(int fd)
+{
+    const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0) return errno;
+    return close(copy) && errno != EINTR ? errno : 0;
+}
+
+int cnnfi_os_link(const char *from, const char *to)
+{
+    if (link(from, to) == 0) return 0;
+    const int code = errno; /* EPERM: no links here, or a folder */
+    return code == EPERM && cnnfi_os_is_folder(from) ? EISDIR : code;
+}
+
+int cnnfi_os_symlink(const char *text, const char *name)
+{
+    return symlink(text, name) ? errno : 0;
+}
+
+int cnnfi_os_make_folder(const char *name)
+{
+    return mkdir(name, 0777) ? errno : 0;
+}
+
+int cnnfi_os_remove_folder(const char *name)
+{
+    return rmdir(name) ? errno : 0;
+}
+
+_Static_assert(sizeof(sigset_t) <= sizeof(cnnfi_signals), "room for a signal mask");
+
+void cnnfi_os_hold_signals(cnnfi_signals *before)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    memcpy(before, &old, sizeof old);
+}
+
+void cnnfi_os_release_signals(const cnnfi_signals *before)
+{
+    sigset_t old;
+    memcpy(&old, before, sizeof old);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 int cnnfi_os_rename(const char *from, const char *to)
@@ -140,26 +381,13 @@ int cnnfi_os_fsync(int fd)
     return fsync(fd) ? errno : 0;
 }
 
-int cnnfi_os_fsync_folder(const char *path_in_folder)
+int cnnfi_os_fsync_folder(const char *folder)
 {
-    char folder[4096];
-    const char *slash = strrchr(path_in_folder, '/');
-    const size_t length = slash ? (size_t)(slash - path_in_folder) : 0;
-    if (length >= sizeof folder) return ENAMETOOLONG;
-    memcpy(folder, path_in_folder, length);
-    folder[length] = '\0';
-    const int fd = open(!slash ? "." : length ? folder : "/", O_RDONLY | O_CLOEXEC | O_DIRECTORY);
+    const int fd = open(folder, O_RDONLY | O_CLOEXEC | O_DIRECTORY);
     if (fd < 0) return errno;
     const int code = fsync(fd) ? errno : 0;
     close(fd);
     return code;
-}
-
-int cnnfi_os_copy_mode(int fd, const char *existing)
-{
-    struct stat st;
-    if (stat(existing, &st)) return 0;
-    return fchmod(fd, st.st_mode & 0777) ? errno : 0;
 }
 
 void cnnfi_os_close(int fd)
@@ -225,6 +453,11 @@ static int list_pack(cnnf_context *context, const char *text, size_t size, size_
 
 int cnnfi_os_list(cnnf_context *context, const char *path, char ***names, size_t *count)
 {
+    return cnnfi_os_list_starting(context, path, "", names, count);
+}
+
+int cnnfi_os_list_starting(cnnf_context *context, const char *path, const char *start, char ***names, size_t *count)
+{
     *names = NULL;
     *count = 0;
     DIR *folder = opendir(path);
@@ -235,6 +468,7 @@ int cnnfi_os_list(cnnf_context *context, const char *path, char ***names, size_t
     const uint64_t limit = cnnfi_limit(context, CNNF_LIMIT_ENTRIES);
     for (const struct dirent *entry; !code && (entry = readdir(folder));) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        if (strncmp(entry->d_name, start, strlen(start)) != 0) continue;
         if (found >= limit)
             code = EFBIG;
         else if (!list_add(context, &text, &size, &capacity, entry->d_name))
@@ -278,7 +512,33 @@ static const struct {
     {EBUSY, "Device or resource busy"},
     {EXDEV, "Invalid cross-device link"},
     {EPIPE, "Broken pipe"},
+    {ENXIO, "nobody reads the pipe, or no such device"},
+    {EBADF, "the descriptor is not open"},
 };
+
+int cnnfi_os_no_memory(void)
+{
+    return ENOMEM;
+}
+
+bool cnnfi_os_is_absent(int code)
+{
+    return code == ENOENT;
+}
+
+bool cnnfi_os_is_taken(int code)
+{
+    return code == EEXIST;
+}
+
+bool cnnfi_os_is_unsupported(int code)
+{
+    static const int codes[] = {EPERM, EACCES, ENOTSUP, EOPNOTSUPP, ENOSYS, EMLINK, EXDEV, EINVAL};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        if (codes[i] == code) return true;
+    }
+    return false;
+}
 
 const char *cnnfi_os_error(int code)
 {

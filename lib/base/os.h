@@ -22,23 +22,62 @@ int cnnfi_os_stat_fd(int fd, cnnfi_file_id *id);
 int cnnfi_os_pread(int fd, void *data, size_t size, uint64_t offset, size_t *got); /* loops; *got < size at the end */
 int cnnfi_os_write(int fd, const void *data, size_t size);                         /* loops */
 int cnnfi_os_pwrite(int fd, const void *data, size_t size, uint64_t offset);
-int cnnfi_os_open_temp(const char *beside, char *name, size_t name_size,
-                       int *fd);     /* O_EXCL in the folder of `beside` */
-int cnnfi_os_open_unlinked(int *fd); /* anonymous file in the temporary folder */
+int cnnfi_os_open_unlinked(const char *folder, int *fd); /* anonymous file, 0600 */
 int cnnfi_os_rename(const char *from, const char *to);
 int cnnfi_os_unlink(const char *path);
 int cnnfi_os_fsync(int fd);
-int cnnfi_os_fsync_folder(const char *path_in_folder);
-int cnnfi_os_copy_mode(int fd, const char *existing); /* mode of the file it replaces, else the umask's */
+int cnnfi_os_fsync_folder(const char *folder);
 void cnnfi_os_close(int fd);
 bool cnnfi_os_is_folder(const char *path);
 bool cnnfi_os_exists(const char *path);
 /* Names in a folder, sorted, without "." and "..": one block of the context's, an array and its strings; free the
  * array. */
 int cnnfi_os_list(cnnf_context *context, const char *path, char ***names, size_t *count);
+/* Those that start so. */
+int cnnfi_os_list_starting(cnnf_context *context, const char *path, const char *start, char ***names, size_t *count);
+int cnnfi_os_read_link(cnnf_context *context, const char *path, char **target); /* new */
 /* strerror without the locale: "No such file or directory"; a general sentence for the rest. */
 cnnf_status cnnfi_os_status(int code); /* of a failure: CNNF_E_NOMEM or CNNF_E_IO */
 const char *cnnfi_os_error(int code);
+int cnnfi_os_no_memory(void);           /* ENOMEM */
+bool cnnfi_os_is_absent(int code);      /* no such file */
+bool cnnfi_os_is_taken(int code);       /* the name is in use */
+bool cnnfi_os_is_unsupported(int code); /* links that this file system or user may not make */
+
+/* ---- outputs ---- */
+
+/* Where the bytes for a path go. */
+typedef struct cnnfi_output {
+    char *name;    /* the path, links followed: what is replaced; new, also after a failure */
+    int fd;        /* >= 0: a device, pipe or open descriptor, which is written through and never replaced */
+    bool exists;   /* a regular file does */
+    uint32_t mode; /* its permissions */
+} cnnfi_output;
+
+int cnnfi_os_output_open(cnnf_context *context, const char *path, cnnfi_output *out);
+
+/* ---- temporary files: 0600, locked as long as their process lives ---- */
+
+int cnnfi_os_temp_create(const char *name, int *fd);   /* EEXIST: try another name */
+int cnnfi_os_folder_create(const char *name, int *fd); /* the same for a folder */
+/* Opens and locks what process `pid` made when that process is dead; else a code. */
+int cnnfi_os_stale_open(const char *name, int64_t pid, int *fd);
+/* The permissions that a new file in `folder` gets; `probe` may be made for a moment. (umask() is the process's.) */
+int cnnfi_os_new_mode(const char *folder, const char *probe, uint32_t *mode);
+int cnnfi_os_chmod(int fd, uint32_t mode);
+int cnnfi_os_settle(int fd); /* failures that close() would report */
+int cnnfi_os_link(const char *from, const char *to);
+int cnnfi_os_symlink(const char *text, const char *name);
+int cnnfi_os_make_folder(const char *name);
+int cnnfi_os_remove_folder(const char *name);
+
+/* No signal reaches the calling thread in between: a few renames that belong together. */
+typedef struct cnnfi_signals {
+    uint64_t room[16];
+} cnnfi_signals;
+
+void cnnfi_os_hold_signals(cnnfi_signals *before);
+void cnnfi_os_release_signals(const cnnfi_signals *before);
 
 /* ---- threads ---- */
 

@@ -6,10 +6,10 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/os.h"
+#include "base/replace.h"
 
 /* Small writes are gathered; what is larger goes straight through. */
 #define SINK_BUFFER_BYTES ((size_t)64 * 1024)
-#define TEMP_NAME_BYTES   4096
 
 typedef struct sink_kind sink_kind;
 
@@ -25,8 +25,10 @@ struct cnnfi_sink {
     uint8_t *gathered; /* SINK_BUFFER_BYTES; file and callback */
     size_t n_gathered;
 
-    char *path, *temp_name; /* file: temp_name NULL once it is gone */
-    int fd;
+    char *path;         /* file and device: as the caller named it */
+    cnnfi_output place; /* file: what is replaced; device: what is written through */
+    char *temp_name;    /* file: NULL once it is gone */
+    int fd;             /* of the temporary file */
     bool fsync;
 
     uint8_t *bytes; /* buffer */
@@ -43,9 +45,10 @@ struct sink_kind {
 
 static cnnf_status io_failure(cnnfi_sink *sink, int code, const char *doing, cnnf_error *error)
 {
-    cnnf_status status = cnnfi_fail(error, CNNF_E_IO, "%s: cannot %s: %s", sink->path, doing, cnnfi_os_error(code));
-    cnnfi_error_set_where(error, sink->path);
-    return status;
+    const cnnf_status failed = cnnfi_os_status(code);
+    if (failed == CNNF_E_NOMEM) return cnnfi_fail_nomem(error);
+    return cnnfi_fail_in_file(error, failed, sink->path, -1, "%s: cannot %s: %s", sink->path, doing,
+                              cnnfi_os_error(code));
 }
 
 /* ---- file ---- */
@@ -56,16 +59,30 @@ static cnnf_status file_put(cnnfi_sink *sink, const void *data, size_t size, cnn
     return code == 0 ? CNNF_OK : io_failure(sink, code, "write", error);
 }
 
+/* All but the name: permissions, and what the disk has to say. */
+static cnnf_status file_finish(cnnfi_sink *sink, cnnf_error *error)
+{
+    int code = cnnfi_os_chmod(sink->fd, sink->place.mode);
+    if (code != 0) return io_failure(sink, code, "set the mode of", error);
+    code = sink->fsync ? cnnfi_os_fsync(sink->fd) : cnnfi_os_settle(sink->fd);
+    return code == 0 ? CNNF_OK : io_failure(sink, code, "flush", error);
+}
+
 static cnnf_status file_commit(cnnfi_sink *sink, cnnf_error *error)
 {
-    int code = sink->fsync ? cnnfi_os_fsync(sink->fd) : 0;
-    if (code != 0) return io_failure(sink, code, "flush", error);
-    code = cnnfi_os_rename(sink->temp_name, sink->path);
-    if (code != 0) return io_failure(sink, code, "replace", error);
-    cnnfi_free(sink->context, sink->temp_name);
-    sink->temp_name = NULL;
-    code = sink->fsync ? cnnfi_os_fsync_folder(sink->path) : 0;
-    return code == 0 ? CNNF_OK : io_failure(sink, code, "flush the folder", error);
+    CNNFI_TRY(file_finish(sink, error));
+    cnnfi_replacement file = {.temporary = sink->temp_name, .final = sink->place.name};
+    const int code = cnnfi_replace(sink->context, &file, sink->fsync);
+    sink->temp_name = file.temporary;
+    return code == 0 ? CNNF_OK : io_failure(sink, code, "replace", error);
+}
+
+/* ---- device, pipe, descriptor ---- */
+
+static cnnf_status device_put(cnnfi_sink *sink, const void *data, size_t size, cnnf_error *error)
+{
+    int code = cnnfi_os_write(sink->place.fd, data, size);
+    return code == 0 ? CNNF_OK : io_failure(sink, code, "write", error);
 }
 
 /* ---- growing buffer ---- */
@@ -99,6 +116,7 @@ static cnnf_status nothing_to_commit(cnnfi_sink *sink, cnnf_error *error)
     return CNNF_OK;
 }
 
+static const sink_kind device_kind = {device_put, nothing_to_commit};
 static const sink_kind file_kind = {file_put, file_commit};
 static const sink_kind buffer_kind = {buffer_put, nothing_to_commit};
 static const sink_kind callback_kind = {callback_put, nothing_to_commit};
@@ -110,7 +128,7 @@ static cnnfi_sink *sink_new(cnnf_context *context, const sink_kind *kind)
     cnnfi_sink *sink = (cnnfi_sink *)cnnfi_calloc(context, 1, sizeof *sink);
     if (sink == NULL) return NULL;
     sink->kind = kind;
-    sink->fd = -1;
+    sink->fd = sink->place.fd = -1;
     sink->context = cnnf_context_ref(context);
     if (kind == &buffer_kind) return sink;
     sink->gathered = (uint8_t *)cnnfi_malloc(context, SINK_BUFFER_BYTES);
@@ -119,42 +137,35 @@ static cnnfi_sink *sink_new(cnnf_context *context, const sink_kind *kind)
     return NULL;
 }
 
+static cnnf_status open_file(cnnfi_sink *sink, cnnf_error *error)
+{
+    cnnf_context *context = sink->context;
+    /* First what others left: a name of theirs may be a link that is about to end. */
+    cnnfi_replace_sweep(context, sink->path);
+    int code = cnnfi_os_output_open(context, sink->path, &sink->place);
+    if (code == 0 && sink->place.fd >= 0) {
+        sink->kind = &device_kind;
+        return CNNF_OK;
+    }
+    if (code == 0 && strcmp(sink->path, sink->place.name) != 0) cnnfi_replace_sweep(context, sink->place.name);
+    if (code == 0 && !sink->place.exists) code = cnnfi_temporary_mode(context, sink->place.name, &sink->place.mode);
+    if (code == 0) code = cnnfi_temporary_open(context, sink->place.name, &sink->temp_name, &sink->fd);
+    return code == 0 ? CNNF_OK : io_failure(sink, code, "create", error);
+}
+
 cnnf_status cnnfi_sink_file(cnnfi_sink **out, cnnf_context *context, const char *path, bool fsync, cnnf_error *error)
 {
     *out = NULL;
+    if (cnnfi_os_is_folder(path)) return cnnfi_fail(error, CNNF_E_IO, "%s: cannot create: it is a folder", path);
     cnnfi_sink *sink = sink_new(context, &file_kind);
     if (sink == NULL) return cnnfi_fail_nomem(error);
-    char *temp_name = NULL;
-    int code;
-    cnnf_status status = CNNF_E_NOMEM;
     sink->fsync = fsync;
     sink->path = cnnfi_strdup(context, path);
-    temp_name = (char *)cnnfi_malloc(context, TEMP_NAME_BYTES);
-    if (sink->path == NULL || temp_name == NULL) {
-        cnnfi_fail_nomem(error);
-        goto done;
-    }
-    code = cnnfi_os_is_folder(path) ? -1 : cnnfi_os_open_temp(path, temp_name, TEMP_NAME_BYTES, &sink->fd);
-    if (code < 0) {
-        status = cnnfi_fail(error, CNNF_E_IO, "%s: cannot create: it is a folder", path);
-        goto done;
-    }
-    if (code > 0) {
-        status = io_failure(sink, code, "create", error);
-        goto done;
-    }
-    sink->temp_name = temp_name;
-    temp_name = NULL;
-    code = cnnfi_os_copy_mode(sink->fd, path);
-    if (code != 0) {
-        status = io_failure(sink, code, "set the mode of", error);
-        goto done;
-    }
-    *out = sink;
-    return CNNF_OK;
-done:
-    cnnfi_free(context, temp_name);
-    cnnfi_sink_free(sink);
+    const cnnf_status status = sink->path == NULL ? cnnfi_fail_nomem(error) : open_file(sink, error);
+    if (status == CNNF_OK)
+        *out = sink;
+    else
+        cnnfi_sink_free(sink);
     return status;
 }
 
@@ -231,6 +242,38 @@ cnnf_status cnnfi_sink_commit(cnnfi_sink *sink, cnnf_error *error)
     return CNNF_OK;
 }
 
+/* The sinks that make a set: those of files. */
+static cnnf_status finish_set(cnnfi_sink *const *sinks, size_t count, cnnfi_replacement *files, cnnf_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        CNNFI_TRY(file_finish(sinks[i], error));
+        files[i] = (cnnfi_replacement){.temporary = sinks[i]->temp_name, .final = sinks[i]->place.name};
+    }
+    const int code = cnnfi_replace_set(sinks[0]->context, files, count, sinks[0]->fsync);
+    for (size_t i = 0; i < count; i++)
+        sinks[i]->temp_name = files[i].temporary;
+    return code == 0 ? CNNF_OK : io_failure(sinks[0], code, "replace", error);
+}
+
+cnnf_status cnnfi_sink_commit_set(cnnfi_sink *const *sinks, size_t count, cnnf_error *error)
+{
+    bool files_only = true;
+    for (size_t i = 0; i < count; i++) {
+        CNNFI_TRY(cnnfi_sink_flush(sinks[i], error));
+        files_only = files_only && sinks[i]->kind == &file_kind;
+    }
+    if (!files_only) {
+        for (size_t i = 0; i < count; i++)
+            CNNFI_TRY(cnnfi_sink_commit(sinks[i], error));
+        return CNNF_OK;
+    }
+    cnnfi_replacement *files = (cnnfi_replacement *)cnnfi_array(sinks[0]->context, count, sizeof *files);
+    if (files == NULL) return cnnfi_fail_nomem(error);
+    const cnnf_status status = finish_set(sinks, count, files, error);
+    cnnfi_free(sinks[0]->context, files);
+    return status;
+}
+
 cnnf_status cnnfi_sink_take_buffer(cnnfi_sink *sink, cnnf_buffer **out, cnnf_error *error)
 {
     *out = NULL;
@@ -246,9 +289,10 @@ void cnnfi_sink_free(cnnfi_sink *sink)
 {
     if (sink == NULL) return;
     cnnf_context *context = sink->context;
+    cnnfi_temporary_discard(context, sink->temp_name);
     if (sink->fd >= 0) cnnfi_os_close(sink->fd);
-    if (sink->temp_name != NULL) cnnfi_os_unlink(sink->temp_name);
-    cnnfi_free(context, sink->temp_name);
+    if (sink->place.fd >= 0) cnnfi_os_close(sink->place.fd);
+    cnnfi_free(context, sink->place.name);
     cnnfi_free(context, sink->path);
     cnnfi_free(context, sink->bytes);
     cnnfi_free(context, sink->gathered);

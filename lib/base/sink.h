@@ -15,7 +15,10 @@
 
 typedef struct cnnfi_sink cnnfi_sink;
 
-/* A temporary file (O_EXCL) in the folder of `path`; commit renames it, free without commit removes it. */
+/*
+ * A temporary file (O_EXCL, 0600) in the folder of `path`; commit gives it its mode and its name, free without commit
+ * removes it. A link is followed. A device, a pipe or a descriptor ("/dev/stdout") is written through instead.
+ */
 cnnf_status cnnfi_sink_file(cnnfi_sink **out, cnnf_context *context, const char *path, bool fsync, cnnf_error *error);
 cnnf_status cnnfi_sink_buffer(cnnfi_sink **out, cnnf_context *context, cnnf_error *error);
 cnnf_status cnnfi_sink_callback(cnnfi_sink **out, cnnf_context *context, int32_t (*write)(const void *, size_t, void *),
@@ -28,6 +31,8 @@ uint64_t cnnfi_sink_written(const cnnfi_sink *sink);
 /* Flushes; file: fsync when asked. commit = flush and make it visible under its name. */
 cnnf_status cnnfi_sink_flush(cnnfi_sink *sink, cnnf_error *error);
 cnnf_status cnnfi_sink_commit(cnnfi_sink *sink, cnnf_error *error);
+/* The same for the files of a set (one context): all get their names or none; devices among them: one by one. */
+cnnf_status cnnfi_sink_commit_set(cnnfi_sink *const *sinks, size_t count, cnnf_error *error);
 /* After commit of a buffer sink: the bytes, new. */
 cnnf_status cnnfi_sink_take_buffer(cnnfi_sink *sink, cnnf_buffer **out, cnnf_error *error);
 void cnnfi_sink_free(cnnfi_sink *sink); /* NULL is allowed; uncommitted output disappears */

@@ -45,9 +45,7 @@ static cnnf_status source_new(cnnfi_source **out, cnnf_context *context, const c
 
 static cnnf_status fail_os(cnnf_error *error, const char *name, const char *what, int code)
 {
-    cnnfi_fail(error, CNNF_E_IO, "%s: %s: %s", name, what, cnnfi_os_error(code));
-    cnnfi_error_set_where(error, name);
-    return CNNF_E_IO;
+    return cnnfi_fail_in_file(error, CNNF_E_IO, name, -1, "%s: %s: %s", name, what, cnnfi_os_error(code));
 }
 
 cnnf_status cnnfi_source_open(cnnfi_source **out, cnnf_context *context, const char *path, cnnf_error *error)
@@ -110,7 +108,7 @@ cnnf_status cnnfi_source_temp(cnnfi_source **out, cnnf_context *context, const c
     *out = NULL;
     cnnfi_source *source = NULL;
     CNNFI_TRY(source_new(&source, context, name, error));
-    const int code = cnnfi_os_open_unlinked(&source->fd);
+    const int code = cnnfi_os_open_unlinked(cnnfi_temporary_folder(context), &source->fd);
     if (code) {
         source->fd = -1;
         cnnfi_source_unref(source);
@@ -194,19 +192,15 @@ static cnnf_status check_unchanged(const cnnfi_source *source, cnnf_error *error
         now.mtime_nsec == source->id.mtime_nsec) {
         return CNNF_OK;
     }
-    cnnfi_fail(error, CNNF_E_IO, "%s: changed while in use", source->name);
-    cnnfi_error_set_where(error, source->name);
-    return CNNF_E_IO;
+    return cnnfi_fail_in_file(error, CNNF_E_IO, source->name, -1, "%s: changed while in use", source->name);
 }
 
 cnnf_status cnnfi_source_read(const cnnfi_source *source, uint64_t offset, void *data, size_t size, cnnf_error *error)
 {
     if (!cnnfi_range_fits(offset, size, source->size)) {
-        cnnfi_fail(error, CNNF_E_IO, "%s: %zu bytes at %" PRIu64 " lie outside the file of %" PRIu64 " bytes",
-                   source->name, size, offset, source->size);
-        cnnfi_error_set_where(error, source->name);
-        cnnfi_error_set_offset(error, (int64_t)offset);
-        return CNNF_E_IO;
+        return cnnfi_fail_in_file(error, CNNF_E_IO, source->name, (int64_t)offset,
+                                  "%s: %zu bytes at %" PRIu64 " lie outside the file of %" PRIu64 " bytes",
+                                  source->name, size, offset, source->size);
     }
     if (source->absent) return fail_os(error, source->name, "cannot open", ENOENT);
     if (!size) return CNNF_OK;
@@ -219,9 +213,7 @@ cnnf_status cnnfi_source_read(const cnnfi_source *source, uint64_t offset, void 
     if (code) return fail_os(error, source->name, "cannot read", code);
     CNNFI_TRY(check_unchanged(source, error));
     if (got == size) return CNNF_OK;
-    cnnfi_fail(error, CNNF_E_IO, "%s: changed while in use", source->name);
-    cnnfi_error_set_where(error, source->name);
-    return CNNF_E_IO;
+    return cnnfi_fail_in_file(error, CNNF_E_IO, source->name, -1, "%s: changed while in use", source->name);
 }
 
 cnnf_status cnnfi_source_read_all(const cnnfi_source *source, uint8_t **out, size_t *size, cnnf_error *error)

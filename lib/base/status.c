@@ -5,8 +5,8 @@
 #include <string.h>
 
 static const char *const status_names[] = {
-    "OK",    "NOMEM",     "INVALID",  "IO",        "FORMAT", "CORRUPT",  "UNSUPPORTED",
-    "LIMIT", "NOT_FOUND", "MISMATCH", "CANCELLED", "CHECK",  "INTERNAL",
+    "OK",          "NOMEM", "INVALID",   "IO",       "FORMAT",    "CORRUPT",
+    "UNSUPPORTED", "LIMIT", "NOT_FOUND", "MISMATCH", "CANCELLED", "INTERNAL",
 };
 
 const char *cnnf_status_name(cnnf_status status)

@@ -24,8 +24,6 @@ bool cnnfi_text_in(const char *text, const char *const *list, size_t count);
 bool cnnfi_glob_match(const char *pattern, const char *text);
 /* Edit distance, capped at `cap` (then `cap` is returned). */
 size_t cnnfi_edit_distance(const char *a, const char *b, size_t cap);
-/* Whether bytes are well-formed UTF-8. */
-bool cnnfi_utf8_valid(const void *bytes, size_t size);
 
 /* Text or bytes under construction; remembers a failed allocation until asked. */
 typedef struct cnnfi_strbuf {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names to numbers: hash map with borrowed keys, O(1) also for hostile names (seeded hash). */
+/* Names to numbers: hash map with borrowed keys, O(1) also for hostile names (keyed hash). */
 #ifndef CNNFI_BASE_STRMAP_H
 #define CNNFI_BASE_STRMAP_H
 

@@ -94,7 +94,9 @@ static void suspect(cnnfi_edit *edit, int32_t node)
 
 void cnnfi_edit_touch(cnnfi_edit *edit, const cnnf_node *node)
 {
-    if (!node || (edit->n_log && edit->log[edit->n_log - 1] == node->index)) return;
+    if (!node) return;
+    const bool said = edit->n_log > edit->log_read && edit->log[edit->n_log - 1] == node->index;
+    if (said) return;
     if (grow(edit, &edit->log, &edit->log_capacity, edit->n_log, sizeof *edit->log))
         edit->log[edit->n_log++] = node->index;
 }
@@ -290,9 +292,8 @@ static void write_inputs(cnnfi_edit *edit, cnnf_node *node, struct cnnfi_edit_en
     for (size_t k = 0; k < node->n_inputs; k++) {
         const int32_t at = position[e->edges[k].node];
         if (at == NONE) {
-            cnnfi_builder_fail(edit->b, CNNF_E_CORRUPT, "node '%s': input %zu names no node: it was removed",
-                               node->name, k);
-            cnnfi_error_set_node(edit->b->error, node->name);
+            cnnfi_builder_fail_at(edit->b, CNNF_E_CORRUPT, node->name,
+                                  "node '%s': input %zu names no node: it was removed", node->name, k);
             return;
         }
         if (!node->inputs[k]) node->inputs[k] = written(edit, g->nodes[at]->name, e->edges[k].port);

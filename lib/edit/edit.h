@@ -43,7 +43,7 @@ typedef struct cnnfi_edit {
     int32_t *suspects;    /* nodes that lost a user */
     size_t n_suspects, suspect_capacity;
     int32_t *log; /* nodes that changed, in order: analysis tables read on from where they were */
-    size_t n_log, log_capacity;
+    size_t n_log, log_capacity, log_read; /* log_read: by the table that is farthest on */
 } cnnfi_edit;
 
 /* ---- life ---- */

@@ -11,6 +11,7 @@ static const char nothing, in_progress; /* marks in known[] */
 void cnnfi_memo_init(cnnfi_memo *memo, cnnfi_edit *edit, const cnnfi_analysis *analysis, void *self)
 {
     *memo = (cnnfi_memo){.edit = edit, .analysis = analysis, .self = self, .read = edit->n_log};
+    edit->log_read = edit->n_log;
 }
 
 const void *cnnfi_memo_peek(const cnnfi_memo *memo, const cnnf_node *node)
@@ -125,6 +126,7 @@ static void follow(cnnfi_memo *memo, int32_t changed)
 void cnnfi_memo_sync(cnnfi_memo *memo)
 {
     if (memo->edit->b->status || !make_room(memo)) return;
+    memo->edit->log_read = memo->edit->n_log;
     while (memo->read < memo->edit->n_log)
         follow(memo, memo->edit->log[memo->read++]);
 }

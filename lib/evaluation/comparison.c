@@ -65,15 +65,15 @@ static void list_free(pair_list *list, cnnf_context *context)
 }
 
 static cnnf_status list_add(pair_list *list, cnnf_context *context, const char *a, const char *b,
-                            const cnnf_tensor *value)
+                            const cnnf_tensor *value, cnnf_error *error)
 {
     named_pair pair = {.a = cnnfi_strdup(context, a), .b = cnnfi_strdup(context, b ? b : a)};
     if (!pair.a || !pair.b || !cnnfi_grow(context, (void **)&list->items, &list->capacity, list->count, sizeof(pair))) {
         cnnfi_free(context, pair.a);
         cnnfi_free(context, pair.b);
-        return CNNF_E_NOMEM;
+        return cnnfi_fail_nomem(error);
     }
-    pair.value = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)value);
+    pair.value = cnnf_tensor_ref(value);
     list->items[list->count++] = pair;
     return CNNF_OK;
 }
@@ -82,6 +82,7 @@ static cnnf_status list_add(pair_list *list, cnnf_context *context, const char *
 
 cnnf_status cnnf_comparison_options_new(cnnf_comparison_options **out, cnnf_context *context, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: out is NULL");
     *out = NULL;
     if (!context) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: context is NULL");
@@ -104,42 +105,55 @@ void cnnf_comparison_options_free(cnnf_comparison_options *options)
 }
 
 cnnf_status cnnf_comparison_options_add_feed(cnnf_comparison_options *options, const char *name,
-                                             const cnnf_tensor *value)
+                                             const cnnf_tensor *value, cnnf_error *error)
 {
-    if (!options || !name || !value) return CNNF_E_INVALID;
-    return list_add(&options->feeds, options->context, name, NULL, value);
+    cnnf_error_clear(error);
+    if (!options || !name || !value) return cnnfi_fail_null(error, __func__);
+    return list_add(&options->feeds, options->context, name, NULL, value, error);
 }
 
-cnnf_status cnnf_comparison_options_add_output(cnnf_comparison_options *options, const char *a, const char *b)
+cnnf_status cnnf_comparison_options_add_output(cnnf_comparison_options *options, const char *a, const char *b,
+                                               cnnf_error *error)
 {
-    return options && a ? list_add(&options->outputs, options->context, a, b, NULL) : CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options || !a) return cnnfi_fail_null(error, __func__);
+    return list_add(&options->outputs, options->context, a, b, NULL, error);
 }
 
-cnnf_status cnnf_comparison_options_set_random(cnnf_comparison_options *options, int32_t runs, uint64_t seed)
+cnnf_status cnnf_comparison_options_set_random(cnnf_comparison_options *options, int32_t runs, uint64_t seed,
+                                               cnnf_error *error)
 {
-    if (!options || runs < 1) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (runs < 1) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: %d runs; at least 1", (int)runs);
     options->runs = runs;
     options->seed = seed;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_comparison_options_set_batch(cnnf_comparison_options *options, int64_t batch)
+cnnf_status cnnf_comparison_options_set_batch(cnnf_comparison_options *options, int64_t batch, cnnf_error *error)
 {
-    if (!options || batch < 1) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (batch < 1)
+        return cnnfi_fail(error, CNNF_E_INVALID, "comparison: a batch of %lld; at least 1", (long long)batch);
     options->batch = batch;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_comparison_options_set_tolerance(cnnf_comparison_options *options, double tolerance)
+cnnf_status cnnf_comparison_options_set_tolerance(cnnf_comparison_options *options, double tolerance, cnnf_error *error)
 {
-    if (!options || !(tolerance >= 0)) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (!(tolerance >= 0)) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: the tolerance must be 0 or more");
     options->tolerance = tolerance;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_comparison_options_set_inside(cnnf_comparison_options *options, int32_t inside)
+cnnf_status cnnf_comparison_options_set_inside(cnnf_comparison_options *options, int32_t inside, cnnf_error *error)
 {
-    if (!options) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
     options->inside = inside != 0;
     return CNNF_OK;
 }
@@ -211,11 +225,11 @@ static cnnf_status make_feeds(runner *r, uint64_t *state, cnnf_error *error)
         if (!cnnf_graph_find(b, name)) other = cnnf_graph_input_name(b, i); /* another name, the same place */
         if (!other) return cnnfi_fail(error, CNNF_E_NOT_FOUND, "the second graph has no input for '%s'", name);
         const cnnf_tensor *given = given_value(r, name);
-        cnnf_tensor *value = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)given);
+        cnnf_tensor *value = cnnf_tensor_ref(given);
         if (!given) CNNFI_TRY(random_tensor(&value, r->context, node, r->options->batch, state, error));
-        cnnf_status status = list_add(&r->feeds, r->context, name, other, value);
+        const cnnf_status status = list_add(&r->feeds, r->context, name, other, value, error);
         cnnf_tensor_unref(value);
-        if (status != CNNF_OK) return cnnfi_fail_nomem(error);
+        CNNFI_TRY(status);
     }
     return CNNF_OK;
 }
@@ -275,7 +289,7 @@ static cnnf_status run_one(runner *r, int which, const named_pair *names, size_t
     for (size_t i = 0; i < n; i++)
         fetches[i] = which ? names[i].b : names[i].a;
     if (status == CNNF_OK)
-        status = cnnf_evaluator_run(r->evaluators[which], feed_names, values, n_feeds, fetches, outputs, n, error);
+        status = cnnf_evaluator_run(outputs, r->evaluators[which], feed_names, values, n_feeds, fetches, n, error);
     cnnfi_free(r->context, feed_names);
     cnnfi_free(r->context, values);
     return status;
@@ -353,9 +367,9 @@ static cnnf_status choose_outputs(runner *r, pair_list *outputs, cnnf_error *err
     const pair_list *asked = &r->options->outputs;
     const cnnf_graph *a = r->graphs[0];
     for (size_t i = 0; i < asked->count; i++)
-        if (list_add(outputs, r->context, asked->items[i].a, asked->items[i].b, NULL)) return cnnfi_fail_nomem(error);
+        CNNFI_TRY(list_add(outputs, r->context, asked->items[i].a, asked->items[i].b, NULL, error));
     for (int64_t i = 0; asked->count == 0 && i < cnnf_graph_output_count(a); i++)
-        if (list_add(outputs, r->context, cnnf_graph_output_name(a, i), NULL, NULL)) return cnnfi_fail_nomem(error);
+        CNNFI_TRY(list_add(outputs, r->context, cnnf_graph_output_name(a, i), NULL, NULL, error));
     if (outputs->count > 0) return CNNF_OK;
     cnnfi_consumers consumers;
     CNNFI_TRY(cnnfi_consumers_init(&consumers, a, error));
@@ -363,10 +377,11 @@ static cnnf_status choose_outputs(runner *r, pair_list *outputs, cnnf_error *err
     for (size_t i = 0; i < a->n_nodes && status == CNNF_OK; i++) {
         const char *name = a->nodes[i]->name;
         bool last = consumers.start[i] == consumers.start[i + 1] && cnnfi_node_data_inputs(a->nodes[i]) > 0;
-        if (last && cnnf_graph_find(r->graphs[1], name)) status = list_add(outputs, r->context, name, NULL, NULL);
+        if (last && cnnf_graph_find(r->graphs[1], name))
+            status = list_add(outputs, r->context, name, NULL, NULL, error);
     }
     cnnfi_consumers_free(&consumers);
-    if (status != CNNF_OK) return cnnfi_fail_nomem(error);
+    CNNFI_TRY(status);
     return outputs->count ? CNNF_OK
                           : cnnfi_fail(error, CNNF_E_NOT_FOUND, "the graphs have no output in common; name them");
 }
@@ -390,7 +405,7 @@ static cnnf_status choose_inner(runner *r, const pair_list *outputs, pair_list *
         const cnnf_node *node = a->nodes[order[i]];
         if (!keep[order[i]] || cnnfi_node_data_inputs(node) == 0 || !cnnf_graph_find(r->graphs[1], node->name))
             continue;
-        if (list_add(inner, r->context, node->name, NULL, NULL) != CNNF_OK) status = cnnfi_fail_nomem(error);
+        status = list_add(inner, r->context, node->name, NULL, NULL, error);
     }
     cnnfi_free(r->context, order);
     cnnfi_free(r->context, keep);
@@ -417,6 +432,7 @@ static cnnf_status run_all(runner *r, cnnf_error *error)
 cnnf_status cnnf_compare_numbers(cnnf_comparison **out, const cnnf_graph *a, const cnnf_graph *b,
                                  const cnnf_comparison_options *options, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     const struct cnnf_comparison_options defaults = {
         .runs = 1, .seed = 1, .batch = 2, .tolerance = 1e-5, .inside = true};
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: out is NULL");
@@ -556,15 +572,17 @@ static void report_text(cnnfi_strbuf *text, const cnnf_comparison *c)
         cnnfi_strbuf_puts(text, "all within the tolerance\n");
 }
 
-cnnf_status cnnf_comparison_report(cnnf_buffer **out, const cnnf_comparison *comparison, int32_t json,
+cnnf_status cnnf_comparison_report(cnnf_buffer **out, const cnnf_comparison *comparison, int32_t format,
                                    cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnfi_strbuf text;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: out is NULL");
     *out = NULL;
     if (!comparison) return cnnfi_fail(error, CNNF_E_INVALID, "comparison is NULL");
+    CNNFI_TRY(cnnfi_check_report_format(format, CNNF_REPORT_JSON, error));
     cnnfi_strbuf_init(&text, comparison->context);
-    if (json)
+    if (format == CNNF_REPORT_JSON)
         report_json(&text, comparison);
     else
         report_text(&text, comparison);

@@ -8,6 +8,7 @@
 
 #include "base/os.h"
 #include "evaluation/dataset/dataset.h"
+#include "evaluator/evaluator.h"
 #include "evaluator/run/thread_pool.h"
 
 typedef struct job {
@@ -52,7 +53,7 @@ static cnnf_status take_batch(job *j, cnnf_tensor **images, cnnf_tensor **labels
     cnnf_status status = CNNF_OK;
     *images = *labels = NULL;
     cnnfi_mutex_lock(j->reading);
-    if (!j->ended) status = cnnf_dataset_next(j->dataset, j->batch, images, labels, error);
+    if (!j->ended) status = cnnf_dataset_next(images, labels, j->dataset, j->batch, error);
     int64_t n = *labels ? cnnf_tensor_element_count(*labels) : 0;
     *row = j->next_row;
     j->next_row += n;
@@ -96,7 +97,7 @@ static cnnf_status step(job *j, bool *more, cnnf_error *error)
     *more = status == CNNF_OK && images;
     if (!*more) return status;
     const cnnf_tensor *feeds[] = {images};
-    status = cnnf_evaluator_run(j->evaluator, &j->input, feeds, 1, &j->output, &predictions, 1, error);
+    status = cnnf_evaluator_run(&predictions, j->evaluator, &j->input, feeds, 1, &j->output, 1, error);
     if (status == CNNF_OK) status = add_batch(j, predictions, labels, row, error);
     cnnf_tensor_unref(images);
     cnnf_tensor_unref(labels);
@@ -135,22 +136,124 @@ static cnnf_status run_job(job *j, cnnf_error *error)
     return j->status;
 }
 
-cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluator, cnnf_dataset *dataset,
-                                  const char *input, const char *output, int64_t batch, int32_t full_batches_only,
-                                  cnnf_progress_fn progress, void *user, cnnf_error *error)
+/* ---- options ---- */
+
+struct cnnf_evaluate_options {
+    cnnf_context *context;
+    char *input, *output; /* NULL: the declared one */
+    int64_t batch;
+    bool full_only;
+    cnnf_progress_fn progress;
+    void *user;
+};
+
+static const struct cnnf_evaluate_options defaults = {.batch = 32};
+
+cnnf_status cnnf_evaluate_options_new(cnnf_evaluate_options **out, cnnf_context *context, cnnf_error *error)
 {
-    if (!metrics || !evaluator || !dataset || !input || !output || batch < 1)
-        return cnnfi_fail(error, CNNF_E_INVALID, "evaluate: an argument is NULL, or the batch is empty");
+    cnnf_error_clear(error);
+    if (out) *out = NULL;
+    if (!out || !context) return cnnfi_fail_null(error, __func__);
+    cnnf_evaluate_options *options = cnnfi_malloc(context, sizeof *options);
+    if (!options) return cnnfi_fail_nomem(error);
+    *options = defaults;
+    options->context = cnnf_context_ref(context);
+    *out = options;
+    return CNNF_OK;
+}
+
+void cnnf_evaluate_options_free(cnnf_evaluate_options *options)
+{
+    if (!options) return;
+    cnnf_context *context = options->context;
+    cnnfi_free(context, options->input);
+    cnnfi_free(context, options->output);
+    cnnfi_free(context, options);
+    cnnf_context_unref(context);
+}
+
+static cnnf_status set_name(cnnf_evaluate_options *options, char **slot, const char *name, cnnf_error *error)
+{
+    char *copy = cnnfi_strdup(options->context, name);
+    if (!copy) return cnnfi_fail_nomem(error);
+    cnnfi_free(options->context, *slot);
+    *slot = copy;
+    return CNNF_OK;
+}
+
+cnnf_status cnnf_evaluate_options_set_input(cnnf_evaluate_options *options, const char *name, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!options || !name) return cnnfi_fail_null(error, __func__);
+    return set_name(options, &options->input, name, error);
+}
+
+cnnf_status cnnf_evaluate_options_set_output(cnnf_evaluate_options *options, const char *name, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!options || !name) return cnnfi_fail_null(error, __func__);
+    return set_name(options, &options->output, name, error);
+}
+
+cnnf_status cnnf_evaluate_options_set_batch(cnnf_evaluate_options *options, int64_t batch, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (batch < 1) return cnnfi_fail(error, CNNF_E_INVALID, "evaluate: batches of %lld; at least 1", (long long)batch);
+    options->batch = batch;
+    return CNNF_OK;
+}
+
+cnnf_status cnnf_evaluate_options_set_full_batches_only(cnnf_evaluate_options *options, int32_t full_only,
+                                                        cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    options->full_only = full_only != 0;
+    return CNNF_OK;
+}
+
+cnnf_status cnnf_evaluate_options_set_progress(cnnf_evaluate_options *options, cnnf_progress_fn progress, void *user,
+                                               cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    options->progress = progress;
+    options->user = user;
+    return CNNF_OK;
+}
+
+/* ---- the call ---- */
+
+/* The name that was given, else the only one the graph declares. */
+static cnnf_status choose_name(const char **out, const char *given, int64_t declared, const char *first,
+                               const char *what, cnnf_error *error)
+{
+    *out = given ? given : first;
+    if (given || declared == 1) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_INVALID, "evaluate: the graph declares %lld %ss; name the %s", (long long)declared,
+                      what, what);
+}
+
+cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluator, cnnf_dataset *dataset,
+                                  const cnnf_evaluate_options *options, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!metrics || !evaluator || !dataset) return cnnfi_fail_null(error, __func__);
+    if (!options) options = &defaults;
     job j = {.metrics = metrics,
              .evaluator = evaluator,
              .dataset = dataset,
-             .input = input,
-             .output = output,
-             .batch = batch,
-             .full_only = full_batches_only != 0,
-             .progress = progress,
-             .user = user,
+             .batch = options->batch,
+             .full_only = options->full_only,
+             .progress = options->progress,
+             .user = options->user,
              .caller = cnnfi_os_thread_id(),
              .error = error};
+    const cnnf_graph *graph = cnnfi_evaluator_graph(evaluator);
+    CNNFI_TRY(choose_name(&j.input, options->input, cnnf_graph_input_count(graph), cnnf_graph_input_name(graph, 0),
+                          "input", error));
+    CNNFI_TRY(choose_name(&j.output, options->output, cnnf_graph_output_count(graph), cnnf_graph_output_name(graph, 0),
+                          "output", error));
     return run_job(&j, error);
 }

@@ -53,6 +53,7 @@ static cnnf_status check_size(cnnf_context *context, int64_t classes, int64_t wo
 cnnf_status cnnf_metrics_new(cnnf_metrics **out, cnnf_context *context, int64_t classes, int64_t worst,
                              cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "metrics: out is NULL");
     *out = NULL;
     if (!context) return cnnfi_fail(error, CNNF_E_INVALID, "metrics: context is NULL");
@@ -173,9 +174,19 @@ static cnnf_status check_batch(const cnnf_metrics *m, const cnnf_tensor *predict
     return CNNF_OK;
 }
 
+/* Every count is at most `count`, so that none runs over when it does not. */
+static cnnf_status check_count(const cnnf_metrics *m, int64_t more, cnnf_error *error)
+{
+    int64_t sum;
+    if (cnnfi_add_i64(&sum, m->count, more)) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_LIMIT, "metrics: %lld examples and %lld more are too many to count",
+                      (long long)m->count, (long long)more);
+}
+
 cnnf_status cnnf_metrics_add(cnnf_metrics *metrics, const cnnf_tensor *predictions, const cnnf_tensor *labels,
                              int64_t first_row, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     int64_t columns = 0;
     cnnf_tensor *p = NULL, *l = NULL;
     CNNFI_TRY(check_batch(metrics, predictions, labels, &columns, error));
@@ -183,6 +194,8 @@ cnnf_status cnnf_metrics_add(cnnf_metrics *metrics, const cnnf_tensor *predictio
     if (status == CNNF_OK) status = cnnf_tensor_load(&l, labels, error);
     if (status != CNNF_OK) goto done;
     int64_t n = cnnf_tensor_element_count(l);
+    status = check_count(metrics, n, error);
+    if (status != CNNF_OK) goto done;
     const int64_t *label = cnnf_tensor_data(l);
     const float *row = cnnf_tensor_data(p);
     for (int64_t i = 0; i < n; i++) {
@@ -203,10 +216,12 @@ done:
 
 cnnf_status cnnf_metrics_merge(cnnf_metrics *metrics, const cnnf_metrics *other, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!metrics || !other || metrics == other) return cnnfi_fail(error, CNNF_E_INVALID, "metrics: nothing to merge");
     if (metrics->classes != other->classes)
         return cnnfi_fail(error, CNNF_E_MISMATCH, "metrics of %lld and %lld classes do not merge",
                           (long long)metrics->classes, (long long)other->classes);
+    CNNFI_TRY(check_count(metrics, other->count, error));
     metrics->count += other->count;
     metrics->undefined += other->undefined;
     metrics->loss_low += other->loss_low;
@@ -236,6 +251,7 @@ static char *put(char *to, const void *data, size_t size)
 
 cnnf_status cnnf_metrics_save(cnnf_buffer **out, const cnnf_metrics *metrics, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "metrics: out is NULL");
     *out = NULL;
     if (!metrics) return cnnfi_fail(error, CNNF_E_INVALID, "metrics is NULL");
@@ -291,6 +307,7 @@ static cnnf_status read_numbers(cnnfi_cursor *c, int64_t *numbers, cnnf_error *e
 cnnf_status cnnf_metrics_restore(cnnf_metrics **out, cnnf_context *context, const void *data, size_t size,
                                  cnnf_error *error)
 {
+    cnnf_error_clear(error);
     int64_t n[SAVED_NUMBERS];
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "metrics: out is NULL");
     *out = NULL;
@@ -402,15 +419,17 @@ int64_t cnnf_metrics_worst_count(const cnnf_metrics *metrics)
     return metrics ? metrics->worst_count : 0;
 }
 
-cnnf_status cnnf_metrics_worst(const cnnf_metrics *metrics, int64_t index, int64_t *row, int64_t *label, int64_t *guess,
-                               double *confidence, cnnf_error *error)
+cnnf_status cnnf_metrics_worst(int64_t *row, int64_t *label, int64_t *guess, double *confidence,
+                               const cnnf_metrics *metrics, int64_t index, cnnf_error *error)
 {
-    if (!metrics || index < 0 || index >= metrics->worst_count)
-        return cnnfi_fail(error, CNNF_E_INVALID, "metrics: there is no mistake %lld", (long long)index);
-    const mistake *w = &metrics->worst[index];
+    cnnf_error_clear(error);
+    static const mistake none;
+    const bool found = metrics && index >= 0 && index < metrics->worst_count;
+    const mistake *w = found ? &metrics->worst[index] : &none;
     if (row) *row = w->row;
     if (label) *label = w->label;
     if (guess) *guess = w->guess;
     if (confidence) *confidence = w->confidence;
-    return CNNF_OK;
+    if (found) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_INVALID, "metrics: there is no mistake %lld", (long long)index);
 }

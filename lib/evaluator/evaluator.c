@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The public evaluator: options, the plans it keeps, the workspaces it lends to runs. */
-#include <cnnfreeze/evaluator.h>
+#include "evaluator/evaluator.h"
 
 #include <stdatomic.h>
 #include <string.h>
 
 #include "base/os.h"
-#include "evaluator/plan/plan.h"
+#include "evaluator/plan/compile.h"
+#include "evaluator/plan/describe.h"
+#include "evaluator/run/run.h"
 #include "evaluator/run/thread_pool.h"
 #include "graph/tensor.h"
 
@@ -39,7 +41,7 @@ struct cnnf_evaluator {
     int64_t pid;
     bool strict;
     cnnfi_pool *pool;
-    cnnfi_constants *constants;
+    cnnfi_loaded_constants *constants;
     cnnfi_mutex *mutex; /* guards the table of plans */
     entry entries[MAX_PLANS];
     uint64_t clock;
@@ -50,6 +52,7 @@ struct cnnf_evaluator {
 
 cnnf_status cnnf_evaluator_options_new(cnnf_evaluator_options **out, cnnf_context *context, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "out is NULL");
     *out = NULL;
     if (!context) return cnnfi_fail(error, CNNF_E_INVALID, "context is NULL");
@@ -69,15 +72,19 @@ void cnnf_evaluator_options_free(cnnf_evaluator_options *options)
     cnnf_context_unref(context);
 }
 
-cnnf_status cnnf_evaluator_options_set_threads(cnnf_evaluator_options *options, int32_t threads)
+cnnf_status cnnf_evaluator_options_set_threads(cnnf_evaluator_options *options, int32_t threads, cnnf_error *error)
 {
-    if (!options || threads < 0 || threads > MAX_THREADS) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (threads < 0 || threads > MAX_THREADS)
+        return cnnfi_fail(error, CNNF_E_INVALID, "%d threads: 0 to %d are possible", (int)threads, MAX_THREADS);
     options->threads = threads;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, const char *backend)
+cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, const char *backend, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     static const char *const known[] = {
         "auto",
         "portable",
@@ -85,18 +92,20 @@ cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, 
         "onednn",
 #endif
     };
-    if (!options || !backend) return CNNF_E_INVALID;
+    if (!options || !backend) return cnnfi_fail_null(error, __func__);
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (strcmp(known[i], backend) != 0) continue;
         options->backend = known[i];
         return CNNF_OK;
     }
-    return CNNF_E_NOT_FOUND;
+    return cnnfi_fail(error, CNNF_E_NOT_FOUND, "there is no backend '%s'; this build has auto, portable%s", backend,
+                      sizeof known / sizeof *known > 2 ? ", onednn" : "");
 }
 
-cnnf_status cnnf_evaluator_options_set_deterministic(cnnf_evaluator_options *options, int32_t strict)
+cnnf_status cnnf_evaluator_options_set_deterministic(cnnf_evaluator_options *options, int32_t strict, cnnf_error *error)
 {
-    if (!options) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
     options->strict = strict != 0;
     return CNNF_OK;
 }
@@ -111,20 +120,21 @@ static cnnf_status set_up(cnnf_evaluator *e, const cnnf_evaluator_options *optio
     e->pid = cnnfi_os_pid();
     e->mutex = cnnfi_mutex_new(e->context);
     if (!e->mutex) return cnnfi_fail_nomem(error);
-    CNNFI_TRY(cnnfi_constants_new(&e->constants, e->graph, error));
+    CNNFI_TRY(cnnfi_loaded_constants_new(&e->constants, e->graph, error));
     return cnnfi_pool_new(&e->pool, e->context, threads > MAX_THREADS ? MAX_THREADS : threads, error);
 }
 
 cnnf_status cnnf_evaluator_new(cnnf_evaluator **out, const cnnf_graph *graph, const cnnf_evaluator_options *options,
                                cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "out is NULL");
     *out = NULL;
     if (!graph) return cnnfi_fail(error, CNNF_E_INVALID, "graph is NULL");
     cnnf_evaluator *e = cnnfi_calloc(graph->context, 1, sizeof(*e));
     if (!e) return cnnfi_fail_nomem(error);
     e->context = cnnf_context_ref(graph->context);
-    e->graph = cnnf_graph_ref((cnnf_graph *)(uintptr_t)graph);
+    e->graph = cnnf_graph_ref(graph);
     cnnf_status status = set_up(e, options, error);
     if (status != CNNF_OK) {
         cnnf_evaluator_free(e);
@@ -153,7 +163,7 @@ void cnnf_evaluator_free(cnnf_evaluator *e)
         cnnfi_pool_abandon(e->pool);
     for (int i = 0; i < MAX_PLANS; i++)
         clear_entry(e, &e->entries[i]);
-    cnnfi_constants_free(e->constants);
+    cnnfi_loaded_constants_free(e->constants);
     if (e->mutex) cnnfi_mutex_free(context, e->mutex);
     cnnf_graph_unref(e->graph);
     cnnfi_free(context, e);
@@ -180,17 +190,21 @@ typedef struct request {
     size_t n_fetches;
 } request;
 
-/* Names, dtypes and shapes as bytes: two requests with the same key can share a plan. */
+/*
+ * Counts, names, dtypes and shapes as bytes: two requests with the same key can share a plan. The counts say where the
+ * feeds end: a feed's name may hold what separates it from the fetches, a fetch's what a dtype looks like.
+ */
 static cnnf_status make_key(cnnf_evaluator *e, const request *r, cnnfi_strbuf *key, cnnf_error *error)
 {
+    const uint64_t counts[2] = {r->n_feeds, r->n_fetches};
     cnnfi_strbuf_init(key, e->context);
+    cnnfi_strbuf_add(key, counts, sizeof counts);
     for (size_t i = 0; i < r->n_feeds; i++) {
-        int32_t head[2] = {cnnf_tensor_dtype(r->feeds[i]), cnnf_tensor_rank(r->feeds[i])};
+        const int32_t head[2] = {cnnf_tensor_dtype(r->feeds[i]), cnnf_tensor_rank(r->feeds[i])};
         cnnfi_strbuf_add(key, r->feed_names[i], strlen(r->feed_names[i]) + 1);
         cnnfi_strbuf_add(key, head, sizeof(head));
         cnnfi_strbuf_add(key, cnnfi_tensor_dims(r->feeds[i]), (size_t)head[1] * sizeof(int64_t));
     }
-    cnnfi_strbuf_putc(key, '>');
     for (size_t i = 0; i < r->n_fetches; i++)
         cnnfi_strbuf_add(key, r->fetch_names[i], strlen(r->fetch_names[i]) + 1);
     return key->failed ? cnnfi_fail_nomem(error) : CNNF_OK;
@@ -311,7 +325,7 @@ static cnnf_status run_loaded(cnnf_evaluator *e, const request *r, cnnf_tensor *
         if (cnnf_tensor_byte_size(r->feeds[i]) > 0)
             status = cnnf_tensor_load(&loaded[i], r->feeds[i], error);
         else
-            loaded[i] = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)r->feeds[i]);
+            loaded[i] = cnnf_tensor_ref(r->feeds[i]);
     }
     request with = *r;
     with.feeds = (const cnnf_tensor *const *)loaded;
@@ -342,10 +356,11 @@ static cnnf_status check_request(const cnnf_evaluator *e, const request *r, cnnf
     return CNNF_OK;
 }
 
-cnnf_status cnnf_evaluator_run(cnnf_evaluator *evaluator, const char *const *feed_names,
+cnnf_status cnnf_evaluator_run(cnnf_tensor **outputs, cnnf_evaluator *evaluator, const char *const *feed_names,
                                const cnnf_tensor *const *feeds, size_t feed_count, const char *const *fetch_names,
-                               cnnf_tensor **outputs, size_t fetch_count, cnnf_error *error)
+                               size_t fetch_count, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     request r = {feed_names, feeds, feed_count, fetch_names, fetch_count};
     if (fetch_count && !outputs) return cnnfi_fail(error, CNNF_E_INVALID, "outputs is NULL");
     for (size_t i = 0; i < fetch_count; i++)
@@ -372,6 +387,7 @@ cnnf_status cnnf_evaluator_describe(cnnf_buffer **out, cnnf_evaluator *evaluator
                                     const cnnf_tensor *const *feeds, size_t feed_count, const char *const *fetch_names,
                                     size_t fetch_count, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     request r = {feed_names, feeds, feed_count, fetch_names, fetch_count};
     cnnfi_strbuf text;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "out is NULL");
@@ -387,4 +403,9 @@ cnnf_status cnnf_evaluator_describe(cnnf_buffer **out, cnnf_evaluator *evaluator
 cnnfi_pool *cnnfi_evaluator_pool(cnnf_evaluator *evaluator)
 {
     return evaluator->pool;
+}
+
+const cnnf_graph *cnnfi_evaluator_graph(const cnnf_evaluator *evaluator)
+{
+    return evaluator->graph;
 }

@@ -89,6 +89,17 @@ void cnnfi_builder_fail(cnnfi_builder *b, cnnf_status code, const char *format, 
     b->status = cnnfi_fail(b->error, code, "%s", text);
 }
 
+void cnnfi_builder_fail_at(cnnfi_builder *b, cnnf_status code, const char *node, const char *format, ...)
+{
+    if (b->status) return;
+    char text[sizeof b->error->message];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    b->status = cnnfi_fail_at_node(b->error, code, node, "%s", text);
+}
+
 cnnf_status cnnfi_builder_status(const cnnfi_builder *b)
 {
     return b->status;
@@ -275,7 +286,7 @@ bool cnnfi_hold_tensor(cnnfi_builder *b, const cnnf_tensor *tensor)
     const bool grown =
         cnnfi_grow(g->context, (void **)&g->tensors, &g->tensor_capacity, g->n_tensors, sizeof *g->tensors);
     if (!sticky(b, grown ? g : NULL)) return false;
-    g->tensors[g->n_tensors++] = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)tensor);
+    g->tensors[g->n_tensors++] = cnnf_tensor_ref(tensor);
     return true;
 }
 
@@ -461,10 +472,8 @@ static cnnf_status resolve_inputs(cnnf_graph *g, cnnf_node *node, cnnf_error *er
         const int32_t port = cnnfi_input_parse(node->inputs[k], &name, &length);
         const int64_t at = cnnfi_strmap_get_n(&g->names, name, length);
         if (at < 0 || port < CNNFI_PORT_CONTROL) {
-            cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s': input %zu '%s' names no node", node->name, k,
-                       node->inputs[k]);
-            cnnfi_error_set_node(error, node->name);
-            return CNNF_E_CORRUPT;
+            return cnnfi_fail_at_node(error, CNNF_E_CORRUPT, node->name, "node '%s': input %zu '%s' names no node",
+                                      node->name, k, node->inputs[k]);
         }
         edges[k] = (cnnfi_edge){.node = (int32_t)at, .port = port};
     }

@@ -34,6 +34,9 @@ cnnf_status cnnfi_builder_publish(cnnf_graph **out, cnnfi_builder *builder, cnnf
 /* Records a failure of the caller's in the builder. */
 void cnnfi_builder_fail(cnnfi_builder *b, cnnf_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same with the node it is about beside the message. */
+void cnnfi_builder_fail_at(cnnfi_builder *b, cnnf_status code, const char *node, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
 cnnf_status cnnfi_builder_status(const cnnfi_builder *b);
 
 /* One more reference to a tensor, released with the graph: for attributes filled by hand. */

@@ -8,10 +8,11 @@
 #include "base/context.h"
 #include "base/str.h"
 
-cnnf_graph *cnnf_graph_ref(cnnf_graph *graph)
+cnnf_graph *cnnf_graph_ref(const cnnf_graph *graph)
 {
-    if (graph) atomic_fetch_add_explicit(&graph->refs, 1, memory_order_relaxed);
-    return graph;
+    cnnf_graph *counted = (cnnf_graph *)(uintptr_t)graph; /* nothing but the count changes */
+    if (counted) atomic_fetch_add_explicit(&counted->refs, 1, memory_order_relaxed);
+    return counted;
 }
 
 void cnnf_graph_unref(cnnf_graph *graph)
@@ -71,6 +72,32 @@ const char *cnnf_graph_input_name(const cnnf_graph *graph, int64_t index)
     return NULL;
 }
 
+/* "x:0" is declared where another output than the first is meant, or just written so. */
+static const cnnf_node *input_node(const cnnf_graph *graph, int64_t index)
+{
+    const char *text = cnnf_graph_input_name(graph, index), *name;
+    size_t length;
+    if (!text) return NULL;
+    cnnfi_input_parse(text, &name, &length);
+    return cnnf_graph_node(graph, cnnfi_strmap_get_n(&graph->names, name, length));
+}
+
+cnnf_dtype cnnf_graph_input_dtype(const cnnf_graph *graph, int64_t index)
+{
+    return cnnfi_node_type(input_node(graph, index), "dtype");
+}
+
+int32_t cnnf_graph_input_shape_rank(const cnnf_graph *graph, int64_t index)
+{
+    const int32_t rank = cnnf_node_attr_shape_rank(input_node(graph, index), "shape");
+    return rank < 0 ? -1 : rank;
+}
+
+int64_t cnnf_graph_input_shape_dim(const cnnf_graph *graph, int64_t index, int32_t axis)
+{
+    return cnnf_node_attr_shape_dim(input_node(graph, index), "shape", axis);
+}
+
 int64_t cnnf_graph_output_count(const cnnf_graph *graph)
 {
     return graph ? (int64_t)graph->meta.n_outputs : 0;
@@ -92,6 +119,11 @@ int64_t cnnf_graph_variable_count(const cnnf_graph *graph)
 int64_t cnnf_graph_function_count(const cnnf_graph *graph)
 {
     return graph ? (int64_t)graph->n_functions : 0;
+}
+
+const char *cnnf_graph_function_name(const cnnf_graph *graph, int64_t index)
+{
+    return graph && index >= 0 && (uint64_t)index < graph->n_functions ? graph->functions[index]->name : NULL;
 }
 
 const char *cnnf_node_name(const cnnf_node *node)

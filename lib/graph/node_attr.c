@@ -26,7 +26,7 @@ cnnf_dtype cnnfi_node_type(const cnnf_node *node, const char *key)
 bool cnnfi_node_string_is(const cnnf_node *node, const char *key, const char *value)
 {
     size_t size;
-    const char *text = cnnf_node_attr_string(node, key, &size);
+    const char *text = cnnf_node_attr_string(&size, node, key);
     return text && size == strlen(value) && memcmp(text, value, size) == 0;
 }
 
@@ -70,7 +70,7 @@ cnnf_dtype cnnf_node_attr_type(const cnnf_node *node, const char *name, cnnf_dty
     return attr ? attr->u.type : fallback;
 }
 
-const char *cnnf_node_attr_string(const cnnf_node *node, const char *name, size_t *size)
+const char *cnnf_node_attr_string(size_t *size, const cnnf_node *node, const char *name)
 {
     const cnnfi_attr *attr = attr_of_kind(node, name, CNNF_ATTR_STRING);
     if (size) *size = attr ? attr->u.s.size : 0;
@@ -83,13 +83,79 @@ int64_t cnnf_node_attr_list_count(const cnnf_node *node, const char *name)
     return attr ? (int64_t)attr->u.list.count : -1;
 }
 
-int64_t cnnf_node_attr_list_int(const cnnf_node *node, const char *name, int64_t index, int64_t fallback)
+int32_t cnnf_node_attr_list_kind(const cnnf_node *node, const char *name)
 {
     const cnnfi_attr *attr = attr_of_kind(node, name, CNNF_ATTR_LIST);
-    if (!attr || attr->u.list.item_kind != CNNF_ATTR_INT || index < 0 || (uint64_t)index >= attr->u.list.count) {
-        return fallback;
-    }
-    return attr->u.list.u.ints[index];
+    return attr && attr->u.list.count ? attr->u.list.item_kind : CNNF_ATTR_NONE;
+}
+
+/* The list when it holds elements of that kind and `index` is one of them. */
+static const cnnfi_attr_list *list_of_kind(const cnnf_node *node, const char *name, int64_t index, int32_t kind)
+{
+    const cnnfi_attr *attr = attr_of_kind(node, name, CNNF_ATTR_LIST);
+    if (!attr || attr->u.list.item_kind != kind) return NULL;
+    return index >= 0 && (uint64_t)index < attr->u.list.count ? &attr->u.list : NULL;
+}
+
+int64_t cnnf_node_attr_list_int(const cnnf_node *node, const char *name, int64_t index, int64_t fallback)
+{
+    const cnnfi_attr_list *list = list_of_kind(node, name, index, CNNF_ATTR_INT);
+    return list ? list->u.ints[index] : fallback;
+}
+
+double cnnf_node_attr_list_float(const cnnf_node *node, const char *name, int64_t index, double fallback)
+{
+    const cnnfi_attr_list *list = list_of_kind(node, name, index, CNNF_ATTR_FLOAT);
+    return list ? (double)list->u.floats[index] : fallback;
+}
+
+int32_t cnnf_node_attr_list_bool(const cnnf_node *node, const char *name, int64_t index, int32_t fallback)
+{
+    const cnnfi_attr_list *list = list_of_kind(node, name, index, CNNF_ATTR_BOOL);
+    return list ? list->u.bools[index] : fallback;
+}
+
+cnnf_dtype cnnf_node_attr_list_type(const cnnf_node *node, const char *name, int64_t index, cnnf_dtype fallback)
+{
+    const cnnfi_attr_list *list = list_of_kind(node, name, index, CNNF_ATTR_TYPE);
+    return list ? list->u.types[index] : fallback;
+}
+
+const char *cnnf_node_attr_list_string(size_t *size, const cnnf_node *node, const char *name, int64_t index)
+{
+    const cnnfi_attr_list *list = list_of_kind(node, name, index, CNNF_ATTR_STRING);
+    if (size) *size = list ? list->u.strings[index].size : 0;
+    return list ? (const char *)list->u.strings[index].data : NULL;
+}
+
+int32_t cnnf_node_attr_list_shape_rank(const cnnf_node *node, const char *name, int64_t index)
+{
+    const cnnfi_attr_list *list = list_of_kind(node, name, index, CNNF_ATTR_SHAPE);
+    return list ? list->u.shapes[index].rank : -2;
+}
+
+int64_t cnnf_node_attr_list_shape_dim(const cnnf_node *node, const char *name, int64_t index, int32_t axis)
+{
+    const cnnfi_attr_list *list = list_of_kind(node, name, index, CNNF_ATTR_SHAPE);
+    return list && axis >= 0 && axis < list->u.shapes[index].rank ? list->u.shapes[index].dims[axis] : -1;
+}
+
+const cnnf_tensor *cnnf_node_attr_list_tensor(const cnnf_node *node, const char *name, int64_t index)
+{
+    const cnnfi_attr_list *list = list_of_kind(node, name, index, CNNF_ATTR_TENSOR);
+    return list ? list->u.tensors[index] : NULL;
+}
+
+const char *cnnf_node_attr_list_func(const cnnf_node *node, const char *name, int64_t index)
+{
+    const cnnfi_attr_list *list = list_of_kind(node, name, index, CNNF_ATTR_FUNC);
+    return list ? list->u.funcs[index].name : NULL;
+}
+
+const char *cnnf_node_attr_func(const cnnf_node *node, const char *name)
+{
+    const cnnfi_attr *attr = attr_of_kind(node, name, CNNF_ATTR_FUNC);
+    return attr ? attr->u.func->name : NULL;
 }
 
 int32_t cnnf_node_attr_shape_rank(const cnnf_node *node, const char *name)

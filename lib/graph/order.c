@@ -77,9 +77,8 @@ static cnnf_status fail_cycle(const cnnf_graph *graph, const int32_t *waiting, c
         }
         if (node == at) break;
     }
-    cnnfi_fail(error, CNNF_E_CORRUPT, "cycle: %s%s", text, graph->nodes[at]->name);
-    cnnfi_error_set_node(error, graph->nodes[at]->name);
-    return CNNF_E_CORRUPT;
+    const char *name = graph->nodes[at]->name;
+    return cnnfi_fail_at_node(error, CNNF_E_CORRUPT, name, "cycle: %s%s", text, name);
 }
 
 static bool is_back_edge(const cnnf_graph *graph, cnnfi_edge edge)

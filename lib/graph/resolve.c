@@ -77,7 +77,5 @@ cnnf_status cnnfi_resolve_node(const cnnf_node **out, const cnnf_graph *graph, c
     if (*out) return CNNF_OK;
     char near[600];
     suggest(graph, name, near, sizeof near);
-    cnnfi_fail(error, CNNF_E_NOT_FOUND, "'%s' is not in graph%s", text, near);
-    cnnfi_error_set_node(error, name);
-    return CNNF_E_NOT_FOUND;
+    return cnnfi_fail_at_node(error, CNNF_E_NOT_FOUND, name, "'%s' is not in graph%s", text, near);
 }

@@ -99,6 +99,7 @@ static cnnf_status tensor_memory(cnnf_tensor **out, cnnf_context *context, cnnf_
 cnnf_status cnnf_tensor_new(cnnf_tensor **out, cnnf_context *context, cnnf_dtype dtype, int32_t rank,
                             const int64_t *dims, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "tensor: out is NULL");
     *out = NULL;
     CNNFI_TRY(tensor_memory(out, context, dtype, rank, dims, error));
@@ -118,6 +119,7 @@ cnnf_status cnnf_tensor_wrap(cnnf_tensor **out, cnnf_context *context, cnnf_dtyp
                              const int64_t *dims, const void *data, size_t size, cnnf_release_fn release, void *user,
                              cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out) *out = NULL;
     CNNFI_TRY(require_bytes_dtype(dtype, error));
     CNNFI_TRY(tensor_alloc(out, context, dtype, rank, dims, error));
@@ -219,13 +221,14 @@ cnnf_status cnnfi_tensor_reshape(cnnf_tensor **out, const cnnf_tensor *tensor, i
 {
     CNNFI_TRY(tensor_alloc(out, tensor->context, tensor->dtype, rank, dims, error));
     cnnf_tensor *view = *out;
-    if (view->count != tensor->count) {
+    const int64_t count = view->count;
+    if (count != tensor->count) {
         cnnf_tensor_unref(view);
         *out = NULL;
         return cnnfi_fail(error, CNNF_E_MISMATCH, "tensor: %" PRId64 " elements cannot take a shape of %" PRId64,
-                          tensor->count, view->count);
+                          tensor->count, count);
     }
-    view->base = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)tensor);
+    view->base = cnnf_tensor_ref(tensor);
     view->storage = tensor->storage;
     view->encoding = tensor->encoding;
     view->data = tensor->data;
@@ -239,10 +242,11 @@ cnnf_status cnnfi_tensor_reshape(cnnf_tensor **out, const cnnf_tensor *tensor, i
     return CNNF_OK;
 }
 
-cnnf_tensor *cnnf_tensor_ref(cnnf_tensor *tensor)
+cnnf_tensor *cnnf_tensor_ref(const cnnf_tensor *tensor)
 {
-    if (tensor) atomic_fetch_add_explicit(&tensor->refs, 1, memory_order_relaxed);
-    return tensor;
+    cnnf_tensor *counted = (cnnf_tensor *)(uintptr_t)tensor; /* nothing but the count changes */
+    if (counted) atomic_fetch_add_explicit(&counted->refs, 1, memory_order_relaxed);
+    return counted;
 }
 
 void cnnf_tensor_unref(cnnf_tensor *tensor)
@@ -352,11 +356,10 @@ static cnnf_status check_crc(const cnnf_tensor *tensor, uint32_t crc, cnnf_error
 {
     const uint32_t masked = cnnfi_crc32c_mask(crc);
     if (!tensor->has_crc || masked == tensor->crc) return CNNF_OK;
-    cnnfi_fail(error, CNNF_E_CORRUPT, "%s: crc32c 0x%08" PRIx32 " stored, 0x%08" PRIx32 " computed (data corrupt)",
-               cnnfi_source_name(tensor->source), tensor->crc, masked);
-    cnnfi_error_set_where(error, cnnfi_source_name(tensor->source));
-    cnnfi_error_set_offset(error, (int64_t)tensor->offset);
-    return CNNF_E_CORRUPT;
+    const char *file = cnnfi_source_name(tensor->source);
+    return cnnfi_fail_in_file(error, CNNF_E_CORRUPT, file, (int64_t)tensor->offset,
+                              "%s: crc32c 0x%08" PRIx32 " stored, 0x%08" PRIx32 " computed (data corrupt)", file,
+                              tensor->crc, masked);
 }
 
 static cnnf_status stream_range(const cnnf_tensor *tensor, piece_fn piece, void *user, cnnf_error *error)
@@ -399,10 +402,11 @@ static cnnf_status load_into(cnnf_tensor *to, const cnnf_tensor *from, cnnf_erro
 
 cnnf_status cnnf_tensor_load(cnnf_tensor **out, const cnnf_tensor *tensor, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out || !tensor) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_tensor_load: NULL argument");
     *out = NULL;
     if (tensor->storage == CNNFI_STORAGE_MEMORY || !cnnf_dtype_size(tensor->dtype)) {
-        *out = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)tensor);
+        *out = cnnf_tensor_ref(tensor);
         return CNNF_OK;
     }
     cnnf_tensor *loaded = NULL;
@@ -417,13 +421,16 @@ cnnf_status cnnf_tensor_load(cnnf_tensor **out, const cnnf_tensor *tensor, cnnf_
     return CNNF_OK;
 }
 
-cnnf_status cnnf_tensor_read(const cnnf_tensor *tensor, size_t offset, void *data, size_t size, cnnf_error *error)
+cnnf_status cnnf_tensor_read(void *data, const cnnf_tensor *tensor, size_t offset, size_t size, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!tensor || (size && !data) || !cnnfi_range_fits(offset, size, tensor->byte_size)) {
         return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_tensor_read: outside the tensor");
     }
     if (tensor->storage == CNNFI_STORAGE_RANGE) {
-        return cnnfi_source_read(tensor->source, tensor->offset + offset, data, size, error);
+        CNNFI_TRY(cnnfi_source_read(tensor->source, tensor->offset + offset, data, size, error));
+        const bool whole = tensor->has_crc && size == tensor->byte_size;
+        return whole ? check_crc(tensor, cnnfi_crc32c(0, data, size), error) : CNNF_OK;
     }
     cnnf_tensor *loaded = NULL;
     CNNFI_TRY(cnnf_tensor_load(&loaded, tensor, error));
@@ -432,14 +439,16 @@ cnnf_status cnnf_tensor_read(const cnnf_tensor *tensor, size_t offset, void *dat
     return CNNF_OK;
 }
 
-cnnf_status cnnf_tensor_string(const cnnf_tensor *tensor, int64_t index, const char **data, size_t *size,
+cnnf_status cnnf_tensor_string(const char **data, size_t *size, const cnnf_tensor *tensor, int64_t index,
                                cnnf_error *error)
 {
+    cnnf_error_clear(error);
+    if (data) *data = NULL;
+    if (size) *size = 0;
     if (!tensor || !data || !size || tensor->dtype != CNNF_STRING || index < 0 || index >= tensor->count) {
         return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_tensor_string: not a string element");
     }
     *data = "";
-    *size = 0;
     if (!tensor->n_strings) return CNNF_OK;
     const size_t at = (size_t)index < tensor->n_strings ? (size_t)index : tensor->n_strings - 1;
     *data = (const char *)tensor->strings[at].data;
@@ -454,7 +463,7 @@ static bool read_element(const cnnf_tensor *tensor, int64_t index, uint8_t bytes
 {
     const size_t size = cnnf_dtype_size(tensor->dtype);
     if (index < 0 || index >= tensor->count || !size) return false;
-    return cnnf_tensor_read(tensor, (size_t)index * size, bytes, size, NULL) == CNNF_OK;
+    return cnnf_tensor_read(bytes, tensor, (size_t)index * size, size, NULL) == CNNF_OK;
 }
 
 bool cnnfi_tensor_get_i64(const cnnf_tensor *tensor, int64_t index, int64_t *out)
@@ -474,8 +483,8 @@ static cnnf_status equal_strings(bool *out, const cnnf_tensor *a, const cnnf_ten
     for (int64_t i = 0; i < a->count; i++) {
         const char *x, *y;
         size_t n, m;
-        CNNFI_TRY(cnnf_tensor_string(a, i, &x, &n, error));
-        CNNFI_TRY(cnnf_tensor_string(b, i, &y, &m, error));
+        CNNFI_TRY(cnnf_tensor_string(&x, &n, a, i, error));
+        CNNFI_TRY(cnnf_tensor_string(&y, &m, b, i, error));
         if (n != m || memcmp(x, y, n)) return CNNF_OK;
     }
     *out = true;

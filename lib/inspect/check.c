@@ -208,27 +208,26 @@ static int64_t write_json(cnnfi_strbuf *out, const cnnf_graph *graph, const cnnf
     return unmet;
 }
 
-static cnnf_status check_arguments(cnnf_buffer **out, const cnnf_graph *graph, const char *target, const char *format,
+static cnnf_status check_arguments(cnnf_buffer **out, const cnnf_graph *graph, const char *target, int32_t format,
                                    cnnf_error *error)
 {
     if (!out || !graph || !target) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_check_graph: an argument is NULL");
-    if (format && strcmp(format, "text") && strcmp(format, "json")) {
-        return cnnfi_fail(error, CNNF_E_INVALID, "format '%s': text and json are known", format);
-    }
+    CNNFI_TRY(cnnfi_check_report_format(format, CNNF_REPORT_JSON, error));
     if (find_target(target)) return CNNF_OK;
     return cnnfi_fail(error, CNNF_E_NOT_FOUND, "target '%s': vitis-ai, opencv, tflite and openvino are known", target);
 }
 
 cnnf_status cnnf_check_graph(cnnf_buffer **out, int64_t *unmet, const cnnf_graph *graph, const char *target,
-                             const char *format, cnnf_error *error)
+                             int32_t format, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out) *out = NULL;
     if (unmet) *unmet = 0;
     CNNFI_TRY(check_arguments(out, graph, target, format, error));
     const cnnfi_target *row = find_target(target);
     cnnfi_strbuf text;
     cnnfi_strbuf_init(&text, graph->context);
-    const bool json = format && strcmp(format, "json") == 0;
+    const bool json = format == CNNF_REPORT_JSON;
     const int64_t count = json ? write_json(&text, graph, row) : put_findings(&text, graph, row, false);
     if (!json) put_next_step(&text, graph, row, count);
     const cnnf_status status = cnnfi_strbuf_finish(&text, out, error);

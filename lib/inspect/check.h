@@ -3,7 +3,7 @@
 #ifndef CNNFI_INSPECT_CHECK_H
 #define CNNFI_INSPECT_CHECK_H
 
-#include <cnnfreeze/transform.h>
+#include <cnnfreeze/inspect.h>
 
 #include "base/error.h"
 #include "base/str.h"

@@ -6,7 +6,7 @@
 #include "base/context.h"
 #include "graph/equal.h"
 #include "graph/tensor.h"
-#include <cnnfreeze/transform.h>
+#include <cnnfreeze/inspect.h>
 
 #include "base/error.h"
 #include "base/str.h"
@@ -121,15 +121,14 @@ static cnnf_status finish(comparison *c, cnnf_buffer **out)
 }
 
 cnnf_status cnnf_compare_graphs(cnnf_buffer **out, int64_t *differences, const cnnf_graph *a, const cnnf_graph *b,
-                                const char *format, cnnf_error *error)
+                                int32_t format, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out) *out = NULL;
     if (differences) *differences = 0;
     if (!out || !a || !b) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_compare_graphs: an argument is NULL");
-    comparison c = {.a = a, .b = b, .json = format && strcmp(format, "json") == 0, .error = error};
-    if (format && !c.json && strcmp(format, "text")) {
-        return cnnfi_fail(error, CNNF_E_INVALID, "format '%s': text and json are known", format);
-    }
+    CNNFI_TRY(cnnfi_check_report_format(format, CNNF_REPORT_JSON, error));
+    comparison c = {.a = a, .b = b, .json = format == CNNF_REPORT_JSON, .error = error};
     cnnfi_strbuf_init(&c.items, a->context);
     cnnf_status status = compare(&c);
     if (!status) status = finish(&c, out);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cnnfreeze/serializer.h>
+#include <cnnfreeze/inspect.h>
 
 #include "base/context.h"
 #include "base/error.h"
@@ -250,17 +250,14 @@ void cnnfi_summary_json(cnnfi_strbuf *out, const cnnfi_summary *s)
 
 /* ---- public ---- */
 
-static cnnf_status write_summary(cnnfi_strbuf *text, const cnnf_graph *graph, const char *format, cnnf_error *error)
+static cnnf_status write_summary(cnnfi_strbuf *text, const cnnf_graph *graph, int32_t format, cnnf_error *error)
 {
-    if (strcmp(format, "dot") == 0) return cnnfi_summary_dot(text, graph, error);
-    const bool json = strcmp(format, "json") == 0;
-    if (!json && strcmp(format, "text")) {
-        return cnnfi_fail(error, CNNF_E_INVALID, "format '%s': text, json and dot are known", format);
-    }
+    CNNFI_TRY(cnnfi_check_report_format(format, CNNF_REPORT_DOT, error));
+    if (format == CNNF_REPORT_DOT) return cnnfi_summary_dot(text, graph, error);
     cnnfi_summary s = {.graph = graph};
     cnnfi_arena_init(&s.arena, graph->context);
     const cnnf_status status = collect(&s, error);
-    if (!status && json)
+    if (!status && format == CNNF_REPORT_JSON)
         cnnfi_summary_json(text, &s);
     else if (!status)
         cnnfi_summary_text(text, &s);
@@ -268,13 +265,14 @@ static cnnf_status write_summary(cnnfi_strbuf *text, const cnnf_graph *graph, co
     return status;
 }
 
-cnnf_status cnnf_graph_summary(cnnf_buffer **out, const cnnf_graph *graph, const char *format, cnnf_error *error)
+cnnf_status cnnf_graph_summary(cnnf_buffer **out, const cnnf_graph *graph, int32_t format, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out) *out = NULL;
     if (!out || !graph) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_graph_summary: an argument is NULL");
     cnnfi_strbuf text;
     cnnfi_strbuf_init(&text, graph->context);
-    cnnf_status status = write_summary(&text, graph, format ? format : "text", error);
+    cnnf_status status = write_summary(&text, graph, format, error);
     if (!status) status = cnnfi_strbuf_finish(&text, out, error);
     cnnfi_strbuf_free(&text);
     return status;

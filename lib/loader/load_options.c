@@ -20,6 +20,7 @@ cnnf_status cnnfi_load_progress(const cnnf_load_options *options, uint64_t done,
 
 cnnf_status cnnf_load_options_new(cnnf_load_options **out, cnnf_context *context, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_options_new: out is NULL");
     *out = NULL;
     if (context == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_options_new: context is NULL");
@@ -50,6 +51,7 @@ void cnnf_load_options_free(cnnf_load_options *options)
     cnnfi_free(context, options->name_suffix);
     cnnfi_free(context, options->architecture_file);
     cnnfi_free(context, options->signature);
+    cnnfi_free(context, options->saver_file);
     names_free(context, &options->map_from);
     names_free(context, &options->map_to);
     names_free(context, &options->drop_layers);
@@ -58,95 +60,116 @@ void cnnf_load_options_free(cnnf_load_options *options)
     cnnf_context_unref(context);
 }
 
-static cnnf_status set_text(cnnf_load_options *options, char **slot, const char *text)
+static cnnf_status set_text(cnnf_load_options *options, char **slot, const char *text, cnnf_error *error)
 {
     char *copy = cnnfi_strdup(options->context, text);
-    if (copy == NULL) return CNNF_E_NOMEM;
+    if (copy == NULL) return cnnfi_fail_nomem(error);
     cnnfi_free(options->context, *slot);
     *slot = copy;
     return CNNF_OK;
 }
 
-static cnnf_status add_name(cnnf_load_options *options, cnnfi_names *names, const char *name)
+static cnnf_status add_name(cnnf_load_options *options, cnnfi_names *names, const char *name, cnnf_error *error)
 {
     if (!cnnfi_grow(options->context, (void **)&names->names, &names->capacity, names->count, sizeof *names->names))
-        return CNNF_E_NOMEM;
+        return cnnfi_fail_nomem(error);
     char *copy = cnnfi_strdup(options->context, name);
-    if (copy == NULL) return CNNF_E_NOMEM;
+    if (copy == NULL) return cnnfi_fail_nomem(error);
     names->names[names->count++] = copy;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_load_options_set_name_suffix(cnnf_load_options *options, const char *suffix)
+cnnf_status cnnf_load_options_set_name_suffix(cnnf_load_options *options, const char *suffix, cnnf_error *error)
 {
-    if (options == NULL || suffix == NULL) return CNNF_E_INVALID;
-    return set_text(options, &options->name_suffix, suffix);
+    cnnf_error_clear(error);
+    if (options == NULL || suffix == NULL) return cnnfi_fail_null(error, __func__);
+    return set_text(options, &options->name_suffix, suffix, error);
 }
 
-cnnf_status cnnf_load_options_set_variables(cnnf_load_options *options, int32_t variables)
+cnnf_status cnnf_load_options_set_variables(cnnf_load_options *options, int32_t variables, cnnf_error *error)
 {
-    if (options == NULL || variables < CNNF_VARIABLES_AUTO || variables > CNNF_VARIABLES_RESOURCE)
-        return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (options == NULL) return cnnfi_fail_null(error, __func__);
+    if (variables < CNNF_VARIABLES_AUTO || variables > CNNF_VARIABLES_RESOURCE)
+        return cnnfi_fail(error, CNNF_E_INVALID, "there is no kind of variables %d", (int)variables);
     options->variables = variables;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_load_options_set_training_state(cnnf_load_options *options, int32_t keep)
+cnnf_status cnnf_load_options_set_training_state(cnnf_load_options *options, int32_t keep, cnnf_error *error)
 {
-    if (options == NULL) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (options == NULL) return cnnfi_fail_null(error, __func__);
     options->training_state = keep != 0;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_load_options_set_architecture_file(cnnf_load_options *options, const char *path)
+cnnf_status cnnf_load_options_set_architecture_file(cnnf_load_options *options, const char *path, cnnf_error *error)
 {
-    if (options == NULL || path == NULL) return CNNF_E_INVALID;
-    return set_text(options, &options->architecture_file, path);
+    cnnf_error_clear(error);
+    if (options == NULL || path == NULL) return cnnfi_fail_null(error, __func__);
+    return set_text(options, &options->architecture_file, path, error);
 }
 
-cnnf_status cnnf_load_options_map_layer(cnnf_load_options *options, const char *from, const char *to)
+cnnf_status cnnf_load_options_map_layer(cnnf_load_options *options, const char *from, const char *to, cnnf_error *error)
 {
-    if (options == NULL || from == NULL || to == NULL) return CNNF_E_INVALID;
-    cnnf_status status = add_name(options, &options->map_from, from);
-    if (status == CNNF_OK) status = add_name(options, &options->map_to, to);
+    cnnf_error_clear(error);
+    if (options == NULL || from == NULL || to == NULL) return cnnfi_fail_null(error, __func__);
+    cnnf_status status = add_name(options, &options->map_from, from, error);
+    if (status == CNNF_OK) status = add_name(options, &options->map_to, to, error);
     if (status != CNNF_OK && options->map_from.count > options->map_to.count)
         cnnfi_free(options->context, options->map_from.names[--options->map_from.count]);
     return status;
 }
 
-cnnf_status cnnf_load_options_drop_layer(cnnf_load_options *options, const char *name)
+cnnf_status cnnf_load_options_drop_layer(cnnf_load_options *options, const char *name, cnnf_error *error)
 {
-    if (options == NULL || name == NULL) return CNNF_E_INVALID;
-    return add_name(options, &options->drop_layers, name);
+    cnnf_error_clear(error);
+    if (options == NULL || name == NULL) return cnnfi_fail_null(error, __func__);
+    return add_name(options, &options->drop_layers, name, error);
 }
 
-cnnf_status cnnf_load_options_add_tag(cnnf_load_options *options, const char *tag)
+cnnf_status cnnf_load_options_add_tag(cnnf_load_options *options, const char *tag, cnnf_error *error)
 {
-    if (options == NULL || tag == NULL) return CNNF_E_INVALID;
-    return add_name(options, &options->tags, tag);
+    cnnf_error_clear(error);
+    if (options == NULL || tag == NULL) return cnnfi_fail_null(error, __func__);
+    return add_name(options, &options->tags, tag, error);
 }
 
-cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options, const char *signature)
+cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options, const char *signature, cnnf_error *error)
 {
-    if (options == NULL || signature == NULL) return CNNF_E_INVALID;
-    return set_text(options, &options->signature, signature);
+    cnnf_error_clear(error);
+    if (options == NULL || signature == NULL) return cnnfi_fail_null(error, __func__);
+    return set_text(options, &options->signature, signature, error);
 }
 
-cnnf_status cnnf_load_options_set_format(cnnf_load_options *options, int32_t format)
+cnnf_status cnnf_load_options_set_saver_file(cnnf_load_options *options, const char *path, cnnf_error *error)
 {
+    cnnf_error_clear(error);
+    if (!options || !path) return cnnfi_fail_null(error, __func__);
+    return set_text(options, &options->saver_file, path, error);
+}
+
+cnnf_status cnnf_load_options_set_format(cnnf_load_options *options, int32_t format, cnnf_error *error)
+{
+    cnnf_error_clear(error);
     static const int32_t kinds[] = {CNNF_FORMAT_UNKNOWN, CNNF_FORMAT_GRAPHDEF, CNNF_FORMAT_META_GRAPH,
                                     CNNF_FORMAT_SAVED_MODEL, CNNF_FORMAT_KERAS_H5};
-    for (size_t i = 0; options != NULL && i < sizeof kinds / sizeof kinds[0]; i++) {
+    if (options == NULL) return cnnfi_fail_null(error, __func__);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         if (kinds[i] != format) continue;
         options->format = format;
         return CNNF_OK;
     }
-    return CNNF_E_INVALID;
+    return cnnfi_fail(error, CNNF_E_INVALID, "%s (format %d) cannot be demanded of a file", cnnf_format_name(format),
+                      (int)format);
 }
 
-cnnf_status cnnf_load_options_set_progress(cnnf_load_options *options, cnnf_progress_fn progress, void *user)
+cnnf_status cnnf_load_options_set_progress(cnnf_load_options *options, cnnf_progress_fn progress, void *user,
+                                           cnnf_error *error)
 {
-    if (options == NULL) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (options == NULL) return cnnfi_fail_null(error, __func__);
     options->progress = progress;
     options->progress_user = user;
     return CNNF_OK;

@@ -25,12 +25,15 @@ struct cnnf_load_options {
     cnnfi_names tags; /* none: "serve" */
     int32_t format;   /* the kind that is wanted; CNNF_FORMAT_UNKNOWN: any */
     char *signature;  /* NULL: "serving_default", else the only one */
+    char *saver_file; /* NULL: none */
     cnnf_progress_fn progress;
     void *progress_user;
 };
 
 /* What NULL options mean; static. */
 const cnnf_load_options *cnnfi_load_defaults(void);
+/* The restore op that a SaverDef file names, a *new* string of the context's (loader.c). */
+cnnf_status cnnfi_saver_restore_op(char **out, cnnf_context *context, const char *path, cnnf_error *error);
 /* Reports progress when it is wanted. CNNF_E_CANCELLED. options NULL: nothing. */
 cnnf_status cnnfi_load_progress(const cnnf_load_options *options, uint64_t done, uint64_t total, cnnf_error *error);
 

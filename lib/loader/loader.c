@@ -52,10 +52,8 @@ static cnnf_status fail_format(int32_t format, int32_t wanted, const char *name,
 {
     const char *hint = cnnfi_format_hint(format);
     const char *what = wanted == CNNF_FORMAT_UNKNOWN ? "a model or graph" : cnnf_format_name(wanted);
-    cnnf_status status = cnnfi_fail(error, CNNF_E_FORMAT, "%s: is %s, not %s%s%s", name, cnnf_format_name(format), what,
-                                    hint[0] != '\0' ? "; " : "", hint);
-    cnnfi_error_set_where(error, name);
-    return status;
+    return cnnfi_fail_in_file(error, CNNF_E_FORMAT, name, -1, "%s: is %s, not %s%s%s", name, cnnf_format_name(format),
+                              what, hint[0] != '\0' ? "; " : "", hint);
 }
 
 static cnnf_status load_source(cnnf_graph **out, cnnfi_source *source, const cnnf_load_options *options,
@@ -139,10 +137,8 @@ static cnnf_status load_folder(cnnf_graph **out, cnnf_context *context, const ch
     char *file = NULL;
     CNNFI_TRY(saved_model_file(&file, context, path, error));
     if (file == NULL) {
-        cnnf_status status =
-            cnnfi_fail(error, CNNF_E_FORMAT, "%s: is a folder without saved_model.pb or saved_model.pbtxt", path);
-        cnnfi_error_set_where(error, path);
-        return status;
+        return cnnfi_fail_in_file(error, CNNF_E_FORMAT, path, -1,
+                                  "%s: is a folder without saved_model.pb or saved_model.pbtxt", path);
     }
     cnnf_status status = load_one_file(out, context, file, options, error);
     cnnfi_free(context, file);
@@ -154,6 +150,7 @@ static cnnf_status load_folder(cnnf_graph **out, cnnf_context *context, const ch
 cnnf_status cnnf_load_file(cnnf_graph **out, cnnf_context *context, const char *path, const cnnf_load_options *options,
                            cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_file: out is NULL");
     *out = NULL;
     if (context == NULL || path == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_file: NULL argument");
@@ -164,6 +161,7 @@ cnnf_status cnnf_load_file(cnnf_graph **out, cnnf_context *context, const char *
 cnnf_status cnnf_load_memory(cnnf_graph **out, cnnf_context *context, const void *data, size_t size, const char *name,
                              const cnnf_load_options *options, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_memory: out is NULL");
     *out = NULL;
     if (context == NULL || name == NULL || (data == NULL && size > 0))
@@ -187,6 +185,7 @@ static cnnf_status detect_folder(int32_t *out, cnnf_context *context, const char
 
 cnnf_status cnnf_format_detect(int32_t *out, cnnf_context *context, const char *path, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_format_detect: out is NULL");
     *out = CNNF_FORMAT_UNKNOWN;
     if (context == NULL || path == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_format_detect: NULL argument");
@@ -198,19 +197,28 @@ cnnf_status cnnf_format_detect(int32_t *out, cnnf_context *context, const char *
     return status;
 }
 
-cnnf_status cnnf_check_saver_file(cnnf_context *context, const char *path, cnnf_error *error)
+cnnf_status cnnfi_saver_restore_op(char **out, cnnf_context *context, const char *path, cnnf_error *error)
 {
-    if (context == NULL || path == NULL)
-        return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_check_saver_file: NULL argument");
     cnnfi_source *source = NULL;
     int32_t format = CNNF_FORMAT_UNKNOWN;
+    *out = NULL;
     CNNFI_TRY(cnnfi_source_open(&source, context, path, error));
     cnnf_status status = cnnfi_sniff(&format, source, error);
     const cnnfi_graph_file file = {
         .source = source, .text = format == CNNF_FORMAT_SAVER_DEF_TEXT, .options = cnnfi_load_defaults()};
     if (status == CNNF_OK)
-        status = format == CNNF_FORMAT_SAVER_DEF || file.text ? cnnfi_check_saver_def(&file, error)
+        status = format == CNNF_FORMAT_SAVER_DEF || file.text ? cnnfi_load_saver_def(out, &file, error)
                                                               : fail_format(format, CNNF_FORMAT_SAVER_DEF, path, error);
     cnnfi_source_unref(source);
+    return status;
+}
+
+cnnf_status cnnf_check_saver_file(cnnf_context *context, const char *path, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    char *restore_op = NULL;
+    if (!context || !path) return cnnfi_fail_null(error, __func__);
+    const cnnf_status status = cnnfi_saver_restore_op(&restore_op, context, path, error);
+    cnnfi_free(context, restore_op);
     return status;
 }

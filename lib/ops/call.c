@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "graph/element.h"
 #include "graph/shape.h"
 
 /* ---- values ---- */
@@ -81,9 +80,8 @@ cnnf_status cnnfi_call_fail(cnnfi_call *call, cnnf_status code, const char *form
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    cnnfi_fail(call->error, code, "node '%s' (%s): %s", call->node->name, call->node->op, text);
-    cnnfi_error_set_node(call->error, call->node->name);
-    return code;
+    return cnnfi_fail_at_node(call->error, code, call->node->name, "node '%s' (%s): %s", call->node->name,
+                              call->node->op, text);
 }
 
 cnnf_status cnnfi_fail_dtype(cnnfi_call *call, int32_t input)
@@ -155,21 +153,6 @@ cnnf_status cnnfi_want_bytes(cnnfi_call *call, int32_t input)
 {
     const cnnf_dtype have = call->inputs[input].dtype;
     return !have || cnnf_dtype_size(have) > 0 ? CNNF_OK : cnnfi_fail_dtype(call, input);
-}
-
-cnnf_status cnnfi_want_number(cnnfi_call *call, int32_t input)
-{
-    static const uint8_t zero[16];
-    double number;
-    const cnnf_dtype have = call->inputs[input].dtype;
-    return !have || cnnfi_element_f64(&number, have, zero, 0) ? CNNF_OK : cnnfi_fail_dtype(call, input);
-}
-
-cnnf_status cnnfi_want_real(cnnfi_call *call, int32_t input)
-{
-    const cnnf_dtype have = call->inputs[input].dtype;
-    if (have == CNNF_COMPLEX64 || have == CNNF_COMPLEX128) return cnnfi_fail_dtype(call, input);
-    return cnnfi_want_number(call, input);
 }
 
 cnnf_status cnnfi_want_value(cnnfi_call *call, int32_t input)

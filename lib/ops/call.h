@@ -44,7 +44,9 @@ typedef struct cnnfi_call {
     cnnf_error *error;
     size_t scratch_size; /* the kernel's, which finds scratch aligned to 64 */
     void *scratch;
-    cnnfi_pool *pool; /* the kernel's: threads that may help; NULL = none */
+    cnnfi_pool *pool;                    /* the kernel's: threads that may help; NULL = none */
+    bool (*cancelled)(const void *user); /* the kernel's, nullable: for what takes long */
+    const void *cancelled_user;
 } cnnfi_call;
 
 /* From a rule, beside cnnf_status, no error: not every output's shape follows from what is known. */
@@ -97,12 +99,10 @@ cnnf_status cnnfi_want_least_rank(cnnfi_call *call, int32_t input, int32_t least
 cnnf_status cnnfi_want_same_dtype(cnnfi_call *call, int32_t a, int32_t b);
 cnnf_status cnnfi_want_same_shape(cnnfi_call *call, int32_t a, int32_t b);
 cnnf_status cnnfi_want_dtype(cnnfi_call *call, int32_t input, cnnf_dtype dtype);
-cnnf_status cnnfi_want_int(cnnfi_call *call, int32_t input);    /* int32 or int64 */
-cnnf_status cnnfi_want_float(cnnfi_call *call, int32_t input);  /* float, double, half, bfloat16 */
-cnnf_status cnnfi_want_bytes(cnnfi_call *call, int32_t input);  /* elements of a fixed size: no strings, no resources */
-cnnf_status cnnfi_want_number(cnnfi_call *call, int32_t input); /* what element.h reads: complex, bool, quantised too */
-cnnf_status cnnfi_want_real(cnnfi_call *call, int32_t input);   /* the same without complex: elements have an order */
-cnnf_status cnnfi_want_value(cnnfi_call *call, int32_t input);  /* at hand: CNNF_OK or CNNFI_INFER_DYNAMIC */
+cnnf_status cnnfi_want_int(cnnfi_call *call, int32_t input);   /* int32 or int64 */
+cnnf_status cnnfi_want_float(cnnfi_call *call, int32_t input); /* float, double, half, bfloat16 */
+cnnf_status cnnfi_want_bytes(cnnfi_call *call, int32_t input); /* elements of a fixed size: no strings, no resources */
+cnnf_status cnnfi_want_value(cnnfi_call *call, int32_t input); /* at hand: CNNF_OK or CNNFI_INFER_DYNAMIC */
 /* An axis in -rank .. rank-1 made positive; `what` names it. An unknown rank is CNNFI_INFER_DYNAMIC. */
 cnnf_status cnnfi_check_axis(cnnfi_call *call, int64_t axis, int32_t rank, const char *what, int32_t *out);
 

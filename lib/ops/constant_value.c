@@ -312,7 +312,7 @@ static cnnf_status eval_two(const work *w)
 /* Over the last axis; channels that come first lie on another. */
 static cnnf_status eval_bias_add(const work *w)
 {
-    const char *format = cnnf_node_attr_string(w->asked->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, w->asked->node, "data_format");
     const bool first = format && strncmp(format, "NC", 2) == 0 && w->asked->outputs[0].shape.rank > 2;
     return first ? CNNF_OK : eval_two(w);
 }

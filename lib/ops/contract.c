@@ -14,9 +14,8 @@ cnnf_status cnnfi_fail_at(const cnnf_node *node, cnnf_error *error, const char *
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    cnnfi_fail(error, CNNF_E_CORRUPT, "node '%s' (%d): %s", node->name, (int)node->index, text);
-    cnnfi_error_set_node(error, node->name);
-    return CNNF_E_CORRUPT;
+    return cnnfi_fail_at_node(error, CNNF_E_CORRUPT, node->name, "node '%s' (%d): %s", node->name, (int)node->index,
+                              text);
 }
 
 static int32_t scalar_kind(const char *type)

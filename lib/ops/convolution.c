@@ -101,31 +101,30 @@ static cnnf_status check_places(cnnfi_call *call, const cnnfi_window *w, const c
 }
 
 /* sizes: [spatial + 2]. Conv2DBackpropInput may be told the spatial sizes alone: batch and channels are then those of
-   data and filter (conv_grad_shape_utils.cc). CNNFI_INFER_DYNAMIC: sizes are unknown but for the data's batch. */
+   data and filter (conv_grad_shape_utils.cc). CNNFI_INFER_DYNAMIC: the numbers are not known, sizes hold what is. */
 static cnnf_status read_sizes(cnnfi_call *call, int32_t spatial, int64_t *sizes)
 {
     const cnnfi_value *filter = &call->inputs[1], *data = &call->inputs[2];
-    int64_t given[CNNFI_OP_MAX_RANK], count = 0;
+    int64_t given[CNNFI_OP_MAX_RANK], count = call->inputs[0].count;
     bool first = false;
     CNNFI_TRY(cnnfi_data_format(call, spatial, &first));
     CNNFI_TRY(cnnfi_want_rank(call, 0, 1));
-    for (int32_t i = 0; i < spatial + 2; i++)
-        sizes[i] = CNNFI_UNKNOWN;
-    sizes[0] = data->dims[0];
-    const cnnf_status status = cnnfi_call_ints(call, 0, given, CNNFI_OP_MAX_RANK, &count);
-    if (status != CNNF_OK) return status;
     const bool is_short = count == spatial && strcmp(call->node->op, "Conv2DBackpropInput") == 0;
-    if (count != spatial + 2 && !is_short) {
+    if (count != CNNFI_UNKNOWN && count != spatial + 2 && !is_short) {
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input_sizes has %lld numbers, needs %d", (long long)count,
                                (int)spatial + 2);
     }
+    for (int32_t i = 0; i < spatial + 2; i++)
+        sizes[i] = CNNFI_UNKNOWN;
+    sizes[0] = data->dims[0];
+    if (is_short) sizes[first ? 1 : spatial + 1] = filter->dims[spatial];
+    const cnnf_status status = cnnfi_call_ints(call, 0, given, CNNFI_OP_MAX_RANK, &count);
+    if (status != CNNF_OK) return status;
     for (int64_t i = 0; i < count; i++) {
-        if (given[i] < 0 || given[i] > INT32_MAX) {
-            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input_sizes[%d] is %lld", (int)i, (long long)given[i]);
-        }
+        if (given[i] >= 0 && given[i] <= INT32_MAX) continue;
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "input_sizes[%d] is %lld", (int)i, (long long)given[i]);
     }
     memcpy(sizes + (is_short ? first ? 2 : 1 : 0), given, (size_t)count * sizeof *sizes);
-    if (is_short) sizes[first ? 1 : spatial + 1] = filter->dims[spatial];
     return CNNF_OK;
 }
 

@@ -22,7 +22,7 @@ typedef struct labels {
 
 static cnnf_status fail(cnnfi_call *call, const char *why)
 {
-    const char *equation = cnnf_node_attr_string(call->node, "equation", NULL);
+    const char *equation = cnnf_node_attr_string(NULL, call->node, "equation");
     return cnnfi_call_fail(call, CNNF_E_MISMATCH, "equation '%s' %s", equation ? equation : "", why);
 }
 
@@ -46,7 +46,7 @@ static bool read_subscript(const char *p, const char *end, subscript *out)
 static cnnf_status read_parts(cnnfi_call *call, subscript in[2], subscript *out)
 {
     size_t size = 0;
-    const char *text = cnnf_node_attr_string(call->node, "equation", &size);
+    const char *text = cnnf_node_attr_string(&size, call->node, "equation");
     const char *arrow = text ? strstr(text, "->") : NULL;
     if (!arrow) return fail(call, "has no '->'");
     const char *comma = memchr(text, ',', (size_t)(arrow - text));

@@ -6,34 +6,37 @@
 
 #include "ops/contract.h"
 
-/* clang-format off */
-#define FAMILIES(X) \
-    X(binary) \
-    X(cast) \
-    X(concat_pack) \
-    X(conv) \
-    X(dynamic_partition) \
-    X(einsum) \
-    X(fused) \
-    X(gather) \
-    X(generate) \
-    X(layout) \
-    X(loss) \
-    X(matmul) \
-    X(normalization) \
-    X(pooling) \
-    X(quantize) \
-    X(rectifier) \
-    X(reduce) \
-    X(resize) \
-    X(scan) \
-    X(segment) \
-    X(shape_query) \
-    X(sort_topk) \
-    X(source) \
-    X(space) \
-    X(strided_slice) \
-    X(unary) \
+/* clang-format off: one family a line */
+#define FAMILIES(X)                                                                                                    \
+    X(binary)                                                                                                          \
+    X(cast)                                                                                                            \
+    X(concat_pack)                                                                                                     \
+    X(conv)                                                                                                            \
+    X(diagonal)                                                                                                        \
+    X(dynamic_partition)                                                                                               \
+    X(einsum)                                                                                                          \
+    X(fused)                                                                                                           \
+    X(gather)                                                                                                          \
+    X(generate)                                                                                                        \
+    X(layout)                                                                                                          \
+    X(loss)                                                                                                            \
+    X(matmul)                                                                                                          \
+    X(normalization)                                                                                                   \
+    X(pooling)                                                                                                         \
+    X(quantize)                                                                                                        \
+    X(quantized)                                                                                                       \
+    X(rectifier)                                                                                                       \
+    X(reduce)                                                                                                          \
+    X(resize)                                                                                                          \
+    X(scan)                                                                                                            \
+    X(segment)                                                                                                         \
+    X(shape_query)                                                                                                     \
+    X(sort_topk)                                                                                                       \
+    X(source)                                                                                                          \
+    X(space)                                                                                                           \
+    X(strided_slice)                                                                                                   \
+    X(suppression)                                                                                                     \
+    X(unary)                                                                                                           \
     X(where)
 /* clang-format on */
 

@@ -38,7 +38,7 @@ static cnnf_status check_range(cnnfi_call *call, const cnnfi_requantize *q)
 
 cnnf_status cnnfi_requantize_read(cnnfi_call *call, cnnfi_requantize *q)
 {
-    const char *mode = cnnf_node_attr_string(call->node, "round_mode", NULL);
+    const char *mode = cnnf_node_attr_string(NULL, call->node, "round_mode");
     const bool v3 = call->n_inputs == 4;
     *q = (cnnfi_requantize){.axis = cnnf_node_attr_int(call->node, "axis", -1),
                             .is_signed = cnnf_node_attr_bool(call->node, "signed_input", 1) != 0,

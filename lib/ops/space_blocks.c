@@ -13,7 +13,7 @@ static bool divides(int64_t block, int64_t size)
 cnnf_status cnnfi_depth_blocks_read(cnnfi_call *call, bool to_depth, cnnfi_depth_blocks *s)
 {
     const cnnfi_value *in = &call->inputs[0];
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     CNNFI_TRY(cnnfi_want_rank(call, 0, 4));
     const bool first = format && strcmp(format, "NCHW") == 0;
     if (format && !first && strcmp(format, "NHWC") != 0)

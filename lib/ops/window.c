@@ -9,7 +9,7 @@
 cnnf_status cnnfi_data_format(cnnfi_call *call, int32_t spatial, bool *channels_first)
 {
     static const char *const last[] = {"NWC", "NHWC", "NDHWC"}, *const first[] = {"NCW", "NCHW", "NCDHW"};
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     *channels_first = format && strcmp(format, first[spatial - 1]) == 0;
     /* An empty string is TensorFlow's default too. */
     if (!format || !*format || *channels_first || strcmp(format, last[spatial - 1]) == 0) return CNNF_OK;
@@ -18,13 +18,13 @@ cnnf_status cnnfi_data_format(cnnfi_call *call, int32_t spatial, bool *channels_
 
 bool cnnfi_format_is_vectorized(const cnnfi_call *call)
 {
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     return format && strcmp(format, "NCHW_VECT_C") == 0;
 }
 
 int32_t cnnfi_channel_axis(const cnnfi_call *call, int32_t rank)
 {
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     if (rank == CNNFI_UNKNOWN) return CNNFI_UNKNOWN;
     return format && strncmp(format, "NC", 2) == 0 ? 1 : rank - 1;
 }
@@ -162,7 +162,7 @@ static cnnf_status pad_given(cnnfi_call *call, cnnfi_window *w, int32_t i, int64
 
 cnnf_status cnnfi_window_padding(cnnfi_call *call, cnnfi_window *w)
 {
-    const char *padding = cnnf_node_attr_string(call->node, "padding", NULL);
+    const char *padding = cnnf_node_attr_string(NULL, call->node, "padding");
     const bool same = padding && strcmp(padding, "SAME") == 0, given = padding && strcmp(padding, "EXPLICIT") == 0;
     if (!same && !given && (!padding || strcmp(padding, "VALID") != 0)) {
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "padding %s", padding ? padding : "is missing");

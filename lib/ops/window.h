@@ -23,8 +23,7 @@ typedef struct cnnfi_window {
 
 /* Attribute data_format: channels last when it is missing or empty; refused when it is neither. */
 cnnf_status cnnfi_data_format(cnnfi_call *call, int32_t spatial, bool *channels_first);
-/* NCHW_VECT_C: four channels lie innermost, an axis of their own. No kernel takes it, graphs for accelerators have it.
- */
+/* NCHW_VECT_C: four channels lie innermost, an axis of their own. No kernel takes it, some rules say its rank. */
 bool cnnfi_format_is_vectorized(const cnnfi_call *call);
 /* The channel axis of ops that take any rank (BiasAdd): 1 with NC..., else the last; CNNFI_UNKNOWN with the rank. */
 int32_t cnnfi_channel_axis(const cnnfi_call *call, int32_t rank);

@@ -7,7 +7,6 @@ Prints CPU seconds (of this machine: look at the ratios) and the growth per deca
 grows more than 13 times in a decade or takes more than 60 s. Standard library only.
 """
 import argparse
-import ctypes
 import json
 import os
 import subprocess
@@ -20,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[2]
 MOST_GROWTH, MOST_SECONDS = 13, 60
 SHORT = 0.02  # seconds; below it the clock decides
 REPEATS = 2
-LIMIT_NODES = 5  # CNNF_LIMIT_NODES
 
 # ---- GraphDef, written by hand ----
 
@@ -203,42 +201,17 @@ def timed(action, graphs):
     return least, results
 
 
-def lift_limit(package, native):
-    """Passes may add to a million nodes."""
-    options = ctypes.c_void_p()
-    native.cnnf_context_options_set_limit.argtypes = [ctypes.c_void_p, ctypes.c_int32, ctypes.c_uint64]
-    package.check(native.cnnf_context_options_new(ctypes.byref(options)))
-    package.check(native.cnnf_context_options_set_limit(options, LIMIT_NODES, 10 ** 8))
-    package._context = package.make(package.lib.context_new, package.lib.context_unref, options)
-    native.cnnf_context_options_free.argtypes = [ctypes.c_void_p]
-    native.cnnf_context_options_free(options)
-
-
-def initialized_freeze(package, native, graph):
-    """Graph.freeze() with the values that the node `init` assigns, which the package has no argument for."""
-    lib = package.lib
-    options = package.make(lib.freeze_options_new, lib.freeze_options_free, package.context().pointer)
-    package.check(native.cnnf_freeze_options_add_initializer(options.pointer, b"init"))
-    package.check(lib.freeze_options_add_output(options.pointer, b"out"))
-    converted = ctypes.c_int64()
-    frozen = package.make(lambda out, error: lib.freeze(out, ctypes.byref(converted), graph._handle.pointer,
-                                                        options.pointer, error), lib.graph_unref)
-    return type(graph)(frozen)
-
-
 def measure(kind, path, copies, wanted):
     import cnnfreeze
-    package = cnnfreeze._library
-    native = ctypes.CDLL(os.environ["CNNFREEZE_LIBRARY"])
-    native.cnnf_freeze_options_add_initializer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
-    lift_limit(package, native)
+    context = cnnfreeze.Context(limits={"max_nodes": 10 ** 8})  # passes may add to a million nodes
     times = {}
-    times["load"], graphs = timed(cnnfreeze.load, [path] * copies)
+    times["load"], graphs = timed(lambda name: cnnfreeze.load(name, context=context), [path] * copies)
     times["write"], _ = timed(lambda graph: graph.write(path + ".out"), graphs)
-    if kind == "variables":  # the passes get what was frozen
-        times["freeze"], graphs = timed(lambda graph: initialized_freeze(package, native, graph), graphs)
-    else:
-        times["freeze"], _ = timed(lambda graph: graph.freeze(["out"]), graphs)
+    # What reads variables' values cannot do without them: the passes get what was frozen.
+    initializers = ["init"] if kind == "variables" else []
+    times["freeze"], frozen = timed(lambda graph: graph.freeze(["out"], initializers=initializers), graphs)
+    if kind == "variables":
+        graphs = frozen
     for name in wanted or cnnfreeze.passes():
         text = name + ARGUMENTS.get(name, "")
         times[name], _ = timed(lambda graph: graph.transform(text, ["x"], ["out"]), graphs)

@@ -82,7 +82,7 @@ class Ours:
         tensors = (ctypes.c_void_p * max(len(feeds), 1))(*[self.tensor(a).value for a in feeds.values()])
         wanted = (ctypes.c_char_p * len(fetches))(*[n.encode() for n in fetches])
         outputs = (ctypes.c_void_p * len(fetches))()
-        status = self.lib.cnnf_evaluator_run(self.evaluator, names, tensors, ctypes.c_size_t(len(feeds)), wanted, outputs,
+        status = self.lib.cnnf_evaluator_run(outputs, self.evaluator, names, tensors, ctypes.c_size_t(len(feeds)), wanted,
                                              ctypes.c_size_t(len(fetches)), self.error)
         for t in tensors:
             if t:

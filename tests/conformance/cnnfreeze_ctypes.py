@@ -16,10 +16,10 @@ for _name, _result, _args in [
         ("cnnf_context_new", C.c_int32, [P, P, P]), ("cnnf_error_new", P, []), ("cnnf_error_message", C.c_char_p, [P]),
         ("cnnf_error_clear", None, [P]), ("cnnf_load_memory", C.c_int32, [P, P, P, C.c_size_t, C.c_char_p, P, P]),
         ("cnnf_load_file", C.c_int32, [P, P, C.c_char_p, P, P]),
-        ("cnnf_evaluator_options_new", C.c_int32, [P, P, P]), ("cnnf_evaluator_options_set_threads", C.c_int32, [P, C.c_int32]),
-        ("cnnf_evaluator_options_set_backend", C.c_int32, [P, C.c_char_p]),
+        ("cnnf_evaluator_options_new", C.c_int32, [P, P, P]), ("cnnf_evaluator_options_set_threads", C.c_int32, [P, C.c_int32, P]),
+        ("cnnf_evaluator_options_set_backend", C.c_int32, [P, C.c_char_p, P]),
         ("cnnf_evaluator_new", C.c_int32, [P, P, P, P]), ("cnnf_evaluator_free", None, [P]),
-        ("cnnf_evaluator_run", C.c_int32, [P, P, P, C.c_size_t, P, P, C.c_size_t, P]),
+        ("cnnf_evaluator_run", C.c_int32, [P, P, P, P, C.c_size_t, P, C.c_size_t, P]),
         ("cnnf_tensor_wrap", C.c_int32, [P, P, C.c_int32, C.c_int32, P, P, C.c_size_t, P, P, P]),
         ("cnnf_tensor_unref", None, [P]), ("cnnf_tensor_rank", C.c_int32, [P]), ("cnnf_tensor_dtype", C.c_int32, [P]),
         ("cnnf_tensor_dim", C.c_int64, [P, C.c_int32]), ("cnnf_tensor_data", P, [P]), ("cnnf_tensor_byte_size", C.c_size_t, [P]),
@@ -63,7 +63,7 @@ def array(t):
 def has_backend(name):
     options = P()
     check(lib.cnnf_evaluator_options_new(C.byref(options), context, error))
-    return lib.cnnf_evaluator_options_set_backend(options, name.encode()) == 0
+    return lib.cnnf_evaluator_options_set_backend(options, name.encode(), None) == 0
 
 
 class Evaluator:
@@ -76,8 +76,8 @@ class Evaluator:
         else:
             check(lib.cnnf_load_file(C.byref(graph), context, source.encode(), None, error))
         check(lib.cnnf_evaluator_options_new(C.byref(options), context, error))
-        check(lib.cnnf_evaluator_options_set_threads(options, threads))
-        check(lib.cnnf_evaluator_options_set_backend(options, backend.encode()))
+        check(lib.cnnf_evaluator_options_set_threads(options, threads, error))
+        check(lib.cnnf_evaluator_options_set_backend(options, backend.encode(), error))
         check(lib.cnnf_evaluator_new(C.byref(self.handle), graph, options, error))
         lib.cnnf_graph_unref(graph)
 
@@ -89,7 +89,7 @@ class Evaluator:
         outputs = (P * len(fetches))()
 
         def call():
-            check(lib.cnnf_evaluator_run(self.handle, names, tensors, len(feeds), wanted, outputs, len(fetches), error))
+            check(lib.cnnf_evaluator_run(outputs, self.handle, names, tensors, len(feeds), wanted, len(fetches), error))
             return outputs
         return call, tensors
 

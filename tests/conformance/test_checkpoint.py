@@ -41,11 +41,11 @@ def tensor_value(tensor):
     if dtype == tf2.string:
         data, size, values = S(), ctypes.c_size_t(), []
         for i in range(lib.cnnf_tensor_element_count(tensor)):
-            check(lib.cnnf_tensor_string(tensor, ctypes.c_int64(i), ctypes.byref(data), ctypes.byref(size), ERROR))
+            check(lib.cnnf_tensor_string(ctypes.byref(data), ctypes.byref(size), tensor, ctypes.c_int64(i), ERROR))
             values.append(ctypes.string_at(ctypes.cast(data, P), size.value))
         return np.array(values, object).reshape(shape)
     buffer = ctypes.create_string_buffer(lib.cnnf_tensor_byte_size(tensor))
-    check(lib.cnnf_tensor_read(tensor, ctypes.c_size_t(0), buffer, ctypes.c_size_t(len(buffer)), ERROR))
+    check(lib.cnnf_tensor_read(buffer, tensor, ctypes.c_size_t(0), ctypes.c_size_t(len(buffer)), ERROR))
     return np.frombuffer(buffer.raw, dtype.as_numpy_dtype).reshape(shape)
 
 

@@ -10,9 +10,11 @@ import pytest
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("CNNFREEZE_BUILD", HERE.parents[1] / "build")).resolve()
 LIBRARY = str(BUILD / "lib/libcnnfreeze.so")
+PRINT_SHAPES = str(BUILD / "tests/conformance/print_shapes")
 
 
-@pytest.mark.parametrize("arguments", [["check_ops.py", LIBRARY], ["check_evaluator.py", "300"], ["check_hostile_ops.py", "2000"]],
+@pytest.mark.parametrize("arguments", [["check_ops.py", LIBRARY], ["check_shapes.py", PRINT_SHAPES], ["check_evaluator.py", "300"],
+                                       ["check_hostile_ops.py", "2000"]],
                          ids=lambda a: a[0])
 def test_program(arguments):
     done = subprocess.run([sys.executable, str(HERE / arguments[0]), *arguments[1:]], capture_output=True, text=True,

@@ -19,9 +19,9 @@ static inline cnnf_context *fuzz_context(void)
 {
     cnnf_context_options *options = NULL;
     cnnf_context *context = NULL;
-    if (cnnf_context_options_new(&options)) abort();
-    cnnf_context_options_set_untrusted(options);
-    cnnf_context_options_set_limit(options, CNNF_LIMIT_MEMORY, (uint64_t)256 << 20);
+    if (cnnf_context_options_new(&options, NULL)) abort();
+    cnnf_context_options_set_untrusted(options, NULL);
+    cnnf_context_options_set_limit(options, CNNF_LIMIT_MEMORY, (uint64_t)256 << 20, NULL);
     if (cnnf_context_new(&context, options, NULL)) abort();
     cnnf_context_options_free(options);
     return context;

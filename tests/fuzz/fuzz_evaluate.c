@@ -40,10 +40,10 @@ static void run_graph(cnnf_context *context, const cnnf_graph *graph)
     }
     cnnf_tensor *out = NULL;
     if (fetch && cnnf_evaluator_options_new(&options, context, NULL) == CNNF_OK) {
-        cnnf_evaluator_options_set_threads(options, 1);
-        cnnf_evaluator_options_set_backend(options, "portable");
+        cnnf_evaluator_options_set_threads(options, 1, NULL);
+        cnnf_evaluator_options_set_backend(options, "portable", NULL);
         if (cnnf_evaluator_new(&evaluator, graph, options, NULL) == CNNF_OK) {
-            cnnf_evaluator_run(evaluator, names, feeds, count, &fetch, &out, 1, NULL);
+            cnnf_evaluator_run(&out, evaluator, names, feeds, count, &fetch, 1, NULL);
         }
     }
     cnnf_tensor_unref(out);

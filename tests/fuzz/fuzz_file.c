@@ -27,7 +27,7 @@ static void read_dataset(cnnf_context *context, const char *path)
     cnnf_dataset *data = NULL;
     cnnf_tensor *images = NULL, *labels = NULL;
     if (cnnf_dataset_open(&data, context, path, NULL, NULL)) return;
-    for (int i = 0; i < 4 && cnnf_dataset_next(data, 3, &images, &labels, NULL) == CNNF_OK && images; i++) {
+    for (int i = 0; i < 4 && cnnf_dataset_next(&images, &labels, data, 3, NULL) == CNNF_OK && images; i++) {
         cnnf_tensor_unref(images);
         cnnf_tensor_unref(labels);
         images = labels = NULL;

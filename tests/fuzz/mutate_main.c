@@ -7,6 +7,9 @@
 
 #define MAX_BYTES ((size_t)1 << 20)
 
+/* A format's own mutator, where a target has one; with seed 0 it prepares a file and changes nothing of it. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed) __attribute__((weak));
+
 static uint32_t next_random(uint32_t *state)
 {
     *state ^= *state << 13;
@@ -52,25 +55,44 @@ static size_t read_file(const char *path, uint8_t *data)
     return size;
 }
 
+/* The next input in `damaged`: from the original, or (formats with a mutator) now and then from the one before. */
+static size_t next_input(uint8_t *damaged, size_t length, const uint8_t *original, size_t size, long round,
+                         uint32_t *state)
+{
+    if (round % 4 == 0 || !LLVMFuzzerCustomMutator) {
+        memcpy(damaged, original, size);
+        length = size;
+    }
+    if (!LLVMFuzzerCustomMutator) return mutate(damaged, length, state);
+    return LLVMFuzzerCustomMutator(damaged, length, MAX_BYTES, next_random(state));
+}
+
+/* Exactly as many bytes as there are, so that a read past the end is seen. */
+static int run(const uint8_t *data, size_t size)
+{
+    uint8_t *exact = malloc(size ? size : 1);
+    if (!exact) return 0;
+    memcpy(exact, data, size);
+    LLVMFuzzerTestOneInput(exact, size);
+    free(exact);
+    return 1;
+}
+
 int main(int argc, char **argv)
 {
     static uint8_t original[MAX_BYTES], damaged[MAX_BYTES];
     const long rounds = argc > 1 ? atol(argv[1]) : 0;
+    const char *start = getenv("FUZZ_SEED"); /* another one gives other damages */
     long runs = 0;
     for (int i = 2; i < argc; i++) {
-        const size_t size = read_file(argv[i], original);
+        size_t size = read_file(argv[i], original), length = 0;
         if (!size) return fprintf(stderr, "%s: cannot read\n", argv[i]), 1;
-        uint32_t state = 2463534242u;
-        LLVMFuzzerTestOneInput(original, size);
+        uint32_t state = start && atol(start) ? (uint32_t)atol(start) : 2463534242u;
+        if (!run(original, size)) return 1;
+        if (LLVMFuzzerCustomMutator) size = LLVMFuzzerCustomMutator(original, size, MAX_BYTES, 0);
         for (long round = 0; round < rounds; round++, runs++) {
-            memcpy(damaged, original, size);
-            const size_t length = mutate(damaged, size, &state);
-            /* Exactly as many bytes as there are, so that a read past the end is seen. */
-            uint8_t *exact = malloc(length ? length : 1);
-            if (!exact) return 1;
-            memcpy(exact, damaged, length);
-            LLVMFuzzerTestOneInput(exact, length);
-            free(exact);
+            length = next_input(damaged, length, original, size, round, &state);
+            if (!run(damaged, length)) return 1;
         }
     }
     printf("%ld damaged inputs survived\n", runs);

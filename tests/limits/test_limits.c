@@ -88,8 +88,8 @@ static cnnf_context *limited_context(int32_t limit, uint64_t value)
 {
     cnnf_context_options *options = NULL;
     cnnf_context *context = NULL;
-    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
-    if (value) ck_assert_int_eq(cnnf_context_options_set_limit(options, limit, value), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_new(&options, NULL), CNNF_OK);
+    if (value) ck_assert_int_eq(cnnf_context_options_set_limit(options, limit, value, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_context_new(&context, options, NULL), CNNF_OK);
     cnnf_context_options_free(options);
     return context;
@@ -213,9 +213,9 @@ START_TEST(line_limit)
         cnnf_dataset *data = NULL;
         cnnf_tensor *images = NULL, *labels = NULL;
         ck_assert_int_eq(cnnf_dataset_options_new(&options, context, NULL), CNNF_OK);
-        ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 3, dims), CNNF_OK);
+        ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 3, dims, NULL), CNNF_OK);
         cnnf_status status = cnnf_dataset_open(&data, context, GOLDEN("oom/data.csv"), options, NULL);
-        if (!status) status = cnnf_dataset_next(data, 2, &images, &labels, NULL);
+        if (!status) status = cnnf_dataset_next(&images, &labels, data, 2, NULL);
         ck_assert_int_eq(status, limit >= 17 ? CNNF_OK : CNNF_E_LIMIT);
         cnnf_tensor_unref(images);
         cnnf_tensor_unref(labels);

@@ -33,18 +33,18 @@ static bool accepts(cnnf_context *context, const cnnf_node *node, const cnnfi_ke
     static cnnfi_value outputs[CNNFI_CALL_OUTPUTS];
     struct cnnf_error *error = cnnf_error_new();
     bool good = false;
-    for (int shape = 0; shape < 4 * 16 && !good; shape++) {
+    for (int shape = 0; shape < 4 * 17 && !good; shape++) {
         int32_t rank = shape % 4 + 1;
         cnnfi_value x = make(dtype, rank, 2), scalar = make(CNNF_INT32, 0, 0), vector = make(CNNF_INT32, 1, rank);
         cnnfi_value small = make(dtype, 1, 2), point = make(dtype, 0, 0), flag = make(CNNF_BOOL, rank, 2),
                     ids = make(CNNF_INT32, 1, 2);
         cnnfi_value one = scalar, many = vector, pairs = make(CNNF_INT32, 2, 2);
         one.data = many.data = ones;
-        const cnnfi_value combinations[16][4] = {
-            {x},           {x, x},        {x, scalar},         {x, vector},     {x, x, x},   {x, vector, many},
-            {flag, x, x},  {x, ids},      {x, pairs},          {x, one, point}, {scalar, x}, {x, small},
-            {x, one, one}, {x, ids, one}, {point, point, one}, {x, ids, x}};
-        static const int32_t lengths[16] = {1, 2, 2, 2, 3, 3, 3, 2, 2, 3, 2, 2, 3, 3, 3, 3};
+        const cnnfi_value combinations[17][4] = {
+            {x},           {x, x},        {x, scalar},         {x, vector},     {x, x, x},        {x, vector, many},
+            {flag, x, x},  {x, ids},      {x, pairs},          {x, one, point}, {scalar, x},      {x, small},
+            {x, one, one}, {x, ids, one}, {point, point, one}, {x, ids, x},     {x, point, point}};
+        static const int32_t lengths[17] = {1, 2, 2, 2, 3, 3, 3, 2, 2, 3, 2, 2, 3, 3, 3, 3, 3};
         cnnfi_call call = {.context = context,
                            .node = node,
                            .n_inputs = lengths[shape / 4],
@@ -58,8 +58,12 @@ static bool accepts(cnnf_context *context, const cnnf_node *node, const cnnfi_ke
     return good;
 }
 
-/* A graph of one node whose first type attribute is `dtype`; others are those of indices. */
-static cnnf_graph *one_node(cnnf_context *context, const char *op_name, cnnf_dtype dtype)
+/* How the type attributes of a node may go together. */
+enum { INDICES, ALIKE, REAL_PARTS, N_FITS };
+
+/* A graph of one node whose first type attribute is `dtype`. The others are those of indices, or the same; outputs'
+   own ones are left at their default, or the same, or what complex128 is made of. */
+static cnnf_graph *one_node(cnnf_context *context, const char *op_name, cnnf_dtype dtype, int fit)
 {
     cnnfi_builder *b = NULL;
     cnnf_graph *graph = NULL;
@@ -67,10 +71,15 @@ static cnnf_graph *one_node(cnnf_context *context, const char *op_name, cnnf_dty
     if (cnnfi_builder_new(&b, context, NULL)) return NULL;
     cnnf_node *node = cnnfi_builder_add(b, op_name, "node");
     const char *first = NULL;
+    for (size_t i = 0; op && i < op->n_outputs && fit != INDICES; i++) {
+        const char *attr = cnnfi_op_output(op, i)->type_attr;
+        if (attr && op->n_inputs && cnnfi_op_input(op, 0)->type_attr)
+            cnnfi_node_set_type(b, node, attr, fit == ALIKE ? dtype : CNNF_DOUBLE);
+    }
     for (size_t i = 0; op && i < op->n_inputs; i++) {
         const char *attr = cnnfi_op_input(op, i)->type_attr;
         if (!attr || (first && strcmp(attr, first) == 0)) continue;
-        cnnfi_node_set_type(b, node, attr, first ? CNNF_INT32 : dtype);
+        cnnfi_node_set_type(b, node, attr, first && fit != ALIKE ? CNNF_INT32 : dtype);
         if (!first) first = attr;
     }
     return cnnfi_builder_publish(&graph, b, NULL) ? NULL : graph;
@@ -80,10 +89,13 @@ static void print_dtypes(cnnf_context *context, const cnnfi_kernel *kernel)
 {
     int printed = 0;
     for (size_t i = 0; kernel->run && i < N_DTYPES; i++) {
-        cnnf_graph *graph = one_node(context, kernel->op, dtypes[i]);
-        if (graph && accepts(context, graph->nodes[0], kernel, dtypes[i]))
-            printf("%s%s", printed++ ? ", " : "", cnnf_dtype_name(dtypes[i]));
-        cnnf_graph_unref(graph);
+        bool good = false;
+        for (int fit = 0; fit < N_FITS && !good; fit++) {
+            cnnf_graph *graph = one_node(context, kernel->op, dtypes[i], fit);
+            good = graph && accepts(context, graph->nodes[0], kernel, dtypes[i]);
+            cnnf_graph_unref(graph);
+        }
+        if (good) printf("%s%s", printed++ ? ", " : "", cnnf_dtype_name(dtypes[i]));
     }
     if (!printed) printf("%s", kernel->run ? "as TensorFlow's" : "any");
 }

@@ -120,7 +120,7 @@ static cnnf_status load_saved_model(cnnf_context *context, const fixture *x, cnn
     cnnf_graph *graph = NULL;
     cnnf_load_options *options = NULL;
     cnnf_status status = cnnf_load_options_new(&options, context, error);
-    if (!status) status = cnnf_load_options_add_tag(options, "train");
+    if (!status) status = cnnf_load_options_add_tag(options, "train", error);
     if (!status) {
         status = cnnf_load_file(&graph, context, SOURCE_ROOT "/tests/golden/graphdef/saved_model", options, error);
     }
@@ -184,7 +184,7 @@ static cnnf_status write_text(cnnf_context *context, const fixture *x, cnnf_erro
     cnnf_status status =
         cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "g", NULL, error);
     if (!status) status = cnnf_write_options_new(&options, context, error);
-    if (!status) status = cnnf_write_options_set_text(options, 1);
+    if (!status) status = cnnf_write_options_set_text(options, 1, error);
     if (!status) status = cnnf_write_graphdef_buffer(&buffer, graph, options, error);
     status = drop_buffer(status, buffer);
     cnnf_write_options_free(options);
@@ -293,10 +293,10 @@ static cnnf_status evaluate(cnnf_context *context, const fixture *x, cnnf_error 
         cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "g", NULL, error);
     if (!status) status = cnnf_evaluator_options_new(&options, context, error);
     /* One thread: with more, which allocation is the n-th would change from run to run. */
-    if (!status) status = cnnf_evaluator_options_set_threads(options, 1);
-    if (!status) status = cnnf_evaluator_options_set_backend(options, "portable");
+    if (!status) status = cnnf_evaluator_options_set_threads(options, 1, error);
+    if (!status) status = cnnf_evaluator_options_set_backend(options, "portable", error);
     if (!status) status = cnnf_evaluator_new(&evaluator, graph, options, error);
-    if (!status) status = cnnf_evaluator_run(evaluator, &feed, &image, 1, &fetch, &y, 1, error);
+    if (!status) status = cnnf_evaluator_run(&y, evaluator, &feed, &image, 1, &fetch, 1, error);
     cnnf_tensor_unref(y);
     cnnf_evaluator_free(evaluator);
     cnnf_evaluator_options_free(options);
@@ -312,9 +312,9 @@ static cnnf_status read_dataset(cnnf_context *context, const char *path, int32_t
     cnnf_dataset *data = NULL;
     cnnf_tensor *images = NULL, *labels = NULL;
     cnnf_status status = cnnf_dataset_options_new(&options, context, error);
-    if (!status && rank) status = cnnf_dataset_options_set_shape(options, rank, dims);
+    if (!status && rank) status = cnnf_dataset_options_set_shape(options, rank, dims, error);
     if (!status) status = cnnf_dataset_open(&data, context, path, options, error);
-    if (!status) status = cnnf_dataset_next(data, 2, &images, &labels, error);
+    if (!status) status = cnnf_dataset_next(&images, &labels, data, 2, error);
     if (status && (images || labels)) status = CNNF_E_INTERNAL;
     cnnf_tensor_unref(images);
     cnnf_tensor_unref(labels);
@@ -412,8 +412,8 @@ static cnnf_context *faulty_context(faults *f)
 {
     cnnf_context_options *options = NULL;
     cnnf_context *context = NULL;
-    if (cnnf_context_options_new(&options)) return NULL;
-    cnnf_context_options_set_allocator(options, faulty_malloc, faulty_realloc, faulty_free, f);
+    if (cnnf_context_options_new(&options, NULL)) return NULL;
+    cnnf_context_options_set_allocator(options, faulty_malloc, faulty_realloc, faulty_free, f, NULL);
     cnnf_context_new(&context, options, NULL);
     cnnf_context_options_free(options);
     return context;
@@ -435,6 +435,8 @@ static int run_once(size_t which, const fixture *x, long n, bool sticky)
     /* A failure may be swallowed where the work can go on without (a log line, a smaller buffer). */
     if (status != CNNF_E_NOMEM && status != CNNF_OK) verdict = -1;
     if (f.live) verdict = -1;
+    /* The error holds the failure that was returned; after a success it is empty, whatever was swallowed on the way. */
+    if (cnnf_error_code(error) != status) verdict = -1;
     if (verdict < 0) {
         fprintf(stderr, "%s: allocation %ld%s: %s (%s), %ld blocks left\n", scenarios[which].name, n,
                 sticky ? " and later" : "", cnnf_status_name(status), cnnf_error_message(error), f.live);
@@ -479,7 +481,7 @@ static cnnf_status prepare(fixture *x, cnnf_context *context, const char *folder
     if (!status) status = cnnf_freeze(&x->frozen, NULL, x->model, NULL, error);
     if (!status) status = cnnf_write_graphdef_buffer(&x->binary, x->frozen, NULL, error);
     if (!status) status = cnnf_write_options_new(&text, context, error);
-    if (!status) status = cnnf_write_options_set_text(text, 1);
+    if (!status) status = cnnf_write_options_set_text(text, 1, error);
     if (!status) status = cnnf_write_graphdef_buffer(&x->text, x->frozen, text, error);
     if (!status) status = make_image(&x->image, context, x->model, error);
     cnnf_write_options_free(text);

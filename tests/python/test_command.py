@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -129,6 +130,100 @@ class Command(unittest.TestCase):
         self.assertIn("Verified:", result.stdout)
         json.loads((self.dir / "report.json").read_text())
         self.assertNotIn("BatchNorm", run("summarize_graph", self.dir / "folded.pb").stdout)
+
+    def test_standard_output_and_input(self):
+        wanted = (self.dir / "frozen.pb").read_bytes()
+        for name in ("-", "/dev/stdout"):
+            result = subprocess.run([COMMAND, "freeze", MODEL, "-o", name], capture_output=True, timeout=60)
+            self.assertEqual((result.returncode, result.stdout), (0, wanted), result.stderr)
+            self.assertIn(b" Output names: activation_6/Softmax", result.stderr)
+        result = run("freeze", MODEL, "-o", self.dir / "said.pb", "--report=-")
+        json.loads(result.stdout)
+        self.assertIn("88 ops", result.stderr)
+        for arguments, output in ((["transform_graph", "--in_graph=-", "--out_graph=-", "--transforms=fold_constants"], b"\n"),
+                                  (["summarize_graph", "-"], b"Found 1 possible inputs"),
+                                  (["summarize_graph", "/dev/stdin"], b"Found 1 possible inputs"),
+                                  (["freeze_graph", "--input_graph=-", "--output_graph=-", f"--output_node_names={OUTPUT}"], b"\n"),
+                                  (["check", "-", "--for=vitis-ai"], b"")):
+            result = subprocess.run([COMMAND, *arguments], input=wanted, capture_output=True, timeout=60)
+            self.assertIn(result.returncode, (0, 1), (arguments, result.stderr))
+            self.assertIn(output, result.stdout, arguments)
+        # Through a descriptor that is open already: what is there stays.
+        both = subprocess.run(f"{{ printf head; '{COMMAND}' freeze '{MODEL}' -o -; }} > '{self.dir}/both'", shell=True,
+                              capture_output=True, timeout=60)
+        self.assertEqual(both.returncode, 0, both.stderr)
+        self.assertEqual((self.dir / "both").read_bytes(), b"head" + wanted)
+        self.assertEqual(run("freeze", MODEL, "-o", "-", "--report=-").returncode, 2)
+        empty = subprocess.run([COMMAND, "summarize_graph", "-"], input=b"", capture_output=True, timeout=60)
+        self.assertEqual(empty.returncode, 3, empty.stderr)
+        closed = subprocess.run(f"'{COMMAND}' freeze '{MODEL}' -o - >&-", shell=True, capture_output=True, timeout=60)
+        self.assertEqual(closed.returncode, 4, closed.stderr)
+
+    def test_input_is_not_overwritten(self):
+        model, graph, array = (self.dir / name for name in ("same.h5", "same.pb", "same.npy"))
+        shutil.copy(MODEL, model)
+        shutil.copy(self.dir / "frozen.pb", graph)
+        (self.dir / "link.pb").symlink_to("same.pb")
+        os.link(graph, self.dir / "hard.pb")
+        for arguments in (["freeze", graph, "-o", graph], ["freeze", graph, "-o", self.dir / "link.pb"],
+                          ["freeze", graph, "-o", self.dir / "hard.pb"], ["freeze", model, "-o", model],
+                          ["freeze", model, "-o", self.dir / "n.pb", f"--report={model}"],
+                          ["freeze", model, "-o", self.dir / "n.pb", f"--report={self.dir}/n.pb"],
+                          ["keras2tf", model, self.dir / "c", self.dir, "--graph_name=same.h5"],
+                          ["transform_graph", f"--in_graph={graph}", f"--out_graph={graph}", "--transforms=prune"],
+                          ["freeze_graph", f"--input_graph={graph}", f"--output_graph={graph}"],
+                          ["freeze_graph", f"--input_meta_graph={self.dir}/tfchkpt.ckpt.meta", f"--input_checkpoint={self.dir}/tfchkpt.ckpt",
+                           f"--output_graph={self.dir}/tfchkpt.ckpt.index"],
+                          ["predict", f"--graph={graph}", f"--fetch={OUTPUT}={graph}"],
+                          ["evaluate", f"--graph={graph}", f"--dataset={DATA}", f"--confusion={graph}"]):
+            before = model.read_bytes(), graph.read_bytes()
+            result = run(*arguments)
+            self.assertEqual(result.returncode, 2, (arguments, result.stderr))
+            self.assertEqual(len(result.stderr.strip().splitlines()), 1)
+            self.assertEqual((model.read_bytes(), graph.read_bytes()), before)
+        self.assertFalse((self.dir / "n.pb").exists())
+        result = run("transform_graph", f"--in_graph={graph}", f"--out_graph={graph}", "--transforms=prune", f"--outputs={OUTPUT}",
+                     "--in_place")
+        self.assertEqual(result.returncode, 0, result.stderr)
+
+    def test_output_is_read_back(self):
+        for arguments in (["freeze", MODEL, "-o", self.dir / "back.pb"], ["freeze", MODEL, "-o", self.dir / "back.pb", "--as_text"],
+                          ["keras2tf", MODEL, self.dir / "back.ckpt", self.dir, "--graph_name=back.pb"],
+                          ["transform_graph", f"--in_graph={self.dir}/frozen.pb", f"--out_graph={self.dir}/back.pb",
+                           "--transforms=fold_constants", f"--outputs={OUTPUT}"],
+                          ["freeze_graph", f"--input_graph={self.dir}/frozen.pb", f"--output_graph={self.dir}/back.pb"]):
+            result = run(*arguments, "--check_output")
+            self.assertEqual(result.returncode, 0, (arguments, result.stderr))
+
+    def test_limits(self):
+        out = self.dir / "limited.pb"
+        ok = (["--untrusted"], ["--limit=max_nodes=1000"], ["--untrusted", "--limit", "max_file_bytes=1M"], ["--limit=max_memory=1G"])
+        for flags in ok:
+            self.assertEqual(run("freeze", MODEL, "-o", out, *flags).returncode, 0, flags)
+        out.unlink()
+        for flags, word in ((["--limit=max_nodes=3"], "max_nodes"), (["--limit=max_file_bytes=1K"], "max_file_bytes"),
+                            (["--untrusted", "--limit=max_file_bytes=4096"], "max_file_bytes")):
+            result = run("freeze", MODEL, "-o", out, *flags)
+            self.assertEqual(result.returncode, 5, (flags, result.stderr))
+            self.assertIn(word, result.stderr)
+        for flags in (["--limit=nodes=3"], ["--limit=max_nodes"], ["--limit=max_nodes=0"], ["--limit=max_nodes=-1"],
+                      ["--limit=max_nodes=3x"], ["--limit=max_nodes=99999999999999999999"], ["--limit=max_depth=1000"]):
+            result = run("freeze", MODEL, "-o", out, *flags)
+            self.assertEqual(result.returncode, 2, (flags, result.stderr))
+        self.assertIn("max_file_bytes, max_tensor_bytes", run("freeze", MODEL, "-o", out, "--limit=nodes=3").stderr)
+        self.assertFalse(out.exists())
+        # Every subcommand that reads a file has them.
+        graph, array = self.dir / "frozen.pb", self.dir / "tfchkpt.ckpt"
+        for arguments in (["keras2tf", MODEL, self.dir / "l.ckpt", self.dir], ["freeze", graph, "-o", out],
+                          ["freeze_graph", f"--input_graph={graph}", f"--output_graph={out}"], ["summarize_graph", graph],
+                          ["transform_graph", f"--in_graph={graph}", f"--out_graph={out}", "--transforms=prune"],
+                          ["inspect_checkpoint", array], ["compare_graphs", graph, graph], ["check", graph, "--for=vitis-ai"],
+                          ["predict", f"--graph={graph}", f"--fetch={OUTPUT}={out}"], ["benchmark_model", f"--graph={graph}"],
+                          ["evaluate", f"--graph={graph}", f"--dataset={DATA}"]):
+            result = run(*arguments, "--limit=max_file_bytes=100")
+            self.assertEqual(result.returncode, 5, (arguments, result.stderr))
+            self.assertIn("--untrusted", run(arguments[0], "--help").stdout)
+            self.assertIn("--limit=NAME=VALUE", run(arguments[0], "--help").stdout)
 
     def test_summary(self):
         text = run("summarize_graph", self.dir / "frozen.pb").stdout

@@ -191,8 +191,8 @@ START_TEST(memory_is_projected)
     memcpy(data, head.data, head.size);
     for (size_t i = 0; i < SIZE; i += 2)
         data[head.size + i] = 5 << 3 | 2;
-    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
-    cnnf_context_options_set_limit(options, CNNF_LIMIT_MEMORY, 32 << 20);
+    ck_assert_int_eq(cnnf_context_options_new(&options, NULL), CNNF_OK);
+    cnnf_context_options_set_limit(options, CNNF_LIMIT_MEMORY, 32 << 20, NULL);
     ck_assert_int_eq(cnnf_context_new(&small, options, NULL), CNNF_OK);
     cnnf_context_options_free(options);
     ck_assert_int_eq(cnnf_load_memory(&graph, small, data, SIZE + head.size, "g.pb", NULL, error), CNNF_E_LIMIT);

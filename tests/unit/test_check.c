@@ -43,13 +43,13 @@ START_TEST(a_good_graph_gets_its_command)
     cnnf_graph *graph = conv_graph(context, false);
     cnnf_buffer *text = NULL;
     int64_t unmet = -1;
-    ck_assert_int_eq(cnnf_check_graph(&text, &unmet, graph, "vitis-ai", NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_check_graph(&text, &unmet, graph, "vitis-ai", CNNF_REPORT_TEXT, NULL), CNNF_OK);
     ck_assert_int_eq(unmet, 0);
     expect_text(text,
                 "vai_q_tensorflow quantize --input_frozen_graph frozen_graph.pb --input_nodes x --input_shapes ?,4,4,1 "
                 "--output_nodes y --input_fn input_fn.calib_input");
     cnnf_buffer_free(text);
-    ck_assert_int_eq(cnnf_check_graph(&text, NULL, graph, "tflite", "json", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_check_graph(&text, NULL, graph, "tflite", CNNF_REPORT_JSON, NULL), CNNF_OK);
     expect_text(text, "\"unmet\": 0");
     expect_text(text, "--input_shapes=1,4,4,1 --output_arrays=y");
     cnnf_buffer_free(text);
@@ -65,15 +65,15 @@ START_TEST(unmet_demands_name_nodes)
     cnnf_graph *graph = conv_graph(context, true);
     cnnf_buffer *text = NULL;
     int64_t unmet = 0;
-    ck_assert_int_eq(cnnf_check_graph(&text, &unmet, graph, "vitis-ai", "text", error), CNNF_OK);
+    ck_assert_int_eq(cnnf_check_graph(&text, &unmet, graph, "vitis-ai", CNNF_REPORT_TEXT, error), CNNF_OK);
     ck_assert_int_eq(unmet, 1);
     expect_text(text,
                 "FAIL  placeholders: every Placeholder is an input\n      'keras_learning_phase' is Placeholder\n");
     expect_text(text, "1 demands are not met");
     cnnf_buffer_free(text);
-    ck_assert_int_eq(cnnf_check_graph(&text, NULL, graph, "toaster", NULL, error), CNNF_E_NOT_FOUND);
+    ck_assert_int_eq(cnnf_check_graph(&text, NULL, graph, "toaster", CNNF_REPORT_TEXT, error), CNNF_E_NOT_FOUND);
     ck_assert_ptr_null(text);
-    ck_assert_int_eq(cnnf_check_graph(&text, NULL, graph, "opencv", "xml", error), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_check_graph(&text, NULL, graph, "opencv", CNNF_REPORT_DOT, error), CNNF_E_INVALID);
     for (int32_t i = 0; i < cnnf_check_target_count(); i++) {
         cnnf_pipeline *pipeline = NULL;
         ck_assert_int_eq(cnnf_pipeline_new(&pipeline, context, NULL), CNNF_OK);
@@ -283,7 +283,7 @@ START_TEST(summaries_say_what_the_tool_says)
     cnnf_context *context = test_context();
     cnnf_graph *graph = conv_graph(context, false);
     cnnf_buffer *text = NULL;
-    ck_assert_int_eq(cnnf_graph_summary(&text, graph, NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, CNNF_REPORT_TEXT, NULL), CNNF_OK);
     ck_assert_str_eq(cnnf_buffer_data(text),
                      "Found 1 possible inputs: (name=x, type=float(1), shape=[?,4,4,1]) \n"
                      "No variables spotted.\n"
@@ -292,16 +292,16 @@ START_TEST(summaries_say_what_the_tool_says)
                      "Op types used: 1 Const, 1 Conv2D, 1 Placeholder, 1 Relu\n"
                      "4 nodes, 0 functions, 8 bytes of constants, 0 bytes of variables\n");
     cnnf_buffer_free(text);
-    ck_assert_int_eq(cnnf_graph_summary(&text, graph, "json", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, CNNF_REPORT_JSON, NULL), CNNF_OK);
     expect_text(text, "\"inputs\": [\n    {\"name\": \"x\", \"op\": \"Placeholder\", \"type\": \"float\", \"shape\": "
                       "\"[?,4,4,1]\"}]");
     expect_text(text, "\"ops\": {\"Const\": 1, \"Conv2D\": 1, \"Placeholder\": 1, \"Relu\": 1}");
     cnnf_buffer_free(text);
-    ck_assert_int_eq(cnnf_graph_summary(&text, graph, "dot", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, CNNF_REPORT_DOT, NULL), CNNF_OK);
     expect_text(text, "label=\"conv\\nConv2D\"");
     expect_text(text, "n0 -> n2;\n");
     cnnf_buffer_free(text);
-    ck_assert_int_eq(cnnf_graph_summary(&text, graph, "png", NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, 3, NULL), CNNF_E_INVALID);
     cnnf_graph_unref(graph);
     test_context_done(context);
 }
@@ -320,7 +320,7 @@ START_TEST(pictures_show_layers)
     cnnf_context *context = test_context();
     cnnf_graph *graph = make_graph(context, rows, sizeof rows / sizeof *rows);
     cnnf_buffer *text = NULL;
-    ck_assert_int_eq(cnnf_graph_summary(&text, graph, "dot", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, CNNF_REPORT_DOT, NULL), CNNF_OK);
     ck_assert_str_eq(cnnf_buffer_data(text), "digraph network {\n"
                                              "  node [shape=box, style=rounded, fontname=\"sans-serif\"];\n"
                                              "  n0 [label=\"x\\nPlaceholder\"];\n"
@@ -347,16 +347,16 @@ START_TEST(differences_are_listed)
     cnnf_graph *changed = publish(b);
     cnnf_buffer *text = NULL;
     int64_t differences = -1;
-    ck_assert_int_eq(cnnf_compare_graphs(&text, &differences, a, a, NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_compare_graphs(&text, &differences, a, a, CNNF_REPORT_TEXT, NULL), CNNF_OK);
     ck_assert_int_eq(differences, 0);
     ck_assert_uint_eq(cnnf_buffer_size(text), 0);
     cnnf_buffer_free(text);
-    ck_assert_int_eq(cnnf_compare_graphs(&text, &differences, a, changed, "text", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_compare_graphs(&text, &differences, a, changed, CNNF_REPORT_TEXT, NULL), CNNF_OK);
     ck_assert_int_eq(differences, 4);
     ck_assert_str_eq(cnnf_buffer_data(text),
                      "~ middle: attribute T\n~ y: op Relu -> Elu\n- unused Const\n+ more Const\n");
     cnnf_buffer_free(text);
-    ck_assert_int_eq(cnnf_compare_graphs(&text, NULL, a, changed, "json", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_compare_graphs(&text, NULL, a, changed, CNNF_REPORT_JSON, NULL), CNNF_OK);
     expect_text(text, "{\"kind\": \"op\", \"node\": \"y\", \"a\": \"Relu\", \"b\": \"Elu\"}");
     cnnf_buffer_free(text);
     cnnf_graph_unref(changed);

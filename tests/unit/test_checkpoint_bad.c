@@ -26,6 +26,10 @@ static void check(cnnf_status status, const char *format)
     cnnf_checkpoint_unref(c);
     ck_assert_str_eq(cnnf_error_message(error), wanted);
     ck_assert_int_eq(found, status);
+    /* What is said of a table is said of its file; the file is a field of its own too. */
+    const char *what = strstr(wanted, ": table: ");
+    if (what) ck_assert_uint_eq(strlen(cnnf_error_where(error)), (size_t)(what - wanted));
+    if (what) ck_assert_int_eq(memcmp(cnnf_error_where(error), wanted, (size_t)(what - wanted)), 0);
 }
 
 /* ---- writing an index ---- */

@@ -44,7 +44,7 @@ static void check_string(const cnnf_tensor *tensor, int64_t index, const char *w
 {
     const char *bytes;
     size_t n;
-    ck_assert_int_eq(cnnf_tensor_string(tensor, index, &bytes, &n, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_string(&bytes, &n, tensor, index, error), CNNF_OK);
     ck_assert_uint_eq(n, size);
     ck_assert_int_eq(memcmp(bytes, wanted, n), 0);
 }
@@ -65,7 +65,7 @@ START_TEST(every_dtype)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         check_arange(c, rows[i].name, rows[i].dtype, 2, dims);
     float complex_parts[12];
-    ck_assert_int_eq(cnnf_tensor_read(tensor_of(c, "complex64"), 0, complex_parts, sizeof complex_parts, error),
+    ck_assert_int_eq(cnnf_tensor_read(complex_parts, tensor_of(c, "complex64"), 0, sizeof complex_parts, error),
                      CNNF_OK);
     ck_assert(complex_parts[10] == 5.0f && complex_parts[11] == 0.0f);
     ck_assert_int_eq(cnnf_tensor_element_count(tensor_of(c, "empty")), 0);
@@ -216,6 +216,37 @@ START_TEST(every_cut_and_flip_is_seen)
 }
 END_TEST
 
+/* Reading a whole tensor, by any call, compares its checksum; a part has none. */
+START_TEST(whole_reads_verify)
+{
+    const char *data = folder_path("m.data-00000-of-00001"), *name = "scope/kernel";
+    file_copy(GOLDEN("checkpoint/sharded/model.ckpt.index"), folder_path("m.index"));
+    file_copy(GOLDEN("checkpoint/sharded/model.ckpt.data-00000-of-00001"), data);
+    uint64_t offset = 0;
+    cnnf_checkpoint *c = open_ok(folder_path("m"));
+    cnnfi_tensor_source(tensor_of(c, name), &offset);
+    cnnf_checkpoint_unref(c);
+    const int fd = open(data, O_RDWR);
+    uint8_t byte = 0;
+    ck_assert_int_eq(pread(fd, &byte, 1, (off_t)offset), 1);
+    write_byte(fd, offset, byte ^ 1);
+    close(fd);
+    c = open_ok(folder_path("m"));
+    const cnnf_tensor *tensor = cnnf_checkpoint_tensor(c, cnnf_checkpoint_find(c, name));
+    const size_t size = cnnf_tensor_byte_size(tensor);
+    cnnf_tensor *loaded = NULL;
+    char *bytes = malloc(size);
+    ck_assert_int_eq(cnnf_tensor_read(bytes, tensor, 0, size, error), CNNF_E_CORRUPT);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), "(data corrupt)"));
+    ck_assert_int_eq(cnnf_tensor_read(bytes, tensor, 0, size - 1, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_read(bytes, tensor, 1, size - 1, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_load(&loaded, tensor, error), CNNF_E_CORRUPT);
+    ck_assert_ptr_null(loaded);
+    free(bytes);
+    cnnf_checkpoint_unref(c);
+}
+END_TEST
+
 START_TEST(lost_shard)
 {
     char wanted[600];
@@ -228,6 +259,7 @@ START_TEST(lost_shard)
     file_copy(GOLDEN("checkpoint/parts/model.ckpt.index"), folder_path("m.index"));
     ck_assert_int_eq(cnnf_checkpoint_open(&c, context, folder_path("m"), error), CNNF_E_IO);
     ck_assert_str_eq(cnnf_error_message(error), wanted);
+    ck_assert_str_eq(cnnf_error_where(error), folder_path("m.data-00000-of-00001"));
 }
 END_TEST
 
@@ -290,6 +322,7 @@ static Suite *checkpoint_read_suite(void)
     tcase_add_test(tests, object_graph);
     tcase_add_test(tests, tensor_outlives_checkpoint);
     tcase_add_test(tests, every_cut_and_flip_is_seen);
+    tcase_add_test(tests, whole_reads_verify);
     tcase_add_test(tests, lost_shard);
     tcase_add_test(tests, state_file);
     tcase_add_test(tests, not_a_checkpoint);

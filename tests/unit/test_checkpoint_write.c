@@ -190,8 +190,8 @@ START_TEST(no_memory)
 {
     cnnf_context_options *options = NULL;
     cnnf_context *outer = context;
-    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
-    cnnf_context_options_set_allocator(options, faulty_malloc, faulty_realloc, faulty_free, NULL);
+    ck_assert_int_eq(cnnf_context_options_new(&options, NULL), CNNF_OK);
+    cnnf_context_options_set_allocator(options, faulty_malloc, faulty_realloc, faulty_free, NULL, NULL);
     ck_assert_int_eq(cnnf_context_new(&context, options, error), CNNF_OK);
     cnnf_context_options_free(options);
     cnnf_graph *graph = graph_of(GOLDEN("checkpoint/dtypes"), "VarHandleOp");

@@ -104,24 +104,24 @@ START_TEST(options_count)
     ck_assert_int_eq(cnnf_comparison_options_new(&options, context, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_tensor_wrap(&value, context, CNNF_FLOAT, 2, dims, data, sizeof(data), NULL, NULL, NULL),
                      CNNF_OK);
-    ck_assert_int_eq(cnnf_comparison_options_add_feed(options, "x", value), CNNF_OK);
+    ck_assert_int_eq(cnnf_comparison_options_add_feed(options, "x", value, NULL), CNNF_OK);
     cnnf_tensor_unref(value);
     comparison = compare(a, b, options); /* what is negative does not get through the rectifier */
     ck_assert(cnnf_comparison_within(comparison));
     ck_assert_str_eq(cnnf_comparison_first(comparison), "mul");
     cnnf_comparison_free(comparison);
-    ck_assert_int_eq(cnnf_comparison_options_set_inside(options, 0), CNNF_OK);
-    ck_assert_int_eq(cnnf_comparison_options_add_output(options, "mul", NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_comparison_options_set_tolerance(options, 0.6), CNNF_OK);
+    ck_assert_int_eq(cnnf_comparison_options_set_inside(options, 0, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_comparison_options_add_output(options, "mul", NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_comparison_options_set_tolerance(options, 0.6, NULL), CNNF_OK);
     comparison = compare(a, b, options);
     ck_assert_int_eq(cnnf_comparison_count(comparison), 1);
     ck_assert(cnnf_comparison_within(comparison));
     ck_assert_double_eq_tol(cnnf_comparison_max_rel(comparison), 0.5, 1e-6);
     cnnf_comparison_free(comparison);
-    ck_assert_int_eq(cnnf_comparison_options_add_output(options, "nowhere", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_comparison_options_add_output(options, "nowhere", NULL, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_compare_numbers(&comparison, a, b, options, NULL), CNNF_E_NOT_FOUND);
-    ck_assert_int_eq(cnnf_comparison_options_set_random(options, 0, 1), CNNF_E_INVALID);
-    ck_assert_int_eq(cnnf_comparison_options_set_tolerance(options, -1), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_comparison_options_set_random(options, 0, 1, NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_comparison_options_set_tolerance(options, -1, NULL), CNNF_E_INVALID);
     cnnf_comparison_options_free(options);
     cnnf_graph_unref(a);
     cnnf_graph_unref(b);

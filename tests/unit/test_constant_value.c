@@ -182,7 +182,8 @@ static void is_scalar(const cnnfi_constant *constant, double want)
 /* ---- against the kernels ---- */
 
 /* What inputs an op takes: x = data of one dtype and fitting shapes, i = a few small integers, s = one, c = a
-   condition, p = a permutation of the axes of x. */
+   condition, p = a permutation of the axes of x, v = a vector for its last axis,
+   a = a small integer for each of its axes. */
 static const struct {
     const char *op, *inputs;
 } cases[] = {
@@ -191,7 +192,7 @@ static const struct {
     {"AddV2", "xx"},
     {"All", "xi"},
     {"Any", "xi"},
-    {"BiasAdd", "xx"},
+    {"BiasAdd", "xv"},
     {"Cast", "x"},
     {"Ceil", "x"},
     {"ConcatV2", "xxs"},
@@ -245,14 +246,14 @@ static const struct {
     {"ShapeN", "xx"},
     {"Sign", "x"},
     {"Size", "x"},
-    {"Slice", "xii"},
+    {"Slice", "xaa"},
     {"Snapshot", "x"},
     {"Sqrt", "x"},
     {"Square", "x"},
     {"SquaredDifference", "xx"},
     {"Squeeze", "x"},
     {"StopGradient", "x"},
-    {"StridedSlice", "xiii"},
+    {"StridedSlice", "xaaa"},
     {"Sub", "xx"},
     {"Sum", "xi"},
     {"Transpose", "xp"},
@@ -291,16 +292,22 @@ static void add_random(bench *t, char kind, cnnf_dtype dtype, int32_t base_rank,
     static const double floats[] = {0, 1, -1, 2, 0.5, -1.5, 3, 0.3, -0.7, 100};
     double values[MAX_COUNT];
     int64_t dims[4] = {0}, n = 1 + pick(3);
-    int32_t rank = kind == 'i' || kind == 'p';
+    int32_t rank = strchr("ipa", kind) != NULL;
     if (kind == 'x') random_shape(&rank, dims, base_rank, base);
     if (kind == 'p') n = base_rank;
+    if (kind == 'a') n = t->constants[0].shape.rank;
     if (kind == 'c' && pick(2)) random_shape(&rank, dims, base_rank, base);
-    if (kind == 'i' || kind == 'p') dims[0] = n;
+    if (strchr("ipa", kind)) dims[0] = n;
+    if (kind == 'v') {
+        const cnnfi_value *x = &t->constants[0].shape;
+        rank = 1;
+        dims[0] = x->rank ? x->dims[x->rank - 1] : 1;
+    }
     for (int32_t i = 0; i < MAX_COUNT; i++)
-        values[i] = kind == 'x' || kind == 'z' ? floats[pick(10)] : pick(4) - 1;
+        values[i] = kind == 'x' || kind == 'z' || kind == 'v' ? floats[pick(10)] : pick(4) - 1;
     for (int32_t i = 0; kind == 'p' && i < n; i++)
         values[i] = (double)(n - 1 - i);
-    const cnnf_dtype own = kind == 'x' || kind == 'z' ? dtype : kind == 'c' ? CNNF_BOOL : CNNF_INT32;
+    const cnnf_dtype own = kind == 'x' || kind == 'z' || kind == 'v' ? dtype : kind == 'c' ? CNNF_BOOL : CNNF_INT32;
     add_input(t, own, rank, dims, values);
 }
 
@@ -663,8 +670,8 @@ START_TEST(no_memory)
     cnnf_context *outer = t.context;
     cnnf_context_options *options = NULL;
     const double two[] = {1, 2};
-    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
-    cnnf_context_options_set_allocator(options, faulty_malloc, faulty_realloc, plain_free, NULL);
+    ck_assert_int_eq(cnnf_context_options_new(&options, NULL), CNNF_OK);
+    cnnf_context_options_set_allocator(options, faulty_malloc, faulty_realloc, plain_free, NULL, NULL);
     ck_assert_int_eq(cnnf_context_new(&t.context, options, t.error), CNNF_OK);
     cnnf_context_options_free(options);
     cnnfi_arena_init(&t.arena, t.context);

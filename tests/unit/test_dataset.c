@@ -53,7 +53,7 @@ static cnnf_dataset_options *unscaled(void)
 {
     cnnf_dataset_options *options = NULL;
     ck_assert_int_eq(cnnf_dataset_options_new(&options, context, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_dataset_options_set_scale(options, 1), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_scale(options, 1, NULL), CNNF_OK);
     return options;
 }
 
@@ -70,7 +70,7 @@ static void expect(cnnf_dataset *dataset, int64_t batch, int64_t n, int64_t widt
                    const int64_t *labels)
 {
     cnnf_tensor *x = NULL, *y = NULL;
-    cnnf_status status = cnnf_dataset_next(dataset, batch, &x, &y, error);
+    cnnf_status status = cnnf_dataset_next(&x, &y, dataset, batch, error);
     ck_assert_msg(status == CNNF_OK, "%s", cnnf_error_message(error));
     if (n == 0) {
         ck_assert_ptr_null(x);
@@ -100,7 +100,7 @@ static void expect_bad_row(const char *text, const char *part)
 {
     cnnf_tensor *x = NULL, *y = NULL;
     cnnf_dataset *dataset = open_or_fail(put_text("bad.csv", text), NULL);
-    expect_message(cnnf_dataset_next(dataset, 100, &x, &y, error), CNNF_E_CORRUPT, part);
+    expect_message(cnnf_dataset_next(&x, &y, dataset, 100, error), CNNF_E_CORRUPT, part);
     ck_assert_ptr_null(x);
     ck_assert_ptr_null(y);
     cnnf_dataset_free(dataset);
@@ -132,9 +132,9 @@ START_TEST(csv_scales_and_shapes)
     cnnf_dataset_options *options = NULL;
     cnnf_tensor *x = NULL, *y = NULL;
     ck_assert_int_eq(cnnf_dataset_options_new(&options, context, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 3, (int64_t[]){1, 2, 3}), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 3, (int64_t[]){1, 2, 3}, NULL), CNNF_OK);
     cnnf_dataset *dataset = open_or_fail(put_text("a.csv", "1,0,51,102,153,204,255\n"), options);
-    ck_assert_int_eq(cnnf_dataset_next(dataset, 4, &x, &y, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_next(&x, &y, dataset, 4, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_tensor_rank(x), 4);
     ck_assert_int_eq(cnnf_tensor_dim(x, 3), 3);
     ck_assert(((const float *)cnnf_tensor_data(x))[1] == 51 / 255.0f);
@@ -142,14 +142,14 @@ START_TEST(csv_scales_and_shapes)
     cnnf_tensor_unref(y);
     cnnf_dataset_free(dataset);
     /* the same row with its three channels first */
-    ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 3, (int64_t[]){3, 1, 2}), CNNF_OK);
-    ck_assert_int_eq(cnnf_dataset_options_set_channels_first(options, 1), CNNF_OK);
-    ck_assert_int_eq(cnnf_dataset_options_set_scale(options, 51), CNNF_OK);
-    ck_assert_int_eq(cnnf_dataset_options_set_normalization(options, 1, 2), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 3, (int64_t[]){3, 1, 2}, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_channels_first(options, 1, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_scale(options, 51, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_normalization(options, 1, 2, NULL), CNNF_OK);
     dataset = open_or_fail(name("a.csv"), options);
     expect(dataset, 1, 1, 6, (float[]){-0.5f, 1, 0, 1.5f, 0.5f, 2}, (int64_t[]){1});
     cnnf_dataset_free(dataset);
-    ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 1, (int64_t[]){7}), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 1, (int64_t[]){7}, NULL), CNNF_OK);
     dataset = NULL;
     expect_message(cnnf_dataset_open(&dataset, context, name("a.csv"), options, error), CNNF_E_MISMATCH,
                    "6 values per example, the shape [7] needs 7");
@@ -161,19 +161,41 @@ END_TEST
 START_TEST(csv_labels)
 {
     cnnf_dataset_options *options = unscaled();
-    ck_assert_int_eq(cnnf_dataset_options_set_one_hot(options, 3), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_one_hot(options, 3, NULL), CNNF_OK);
     cnnf_dataset *dataset = open_or_fail(put_text("a.csv", "0,1,0,5\n0,0,1,6\n"), options);
     expect(dataset, 5, 2, 1, (float[]){5, 6}, (int64_t[]){1, 2});
     cnnf_dataset_free(dataset);
-    ck_assert_int_eq(cnnf_dataset_options_set_one_hot(options, 0), CNNF_OK);
-    ck_assert_int_eq(cnnf_dataset_options_set_label_map(options, put_text("map", "cat 4\ndog=2\n9,1\n")), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_one_hot(options, 0, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_label_map(options, put_text("map", "cat 4\ndog=2\n9,1\n"), NULL),
+                     CNNF_OK);
     dataset = open_or_fail(put_text("b.csv", "dog,1\ncat,2\n9,3\n0,4\n"), options);
     expect(dataset, 5, 4, 1, (float[]){1, 2, 3, 4}, (int64_t[]){2, 4, 1, 0});
     cnnf_dataset_free(dataset);
-    ck_assert_int_eq(cnnf_dataset_options_set_label_map(options, put_text("map", "cat\ndog\n")), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_label_map(options, put_text("map", "cat\ndog\n"), NULL), CNNF_OK);
     dataset = open_or_fail(name("b.csv"), options);
     expect(dataset, 2, 2, 1, (float[]){1, 2}, (int64_t[]){1, 0});
     cnnf_dataset_free(dataset);
+    cnnf_dataset_options_free(options);
+}
+END_TEST
+
+/* A row that ends inside its one-hot label, as the last bytes of the file and before more rows, and one of full label.
+ */
+START_TEST(csv_short_one_hot_rows)
+{
+    static const char *const texts[] = {"0,1,0,5,6\n1,0\n", "0,1,0,5,6\n1,0", "0,1,0,5,6\n1,0\n0,0,1,7,8\n",
+                                        "0,1,0,5,6\n1,0,0\n"};
+    static const char *const messages[] = {"2 columns, the label alone has 3", "2 columns, the label alone has 3",
+                                           "2 columns, the label alone has 3", "0 values, must be 2 (+3 label)"};
+    cnnf_dataset_options *options = unscaled();
+    ck_assert_int_eq(cnnf_dataset_options_set_one_hot(options, 3, NULL), CNNF_OK);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        cnnf_tensor *x = NULL, *y = NULL;
+        cnnf_dataset *dataset = open_or_fail(put_text("a.csv", texts[i]), options);
+        expect_message(cnnf_dataset_next(&x, &y, dataset, 5, error), CNNF_E_CORRUPT, messages[i]);
+        ck_assert_ptr_null(x);
+        cnnf_dataset_free(dataset);
+    }
     cnnf_dataset_options_free(options);
 }
 END_TEST
@@ -207,8 +229,8 @@ START_TEST(csv_long_lines_are_limited)
     cnnf_dataset *dataset = NULL;
     memset(text, '1', sizeof(text));
     put("long.csv", text, sizeof(text));
-    ck_assert_int_eq(cnnf_context_options_new(&options), CNNF_OK);
-    ck_assert_int_eq(cnnf_context_options_set_limit(options, CNNF_LIMIT_LINE_BYTES, 1024 * 1024), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_new(&options, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_context_options_set_limit(options, CNNF_LIMIT_LINE_BYTES, 1024 * 1024, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_context_new(&small, options, NULL), CNNF_OK);
     expect_message(cnnf_dataset_open(&dataset, small, name("long.csv"), NULL, error), CNNF_E_LIMIT, "line");
     cnnf_context_options_free(options);
@@ -239,7 +261,7 @@ START_TEST(idx_files)
         cnnf_tensor *x = NULL, *y = NULL;
         cnnf_status status =
             cnnf_dataset_open(&dataset, context, put("u-images-idx3-ubyte", idx_images, cut), options, error);
-        if (status == CNNF_OK) status = cnnf_dataset_next(dataset, 2, &x, &y, error);
+        if (status == CNNF_OK) status = cnnf_dataset_next(&x, &y, dataset, 2, error);
         ck_assert_int_lt(status, 0);
         ck_assert_ptr_null(x);
         cnnf_dataset_free(dataset);
@@ -258,11 +280,11 @@ START_TEST(image_folders)
     cnnf_dataset_options *options = unscaled();
     cnnf_tensor *x = NULL, *y = NULL, *want = NULL;
     if (!cnnf_has_feature("images")) return;
-    ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 3, (int64_t[]){8, 8, 1}), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 3, (int64_t[]){8, 8, 1}, NULL), CNNF_OK);
     cnnf_dataset *dataset = open_or_fail(GOLDEN("dataset/images"), options);
     int64_t n = cnnf_dataset_count(dataset);
     ck_assert_int_eq(n, 6);
-    ck_assert_int_eq(cnnf_dataset_next(dataset, n, &x, &y, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_next(&x, &y, dataset, n, error), CNNF_OK);
     ck_assert_int_eq(cnnf_npy_load(&want, context, GOLDEN("dataset/images_gray.npy"), error), CNNF_OK);
     ck_assert_uint_eq(cnnf_tensor_byte_size(x), cnnf_tensor_byte_size(want));
     const float *a = cnnf_tensor_data(x), *b = cnnf_tensor_data(want);
@@ -300,6 +322,7 @@ static Suite *dataset_suite(void)
     tcase_add_test(tests, csv_rows);
     tcase_add_test(tests, csv_scales_and_shapes);
     tcase_add_test(tests, csv_labels);
+    tcase_add_test(tests, csv_short_one_hot_rows);
     tcase_add_test(tests, csv_damage_says_where);
     tcase_add_test(tests, csv_long_lines_are_limited);
     tcase_add_test(tests, idx_files);

@@ -61,7 +61,7 @@ static float weight(const cnnf_graph *graph, const char *name, size_t index)
 {
     float value = 0;
     const cnnf_tensor *tensor = cnnf_node_attr_tensor(cnnf_graph_find(graph, name), "value");
-    ck_assert_int_eq(cnnf_tensor_read(tensor, index * sizeof value, &value, sizeof value, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_read(&value, tensor, index * sizeof value, sizeof value, NULL), CNNF_OK);
     return value;
 }
 

@@ -52,8 +52,8 @@ static cnnf_evaluator *evaluator_of(int32_t threads)
     cnnf_evaluator *e = NULL;
     cnnf_evaluator_options *options = NULL;
     ck_assert_int_eq(cnnf_evaluator_options_new(&options, context, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, threads), CNNF_OK);
-    ck_assert_int_eq(cnnf_evaluator_options_set_backend(options, "portable"), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, threads, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_options_set_backend(options, "portable", NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_evaluator_new(&e, graph, options, error), CNNF_OK);
     cnnf_evaluator_options_free(options);
     return e;
@@ -67,10 +67,18 @@ static cnnf_metrics *metrics_of(const char *path, int32_t threads, int64_t batch
     cnnf_dataset_options *options = NULL;
     cnnf_evaluator *e = evaluator_of(threads);
     ck_assert_int_eq(cnnf_dataset_options_new(&options, context, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_dataset_options_set_scale(options, 1), CNNF_OK);
+    ck_assert_int_eq(cnnf_dataset_options_set_scale(options, 1, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_metrics_new(&metrics, context, 2, 5, error), CNNF_OK);
     ck_assert_msg(cnnf_dataset_open(&data, context, path, options, error) == CNNF_OK, "%s", cnnf_error_message(error));
-    cnnf_status status = cnnf_evaluate_dataset(metrics, e, data, "x", "y", batch, full, s ? note : NULL, s, error);
+    cnnf_evaluate_options *how = NULL;
+    ck_assert_int_eq(cnnf_evaluate_options_new(&how, context, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluate_options_set_input(how, "x", error), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluate_options_set_output(how, "y", error), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluate_options_set_batch(how, batch, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluate_options_set_full_batches_only(how, full, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluate_options_set_progress(how, s ? note : NULL, s, error), CNNF_OK);
+    cnnf_status status = cnnf_evaluate_dataset(metrics, e, data, how, error);
+    cnnf_evaluate_options_free(how);
     ck_assert_msg(status == wanted, "%d: %s", status, cnnf_error_message(error));
     cnnf_dataset_free(data);
     cnnf_dataset_options_free(options);
@@ -163,6 +171,34 @@ START_TEST(cancelled_with_what_was_done)
 }
 END_TEST
 
+/* Names the graph does not declare must be given, those it declares need not; wrong settings are refused in words. */
+START_TEST(options_have_defaults)
+{
+    cnnf_dataset *data = NULL;
+    cnnf_metrics *metrics = NULL, *want = metrics_of(GOLDEN("dataset/pairs.npz"), 1, 32, false, NULL, CNNF_OK);
+    cnnf_evaluate_options *options = NULL;
+    cnnf_evaluator *e = evaluator_of(1);
+    ck_assert_int_eq(cnnf_dataset_open(&data, context, GOLDEN("dataset/pairs.npz"), NULL, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_metrics_new(&metrics, context, 2, 5, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluate_dataset(metrics, e, data, NULL, error), CNNF_E_INVALID);
+    ck_assert_str_eq(cnnf_error_message(error), "evaluate: the graph declares 0 outputs; name the output");
+    ck_assert_int_eq(cnnf_metrics_count(metrics), 0);
+    ck_assert_int_eq(cnnf_evaluate_options_new(&options, context, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluate_options_set_batch(options, 0, error), CNNF_E_INVALID);
+    ck_assert_str_eq(cnnf_error_message(error), "evaluate: batches of 0; at least 1");
+    ck_assert_int_eq(cnnf_evaluate_options_set_output(options, NULL, error), CNNF_E_INVALID);
+    ck_assert_str_eq(cnnf_error_message(error), "cnnf_evaluate_options_set_output: an argument is NULL");
+    ck_assert_int_eq(cnnf_evaluate_options_set_output(options, "y", error), CNNF_OK);
+    ck_assert_str_eq(cnnf_error_message(error), "");
+    ck_assert_int_eq(cnnf_evaluate_dataset(metrics, e, data, options, error), CNNF_OK);
+    expect_same(want, metrics);
+    cnnf_metrics_free(want);
+    cnnf_evaluate_options_free(options);
+    cnnf_dataset_free(data);
+    cnnf_evaluator_free(e);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("evaluate_dataset");
@@ -171,6 +207,7 @@ static Suite *suite(void)
     tcase_add_test(t, threads_and_batches_do_not_matter);
     tcase_add_test(t, every_kind_of_file);
     tcase_add_test(t, last_batch);
+    tcase_add_test(t, options_have_defaults);
     tcase_add_test(t, progress_grows_to_the_end);
     tcase_add_test(t, cancelled_with_what_was_done);
     suite_add_tcase(s, t);

@@ -66,7 +66,7 @@ static cnnf_evaluator *evaluator(fixture *f, int32_t threads)
     cnnf_evaluator_options *options = NULL;
     cnnf_evaluator *e = NULL;
     ck_assert_int_eq(cnnf_evaluator_options_new(&options, f->context, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, threads), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, threads, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_evaluator_new(&e, f->graph, options, NULL), CNNF_OK);
     cnnf_evaluator_options_free(options);
     return e;
@@ -76,7 +76,7 @@ static cnnf_status run(fixture *f, cnnf_evaluator *e, const char *feed, cnnf_ten
                        cnnf_tensor **y)
 {
     const cnnf_tensor *feeds[1] = {x};
-    return cnnf_evaluator_run(e, &feed, feeds, feed ? 1 : 0, &fetch, y, 1, f->error);
+    return cnnf_evaluator_run(y, e, &feed, feeds, feed ? 1 : 0, &fetch, 1, f->error);
 }
 
 /* x -> Relu -> r; with a constant that can be folded away: Relu(c). */
@@ -176,7 +176,7 @@ static float branch_value(fixture *f, cnnf_evaluator *e, uint8_t p, float value,
     const char *names[2] = {"x", "p"};
     cnnf_tensor *x = vector(f, 1, &value), *flag = tensor(f, CNNF_BOOL, 0, NULL, &p), *y = NULL;
     const cnnf_tensor *feeds[2] = {x, flag};
-    ck_assert_int_eq(cnnf_evaluator_run(e, names, feeds, 2, &fetch, &y, 1, f->error), want);
+    ck_assert_int_eq(cnnf_evaluator_run(&y, e, names, feeds, 2, &fetch, 1, f->error), want);
     float result = y ? *(const float *)cnnf_tensor_data(y) : 0;
     cnnf_tensor_unref(x);
     cnnf_tensor_unref(flag);
@@ -267,7 +267,7 @@ START_TEST(fused_steps_equal_their_parts)
     const char *feed = "x";
     ck_assert_int_eq(run(&f, e, "x", x, "p2", &fused), CNNF_OK);
     /* Every intermediate is fetched, so nothing can be fused; the convolutions are still the packed ones. */
-    ck_assert_int_eq(cnnf_evaluator_run(e, &feed, feeds, 1, names, parts, 7, f.error), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_run(parts, e, &feed, feeds, 1, names, 7, f.error), CNNF_OK);
     const float *a = cnnf_tensor_data(fused), *b = cnnf_tensor_data(parts[5]);
     for (int64_t i = 0; i < cnnf_tensor_element_count(fused); i++)
         ck_assert(fabsf(a[i] - b[i]) < 1e-5f);
@@ -284,7 +284,7 @@ static cnnf_tensor *run_with(fixture *f, cnnf_evaluator_options *options, int32_
 {
     cnnf_evaluator *e = NULL;
     cnnf_tensor *y = NULL;
-    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, threads), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, threads, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_evaluator_new(&e, f->graph, options, NULL), CNNF_OK);
     ck_assert_int_eq(run(f, e, "x", x, "y", &y), CNNF_OK);
     cnnf_evaluator_free(e);
@@ -305,15 +305,15 @@ START_TEST(backends_agree)
     cnnf_evaluator *e = evaluator(&f, 2), *other = NULL;
     cnnf_evaluator_options *options = NULL;
     ck_assert_int_eq(cnnf_evaluator_options_new(&options, f.context, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_evaluator_options_set_backend(options, "abacus"), CNNF_E_NOT_FOUND);
-    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, 2), CNNF_OK);
-    if (cnnf_evaluator_options_set_backend(options, "onednn") == CNNF_OK) {
+    ck_assert_int_eq(cnnf_evaluator_options_set_backend(options, "abacus", NULL), CNNF_E_NOT_FOUND);
+    ck_assert_int_eq(cnnf_evaluator_options_set_threads(options, 2, NULL), CNNF_OK);
+    if (cnnf_evaluator_options_set_backend(options, "onednn", NULL) == CNNF_OK) {
         cnnf_tensor *x = images(&f, 5), *a = NULL, *b = NULL;
         ck_assert_int_eq(cnnf_evaluator_new(&other, f.graph, options, NULL), CNNF_OK);
         ck_assert_str_eq(cnnf_evaluator_backend(other), "onednn");
         ck_assert_int_eq(run(&f, e, "x", x, "y", &a), CNNF_OK);
         ck_assert_int_eq(run(&f, other, "x", x, "y", &b), CNNF_OK);
-        ck_assert_int_eq(cnnf_evaluator_options_set_deterministic(options, 1), CNNF_OK);
+        ck_assert_int_eq(cnnf_evaluator_options_set_deterministic(options, 1, NULL), CNNF_OK);
         same_bits_for_any_threads(&f, options, x);
         const float *p = cnnf_tensor_data(a), *q = cnnf_tensor_data(b);
         for (int64_t i = 0; i < cnnf_tensor_element_count(a); i++)
@@ -403,7 +403,7 @@ START_TEST(bands_equal_whole_layers)
     ck_assert_int_eq(cnnf_evaluator_describe(&text, e, &feed, feeds, 1, names, 1, f.error), CNNF_OK);
     ck_assert_ptr_nonnull(strstr((const char *)cnnf_buffer_data(text), "in bands"));
     ck_assert_int_eq(run(&f, e, "x", x, "deep", &y), CNNF_OK);
-    ck_assert_int_eq(cnnf_evaluator_run(e, &feed, feeds, 1, names, whole, 2, f.error), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_run(whole, e, &feed, feeds, 1, names, 2, f.error), CNNF_OK);
     ck_assert_int_eq(memcmp(cnnf_tensor_data(y), cnnf_tensor_data(whole[0]), cnnf_tensor_byte_size(y)), 0);
     cnnf_buffer_free(text);
     cnnf_tensor_unref(x);
@@ -430,7 +430,7 @@ static void visit(void *user)
     const cnnf_tensor *feeds[1] = {v->x};
     for (int i = 0; i < 20; i++) {
         cnnf_tensor *y = NULL;
-        if (cnnf_evaluator_run(v->e, &feed, feeds, 1, &fetch, &y, 1, NULL) != CNNF_OK) {
+        if (cnnf_evaluator_run(&y, v->e, &feed, feeds, 1, &fetch, 1, NULL) != CNNF_OK) {
             v->wrong++;
             continue;
         }
@@ -488,6 +488,34 @@ END_TEST
 #else
 #define CHILD_THREADS 2
 #endif
+
+/*
+ * Names that say what a separator, a dtype and a rank look like: nine fetches and one feed that read, byte for byte,
+ * like one fetch and two feeds. The plan of the one must not be taken for the other's.
+ */
+START_TEST(crafted_names_get_their_own_plan)
+{
+    fixture f = begin();
+    node(&f, "Placeholder", "x", NULL, NULL);
+    node(&f, "Placeholder", ">z", NULL, NULL);
+    node(&f, "Add", "y", "x", ">z");
+    publish(&f);
+    cnnf_evaluator *e = evaluator(&f, 1);
+    const float one = 1, two = 2;
+    cnnf_tensor *a = tensor(&f, CNNF_FLOAT, 0, NULL, &one), *b = tensor(&f, CNNF_FLOAT, 0, NULL, &two), *y[9];
+    const char *const feed_names[] = {"x", ">z"}, *const fetch = "y";
+    const cnnf_tensor *const feeds[] = {a, b};
+    ck_assert_int_eq(cnnf_evaluator_run(y, e, feed_names, feeds, 2, &fetch, 1, f.error), CNNF_OK);
+    ck_assert(*(const float *)cnnf_tensor_data(y[0]) == 3.0f);
+    cnnf_tensor_unref(y[0]);
+    const char *const crafted[] = {"z", "\x01", "", "", "", "", "", "", ">y"};
+    ck_assert_int_eq(cnnf_evaluator_run(y, e, feed_names, feeds, 1, crafted, 9, f.error), CNNF_E_NOT_FOUND);
+    cnnf_tensor_unref(a);
+    cnnf_tensor_unref(b);
+    cnnf_evaluator_free(e);
+    end(&f);
+}
+END_TEST
 
 START_TEST(children_need_their_own)
 {
@@ -562,6 +590,7 @@ static Suite *suite(void)
     tcase_add_test(t, bands_equal_whole_layers);
     tcase_add_test(t, many_threads_get_the_same_bits);
     tcase_add_test(t, more_plans_than_are_kept);
+    tcase_add_test(t, crafted_names_get_their_own_plan);
     tcase_add_test(t, children_need_their_own);
     tcase_add_test(t, plans_can_be_described);
     tcase_add_test(t, ops_are_listed_once_in_order);

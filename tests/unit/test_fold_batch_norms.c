@@ -71,7 +71,7 @@ static void expect_values(const cnnf_graph *graph, const char *name, float first
     float values[CHANNELS] = {0};
     const cnnf_node *node = cnnf_graph_find(graph, name);
     ck_assert_msg(node != NULL, "no node '%s'", name);
-    ck_assert_int_eq(cnnf_tensor_read(cnnf_node_attr_tensor(node, "value"), 0, values, sizeof values, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_read(values, cnnf_node_attr_tensor(node, "value"), 0, sizeof values, NULL), CNNF_OK);
     ck_assert_msg(values[0] == first && values[1] == second, "%s", name);
 }
 

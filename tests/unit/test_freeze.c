@@ -24,8 +24,8 @@ static void setup(void)
     cnnf_context_options *context_options = NULL;
     error = cnnf_error_new();
     log_text[0] = '\0';
-    cnnf_context_options_new(&context_options);
-    cnnf_context_options_set_log(context_options, keep_log, CNNF_LOG_WARNING, NULL);
+    cnnf_context_options_new(&context_options, NULL);
+    cnnf_context_options_set_log(context_options, keep_log, CNNF_LOG_WARNING, NULL, NULL);
     ck_assert_int_eq(cnnf_context_new(&context, context_options, error), CNNF_OK);
     cnnf_context_options_free(context_options);
     ck_assert_int_eq(cnnf_freeze_options_new(&options, context, error), CNNF_OK);
@@ -102,13 +102,20 @@ static cnnf_graph *freeze_ok(cnnf_graph *graph, int64_t wanted)
     return frozen;
 }
 
-static void freeze_fails(cnnf_graph *graph, cnnf_status wanted, const char *message)
+/* `node`: the one that cnnf_error_node() must name; NULL: not looked at. */
+static void freeze_fails_at(cnnf_graph *graph, cnnf_status wanted, const char *node, const char *message)
 {
     cnnf_graph *frozen = graph;
     ck_assert_int_eq(cnnf_freeze(&frozen, NULL, graph, options, error), wanted);
     ck_assert_ptr_null(frozen);
     ck_assert_str_eq(cnnf_error_message(error), message);
+    if (node) ck_assert_str_eq(cnnf_error_node(error), node);
     cnnf_graph_unref(graph);
+}
+
+static void freeze_fails(cnnf_graph *graph, cnnf_status wanted, const char *message)
+{
+    freeze_fails_at(graph, wanted, NULL, message);
 }
 
 static void check_node(const cnnf_graph *graph, const char *name, const char *op, size_t inputs)
@@ -144,7 +151,7 @@ static cnnf_graph *reference_graph(float value)
 
 START_TEST(reference_variable)
 {
-    cnnf_freeze_options_add_output(options, "out:0");
+    cnnf_freeze_options_add_output(options, "out:0", NULL);
     cnnf_graph *frozen = freeze_ok(reference_graph(3), 1);
     ck_assert_int_eq(cnnf_graph_node_count(frozen), 4);
     check_const(frozen, "v", 3);
@@ -169,7 +176,7 @@ START_TEST(resource_variable)
     cnnfi_node_set_type(b, gather, "Tindices", CNNF_INT64);
     add(b, "VariableShape", "shape", "v", NULL);
     cnnfi_node_add_control(b, add(b, "Mul", "out", "read", "rows"), "shape");
-    cnnf_freeze_options_add_output(options, "out");
+    cnnf_freeze_options_add_output(options, "out", NULL);
     cnnf_graph *frozen = freeze_ok(end(b), 1);
     check_const(frozen, "v", 5);
     check_node(frozen, "read", "Identity", 1);
@@ -191,7 +198,7 @@ START_TEST(axis_of_another_name)
     cnnfi_node_set_type(b, gather, "Tindices", CNNF_INT32);
     add(b, "Relu", "rows/axis", "x", NULL);
     add(b, "Mul", "out", "rows", "rows/axis");
-    cnnf_freeze_options_add_output(options, "out");
+    cnnf_freeze_options_add_output(options, "out", NULL);
     cnnf_graph *frozen = freeze_ok(end(b), 1);
     check_node(frozen, "rows", "GatherV2", 3);
     check_node(frozen, "rows/axis", "Relu", 1);
@@ -209,7 +216,7 @@ START_TEST(handle_through_control_flow)
     cnnfi_node_set_type(b, add(b, "Switch", "switch", "v", "x"), "T", CNNF_RESOURCE);
     cnnfi_node_set_type(b, add(b, "Merge", "merge", "switch", "switch:1"), "T", CNNF_RESOURCE);
     add_read(b, "out", "merge");
-    cnnf_freeze_options_add_output(options, "out");
+    cnnf_freeze_options_add_output(options, "out", NULL);
     cnnf_graph *frozen = freeze_ok(end(b), 1);
     ck_assert_int_eq(cnnfi_node_type(cnnf_graph_find(frozen, "switch"), "T"), CNNF_FLOAT);
     ck_assert_int_eq(cnnfi_node_type(cnnf_graph_find(frozen, "merge"), "T"), CNNF_FLOAT);
@@ -224,7 +231,7 @@ START_TEST(reference_control_flow)
     add_variable(b, "VariableV2", "v", 2);
     add(b, "RefSwitch", "switch", "v", "x");
     add(b, "RefMerge", "out", "switch", "switch:1");
-    cnnf_freeze_options_add_output(options, "out");
+    cnnf_freeze_options_add_output(options, "out", NULL);
     cnnf_graph *frozen = freeze_ok(end(b), 1);
     check_node(frozen, "switch", "Switch", 2);
     check_node(frozen, "out", "Merge", 2);
@@ -286,7 +293,7 @@ static cnnf_graph *calling_graph(void)
 
 START_TEST(nested_functions)
 {
-    cnnf_freeze_options_add_output(options, "out");
+    cnnf_freeze_options_add_output(options, "out", NULL);
     cnnf_graph *frozen = freeze_ok(calling_graph(), 1);
     check_const(frozen, "v", 4);
     ck_assert_str_eq(cnnfi_node_attr(cnnf_graph_find(frozen, "out"), "f")->u.func->name, "outer_frozen_1");
@@ -353,30 +360,28 @@ START_TEST(assignment_in_the_cone)
     add(b, "AssignAdd", "update", "v", "x");
     add(b, "Mul", "product", "update", "x");
     add(b, "Relu", "out", "product", NULL);
-    cnnf_freeze_options_add_output(options, "out");
-    freeze_fails(end(b), CNNF_E_UNSUPPORTED,
-                 "node 'update' (AssignAdd) needs variable 'v' itself, which a constant cannot "
-                 "replace; the outputs need it: update -> product -> out");
-    ck_assert_str_eq(cnnf_error_node(error), "update");
+    cnnf_freeze_options_add_output(options, "out", NULL);
+    freeze_fails_at(end(b), CNNF_E_UNSUPPORTED, "update",
+                    "node 'update' (AssignAdd) needs variable 'v' itself, which a constant cannot "
+                    "replace; the outputs need it: update -> product -> out");
 }
 END_TEST
 
 START_TEST(names_that_are_not_there)
 {
-    cnnf_freeze_options_add_output(options, "oud");
+    cnnf_freeze_options_add_output(options, "oud", NULL);
     freeze_fails(reference_graph(1), CNNF_E_NOT_FOUND, "'oud' is not in graph; did you mean 'out'?");
     cnnf_freeze_options_free(options);
     cnnf_freeze_options_new(&options, context, error);
-    cnnf_freeze_options_allow(options, "w*");
+    cnnf_freeze_options_allow(options, "w*", NULL);
     freeze_fails(reference_graph(1), CNNF_E_NOT_FOUND, "allow list: 'w*' is the name of no variable");
 }
 END_TEST
 
 START_TEST(unbound_variable)
 {
-    cnnf_freeze_options_add_output(options, "out");
-    freeze_fails(reference_graph(0), CNNF_E_NOT_FOUND, "variable 'v' has no value: no checkpoint was given");
-    ck_assert_str_eq(cnnf_error_node(error), "v");
+    cnnf_freeze_options_add_output(options, "out", NULL);
+    freeze_fails_at(reference_graph(0), CNNF_E_NOT_FOUND, "v", "variable 'v' has no value: no checkpoint was given");
 }
 END_TEST
 
@@ -389,7 +394,7 @@ START_TEST(missing_in_checkpoint)
     cnnf_graph *graph = end(b);
     ck_assert_int_eq(cnnf_bind_checkpoint(&bound, graph, GOLDEN("checkpoint/sharded"), NULL, error), CNNF_OK);
     cnnf_graph_unref(graph);
-    cnnf_freeze_options_add_output(options, "out");
+    cnnf_freeze_options_add_output(options, "out", NULL);
     freeze_fails(bound, CNNF_E_NOT_FOUND,
                  "'scope/kernl' is not in checkpoint " GOLDEN(
                      "checkpoint/sharded/model.ckpt.index") "; nearest: 'scope/kernel'");
@@ -424,7 +429,7 @@ START_TEST(two_gibibytes)
     cnnfi_node_set_value(b, add_variable(b, "VariableV2", "b", 0), big);
     cnnf_tensor_unref(big);
     add(b, "Mul", "out", "a", "b");
-    cnnf_freeze_options_add_output(options, "out");
+    cnnf_freeze_options_add_output(options, "out", NULL);
     freeze_fails(end(b), CNNF_E_LIMIT,
                  "the frozen graph would have 2400000000 bytes, a GraphDef can have 2147483647; "
                  "largest: 'a' (1200000000), 'b' (1200000000), '' (0)");
@@ -435,9 +440,9 @@ END_TEST
 
 START_TEST(deny_keeps_a_variable)
 {
-    cnnf_freeze_options_add_output(options, "out");
-    cnnf_freeze_options_deny(options, "?");
-    cnnf_freeze_options_set_clear_devices(options, 0);
+    cnnf_freeze_options_add_output(options, "out", NULL);
+    cnnf_freeze_options_deny(options, "?", NULL);
+    cnnf_freeze_options_set_clear_devices(options, 0, NULL);
     cnnf_graph *frozen = freeze_ok(reference_graph(3), 0);
     ck_assert_str_eq(cnnf_graph_find(frozen, "v")->op, "VariableV2");
     ck_assert_str_eq(cnnf_graph_find(frozen, "v")->device, "/gpu:0");
@@ -466,15 +471,14 @@ START_TEST(initializers)
     cnnfi_node_add_control(b, init, "w/Assign");
     add(b, "Mul", "out", "v", "w");
     cnnf_graph *graph = end(b);
-    cnnf_freeze_options_add_output(options, "out");
-    cnnf_freeze_options_add_initializer(options, "init");
+    cnnf_freeze_options_add_output(options, "out", NULL);
+    cnnf_freeze_options_add_initializer(options, "init", NULL);
     cnnf_graph *frozen = freeze_ok(cnnf_graph_ref(graph), 2);
     check_const(frozen, "v", 8);
     check_const(frozen, "w", 9);
     cnnf_graph_unref(frozen);
-    cnnf_freeze_options_add_initializer(options, "r/Assign");
-    freeze_fails(graph, CNNF_E_UNSUPPORTED, "initializer 'r/Assign': the value of 'r' is not constant");
-    ck_assert_str_eq(cnnf_error_node(error), "r/Assign");
+    cnnf_freeze_options_add_initializer(options, "r/Assign", NULL);
+    freeze_fails_at(graph, CNNF_E_UNSUPPORTED, "r/Assign", "initializer 'r/Assign': the value of 'r' is not constant");
 }
 END_TEST
 
@@ -495,11 +499,42 @@ START_TEST(guessed_outputs)
     add(b, "SaveV2", "save/SaveV2", "v", NULL);
     cnnf_graph *graph = end(b);
     ck_assert_int_eq(cnnf_graph_guess_outputs(&names, graph, error), CNNF_OK);
-    ck_assert_str_eq(cnnf_buffer_data(names), "probabilities\nside\n");
+    /* Nothing that was learned is in "side". */
+    ck_assert_str_eq(cnnf_buffer_data(names), "probabilities\n");
     cnnf_buffer_free(names);
     cnnf_graph *frozen = freeze_ok(graph, 1);
-    ck_assert_int_eq(cnnf_graph_output_count(frozen), 2);
+    ck_assert_int_eq(cnnf_graph_output_count(frozen), 1);
     cnnf_graph_unref(frozen);
+}
+END_TEST
+
+/* Two heads under their losses: -log(p) meets one label, a square the other; what only leads there is no output. */
+START_TEST(guessed_heads_below_losses)
+{
+    cnnfi_builder *b = begin();
+    cnnf_buffer *names = NULL;
+    const int64_t dims[] = {-1, 4};
+    cnnf_node *label = add(b, "Placeholder", "label", NULL, NULL);
+    cnnfi_node_set_type(b, label, "dtype", CNNF_FLOAT);
+    cnnfi_node_set_shape(b, label, "shape", 2, dims);
+    add_variable(b, "VariableV2", "v", 1);
+    add_variable(b, "VariableV2", "w", 1);
+    add(b, "Mul", "trunk", "x", "v");
+    add_variable(b, "VariableV2", "u", 1);
+    add(b, "Mul", "logits", "trunk", "u");
+    add(b, "Sigmoid", "class", "logits", NULL);
+    add(b, "Mul", "box", "trunk", "w");
+    add(b, "Log", "log", "class", NULL);
+    add(b, "Mul", "cross", "log", "label");
+    add(b, "Sub", "distance", "box", "label");
+    add(b, "L2Loss", "l2", "distance", NULL);
+    add(b, "L2Loss", "sum", "cross", NULL);
+    add(b, "Add", "total", "l2", "sum");
+    cnnf_graph *graph = end(b);
+    ck_assert_int_eq(cnnf_graph_guess_outputs(&names, graph, error), CNNF_OK);
+    ck_assert_str_eq(cnnf_buffer_data(names), "class\nbox\n");
+    cnnf_buffer_free(names);
+    cnnf_graph_unref(graph);
 }
 END_TEST
 
@@ -525,6 +560,7 @@ static Suite *freeze_suite(void)
     tcase_add_test(tests, deny_keeps_a_variable);
     tcase_add_test(tests, initializers);
     tcase_add_test(tests, guessed_outputs);
+    tcase_add_test(tests, guessed_heads_below_losses);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -38,11 +38,104 @@ START_TEST(publishing_resolves)
     ck_assert_ptr_nonnull(relu);
     ck_assert_int_eq(relu->edges[0].node, 2);
     ck_assert_int_eq(relu->edges[1].port, CNNFI_PORT_CONTROL);
-    ck_assert_str_eq(cnnf_node_attr_string(cnnf_graph_find(graph, "x"), "note", NULL), "hello");
+    ck_assert_str_eq(cnnf_node_attr_string(NULL, cnnf_graph_find(graph, "x"), "note"), "hello");
     ck_assert_str_eq(cnnf_node_attr_name(cnnf_graph_find(graph, "bias"), 0), "dtype");
     ck_assert_int_eq(cnnf_graph_input_count(graph), 1);
     ck_assert_str_eq(cnnf_graph_input_name(graph, 0), "x");
     cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
+/* A text graph with an attribute of every kind of list, a function, and inputs of known and unknown shape. */
+static const char attributes_text[] =
+    "node { name: \"x\" op: \"Placeholder\" attr { key: \"dtype\" value { type: DT_FLOAT } } attr { key: \"shape\" "
+    "value { "
+    "shape { dim { size: -1 } dim { size: 28 } dim { size: 1 } } } } }\n"
+    "node { name: \"u\" op: \"Placeholder\" attr { key: \"dtype\" value { type: DT_INT32 } } attr { key: \"shape\" "
+    "value { "
+    "shape { unknown_rank: true } } } }\n"
+    "node { name: \"n\" op: \"NoOp\""
+    " attr { key: \"i\" value { list { i: 3 i: -4 } } } attr { key: \"f\" value { list { f: 0.5 } } }"
+    " attr { key: \"b\" value { list { b: true b: false } } } attr { key: \"t\" value { list { type: DT_HALF } } }"
+    " attr { key: \"s\" value { list { s: \"a\\000b\" s: \"\" } } }"
+    " attr { key: \"sh\" value { list { shape { dim { size: 2 } dim { size: -1 } } shape { unknown_rank: true } } } }"
+    " attr { key: \"te\" value { list { tensor { dtype: DT_INT32 tensor_shape { } int_val: 7 } } } }"
+    " attr { key: \"fs\" value { list { func { name: \"g\" } } } } attr { key: \"fn\" value { func { name: \"f\" } } }"
+    " attr { key: \"e\" value { list { } } } }\n"
+    "library { function { signature { name: \"f\" } } function { signature { name: \"g\" } } }\n";
+
+START_TEST(every_attribute_can_be_read)
+{
+    cnnf_context *context = test_context();
+    cnnf_error *error = cnnf_error_new();
+    cnnf_graph *g = NULL;
+    ck_assert_msg(cnnf_load_memory(&g, context, attributes_text, strlen(attributes_text), "t", NULL, error) == CNNF_OK,
+                  "%s", cnnf_error_message(error));
+    const cnnf_node *n = cnnf_graph_find(g, "n");
+    static const struct {
+        const char *name;
+        int32_t kind;
+        int64_t count;
+    } lists[] = {{"i", CNNF_ATTR_INT, 2},     {"f", CNNF_ATTR_FLOAT, 1},   {"b", CNNF_ATTR_BOOL, 2},
+                 {"t", CNNF_ATTR_TYPE, 1},    {"s", CNNF_ATTR_STRING, 2},  {"sh", CNNF_ATTR_SHAPE, 2},
+                 {"te", CNNF_ATTR_TENSOR, 1}, {"fs", CNNF_ATTR_FUNC, 1},   {"e", CNNF_ATTR_NONE, 0},
+                 {"fn", CNNF_ATTR_NONE, -1},  {"none", CNNF_ATTR_NONE, -1}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        ck_assert_int_eq(cnnf_node_attr_list_kind(n, lists[i].name), lists[i].kind);
+        ck_assert_int_eq(cnnf_node_attr_list_count(n, lists[i].name), lists[i].count);
+        /* of another kind, or outside: the fallback */
+        if (lists[i].kind != CNNF_ATTR_INT) ck_assert_int_eq(cnnf_node_attr_list_int(n, lists[i].name, 0, 77), 77);
+        if (lists[i].kind != CNNF_ATTR_STRING)
+            ck_assert_ptr_null(cnnf_node_attr_list_string(NULL, n, lists[i].name, 0));
+        ck_assert_ptr_null(cnnf_node_attr_list_tensor(n, lists[i].name, 1));
+        ck_assert_ptr_null(cnnf_node_attr_list_func(n, lists[i].name, -1));
+    }
+    size_t size = 9;
+    ck_assert_int_eq(cnnf_node_attr_list_int(n, "i", 1, 0), -4);
+    ck_assert(cnnf_node_attr_list_float(n, "f", 0, 0) == 0.5 && cnnf_node_attr_list_float(n, "f", 1, 2) == 2.0);
+    ck_assert_int_eq(cnnf_node_attr_list_bool(n, "b", 0, 0), 1);
+    ck_assert_int_eq(cnnf_node_attr_list_bool(n, "b", 1, 1), 0);
+    ck_assert_int_eq(cnnf_node_attr_list_type(n, "t", 0, 0), CNNF_HALF);
+    ck_assert_int_eq(memcmp(cnnf_node_attr_list_string(&size, n, "s", 0), "a\0b", 4), 0);
+    ck_assert_uint_eq(size, 3);
+    ck_assert_str_eq(cnnf_node_attr_list_string(&size, n, "s", 1), "");
+    ck_assert_uint_eq(size, 0);
+    ck_assert_int_eq(cnnf_node_attr_list_shape_rank(n, "sh", 0), 2);
+    ck_assert_int_eq(cnnf_node_attr_list_shape_dim(n, "sh", 0, 0), 2);
+    ck_assert_int_eq(cnnf_node_attr_list_shape_dim(n, "sh", 0, 1), -1);
+    ck_assert_int_eq(cnnf_node_attr_list_shape_dim(n, "sh", 0, 2), -1);
+    ck_assert_int_eq(cnnf_node_attr_list_shape_rank(n, "sh", 1), -1);
+    ck_assert_int_eq(cnnf_node_attr_list_shape_rank(n, "sh", 2), -2);
+    ck_assert_int_eq(cnnf_tensor_dtype(cnnf_node_attr_list_tensor(n, "te", 0)), CNNF_INT32);
+    ck_assert_str_eq(cnnf_node_attr_list_func(n, "fs", 0), "g");
+    ck_assert_str_eq(cnnf_node_attr_func(n, "fn"), "f");
+    ck_assert_ptr_null(cnnf_node_attr_func(n, "fs"));
+    ck_assert_str_eq(cnnf_graph_function_name(g, 1), "g");
+    ck_assert_ptr_null(cnnf_graph_function_name(g, 2));
+    cnnf_graph_unref(g);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+END_TEST
+
+START_TEST(inputs_say_what_they_take)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *g = NULL;
+    ck_assert_int_eq(cnnf_load_memory(&g, context, attributes_text, strlen(attributes_text), "t", NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_graph_input_count(g), 2);
+    ck_assert_int_eq(cnnf_graph_input_dtype(g, 0), CNNF_FLOAT);
+    ck_assert_int_eq(cnnf_graph_input_dtype(g, 1), CNNF_INT32);
+    ck_assert_int_eq(cnnf_graph_input_shape_rank(g, 0), 3);
+    ck_assert_int_eq(cnnf_graph_input_shape_dim(g, 0, 0), -1);
+    ck_assert_int_eq(cnnf_graph_input_shape_dim(g, 0, 1), 28);
+    ck_assert_int_eq(cnnf_graph_input_shape_dim(g, 0, 3), -1);
+    ck_assert_int_eq(cnnf_graph_input_shape_rank(g, 1), -1);
+    ck_assert_int_eq(cnnf_graph_input_dtype(g, 2), CNNF_DTYPE_INVALID);
+    ck_assert_int_eq(cnnf_graph_input_shape_rank(g, -1), -1);
+    ck_assert_int_eq(cnnf_graph_input_shape_dim(NULL, 0, 0), -1);
+    cnnf_graph_unref(g);
     test_context_done(context);
 }
 END_TEST
@@ -157,6 +250,8 @@ static Suite *graph_suite(void)
     Suite *suite = suite_create("graph");
     TCase *tests = tcase_create("graph");
     tcase_add_test(tests, publishing_resolves);
+    tcase_add_test(tests, every_attribute_can_be_read);
+    tcase_add_test(tests, inputs_say_what_they_take);
     tcase_add_test(tests, copies_are_independent);
     tcase_add_test(tests, bad_graphs_are_named);
     tcase_add_test(tests, order_and_cycles);

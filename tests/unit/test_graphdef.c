@@ -26,7 +26,7 @@ static cnnf_buffer *written(const cnnf_graph *graph, int text)
     cnnf_write_options *options = NULL;
     cnnf_buffer *buffer = NULL;
     ck_assert_int_eq(cnnf_write_options_new(&options, context, NULL), CNNF_OK);
-    cnnf_write_options_set_text(options, text);
+    cnnf_write_options_set_text(options, text, NULL);
     ck_assert_int_eq(cnnf_write_graphdef_buffer(&buffer, graph, options, NULL), CNNF_OK);
     cnnf_write_options_free(options);
     return buffer;
@@ -95,7 +95,7 @@ START_TEST(large_contents_stay_in_the_file)
     ck_assert_ptr_nonnull(tensor);
     ck_assert_int_eq(cnnfi_tensor_storage(tensor), CNNFI_STORAGE_RANGE);
     ck_assert_ptr_null(cnnf_tensor_data(tensor));
-    ck_assert_int_eq(cnnf_tensor_read(tensor, 2047 * sizeof value, &value, sizeof value, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_read(&value, tensor, 2047 * sizeof value, sizeof value, NULL), CNNF_OK);
     ck_assert(value == 2047.0f);
     cnnf_graph_unref(graph);
 }
@@ -263,11 +263,11 @@ START_TEST(signatures_are_chosen)
     cnnf_error *error = cnnf_error_new();
     const char *path = GOLDEN("graphdef/graph.meta");
     ck_assert_int_eq(cnnf_load_options_new(&options, context, NULL), CNNF_OK);
-    cnnf_load_options_set_signature(options, "other");
+    cnnf_load_options_set_signature(options, "other", NULL);
     ck_assert_int_eq(cnnf_load_file(&graph, context, path, options, error), CNNF_OK);
     ck_assert_str_eq(cnnf_graph_output_name(graph, 0), "v");
     cnnf_graph_unref(graph);
-    cnnf_load_options_set_signature(options, "none");
+    cnnf_load_options_set_signature(options, "none", NULL);
     ck_assert_int_eq(cnnf_load_file(&graph, context, path, options, error), CNNF_E_NOT_FOUND);
     ck_assert_str_eq(cnnf_error_message(error),
                      GOLDEN("graphdef/graph.meta") ": no signature 'none'; found {other, serving_default}");
@@ -287,8 +287,8 @@ START_TEST(tags_are_chosen)
         cnnf_error_message(error),
         GOLDEN("graphdef/saved_model/saved_model.pb") ": no meta graph has tags {serve}; found {train} {serve,gpu}");
     ck_assert_int_eq(cnnf_load_options_new(&options, context, NULL), CNNF_OK);
-    cnnf_load_options_add_tag(options, "gpu");
-    cnnf_load_options_add_tag(options, "serve");
+    cnnf_load_options_add_tag(options, "gpu", NULL);
+    cnnf_load_options_add_tag(options, "serve", NULL);
     ck_assert_int_eq(cnnf_load_file(&graph, context, path, options, error), CNNF_OK);
     ck_assert_str_eq(cnnf_node_op(cnnf_graph_node(graph, 0)), "Serving");
     cnnf_graph_unref(graph);

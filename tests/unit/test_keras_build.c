@@ -104,7 +104,7 @@ START_TEST(nodes_are_keras_own)
     snprintf(path, sizeof path, "%s/tests/golden/keras/%s.txt", SOURCE_ROOT, name);
     FILE *file = fopen(path, "r");
     ck_assert_ptr_nonnull(file);
-    ck_assert_int_eq(cnnf_load_options_set_training_state(options, 0), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_set_training_state(options, 0, NULL), CNNF_OK);
     cnnf_graph *graph = load(name);
     while (fgets(line, sizeof line, file)) {
         line[strcspn(line, "\n")] = '\0';
@@ -120,7 +120,7 @@ END_TEST
 
 START_TEST(suffix_renames_the_first_component)
 {
-    ck_assert_int_eq(cnnf_load_options_set_name_suffix(options, "_1"), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_set_name_suffix(options, "_1", NULL), CNNF_OK);
     cnnf_graph *graph = load("k225_nested");
     ck_assert_str_eq(cnnf_graph_input_name(graph, 0), "input_1_1");
     ck_assert_str_eq(cnnf_graph_output_name(graph, 0), "dense_1_1/BiasAdd");
@@ -141,14 +141,14 @@ static int64_t count_op(const cnnf_graph *graph, const char *op)
 
 START_TEST(kind_of_variable_can_be_chosen)
 {
-    ck_assert_int_eq(cnnf_load_options_set_variables(options, CNNF_VARIABLES_RESOURCE), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_set_variables(options, CNNF_VARIABLES_RESOURCE, NULL), CNNF_OK);
     cnnf_graph *graph = load("k225_nested");
     ck_assert_int_eq(count_op(graph, "VarHandleOp"), 16);
     ck_assert_int_eq(count_op(graph, "VariableV2"), 0);
     ck_assert_ptr_nonnull(cnnf_graph_find(graph, "dense_1/MatMul/ReadVariableOp"));
     cnnf_graph_unref(graph);
 
-    ck_assert_int_eq(cnnf_load_options_set_variables(options, CNNF_VARIABLES_REFERENCE), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_set_variables(options, CNNF_VARIABLES_REFERENCE, NULL), CNNF_OK);
     graph = load("tfk_nested");
     ck_assert_int_eq(count_op(graph, "VariableV2"), 8);
     ck_assert_int_eq(count_op(graph, "VarHandleOp"), 0);
@@ -168,7 +168,7 @@ START_TEST(optimizer_comes_with_the_training_state)
     }
     ck_assert_int_eq(cnnf_node_attr_type(cnnf_graph_find(graph, "Adam/iterations"), "dtype", 0), CNNF_INT64);
     cnnf_graph_unref(graph);
-    ck_assert_int_eq(cnnf_load_options_set_training_state(options, 0), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_set_training_state(options, 0, NULL), CNNF_OK);
     graph = load("k225_sequential");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         ck_assert_ptr_null(cnnf_graph_find(graph, names[i]));
@@ -196,7 +196,7 @@ START_TEST(unknown_class_is_refused_by_name)
 {
     static const char *const words[] = {"layer 'conv2d_1': class 'Convolver' is not supported", "--map_layer",
                                         "--drop_layer conv2d_1", NULL};
-    ck_assert_int_eq(cnnf_load_options_map_layer(options, "Conv2D", "Convolver"), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_map_layer(options, "Conv2D", "Convolver", NULL), CNNF_OK);
     refused("k225_nested", CNNF_E_UNSUPPORTED, words);
 }
 END_TEST
@@ -204,7 +204,7 @@ END_TEST
 START_TEST(weights_that_do_not_fit_are_refused)
 {
     static const char *const count[] = {"layer 'dense_1' (Dense)", "2 weights", "makes 0", NULL};
-    ck_assert_int_eq(cnnf_load_options_map_layer(options, "Dense", "Activation"), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_map_layer(options, "Dense", "Activation", NULL), CNNF_OK);
     refused("k225_nested", CNNF_E_MISMATCH, count);
 }
 END_TEST
@@ -213,14 +213,14 @@ START_TEST(weight_shapes_are_checked)
 {
     static const char *const words[] = {"layer 'p_re_lu_1': gamma is [1,1,3], config needs [3]", "[1,1,3]", "[3]",
                                         NULL};
-    ck_assert_int_eq(cnnf_load_options_map_layer(options, "PReLU", "LayerNormalization"), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_map_layer(options, "PReLU", "LayerNormalization", NULL), CNNF_OK);
     refused("k225_adv2", CNNF_E_MISMATCH, words);
 }
 END_TEST
 
 START_TEST(dropped_layer_is_an_identity)
 {
-    ck_assert_int_eq(cnnf_load_options_drop_layer(options, "p_re_lu_2"), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_drop_layer(options, "p_re_lu_2", NULL), CNNF_OK);
     cnnf_graph *graph = load("k225_adv2");
     const cnnf_node *node = cnnf_graph_find(graph, "p_re_lu_2/Identity");
     ck_assert_ptr_nonnull(node);

@@ -65,6 +65,57 @@ START_TEST(dead_sides_go_whatever_the_order_of_a_merge)
 }
 END_TEST
 
+/* A truth of any name, behind a contrary, that nothing else reads. With `also`, something computes with it. */
+static cnnf_graph *decided_by(cnnf_context *context, const char *op, bool also)
+{
+    cnnfi_builder *b = NULL;
+    ck_assert_int_eq(cnnfi_builder_new(&b, context, NULL), CNNF_OK);
+    cnnfi_node_set_type(b, cnnfi_builder_add(b, "Placeholder", "x"), "dtype", CNNF_FLOAT);
+    cnnf_node *flag = cnnfi_builder_add(b, op, "mode/flag");
+    cnnfi_node_set_type(b, flag, "dtype", CNNF_BOOL);
+    cnnfi_node_set_shape(b, flag, "shape", 0, NULL);
+    cnnfi_node_add_input(b, cnnfi_builder_add(b, "LogicalNot", "serving"), "mode/flag");
+    add(b, "Switch", "switch", "x", "serving");
+    add(b, "Relu", "no", "switch:1", NULL);
+    add(b, "Relu6", "yes", "switch", NULL);
+    cnnfi_node_set_int(b, add(b, "Merge", "merge", "yes", "no"), "N", 2);
+    add(b, "Tanh", "y", "merge", NULL);
+    if (also) {
+        cnnf_node *cast = cnnfi_builder_add(b, "Cast", "number");
+        cnnfi_node_add_input(b, cast, "mode/flag");
+        cnnfi_node_set_type(b, cast, "SrcT", CNNF_BOOL);
+        cnnfi_node_set_type(b, cast, "DstT", CNNF_FLOAT);
+    }
+    return publish(b);
+}
+
+START_TEST(a_truth_that_decides_branches_is_the_phase)
+{
+    static const char *const ops[] = {"Placeholder", "VariableV2"};
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = decided_by(context, ops[_i], false);
+    cnnf_graph *out = run_twice(graph, "set_learning_phase", NULL, "y");
+    ck_assert_inputs(out, "y", "no");
+    ck_assert_uint_eq(count_op(out, "Switch"), 0);
+    cnnf_graph_unref(out);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
+START_TEST(a_truth_that_is_computed_with_is_an_input)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = decided_by(context, "Placeholder", true);
+    cnnf_graph *out = run_twice(graph, "set_learning_phase", NULL, "y,number");
+    ck_assert_inputs(out, "y", "merge");
+    ck_assert_uint_eq(count_op(out, "Switch"), 1);
+    cnnf_graph_unref(out);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 START_TEST(the_index_of_a_merge_is_its_living_input)
 {
     cnnf_context *context = test_context();
@@ -75,7 +126,7 @@ START_TEST(the_index_of_a_merge_is_its_living_input)
     ck_assert_inputs(out, "y", "merge/value_index");
     const cnnf_tensor *value = cnnf_node_attr_tensor(cnnf_graph_find(out, "merge/value_index"), "value");
     int32_t found = -1;
-    ck_assert_int_eq(cnnf_tensor_read(value, 0, &found, sizeof found, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_read(&found, value, 0, sizeof found, NULL), CNNF_OK);
     ck_assert_int_eq(found, 1);
     cnnf_graph_unref(out);
     cnnf_graph_unref(graph);
@@ -172,6 +223,8 @@ static Suite *suite(void)
     Suite *s = suite_create("learning_phase");
     TCase *tc = tcase_create("learning_phase");
     tcase_add_test(tc, dead_sides_go_whatever_the_order_of_a_merge);
+    tcase_add_loop_test(tc, a_truth_that_decides_branches_is_the_phase, 0, 2);
+    tcase_add_test(tc, a_truth_that_is_computed_with_is_an_input);
     tcase_add_test(tc, the_index_of_a_merge_is_its_living_input);
     tcase_add_test(tc, an_output_that_only_training_computes_is_refused);
     tcase_add_test(tc, nothing_waits_for_updates);

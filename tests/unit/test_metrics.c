@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "support.h"
 
 #define CLASSES 5
@@ -91,12 +93,12 @@ START_TEST(counts_by_hand)
     double loss = -(log((double)0.7f) + log((double)0.2f) + log((double)0.4f) + log(0.5)) / 4;
     ck_assert_double_eq_tol(cnnf_metrics_loss(m), loss, 1e-11);
     ck_assert_int_eq(cnnf_metrics_worst_count(m), 2);
-    ck_assert_int_eq(cnnf_metrics_worst(m, 0, &row, &label, &guess, &confidence, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_metrics_worst(&row, &label, &guess, &confidence, m, 0, NULL), CNNF_OK);
     ck_assert_int_eq(row, 11);
     ck_assert_int_eq(label, 1);
     ck_assert_int_eq(guess, 2);
     ck_assert_double_eq(confidence, (double)0.7f);
-    ck_assert_int_eq(cnnf_metrics_worst(m, 2, &row, &label, &guess, &confidence, NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_metrics_worst(&row, &label, &guess, &confidence, m, 2, NULL), CNNF_E_INVALID);
     cnnf_metrics_free(m);
 }
 END_TEST
@@ -216,6 +218,42 @@ START_TEST(damaged_states_are_refused)
 }
 END_TEST
 
+/* Metrics of one class and `count` examples, as a saved state says it. */
+static cnnf_metrics *metrics_of(int64_t count)
+{
+    struct {
+        char magic[8];
+        int64_t numbers[7], rank, confusion;
+        uint32_t crc;
+    } state = {.numbers = {1, 0, 0, count, 0, 0, 0}, .rank = count, .confusion = count};
+    const size_t size = offsetof(__typeof__(state), crc);
+    memcpy(state.magic, "CNNFMTR\1", 8);
+    state.crc = cnnfi_crc32c_mask(cnnfi_crc32c(0, &state, size));
+    cnnf_metrics *m = NULL;
+    ck_assert_int_eq(cnnf_metrics_restore(&m, context, &state, size + 4, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_metrics_count(m), count);
+    return m;
+}
+
+START_TEST(counts_do_not_run_over)
+{
+    cnnf_error *error = cnnf_error_new();
+    cnnf_metrics *most = metrics_of(INT64_MAX - 1), *one = metrics_of(1), *two = metrics_of(2);
+    ck_assert_int_eq(cnnf_metrics_merge(most, two, error), CNNF_E_LIMIT);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), "too many to count"));
+    ck_assert_int_eq(cnnf_metrics_count(most), INT64_MAX - 1); /* as it was */
+    ck_assert_int_eq(cnnf_metrics_merge(most, one, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_metrics_count(most), INT64_MAX);
+    ck_assert_int_eq(cnnf_metrics_correct(most), INT64_MAX);
+    ck_assert_int_eq(add(most, (float[]){1}, (int64_t[]){0}, 1, 1, 0), CNNF_E_LIMIT);
+    ck_assert_int_eq(cnnf_metrics_count(most), INT64_MAX);
+    cnnf_metrics_free(most);
+    cnnf_metrics_free(one);
+    cnnf_metrics_free(two);
+    cnnf_error_free(error);
+}
+END_TEST
+
 START_TEST(other_classes_do_not_merge)
 {
     cnnf_metrics *a = new_metrics(2, 0), *b = new_metrics(3, 0);
@@ -237,6 +275,7 @@ static Suite *metrics_suite(void)
     tcase_add_test(tcase, bad_batches_add_nothing);
     tcase_add_test(tcase, four_processes_are_one_run);
     tcase_add_test(tcase, damaged_states_are_refused);
+    tcase_add_test(tcase, counts_do_not_run_over);
     tcase_add_test(tcase, other_classes_do_not_merge);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -120,6 +120,41 @@ START_TEST(shapes_are_shared_and_defaults_opened)
 }
 END_TEST
 
+/* Bitcast hands on bytes, not elements: as wide they are as many, else not. */
+START_TEST(bits_are_another_type)
+{
+    static const graph_row rows[] = {
+        {"Const", "a", {NULL}},
+        {"Bitcast", "same", {"a", NULL}},
+        {"Const", "b", {NULL}},
+        {"Bitcast", "narrow", {"b", NULL}},
+    };
+    const float a[] = {1, 2};
+    const double b_value = 1;
+    cnnf_context *context = test_context();
+    cnnfi_builder *b = make_builder(context, rows, sizeof rows / sizeof *rows);
+    set_value(b, "a", CNNF_FLOAT, 1, (const int64_t[]){2}, a);
+    set_value(b, "b", CNNF_DOUBLE, 0, NULL, &b_value);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "same"), "T", CNNF_FLOAT);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "same"), "type", CNNF_INT32);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "narrow"), "T", CNNF_DOUBLE);
+    cnnfi_node_set_type(b, cnnfi_builder_find(b, "narrow"), "type", CNNF_FLOAT);
+    cnnf_graph *graph = publish(b);
+    cnnf_graph *after = run_twice(graph, "fold_constants", "", "same,narrow");
+    const cnnf_tensor *same = cnnf_node_attr_tensor(cnnf_graph_find(after, "same"), "value");
+    ck_assert_int_eq(cnnf_tensor_dtype(same), CNNF_INT32);
+    ck_assert_double_eq(element(after, "same", 0), 1065353216);
+    ck_assert_double_eq(element(after, "same", 1), 1073741824);
+    const cnnf_tensor *narrow = cnnf_node_attr_tensor(cnnf_graph_find(after, "narrow"), "value");
+    ck_assert_int_eq(cnnf_tensor_dtype(narrow), CNNF_FLOAT);
+    ck_assert_int_eq(cnnf_tensor_element_count(narrow), 2);
+    ck_assert_double_eq(element(after, "narrow", 1), 1.875); /* the upper half of 1.0 */
+    cnnf_graph_unref(after);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 START_TEST(outputs_of_many_get_constants)
 {
     static const graph_row rows[] = {
@@ -185,7 +220,7 @@ START_TEST(atrous_convolutions_are_flattened)
     cnnf_graph *after = run_twice(graph, "flatten_atrous_conv", "x", "y");
     ck_assert_inputs(after, "join", "x join/filter");
     ck_assert_str_eq(cnnf_node_op(cnnf_graph_find(after, "join")), "Conv2D");
-    ck_assert_str_eq(cnnf_node_attr_string(cnnf_graph_find(after, "join"), "padding", NULL), "SAME");
+    ck_assert_str_eq(cnnf_node_attr_string(NULL, cnnf_graph_find(after, "join"), "padding"), "SAME");
     ck_assert_double_eq(element(after, "join/filter", 0), 1);
     ck_assert_double_eq(element(after, "join/filter", 1), 0);
     ck_assert_double_eq(element(after, "join/filter", 2), 2);
@@ -223,7 +258,7 @@ START_TEST(padding_goes_into_the_convolution)
     cnnf_graph *graph = padded_graph(context, 1);
     cnnf_graph *after = run_twice(graph, "fuse_pad_and_conv(version=1.4)", "x", "y");
     ck_assert_inputs(after, "y", "x w");
-    ck_assert_str_eq(cnnf_node_attr_string(cnnf_graph_find(after, "y"), "padding", NULL), "SAME");
+    ck_assert_str_eq(cnnf_node_attr_string(NULL, cnnf_graph_find(after, "y"), "padding"), "SAME");
     cnnf_graph_unref(after);
     cnnf_graph_unref(graph);
     graph = padded_graph(context, 2);
@@ -232,7 +267,7 @@ START_TEST(padding_goes_into_the_convolution)
     cnnf_graph_unref(after);
     after = run_twice(graph, "fuse_pad_and_conv", "x", "y");
     ck_assert_inputs(after, "y", "x w");
-    ck_assert_str_eq(cnnf_node_attr_string(cnnf_graph_find(after, "y"), "padding", NULL), "EXPLICIT");
+    ck_assert_str_eq(cnnf_node_attr_string(NULL, cnnf_graph_find(after, "y"), "padding"), "EXPLICIT");
     ck_assert_int_eq(cnnf_node_attr_list_int(cnnf_graph_find(after, "y"), "explicit_paddings", 3, 0), 1);
     cnnf_graph_unref(graph);
     /* And back, for a release that has no explicit padding. */
@@ -307,6 +342,7 @@ static Suite *suite(void)
     tcase_add_test(t, constants_are_computed);
     tcase_add_test(t, what_is_not_constant_stays);
     tcase_add_test(t, shapes_are_shared_and_defaults_opened);
+    tcase_add_test(t, bits_are_another_type);
     tcase_add_test(t, outputs_of_many_get_constants);
     tcase_add_test(t, atrous_convolutions_are_flattened);
     tcase_add_test(t, padding_goes_into_the_convolution);

@@ -97,8 +97,8 @@ START_TEST(a_kind_can_be_demanded)
     cnnf_graph *graph = NULL;
     cnnf_load_options *options = NULL;
     ck_assert_int_eq(cnnf_load_options_new(&options, context, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_load_options_set_format(options, CNNF_FORMAT_HTML), CNNF_E_INVALID);
-    ck_assert_int_eq(cnnf_load_options_set_format(options, CNNF_FORMAT_GRAPHDEF), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_set_format(options, CNNF_FORMAT_HTML, NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_load_options_set_format(options, CNNF_FORMAT_GRAPHDEF, NULL), CNNF_OK);
     ck_assert_int_eq(cnnf_load_file(&graph, context, GOLDEN("graphdef/graph.meta"), options, error), CNNF_E_FORMAT);
     ck_assert_str_eq(
         cnnf_error_message(error),

@@ -31,6 +31,22 @@ START_TEST(memory_tensors)
 }
 END_TEST
 
+START_TEST(reshapes_keep_the_elements)
+{
+    cnnf_context *context = test_context();
+    cnnf_error *error = cnnf_error_new();
+    cnnf_tensor *tensor = NULL, *view = NULL;
+    const int64_t six[] = {6}, four[] = {2, 2};
+    ck_assert_int_eq(cnnf_tensor_new(&tensor, context, CNNF_FLOAT, 1, six, error), CNNF_OK);
+    ck_assert_int_eq(cnnfi_tensor_reshape(&view, tensor, 2, four, error), CNNF_E_MISMATCH);
+    ck_assert_ptr_null(view);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), "6 elements cannot take a shape of 4"));
+    cnnf_tensor_unref(tensor);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+END_TEST
+
 START_TEST(impossible_shapes)
 {
     cnnf_context *context = test_context();
@@ -86,10 +102,10 @@ START_TEST(splats_and_strings)
     const char *text;
     size_t size;
     ck_assert_int_eq(cnnfi_tensor_strings(&tensor, context, 1, two, strings, 2, NULL), CNNF_OK);
-    ck_assert_int_eq(cnnf_tensor_string(tensor, 0, &text, &size, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_string(&text, &size, tensor, 0, NULL), CNNF_OK);
     ck_assert_uint_eq(size, 2);
     ck_assert_mem_eq(text, "ab", 2);
-    ck_assert_int_eq(cnnf_tensor_string(tensor, 2, &text, &size, NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_tensor_string(&text, &size, tensor, 2, NULL), CNNF_E_INVALID);
     cnnf_tensor_unref(tensor);
     test_context_done(context);
 }
@@ -125,6 +141,7 @@ static Suite *tensor_suite(void)
     Suite *suite = suite_create("tensor");
     TCase *tests = tcase_create("tensor");
     tcase_add_test(tests, memory_tensors);
+    tcase_add_test(tests, reshapes_keep_the_elements);
     tcase_add_test(tests, impossible_shapes);
     tcase_add_test(tests, proto_values_repeat);
     tcase_add_test(tests, splats_and_strings);

@@ -1,202 +1,219 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shared library, its signatures, and its errors as exceptions."""
+"""The shared library: found, compared by its ABI number, its functions bound at their first use and called by name."""
+from __future__ import annotations
+
 import ctypes
 import ctypes.util
 import os
-from ctypes import POINTER, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import byref, c_void_p
+from typing import TypeVar
+
+from ._prototypes import signature
+from .errors import error_of
 
 ABI_VERSION = 0
-OUT = POINTER(c_void_p)
+# ctypes would take other numbers modulo the type's size.
+_RANGES = {ctypes.c_int32: (-2**31, 2**31 - 1), ctypes.c_int64: (-2**63, 2**63 - 1), ctypes.c_uint64: (0, 2**64 - 1),
+           ctypes.c_size_t: (0, 2**64 - 1)}
+_FOLDER = os.path.dirname(os.path.abspath(__file__))
 
-# name: (result, arguments). Handles are void pointers; a cnnf_error is always the last argument.
-SIGNATURES = {
-    "abi_version": (c_uint32, []),
-    "version_string": (c_char_p, []),
-    "status_name": (c_char_p, [c_int32]),
-    "error_new": (c_void_p, []),
-    "error_free": (None, [c_void_p]),
-    "error_message": (c_char_p, [c_void_p]),
-    "error_where": (c_char_p, [c_void_p]),
-    "error_node": (c_char_p, [c_void_p]),
-    "error_offset": (c_int64, [c_void_p]),
-    "context_new": (c_int32, [OUT, c_void_p, c_void_p]),
-    "context_unref": (None, [c_void_p]),
-    "buffer_data": (c_void_p, [c_void_p]),
-    "buffer_size": (c_size_t, [c_void_p]),
-    "buffer_free": (None, [c_void_p]),
-    "tensor_new": (c_int32, [OUT, c_void_p, c_int32, c_int32, POINTER(c_int64), c_void_p]),
-    "tensor_unref": (None, [c_void_p]),
-    "tensor_dtype": (c_int32, [c_void_p]),
-    "tensor_rank": (c_int32, [c_void_p]),
-    "tensor_dim": (c_int64, [c_void_p, c_int32]),
-    "tensor_byte_size": (c_size_t, [c_void_p]),
-    "tensor_data_mut": (c_void_p, [c_void_p]),
-    "tensor_read": (c_int32, [c_void_p, c_size_t, c_void_p, c_size_t, c_void_p]),
-    "graph_unref": (None, [c_void_p]),
-    "graph_node_count": (c_int64, [c_void_p]),
-    "graph_node": (c_void_p, [c_void_p, c_int64]),
-    "graph_find": (c_void_p, [c_void_p, c_char_p]),
-    "graph_input_count": (c_int64, [c_void_p]),
-    "graph_input_name": (c_char_p, [c_void_p, c_int64]),
-    "graph_output_count": (c_int64, [c_void_p]),
-    "graph_output_name": (c_char_p, [c_void_p, c_int64]),
-    "graph_variable_count": (c_int64, [c_void_p]),
-    "node_name": (c_char_p, [c_void_p]),
-    "node_op": (c_char_p, [c_void_p]),
-    "node_attr_shape_rank": (c_int32, [c_void_p, c_char_p]),
-    "node_attr_shape_dim": (c_int64, [c_void_p, c_char_p, c_int32]),
-    "load_options_new": (c_int32, [OUT, c_void_p, c_void_p]),
-    "load_options_free": (None, [c_void_p]),
-    "load_options_set_name_suffix": (c_int32, [c_void_p, c_char_p]),
-    "load_options_set_training_state": (c_int32, [c_void_p, c_int32]),
-    "load_options_set_architecture_file": (c_int32, [c_void_p, c_char_p]),
-    "load_options_map_layer": (c_int32, [c_void_p, c_char_p, c_char_p]),
-    "load_options_drop_layer": (c_int32, [c_void_p, c_char_p]),
-    "load_file": (c_int32, [OUT, c_void_p, c_char_p, c_void_p, c_void_p]),
-    "load_memory": (c_int32, [OUT, c_void_p, c_char_p, c_size_t, c_char_p, c_void_p, c_void_p]),
-    "bind_checkpoint": (c_int32, [OUT, c_void_p, c_char_p, c_void_p, c_void_p]),
-    "checkpoint_open": (c_int32, [OUT, c_void_p, c_char_p, c_void_p]),
-    "checkpoint_unref": (None, [c_void_p]),
-    "checkpoint_count": (c_int64, [c_void_p]),
-    "checkpoint_name": (c_char_p, [c_void_p, c_int64]),
-    "checkpoint_find": (c_int64, [c_void_p, c_char_p]),
-    "checkpoint_tensor": (c_void_p, [c_void_p, c_int64]),
-    "freeze_options_new": (c_int32, [OUT, c_void_p, c_void_p]),
-    "freeze_options_free": (None, [c_void_p]),
-    "freeze_options_add_output": (c_int32, [c_void_p, c_char_p]),
-    "freeze": (c_int32, [OUT, POINTER(c_int64), c_void_p, c_void_p, c_void_p]),
-    "pass_count": (c_int32, []),
-    "pass_name": (c_char_p, [c_int32]),
-    "pass_description": (c_char_p, [c_int32]),
-    "pipeline_new": (c_int32, [OUT, c_void_p, c_void_p]),
-    "pipeline_free": (None, [c_void_p]),
-    "pipeline_add": (c_int32, [c_void_p, c_char_p, c_void_p]),
-    "pipeline_add_input": (c_int32, [c_void_p, c_char_p, c_void_p]),
-    "pipeline_add_output": (c_int32, [c_void_p, c_char_p, c_void_p]),
-    "pipeline_run": (c_int32, [OUT, c_void_p, c_void_p, c_void_p]),
-    "write_options_new": (c_int32, [OUT, c_void_p, c_void_p]),
-    "write_options_free": (None, [c_void_p]),
-    "write_options_set_text": (c_int32, [c_void_p, c_int32]),
-    "write_graphdef_file": (c_int32, [c_void_p, c_char_p, c_void_p, c_void_p]),
-    "write_graphdef_buffer": (c_int32, [OUT, c_void_p, c_void_p, c_void_p]),
-    "graph_with_saver": (c_int32, [OUT, c_void_p, c_void_p]),
-    "write_checkpoint": (c_int32, [c_void_p, c_char_p, c_void_p, c_void_p]),
-    "evaluator_options_new": (c_int32, [OUT, c_void_p, c_void_p]),
-    "evaluator_options_free": (None, [c_void_p]),
-    "evaluator_options_set_threads": (c_int32, [c_void_p, c_int32]),
-    "evaluator_options_set_backend": (c_int32, [c_void_p, c_char_p]),
-    "evaluator_new": (c_int32, [OUT, c_void_p, c_void_p, c_void_p]),
-    "evaluator_free": (None, [c_void_p]),
-    "evaluator_run": (c_int32, [c_void_p, POINTER(c_char_p), OUT, c_size_t, POINTER(c_char_p), OUT, c_size_t, c_void_p]),
-    "dataset_options_new": (c_int32, [OUT, c_void_p, c_void_p]),
-    "dataset_options_free": (None, [c_void_p]),
-    "dataset_options_set_shape": (c_int32, [c_void_p, c_int32, POINTER(c_int64)]),
-    "dataset_open": (c_int32, [OUT, c_void_p, c_char_p, c_void_p, c_void_p]),
-    "dataset_free": (None, [c_void_p]),
-    "metrics_new": (c_int32, [OUT, c_void_p, c_int64, c_int64, c_void_p]),
-    "metrics_free": (None, [c_void_p]),
-    "metrics_count": (c_int64, [c_void_p]),
-    "metrics_correct": (c_int64, [c_void_p]),
-    "metrics_accuracy": (c_double, [c_void_p]),
-    "metrics_loss": (c_double, [c_void_p]),
-    "metrics_confusion": (c_int64, [c_void_p, c_int64, c_int64]),
-    "evaluate_dataset": (c_int32, [c_void_p, c_void_p, c_void_p, c_char_p, c_char_p, c_int64, c_int32, c_void_p, c_void_p,
-                                   c_void_p]),
-}
+
+def _candidates():
+    """CNNFREEZE_LIBRARY alone when it is set; else the one inside the package (a wheel's), else the system's of this ABI."""
+    named = os.environ.get("CNNFREEZE_LIBRARY")
+    if named:
+        return [named]
+    inside = os.path.join(_FOLDER, "lib", f"libcnnfreeze.so.{ABI_VERSION}")
+    return [inside] * os.path.exists(inside) + [f"libcnnfreeze.so.{ABI_VERSION}"]
 
 
 def _open():
-    """The library named by CNNFREEZE_LIBRARY, else the one of this ABI that the system knows."""
-    names = [os.environ.get("CNNFREEZE_LIBRARY"), f"libcnnfreeze.so.{ABI_VERSION}", ctypes.util.find_library("cnnfreeze")]
     problems = []
-    for name in filter(None, names):
+    for name in _candidates():
         try:
-            return ctypes.CDLL(name)
+            return ctypes.CDLL(name), name
         except OSError as problem:
             problems.append(str(problem))
-    raise ImportError("libcnnfreeze was not found: " + "; ".join(problems))
+    source = "CNNFREEZE_LIBRARY" if os.environ.get("CNNFREEZE_LIBRARY") else "libcnnfreeze was not found"
+    raise ImportError(f"{source}: {'; '.join(problems)}")
+
+
+def _require_abi(native, path):
+    """Before anything else is bound (docs/abi.md): another number means other arguments behind the same names."""
+    try:
+        function = native.cnnf_abi_version
+    except AttributeError:
+        raise ImportError(f"{path} is not libcnnfreeze: it has no cnnf_abi_version") from None
+    function.restype, function.argtypes = ctypes.c_uint32, []
+    if function() != ABI_VERSION:
+        raise ImportError(f"{path} has ABI {function()}, this package is for {ABI_VERSION}")
 
 
 class Library:
-    """cnnf_* functions with their signatures, as attributes without the prefix."""
+    """The functions as attributes without cnnf_; each knows the names of its parameters."""
 
     def __init__(self):
-        native = _open()
-        for name, (result, arguments) in SIGNATURES.items():
-            function = getattr(native, "cnnf_" + name)
-            function.restype, function.argtypes = result, arguments
-            setattr(self, name, function)
-        if self.abi_version() != ABI_VERSION:
-            raise ImportError(f"libcnnfreeze has ABI {self.abi_version()}, this package is for {ABI_VERSION}")
+        self._native, self.path = _open()
+        _require_abi(self._native, self.path)
+
+    def __getattr__(self, name):
+        result, types, names = signature(name)
+        try:
+            function = self._native["cnnf_" + name]
+        except AttributeError:
+            raise ImportError(f"{self.path} has no cnnf_{name}: it is older than this package") from None
+        function.restype, function.argtypes = result, types
+        function.has_error = names[-1:] == ["error"]
+        function.names = names[:-1] if function.has_error else names
+        function.ranges = [(place, *_RANGES[kind]) for place, kind in enumerate(types) if kind in _RANGES]
+        setattr(self, name, function)
+        return function
 
 
 lib = Library()
 
 
-class Error(Exception):
-    """A failure: .code ("CORRUPT", "IO", ...), .message, .where (file), .node, .offset (-1 = none)."""
-
-    def __init__(self, status, handle):
-        self.code = lib.status_name(status).decode()
-        self.message = (lib.error_message(handle) or b"").decode(errors="replace") or self.code
-        self.where = (lib.error_where(handle) or b"").decode(errors="replace")
-        self.node = (lib.error_node(handle) or b"").decode(errors="replace")
-        self.offset = lib.error_offset(handle)
-        super().__init__(self.message)
+def text(raw: bytes | None) -> str:
+    """UTF-8 of the library."""
+    return (raw or b"").decode("utf-8", "replace")
 
 
-def call(function, *arguments):
-    """Calls a function whose last argument is a cnnf_error; raises Error on failure."""
-    handle = lib.error_new()
+def _error(status, handle, function, arguments):
+    code = text(lib.status_name(status))
+    message = text(lib.error_message(handle)) if handle else ""
+    if not message or message == code:
+        shown = ", ".join(repr(a) for a in arguments if isinstance(a, (int, float, str, bytes)))
+        message = f"{function.__name__}({shown}): {code}"
+    if not handle:
+        return error_of(code, message)
+    return error_of(code, message, text(lib.error_where(handle)), text(lib.error_node(handle)), lib.error_offset(handle))
+
+
+def call(function, /, *arguments, **named):
+    """Calls a function that gives a status, its arguments in order or by the headers' names; raises Error on failure."""
+    rest = function.names[len(arguments):]
+    if len(rest) != len(named) or not named.keys() >= set(rest):
+        raise TypeError(f"{function.__name__} takes {function.names}")
+    values = [*arguments, *[named[name] for name in rest]]
+    for place, least, most in function.ranges:
+        if isinstance(values[place], int) and not least <= values[place] <= most:
+            raise ValueError(f"{function.__name__}: {function.names[place]} is in {least} .. {most}, not {values[place]}")
+    handle = lib.error_new() if function.has_error else None
     try:
-        status = function(*arguments, handle)
+        status = function(*values, handle) if function.has_error else function(*values)
         if status:
-            raise Error(status, handle)
+            raise _error(status, handle, function, values)
     finally:
-        lib.error_free(handle)
-
-
-def check(status):
-    """For setters, which take no cnnf_error."""
-    if status:
-        raise Error(status, None)
-
-
-def version():
-    """The library's version, "0.1.0"."""
-    return lib.version_string().decode()
+        if handle:
+            lib.error_free(handle)
 
 
 class Handle:
-    """Owns one reference; released when collected, in any order, also at interpreter shutdown."""
+    """Owns one reference, given back when nothing uses it any more, at interpreter shutdown too.
 
-    def __init__(self, pointer, release):
-        self.pointer, self._release = pointer, release
+    An argument of a call as it is: the call then keeps it alive, whatever other threads do meanwhile.
+    """
+
+    __slots__ = ("_as_parameter_", "_release", "keep")
+
+    def __init__(self, pointer, release, keep=None):
+        self._as_parameter_, self._release, self.keep = pointer, release, keep
 
     def __del__(self):
-        if getattr(self, "pointer", None):
-            self._release(self.pointer)
-            self.pointer = None
+        pointer, self._as_parameter_ = getattr(self, "_as_parameter_", None), None
+        if pointer:
+            self._release(pointer)
 
 
-def make(function, release, *arguments):
-    """A new object from a function whose first argument is the out-parameter."""
+class Owner:
+    """An object with a handle, given back at the latest when it is collected; a context manager closes it."""
+
+    _handle: Handle | None = None
+    _Self = TypeVar("_Self", bound="Owner")
+
+    @property
+    def handle(self) -> Handle:
+        if not self._handle:
+            raise ValueError(f"the {type(self).__name__} is closed")
+        return self._handle
+
+    def close(self) -> None:
+        """Gives memory, files and threads back, when no other object and no call under way uses them."""
+        self._handle = None
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def make(function, release, keep=None, /, **named) -> Handle:
+    """A new object of a function with the out-parameter `out`; `keep` lives as long as it does (a context's log)."""
     out = c_void_p()
-    call(function, ctypes.byref(out), *arguments)
-    return Handle(out.value, release)
+    call(function, out=byref(out), **named)
+    return Handle(out.value, release, keep)
 
 
-_context = None
+class Options:
+    """Options of one call; settings that are None stay at the library's default."""
+
+    def __init__(self, new, free, context):
+        self.handle = make(new, free, context, context=context.handle)
+
+    def set(self, setter, *values):
+        if values[0] is not None:
+            call(setter, self.handle, *values)
 
 
-def context():
-    """One context for the process, made at first use."""
-    global _context
-    if _context is None:
-        _context = make(lib.context_new, lib.context_unref, None)
-    return _context
+_REPORTS = {"text": 0, "json": 1, "dot": 2}
 
 
-def encode(path):
-    """A path or name as the UTF-8 the library takes."""
-    return os.fsencode(path) if isinstance(path, os.PathLike) else str(path).encode()
+def report_format(name: str) -> int:
+    """CNNF_REPORT_*; ValueError."""
+    if name not in _REPORTS:
+        raise ValueError(f"format {name!r}: it is one of {', '.join(_REPORTS)}")
+    return _REPORTS[name]
+
+
+def take_text(function, /, **named) -> str:
+    """The text of a function that gives a new buffer as `out`."""
+    return take_bytes(function, **named).decode("utf-8", "replace")
+
+
+def take_bytes(function, /, **named) -> bytes:
+    return buffer_bytes(make(function, lib.buffer_free, **named))
+
+
+def buffer_bytes(buffer: Handle) -> bytes:
+    return ctypes.string_at(lib.buffer_data(buffer), lib.buffer_size(buffer))
+
+
+def _whole(raw: bytes) -> bytes:
+    if b"\0" in raw:
+        raise ValueError(f"a zero byte inside {raw!r}")
+    return raw
+
+
+def encode_path(path) -> bytes:
+    """A path (str, bytes, os.PathLike) as bytes; a zero byte would cut it short."""
+    return _whole(os.fsencode(path))
+
+
+def encode(name) -> bytes:
+    """A name as UTF-8."""
+    if isinstance(name, str):
+        name = name.encode()
+    if not isinstance(name, bytes):
+        raise TypeError(f"a name is a str, not {type(name).__name__}")
+    return _whole(name)
+
+
+def listed(names) -> list:
+    """One name or several: a str is one name, not its letters."""
+    return [] if names is None else [names] if isinstance(names, (str, bytes)) else list(names)
+
+
+def version() -> str:
+    """The library's version, "0.1.0"."""
+    return text(lib.version_string())

@@ -1,208 +1,424 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Graphs, checkpoints, evaluation: thin objects over the C handles."""
+"""Graphs: loaded, looked at, frozen, written, run."""
+from __future__ import annotations
+
 import ctypes
-from ctypes import byref, c_char_p, c_int64, c_void_p
+import json
+import os
+from collections.abc import Mapping
+from ctypes import byref, c_int64, c_uint64
+from typing import Callable, Iterator
 
-from ._library import Handle, call, check, context, encode, lib, make
+from . import _reading
+from ._arrays import to_array
+from ._interrupt import Hook, progress_hook
+from ._library import Handle, Options, Owner, call, encode, encode_path, lib, listed, make, report_format, take_bytes, take_text, text
+from ._svg import svg_of_dot
+from .checkpoint import missing_files
+from .context import Context, default_context
+from .evaluator import Evaluator
+from .transform import CheckReport, Difference, Pipeline
 
-# TensorFlow's dtype numbers and numpy's names.
-NUMPY_NAMES = {1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 9: "int64", 10: "bool",
-               17: "uint16", 19: "float16", 22: "uint32", 23: "uint64", 8: "complex64", 18: "complex128"}
-DTYPES = {name: number for number, name in NUMPY_NAMES.items()}
+Progress = Callable[[int, "int | None"], object]
 
-
-def _to_tensor(array):
-    import numpy as np
-    array = np.ascontiguousarray(array)
-    if array.dtype.name not in DTYPES:
-        raise TypeError(f"arrays of {array.dtype} are not supported")
-    dims = (c_int64 * max(array.ndim, 1))(*array.shape)
-    tensor = make(lib.tensor_new, lib.tensor_unref, context().pointer, DTYPES[array.dtype.name], array.ndim, dims)
-    if array.nbytes:
-        ctypes.memmove(lib.tensor_data_mut(tensor.pointer), array.ctypes.data, array.nbytes)
-    return tensor
-
-
-def _to_array(pointer):
-    import numpy as np
-    shape = [lib.tensor_dim(pointer, axis) for axis in range(lib.tensor_rank(pointer))]
-    array = np.empty(shape, NUMPY_NAMES[lib.tensor_dtype(pointer)])
-    if array.nbytes:
-        call(lib.tensor_read, pointer, 0, array.ctypes.data, array.nbytes)
-    return array
+# include/cnnfreeze/graph.h, loader.h
+_STRING, _INT, _FLOAT, _BOOL, _TYPE, _SHAPE, _TENSOR, _FUNC, _LIST = 1, 2, 3, 4, 5, 6, 7, 8, 10
+_VARIABLES = {"auto": 0, "reference": 1, "resource": 2}
+_FORMATS = {"keras": 1, "graphdef": 3, "metagraph": 5, "saved_model": 7}
 
 
-def _load_options(name_suffix=None, training_state=True, architecture=None, map_layer=(), drop_layer=()):
-    options = make(lib.load_options_new, lib.load_options_free, context().pointer)
-    check(lib.load_options_set_training_state(options.pointer, int(training_state)))
-    if name_suffix:
-        check(lib.load_options_set_name_suffix(options.pointer, encode(name_suffix)))
-    if architecture:
-        check(lib.load_options_set_architecture_file(options.pointer, encode(architecture)))
+def _choice(table, value, what):
+    if value is not None and value not in table:
+        raise ValueError(f"{what} {value!r}: it is one of {', '.join(table)}")
+    return table.get(value)
+
+
+def _load_options(context, hook, name_suffix=None, training_state=True, architecture=None, map_layer=(), drop_layer=(),
+                  variables=None, tags=(), signature=None, format=None, saver=None):
+    options = Options(lib.load_options_new, lib.load_options_free, context)
+    options.set(lib.load_options_set_training_state, int(training_state))
+    options.set(lib.load_options_set_name_suffix, name_suffix and encode(name_suffix))
+    options.set(lib.load_options_set_architecture_file, architecture and encode_path(architecture))
+    options.set(lib.load_options_set_variables, _choice(_VARIABLES, variables, "variables"))
+    options.set(lib.load_options_set_format, _choice(_FORMATS, format, "format"))
+    options.set(lib.load_options_set_signature, signature and encode(signature))
+    options.set(lib.load_options_set_saver_file, saver and encode_path(saver))
     for old, new in dict(map_layer).items():
-        check(lib.load_options_map_layer(options.pointer, encode(old), encode(new)))
-    for name in drop_layer:
-        check(lib.load_options_drop_layer(options.pointer, encode(name)))
-    return options
+        options.set(lib.load_options_map_layer, encode(old), encode(new))
+    for name in listed(drop_layer):
+        options.set(lib.load_options_drop_layer, encode(name))
+    for tag in listed(tags):
+        options.set(lib.load_options_add_tag, encode(tag))
+    options.set(lib.load_options_set_progress, hook.native, None)
+    return options.handle
 
 
-def load(source, **options):
-    """A Graph from a file (H5, .keras, GraphDef, .meta, SavedModel folder) or from bytes.
+def _content(source):
+    """(bytes, name) of bytes, a buffer or an open file; None for a path."""
+    if hasattr(source, "read"):
+        data = source.read()
+        if isinstance(data, str):
+            raise TypeError("the file is open as text: open it with 'rb'")
+        return bytes(data), str(getattr(source, "name", "file"))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source), "memory"
+    return None
 
-    Keras options: name_suffix, training_state, architecture (JSON file), map_layer {old: new}, drop_layer [names].
+
+def load(source, *, context: Context | None = None, progress: Progress | None = None, **options) -> Graph:
+    """A Graph of a file, or of its content.
+
+    source    a path (str, os.PathLike): H5, .keras, GraphDef and MetaGraphDef (binary or text), SavedModel folder; or the
+              content: bytes, bytearray, memoryview, a file open in binary mode
+    progress  function(done, total) in bytes, total None when it is not known; a true result or an exception stops
+    format    demand one of "keras", "graphdef", "metagraph", "saved_model"
+
+    Keras: name_suffix (of every node), training_state (False: no optimizer's variables), architecture (JSON file of a
+    weights-only file), variables ("reference" or "resource"), map_layer {class: class}, drop_layer [layer names].
+    SavedModel: tags, signature.
+
+    MissingFileError and other FileErrors (OSError), FormatError (the message says what the file is), CorruptError,
+    UnsupportedError, LimitError, MismatchError, NotFoundError, CancelledError.
     """
-    settings = _load_options(**options)
-    if isinstance(source, (bytes, bytearray)):
-        data = bytes(source)
-        return Graph(make(lib.load_memory, lib.graph_unref, context().pointer, data, len(data), b"memory", settings.pointer))
-    return Graph(make(lib.load_file, lib.graph_unref, context().pointer, encode(source), settings.pointer))
+    context, hook = context or default_context(), progress_hook(progress)
+    settings, content = _load_options(context, hook, **options), _content(source)
+    with hook.raising():
+        if content is None:
+            handle = make(lib.load_file, lib.graph_unref, context.handle, context=context.handle, path=encode_path(source),
+                          options=settings)
+        else:
+            data, name = content
+            handle = make(lib.load_memory, lib.graph_unref, context.handle, context=context.handle, data=data, size=len(data),
+                          name=encode(name.replace("\0", "?")), options=settings)
+    return Graph(handle, context)
 
 
-def passes():
-    """{name: description} of the passes transform() knows."""
-    return {lib.pass_name(i).decode(): lib.pass_description(i).decode() for i in range(lib.pass_count())}
+def detect_format(path, context: Context | None = None) -> str:
+    """What a file is, by its content: "a Keras H5 model", "a checkpoint's data shard", ... FileError."""
+    context, found = context or default_context(), ctypes.c_int32()
+    call(lib.format_detect, out=byref(found), context=context.handle, path=encode_path(path))
+    return text(lib.format_name(found.value))
 
 
-class Graph:
-    """An immutable graph. Everything that changes one returns a new one."""
+def check_saver_file(path, context: Context | None = None) -> None:
+    """Whether a file is a readable SaverDef; FormatError or CorruptError when not."""
+    call(lib.check_saver_file, context=(context or default_context()).handle, path=encode_path(path))
 
-    def __init__(self, handle):
-        self._handle = handle
 
-    def __len__(self):
-        return lib.graph_node_count(self._handle.pointer)
+class Node:
+    """One node: name, op, device, inputs, attrs, value. Keeps its graph's memory, also when the Graph is closed."""
+
+    def __init__(self, graph: Handle, pointer):
+        self._lender, self._pointer = graph, pointer
 
     @property
-    def inputs(self):
-        p = self._handle.pointer
-        return [lib.graph_input_name(p, i).decode() for i in range(lib.graph_input_count(p))]
+    def name(self) -> str:
+        return text(lib.node_name(self._pointer))
 
     @property
-    def outputs(self):
-        p = self._handle.pointer
-        return [lib.graph_output_name(p, i).decode() for i in range(lib.graph_output_count(p))]
+    def op(self) -> str:
+        return text(lib.node_op(self._pointer))
 
     @property
-    def variable_count(self):
-        return lib.graph_variable_count(self._handle.pointer)
+    def device(self) -> str:
+        """"" when none."""
+        return text(lib.node_device(self._pointer))
 
-    def nodes(self):
-        """(name, op) of each node, in order."""
-        for i in range(len(self)):
-            node = lib.graph_node(self._handle.pointer, i)
-            yield lib.node_name(node).decode(), lib.node_op(node).decode()
+    @property
+    def inputs(self) -> list[str]:
+        """As written: "node", "node:1", "^control"."""
+        return [text(lib.node_input(self._pointer, i)) for i in range(lib.node_input_count(self._pointer))]
 
-    def bind(self, checkpoint):
-        """With the values of a checkpoint: prefix, folder or any of its files."""
-        return Graph(make(lib.bind_checkpoint, lib.graph_unref, self._handle.pointer, encode(checkpoint), None))
+    @property
+    def is_variable(self) -> bool:
+        return bool(lib.node_is_variable(self._pointer))
 
-    def freeze(self, outputs=()):
-        """Variables become constants; outputs default to the declared ones."""
-        options = make(lib.freeze_options_new, lib.freeze_options_free, context().pointer)
-        for name in outputs:
-            check(lib.freeze_options_add_output(options.pointer, encode(name)))
-        out, converted = c_void_p(), c_int64()
-        call(lib.freeze, byref(out), byref(converted), self._handle.pointer, options.pointer)
-        frozen = Graph(Handle(out.value, lib.graph_unref))
+    @property
+    def attrs(self) -> dict[str, object]:
+        """Attributes by name: str as bytes, numbers, dtypes by TensorFlow's names, shapes as tuples (None: not known), arrays,
+        lists of integers; None for kinds that have no plain value (functions, other lists)."""
+        names = [text(lib.node_attr_name(self._pointer, i)) for i in range(lib.node_attr_count(self._pointer))]
+        return {name: self._attr(encode(name)) for name in names}
+
+    def _attr(self, name):
+        node = self._pointer
+        readers = {_STRING: self._string, _INT: lambda n: lib.node_attr_int(node, n, 0),
+                   _FLOAT: lambda n: lib.node_attr_float(node, n, 0), _BOOL: lambda n: bool(lib.node_attr_bool(node, n, 0)),
+                   _TYPE: lambda n: text(lib.dtype_name(lib.node_attr_type(node, n, 0))), _SHAPE: self._shape,
+                   _TENSOR: lambda n: to_array(lib.node_attr_tensor(node, n)), _LIST: self._list,
+                   _FUNC: lambda n: text(lib.node_attr_func(node, n))}
+        reader = readers.get(lib.node_attr_kind(self._pointer, name))
+        return reader and reader(name)
+
+    def _string(self, name):
+        size = ctypes.c_size_t()
+        return ctypes.string_at(lib.node_attr_string(byref(size), self._pointer, name), size.value)
+
+    def _shape(self, name):
+        rank = lib.node_attr_shape_rank(self._pointer, name)
+        dims = [lib.node_attr_shape_dim(self._pointer, name, axis) for axis in range(max(rank, 0))]
+        return None if rank < 0 else tuple(None if dim < 0 else dim for dim in dims)
+
+    def _list(self, name):
+        """A list of one kind of items; empty when nobody can say of what."""
+        node = self._pointer
+        readers = {_STRING: lambda i: self._list_string(name, i), _INT: lambda i: lib.node_attr_list_int(node, name, i, 0),
+                   _FLOAT: lambda i: lib.node_attr_list_float(node, name, i, 0),
+                   _BOOL: lambda i: bool(lib.node_attr_list_bool(node, name, i, 0)),
+                   _TYPE: lambda i: text(lib.dtype_name(lib.node_attr_list_type(node, name, i, 0))), _SHAPE: lambda i: self._list_shape(name, i),
+                   _TENSOR: lambda i: to_array(lib.node_attr_list_tensor(node, name, i)),
+                   _FUNC: lambda i: text(lib.node_attr_list_func(node, name, i))}
+        kind, count = lib.node_attr_list_kind(node, name), lib.node_attr_list_count(node, name)
+        return [readers[kind](i) for i in range(count)] if kind in readers else []
+
+    def _list_string(self, name, index):
+        size = ctypes.c_size_t()
+        return ctypes.string_at(lib.node_attr_list_string(byref(size), self._pointer, name, index), size.value)
+
+    def _list_shape(self, name, index):
+        rank = lib.node_attr_list_shape_rank(self._pointer, name, index)
+        dims = [lib.node_attr_list_shape_dim(self._pointer, name, index, axis) for axis in range(max(rank, 0))]
+        return None if rank < 0 else tuple(None if dim < 0 else dim for dim in dims)
+
+    @property
+    def value(self):
+        """The array of a Const or of a variable with a value; None for other nodes."""
+        tensor = lib.node_value(self._pointer) or (self.op == "Const" and lib.node_attr_tensor(self._pointer, b"value"))
+        return to_array(tensor) if tensor else None
+
+    def __repr__(self) -> str:
+        return f"<cnnfreeze.Node {self.name!r}: {self.op}({', '.join(self.inputs)})>"
+
+
+class Graph(Owner, Mapping):
+    """An immutable graph, {name: Node}. What changes one returns a new one. Many threads may use it at once.
+
+    Made by load(); with variables that have values, it writes checkpoints and freezes; frozen, it runs.
+    A context manager: at its end the files that its tensors are in are closed.
+    """
+
+    def __init__(self, handle: Handle, context: Context, outputs=()):
+        self._handle, self._context, self._outputs, self.converted = handle, context, tuple(outputs), 0
+        self._evaluators: dict[tuple, Evaluator] = {}
+
+    def _with(self, handle, outputs=None) -> Graph:
+        return Graph(handle, self._context, self._outputs if outputs is None else outputs)
+
+    def close(self) -> None:
+        """Gives memory, files and threads back, when no other object and no call under way uses them."""
+        super().close()
+        self._evaluators = {}
+
+    # ---- looking ----
+
+    def __len__(self) -> int:
+        return lib.graph_node_count(self.handle)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self.nodes())
+
+    def __getitem__(self, name: str) -> Node:
+        handle = self.handle
+        return Node(handle, _reading.node_or_fail(handle, name))
+
+    # A graph without nodes is a graph, and two are not compared node by node for `==`.
+    def __bool__(self) -> bool:
+        return True
+
+    __eq__, __hash__ = object.__eq__, object.__hash__
+
+    def nodes(self) -> Iterator[tuple[str, str]]:
+        """(name, op) of each node, in the file's order."""
+        handle = self.handle
+        for i in range(lib.graph_node_count(handle)):
+            node = lib.graph_node(handle, i)
+            yield text(lib.node_name(node)), text(lib.node_op(node))
+
+    @property
+    def inputs(self) -> list[str]:
+        """The declared inputs, else the placeholders."""
+        return _reading.inputs(self.handle)
+
+    @property
+    def outputs(self) -> list[str]:
+        """The declared outputs; where a file declares none, as a frozen GraphDef, the only candidate, else []."""
+        return _reading.outputs(self.handle, self._outputs)
+
+    def guess_outputs(self) -> list[str]:
+        """Candidates for the outputs, the likeliest first; save, init, summary and training nodes never."""
+        return _reading.guessed_outputs(self.handle)
+
+    @property
+    def variable_count(self) -> int:
+        """Variables, with a value or not; 0 means frozen."""
+        return lib.graph_variable_count(self.handle)
+
+    @property
+    def function_count(self) -> int:
+        """Functions in the library of the graph."""
+        return lib.graph_function_count(self.handle)
+
+    def input_shape(self, name: str) -> list[int | None]:
+        """The declared shape of an input, None where it is not known. KeyError; ValueError when it is not declared at all."""
+        shape = _reading.shape(_reading.node_or_fail(self.handle, name))
+        if shape is None:
+            raise ValueError(f"{name}: its shape is not known")
+        return list(shape)
+
+    def input_dtype(self, name: str) -> str:
+        """TensorFlow's name of an input's dtype: "float". KeyError."""
+        _reading.node_or_fail(self.handle, name)
+        return text(lib.dtype_name(_reading.dtype_number(self.handle, name)))
+
+    @property
+    def functions(self) -> list[str]:
+        """Names of the functions in its library."""
+        return [text(lib.graph_function_name(self.handle, i)) for i in range(lib.graph_function_count(self.handle))]
+
+    def summary(self, format: str = "text"):
+        """Inputs, outputs, variables, parameters, sizes, ops: "text" (TensorFlow's summarize_graph), "json" (a dict) or "dot"
+        (Graphviz, layers as boxes)."""
+        words = take_text(lib.graph_summary, graph=self.handle, format=report_format(format))
+        return json.loads(words) if format == "json" else words
+
+    def __repr__(self) -> str:
+        if not self._handle:
+            return "<cnnfreeze.Graph: closed>"
+        return (f"<cnnfreeze.Graph: {len(self)} nodes, {self.variable_count} variables, {', '.join(self.inputs) or 'no inputs'} -> "
+                f"{', '.join(self.outputs) or 'no declared outputs'}>")
+
+    def _repr_svg_(self) -> str | None:
+        return svg_of_dot(self.summary("dot")) if self._handle else None
+
+    # ---- changing ----
+
+    def bind(self, checkpoint, *, saver=None) -> Graph:
+        """With the values of a checkpoint: a prefix, a folder or any of its files.
+
+        saver  a SaverDef file whose restore ops say which tensor is a variable's (a moving average, another name)
+
+        Variables that it lacks stay without one. MissingFileError, FormatError, CorruptError, MismatchError (a shape or dtype).
+        """
+        with missing_files():
+            return self._with(make(lib.bind_checkpoint, lib.graph_unref, self._context.handle, graph=self.handle,
+                                   path=encode_path(checkpoint),
+                                   options=saver and _load_options(self._context, progress_hook(None), saver=saver)))
+
+    def freeze(self, outputs=(), *, allow=(), deny=(), initializers=(), clear_devices: bool = True,
+               default_attrs: bool = False) -> Graph:
+        """Variables become constants, as TensorFlow's freeze_graph does; .converted of the result is their number.
+
+        outputs        names of nodes or Keras layers; default: the graph's
+        allow, deny    names or globs of the variables to freeze or to leave
+        initializers   nodes whose assignments run first
+        default_attrs  add the attributes that nodes lack, as TensorFlow's import does
+
+        NotFoundError (a name, a variable without a value), UnsupportedError, LimitError (more than 2 GiB).
+        """
+        options = Options(lib.freeze_options_new, lib.freeze_options_free, self._context)
+        names = listed(outputs) or ([] if _reading.declared_outputs(self.handle) else list(self._outputs))
+        for setter, values in ((lib.freeze_options_add_output, names), (lib.freeze_options_allow, listed(allow)),
+                               (lib.freeze_options_deny, listed(deny)), (lib.freeze_options_add_initializer, listed(initializers))):
+            for value in values:
+                options.set(setter, encode(value))
+        options.set(lib.freeze_options_set_clear_devices, int(clear_devices))
+        options.set(lib.freeze_options_set_default_attrs, int(default_attrs))
+        converted = c_int64()
+        frozen = self._with(make(lib.freeze, lib.graph_unref, self._context.handle, converted=byref(converted), graph=self.handle,
+                                 options=options.handle), names or None)
         frozen.converted = converted.value
         return frozen
 
-    def transform(self, passes_text, inputs=(), outputs=()):
-        """Runs passes, in the grammar of the Graph Transform Tool."""
-        pipeline = make(lib.pipeline_new, lib.pipeline_free, context().pointer)
-        for name in inputs:
-            call(lib.pipeline_add_input, pipeline.pointer, encode(name))
-        for name in outputs:
-            call(lib.pipeline_add_output, pipeline.pointer, encode(name))
-        call(lib.pipeline_add, pipeline.pointer, encode(passes_text))
-        return Graph(make(lib.pipeline_run, lib.graph_unref, pipeline.pointer, self._handle.pointer))
+    def transform(self, passes, inputs=(), outputs=()) -> Graph:
+        """Runs passes (cnnfreeze.passes()) in the grammar of the Graph Transform Tool: a str or several.
 
-    def write(self, path, text=False):
-        """Writes a GraphDef; the file appears whole or not at all."""
-        options = make(lib.write_options_new, lib.write_options_free, context().pointer)
-        check(lib.write_options_set_text(options.pointer, int(text)))
-        call(lib.write_graphdef_file, self._handle.pointer, encode(path), options.pointer)
+        `inputs` and `outputs` keep name and meaning; default: the graph's. NotFoundError, UnsupportedError. For a report, and
+        to run the same passes often: Pipeline.
+        """
+        return Pipeline(passes, inputs, outputs, context=self._context).run(self)
 
-    def serialize(self, text=False):
-        """The GraphDef as bytes."""
-        options = make(lib.write_options_new, lib.write_options_free, context().pointer)
-        check(lib.write_options_set_text(options.pointer, int(text)))
-        buffer = make(lib.write_graphdef_buffer, lib.buffer_free, self._handle.pointer, options.pointer)
-        return ctypes.string_at(lib.buffer_data(buffer.pointer), lib.buffer_size(buffer.pointer))
-
-    def with_saver(self):
+    def with_saver(self) -> Graph:
         """With the nodes a TensorFlow Saver adds."""
-        return Graph(make(lib.graph_with_saver, lib.graph_unref, self._handle.pointer))
+        return self._with(make(lib.graph_with_saver, lib.graph_unref, self._context.handle, graph=self.handle))
 
-    def write_checkpoint(self, prefix):
-        """PREFIX.data-00000-of-00001, .index, .meta and the `checkpoint` file."""
-        call(lib.write_checkpoint, self._handle.pointer, encode(prefix), None)
+    # ---- writing ----
 
-    def input_shape(self, name):
-        """The declared shape of an input, None where it is not known."""
-        node = lib.graph_find(self._handle.pointer, encode(name))
-        dims = [lib.node_attr_shape_dim(node, b"shape", i) for i in range(lib.node_attr_shape_rank(node, b"shape"))]
-        return [None if dim < 0 else dim for dim in dims]
+    def _write_options(self, text, fsync, hook):
+        options = Options(lib.write_options_new, lib.write_options_free, self._context)
+        options.set(lib.write_options_set_text, int(text))
+        options.set(lib.write_options_set_fsync, int(fsync))
+        options.set(lib.write_options_set_progress, hook.native, None)
+        return options.handle
 
-    def predict(self, feeds, fetches=None, threads=0, backend="auto"):
-        """Arrays of `fetches` (default: the declared outputs) from {name: array}."""
-        return Evaluator(self, threads, backend).run(feeds, fetches)
+    def write(self, target, text: bool = False, *, fsync: bool = False, progress: Progress | None = None) -> None:
+        """Writes a GraphDef to a path, where it appears whole or not at all, or to a file open for bytes.
+
+        FileError (OSError), CorruptError (a checksum of the weights' file), LimitError (2 GiB), CancelledError.
+        """
+        hook = progress_hook(progress)
+        options = self._write_options(text, fsync, hook)
+        if not hasattr(target, "write") or isinstance(target, os.PathLike):
+            with hook.raising():
+                call(lib.write_graphdef_file, graph=self.handle, path=encode_path(target), options=options)
+            return
+        sink = Hook("cnnf_write_fn", lambda data, size: target.write(ctypes.string_at(data, size)) and 0)
+        with hook.raising(), sink.raising():
+            call(lib.write_graphdef_stream, graph=self.handle, write=sink.native, user=None, options=options)
+
+    def serialize(self, text: bool = False) -> bytes:
+        """The GraphDef as bytes."""
+        hook = progress_hook(None)
+        with hook.raising():
+            return take_bytes(lib.write_graphdef_buffer, graph=self.handle, options=self._write_options(text, False, hook))
+
+    @property
+    def graphdef_size(self) -> int:
+        """Bytes the binary GraphDef has, before any work."""
+        size = c_uint64()
+        call(lib.graphdef_size, out=byref(size), graph=self.handle)
+        return size.value
+
+    def write_checkpoint(self, prefix, *, fsync: bool = False, progress: Progress | None = None) -> None:
+        """PREFIX.data-00000-of-00001, .index, .meta and the `checkpoint` file. NotFoundError when no variable has a value."""
+        hook = progress_hook(progress)
+        with hook.raising():
+            call(lib.write_checkpoint, graph=self.handle, prefix=encode_path(prefix),
+                 options=self._write_options(False, fsync, hook))
+
+    # Weights of a graph with variables are no part of a GraphDef.
+    def __reduce__(self):
+        if self.variable_count:
+            raise TypeError("a graph with variables cannot be pickled: freeze it, or write a checkpoint")
+        return _unpickle, (self.serialize(), self.outputs)
+
+    # ---- running and judging ----
+
+    def evaluator(self, threads: int = 0, backend: str = "auto") -> Evaluator:
+        """The evaluator that predict() uses: one per process and settings, its plans kept as long as the graph."""
+        key = (os.getpid(), threads, backend)
+        return self._evaluators.get(key) or self._evaluators.setdefault(key, Evaluator(self, threads, backend))
+
+    def predict(self, feeds, fetches=None, threads: int = 0, backend: str = "auto"):
+        """Arrays of `fetches` from `feeds`: see Evaluator.run()."""
+        return self.evaluator(threads, backend).run(feeds, fetches)
+
+    def check(self, target: str) -> CheckReport:
+        """What a tool of check_targets() demands of a frozen graph, one by one. NotFoundError."""
+        reports, unmet = {}, c_int64()
+        for format in ("text", "json"):
+            reports[format] = take_text(lib.check_graph, unmet=byref(unmet), graph=self.handle, target=encode(target),
+                                        format=report_format(format))
+        return CheckReport(unmet.value, reports["text"], json.loads(reports["json"]))
+
+    def compare(self, other: Graph) -> Difference:
+        """How two graphs differ: nodes, ops, inputs, attributes, values. Neither order nor `:0` counts."""
+        reports, count = {}, c_int64()
+        for format in ("text", "json"):
+            reports[format] = take_text(lib.compare_graphs, differences=byref(count), a=self.handle, b=other.handle,
+                                        format=report_format(format))
+        return Difference(count.value, reports["text"], json.loads(reports["json"] or "[]"))
 
 
-class Evaluator:
-    """Runs one graph; keep it to run often. Safe for many threads."""
-
-    def __init__(self, graph, threads=0, backend="auto"):
-        options = make(lib.evaluator_options_new, lib.evaluator_options_free, context().pointer)
-        check(lib.evaluator_options_set_threads(options.pointer, threads))
-        check(lib.evaluator_options_set_backend(options.pointer, encode(backend)))
-        self.graph = graph
-        self._handle = make(lib.evaluator_new, lib.evaluator_free, graph._handle.pointer, options.pointer)
-
-    def run(self, feeds, fetches=None):
-        fetches = list(fetches or self.graph.outputs)
-        tensors = [_to_tensor(array) for array in feeds.values()]
-        names = (c_char_p * max(len(feeds), 1))(*[encode(name) for name in feeds])
-        values = (c_void_p * max(len(feeds), 1))(*[tensor.pointer for tensor in tensors])
-        wanted = (c_char_p * max(len(fetches), 1))(*[encode(name) for name in fetches])
-        results = (c_void_p * max(len(fetches), 1))()
-        call(lib.evaluator_run, self._handle.pointer, names, values, len(feeds), wanted, results, len(fetches))
-        owners = [Handle(pointer, lib.tensor_unref) for pointer in results[:len(fetches)]]
-        return [_to_array(owner.pointer) for owner in owners]
-
-
-class Checkpoint:
-    """The tensors of a checkpoint by name; values are numpy arrays, checksums verified."""
-
-    def __init__(self, path):
-        self._handle = make(lib.checkpoint_open, lib.checkpoint_unref, context().pointer, encode(path))
-
-    def __len__(self):
-        return lib.checkpoint_count(self._handle.pointer)
-
-    def __iter__(self):
-        return (lib.checkpoint_name(self._handle.pointer, i).decode() for i in range(len(self)))
-
-    def __getitem__(self, name):
-        index = lib.checkpoint_find(self._handle.pointer, encode(name))
-        if index < 0:
-            raise KeyError(name)
-        return _to_array(lib.checkpoint_tensor(self._handle.pointer, index))
-
-
-def evaluate(graph, dataset, classes, input_node=None, output_node=None, batch=32, full_batches_only=False, threads=0):
-    """{"images", "correct", "accuracy", "loss", "confusion"} of a graph on a data set file."""
-    input_node, output_node = input_node or graph.inputs[0], output_node or graph.outputs[0]
-    shape = graph.input_shape(input_node)[1:]
-    options = make(lib.dataset_options_new, lib.dataset_options_free, context().pointer)
-    if shape and None not in shape:
-        check(lib.dataset_options_set_shape(options.pointer, len(shape), (c_int64 * len(shape))(*shape)))
-    data = make(lib.dataset_open, lib.dataset_free, context().pointer, encode(dataset), options.pointer)
-    metrics = make(lib.metrics_new, lib.metrics_free, context().pointer, classes, 0)
-    evaluator = Evaluator(graph, threads)
-    call(lib.evaluate_dataset, metrics.pointer, evaluator._handle.pointer, data.pointer, encode(input_node),
-         encode(output_node), batch, int(full_batches_only), None, None)
-    p = metrics.pointer
-    return {"images": lib.metrics_count(p), "correct": lib.metrics_correct(p), "accuracy": lib.metrics_accuracy(p),
-            "loss": lib.metrics_loss(p),
-            "confusion": [[lib.metrics_confusion(p, label, guess) for guess in range(classes)] for label in range(classes)]}
+def _unpickle(data, outputs):
+    loaded = load(data, format="graphdef")
+    return Graph(loaded.handle, loaded._context, outputs)

@@ -150,6 +150,11 @@ static cnnf_status read_one_hot(const csv *c, const char **at, const char *line,
     *label = -1;
     for (int64_t i = 0; i < c->label_columns; i++) {
         const char *field = *at;
+        if (field > end) { /* behind the line's end: no field is left */
+            return cnnfi_fail(error, CNNF_E_CORRUPT, "%s:%lld: %lld columns, the label alone has %lld",
+                              cnnfi_stream_name(c->stream), (long long)c->line, (long long)i,
+                              (long long)c->label_columns);
+        }
         if (!read_field(at, end, &value)) return fail_number(c, field, line, end, error);
         if (value > best) {
             best = value;

@@ -13,6 +13,7 @@
 
 cnnf_status cnnf_dataset_options_new(cnnf_dataset_options **out, cnnf_context *context, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "data set: out is NULL");
     *out = NULL;
     if (!context) return cnnfi_fail(error, CNNF_E_INVALID, "data set: context is NULL");
@@ -40,60 +41,85 @@ void cnnf_dataset_options_free(cnnf_dataset_options *options)
     cnnf_context_unref(context);
 }
 
-cnnf_status cnnf_dataset_options_set_shape(cnnf_dataset_options *options, int32_t rank, const int64_t *dims)
+cnnf_status cnnf_dataset_options_set_shape(cnnf_dataset_options *options, int32_t rank, const int64_t *dims,
+                                           cnnf_error *error)
 {
+    cnnf_error_clear(error);
     int64_t count;
-    if (!options || rank < 0 || rank > CNNFI_DATASET_MAX_RANK || (rank > 0 && !dims)) return CNNF_E_INVALID;
-    if (!cnnfi_shape_elements(&count, rank, dims) || count < 1) return CNNF_E_INVALID;
+    char text[128];
+    if (!options || (rank > 0 && !dims)) return cnnfi_fail_null(error, __func__);
+    if (rank < 0 || rank > CNNFI_DATASET_MAX_RANK)
+        return cnnfi_fail(error, CNNF_E_INVALID, "data set: a shape of %d axes, 0 to %d are possible", (int)rank,
+                          CNNFI_DATASET_MAX_RANK);
+    if (!cnnfi_shape_elements(&count, rank, dims) || count < 1)
+        return cnnfi_fail(error, CNNF_E_INVALID, "data set: the shape %s has no elements, or too many",
+                          cnnfi_shape_print(text, sizeof text, rank, dims));
     options->rank = rank;
     if (rank > 0) memcpy(options->dims, dims, (size_t)rank * sizeof(dims[0]));
     return CNNF_OK;
 }
 
-cnnf_status cnnf_dataset_options_set_scale(cnnf_dataset_options *options, double scale)
+cnnf_status cnnf_dataset_options_set_scale(cnnf_dataset_options *options, double scale, cnnf_error *error)
 {
-    if (!options || !(fabs(scale) > 0) || !isfinite(scale)) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (!(fabs(scale) > 0) || !isfinite(scale))
+        return cnnfi_fail(error, CNNF_E_INVALID, "data set: the scale must be finite and not 0");
     options->scale = scale;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_dataset_options_set_normalization(cnnf_dataset_options *options, double mean, double std)
+cnnf_status cnnf_dataset_options_set_normalization(cnnf_dataset_options *options, double mean, double std,
+                                                   cnnf_error *error)
 {
-    if (!options || !isfinite(mean) || !isfinite(std) || !(fabs(std) > 0)) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (!isfinite(mean) || !isfinite(std) || !(fabs(std) > 0))
+        return cnnfi_fail(error, CNNF_E_INVALID, "data set: mean and std must be finite, std not 0");
     options->mean = mean;
     options->std = std;
     return CNNF_OK;
 }
 
-static cnnf_status set_string(cnnf_context *context, char **to, const char *value)
+static cnnf_status set_string(cnnf_context *context, char **to, const char *value, cnnf_error *error)
 {
     char *copy = value ? cnnfi_strdup(context, value) : NULL;
-    if (value && !copy) return CNNF_E_NOMEM;
+    if (value && !copy) return cnnfi_fail_nomem(error);
     cnnfi_free(context, *to);
     *to = copy;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_dataset_options_set_labels_file(cnnf_dataset_options *options, const char *path)
+cnnf_status cnnf_dataset_options_set_labels_file(cnnf_dataset_options *options, const char *path, cnnf_error *error)
 {
-    return options ? set_string(options->context, &options->labels_file, path) : CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    return set_string(options->context, &options->labels_file, path, error);
 }
 
-cnnf_status cnnf_dataset_options_set_label_map(cnnf_dataset_options *options, const char *path)
+cnnf_status cnnf_dataset_options_set_label_map(cnnf_dataset_options *options, const char *path, cnnf_error *error)
 {
-    return options ? set_string(options->context, &options->label_map, path) : CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    return set_string(options->context, &options->label_map, path, error);
 }
 
-cnnf_status cnnf_dataset_options_set_one_hot(cnnf_dataset_options *options, int64_t classes)
+cnnf_status cnnf_dataset_options_set_one_hot(cnnf_dataset_options *options, int64_t classes, cnnf_error *error)
 {
-    if (!options || classes < 0 || classes == 1) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    if (classes < 0 || classes == 1)
+        return cnnfi_fail(error, CNNF_E_INVALID, "data set: a one-hot label of %lld columns; 0, or 2 and more",
+                          (long long)classes);
     options->one_hot = classes;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *options, int32_t channels_first)
+cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *options, int32_t channels_first,
+                                                    cnnf_error *error)
 {
-    if (!options) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
     options->channels_first = channels_first != 0;
     return CNNF_OK;
 }
@@ -226,15 +252,15 @@ static cnnf_status copy_options(cnnf_dataset *d, const cnnf_dataset_options *opt
     d->options = *options;
     d->options.context = NULL;
     d->options.labels_file = d->options.label_map = NULL;
-    if (set_string(d->context, &d->options.labels_file, options->labels_file) != CNNF_OK ||
-        set_string(d->context, &d->options.label_map, options->label_map) != CNNF_OK)
-        return cnnfi_fail_nomem(error);
+    CNNFI_TRY(set_string(d->context, &d->options.labels_file, options->labels_file, error));
+    CNNFI_TRY(set_string(d->context, &d->options.label_map, options->label_map, error));
     return options->label_map ? load_map(&d->labels, d->context, options->label_map, error) : CNNF_OK;
 }
 
 cnnf_status cnnf_dataset_open(cnnf_dataset **out, cnnf_context *context, const char *path,
                               const cnnf_dataset_options *options, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "data set: out is NULL");
     *out = NULL;
     if (!context || !path) return cnnfi_fail(error, CNNF_E_INVALID, "data set: context or path is NULL");
@@ -309,6 +335,7 @@ int64_t cnnf_dataset_count(const cnnf_dataset *dataset)
 
 cnnf_status cnnf_dataset_rewind(cnnf_dataset *dataset, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!dataset) return cnnfi_fail(error, CNNF_E_INVALID, "data set is NULL");
     return dataset->format->rewind(dataset, error);
 }
@@ -400,9 +427,10 @@ static cnnf_status read_batch(cnnf_dataset *d, int64_t batch, cnnf_tensor **imag
     return cut_rows(labels, d->context, got, 1, &batch, error);
 }
 
-cnnf_status cnnf_dataset_next(cnnf_dataset *dataset, int64_t batch, cnnf_tensor **images, cnnf_tensor **labels,
+cnnf_status cnnf_dataset_next(cnnf_tensor **images, cnnf_tensor **labels, cnnf_dataset *dataset, int64_t batch,
                               cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (images) *images = NULL;
     if (labels) *labels = NULL;
     if (!dataset || !images || !labels || batch < 1)

@@ -183,6 +183,7 @@ static cnnf_status read_tensor(cnnf_tensor **out, cnnf_context *context, cnnfi_s
 
 cnnf_status cnnf_npy_load(cnnf_tensor **out, cnnf_context *context, const char *path, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnfi_source *source = NULL;
     cnnfi_stream *stream = NULL;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "NPY: out is NULL");
@@ -220,6 +221,7 @@ static cnnf_status write_piece(const void *data, size_t size, void *user, cnnf_e
 
 cnnf_status cnnf_npy_save(const cnnf_tensor *tensor, const char *path, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     char header[1024];
     const char *type = NULL;
     cnnfi_sink *sink = NULL;

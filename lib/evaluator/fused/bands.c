@@ -3,6 +3,7 @@
  * A pointwise convolution and the depthwise one that reads it, in bands of rows: what lies between them is six times
  * wider than either end and never leaves the cache. Rows at the seams are computed twice, to the same bits.
  */
+#include "base/checked.h"
 #include "evaluator/fused/fused.h"
 #include "evaluator/plan/slots.h"
 

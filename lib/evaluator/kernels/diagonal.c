@@ -2,121 +2,34 @@
 /* Matrices by their diagonals: MatrixDiag, MatrixDiagPart, MatrixSetDiag in all versions, MatrixBandPart, Diag,
  * DiagPart. */
 #include "evaluator/kernels/portable.h"
+#include "ops/diagonals.h"
 
-/* A band: diagonals low .. high; where a diagonal shorter than the longest begins in its row of the packed form. */
-typedef struct band {
-    int64_t low, high;
-    bool left_above, left_below; /* superdiagonals (and 0) / subdiagonals are aligned left */
-} band;
-
-/* align is an attribute of V3 alone; V2 and V1 align left. */
-static cnnf_status read_align(cnnfi_call *call, band *b)
+/* Place of matrix element (i, j) in the packed form, or -1 when it is on none of the diagonals. */
+static int64_t packed_place(const cnnfi_diagonals *d, int64_t i, int64_t j)
 {
-    const char *align = cnnf_node_attr_string(call->node, "align", NULL);
-    bool v3 = strstr(call->node->op, "V3") != NULL;
-    if (!align) align = v3 ? "RIGHT_LEFT" : "LEFT_LEFT";
-    b->left_above = strncmp(align, "LEFT_", 5) == 0;
-    const char *second = strchr(align, '_');
-    b->left_below = second && strcmp(second, "_LEFT") == 0;
-    return CNNF_OK;
-}
-
-/* k: one diagonal, or the lowest and the highest. */
-static cnnf_status read_band(cnnfi_call *call, int32_t input, band *b)
-{
-    int64_t k[2] = {0, 0}, n = 1;
-    CNNFI_TRY(read_align(call, b));
-    if (input >= 0) CNNFI_TRY(cnnfi_call_ints(call, input, k, 2, &n));
-    if (n < 1) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "k is empty");
-    b->low = k[0];
-    b->high = n == 2 ? k[1] : k[0];
-    return b->low <= b->high
-               ? CNNF_OK
-               : cnnfi_call_fail(call, CNNF_E_INVALID, "k is %lld, %lld", (long long)b->low, (long long)b->high);
-}
-
-static int64_t diagonal_length(int64_t rows, int64_t columns, int64_t d)
-{
-    int64_t down = rows + (d < 0 ? d : 0), across = columns - (d > 0 ? d : 0);
-    return down < across ? down : across;
-}
-
-/* Longest diagonal of the band: what a row of the packed form has room for. */
-static int64_t band_length(const band *b, int64_t rows, int64_t columns)
-{
-    int64_t best = 0;
-    int64_t from = b->low, to = b->high;
-    if (from <= 0 && to >= 0) from = to = 0; /* the main diagonal is the longest */
-    for (int64_t d = from; d <= to; d += to > from ? to - from : 1) {
-        int64_t n = diagonal_length(rows, columns, d);
-        best = n > best ? n : best;
-    }
-    return best;
-}
-
-static cnnf_status check_band(cnnfi_call *call, const band *b, int64_t rows, int64_t columns)
-{
-    bool low = (b->low > -rows && b->low < columns) || b->low == 0,
-         high = (b->high > -rows && b->high < columns) || b->high == 0;
-    if (low && high) return CNNF_OK;
-    return cnnfi_call_fail(call, CNNF_E_INVALID, "diagonals %lld .. %lld of a %lld x %lld matrix", (long long)b->low,
-                           (long long)b->high, (long long)rows, (long long)columns);
-}
-
-/* Place of matrix element (i, j) in the packed form (diagonals from the highest down), or -1 when it is outside the
- * band. */
-static int64_t packed_place(const band *b, int64_t rows, int64_t columns, int64_t length, int64_t i, int64_t j)
-{
-    int64_t d = j - i;
-    if (d < b->low || d > b->high) return -1;
-    bool left = d >= 0 ? b->left_above : b->left_below;
-    int64_t along = d >= 0 ? i : j, shift = left ? 0 : length - diagonal_length(rows, columns, d);
-    return (b->high - d) * length + along + shift;
+    const int64_t diagonal = j - i;
+    if (diagonal < d->low || diagonal > d->high) return -1;
+    const bool left = diagonal >= 0 ? d->left_above : d->left_below;
+    const int64_t along = diagonal >= 0 ? i : j,
+                  shift = left ? 0 : d->length - cnnfi_diagonal_length(d->rows, d->columns, diagonal);
+    return (d->high - diagonal) * d->length + along + shift;
 }
 
 /* ---- MatrixDiagPart: matrix -> packed ---- */
 
-static cnnf_status part_shape(cnnfi_call *call, band *b, int64_t *length)
-{
-    const cnnfi_value *in = call->inputs;
-    bool v1 = call->n_inputs == 1;
-    CNNFI_TRY(cnnfi_want_inputs(call, v1 ? 1 : 3, v1 ? 1 : 3));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    if (in->rank < 2) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "rank %d is no matrix", in->rank);
-    CNNFI_TRY(read_band(call, v1 ? -1 : 1, b));
-    CNNFI_TRY(check_band(call, b, in->dims[in->rank - 2], in->dims[in->rank - 1]));
-    if (!v1) CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 2));
-    *length = band_length(b, in->dims[in->rank - 2], in->dims[in->rank - 1]);
-    return CNNF_OK;
-}
-
-static cnnf_status part_infer(cnnfi_call *call)
-{
-    band b = {0};
-    int64_t length = 0, dims[CNNFI_OP_MAX_RANK];
-    CNNFI_TRY(part_shape(call, &b, &length));
-    const cnnfi_value *in = call->inputs;
-    int32_t rank = in->rank - 2;
-    memcpy(dims, in->dims, sizeof(dims));
-    if (b.high > b.low) dims[rank++] = b.high - b.low + 1;
-    dims[rank++] = length;
-    return cnnfi_output_one(call, in->dtype, rank, dims);
-}
-
 static cnnf_status part_run(cnnfi_call *call)
 {
     static const char zeros[16];
-    band b = {0};
-    int64_t length = 0;
-    CNNFI_TRY(part_shape(call, &b, &length));
+    cnnfi_diagonals d;
+    CNNFI_TRY(cnnfi_diagonals_of_matrix(call, call->n_inputs == 1 ? -1 : 1, &d));
     const cnnfi_value *in = call->inputs, *out = call->outputs;
     size_t size = cnnf_dtype_size(in->dtype);
-    int64_t rows = in->dims[in->rank - 2], columns = in->dims[in->rank - 1], packed = (b.high - b.low + 1) * length;
+    const int64_t packed = (d.high - d.low + 1) * d.length;
     cnnfi_fill(out->data, call->n_inputs == 3 ? call->inputs[2].data : zeros, size, out->count);
     for (int64_t k = 0; k < in->count; k++) {
-        int64_t at = packed_place(&b, rows, columns, length, k / columns % rows, k % columns);
+        int64_t at = packed_place(&d, k / d.columns % d.rows, k % d.columns);
         if (at < 0) continue;
-        at += k / (rows * columns) * packed;
+        at += k / (d.rows * d.columns) * packed;
         memcpy((char *)out->data + (size_t)at * size, (const char *)in->data + (size_t)k * size, size);
     }
     return CNNF_OK;
@@ -124,69 +37,13 @@ static cnnf_status part_run(cnnfi_call *call)
 
 /* ---- MatrixDiag: packed -> matrix. V2: diagonal, k, num_rows, num_cols, padding_value ---- */
 
-typedef struct diag {
-    band b;
-    int64_t rows, columns, length;
-    int32_t outer; /* axes before the matrix */
-} diag;
-
-/* Sides that are not given are the smallest that hold the band. */
-static cnnf_status diag_sides(cnnfi_call *call, diag *d)
-{
-    int64_t rows = -1, columns = -1;
-    if (call->n_inputs == 5) {
-        CNNFI_TRY(cnnfi_call_int(call, 2, &rows));
-        CNNFI_TRY(cnnfi_call_int(call, 3, &columns));
-    }
-    int64_t least_rows = d->length - (d->b.high < 0 ? d->b.high : 0),
-            least_columns = d->length + (d->b.low > 0 ? d->b.low : 0);
-    if (rows == -1 && columns == -1) rows = columns = least_rows > least_columns ? least_rows : least_columns;
-    if (rows == -1) rows = least_rows;
-    if (columns == -1) columns = least_columns;
-    /* the band's longest diagonal must end at one of the sides */
-    if (rows < least_rows || columns < least_columns || (rows != least_rows && columns != least_columns))
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the diagonals do not fit a %lld x %lld matrix", (long long)rows,
-                               (long long)columns);
-    d->rows = rows;
-    d->columns = columns;
-    return CNNF_OK;
-}
-
-static cnnf_status diag_shape(cnnfi_call *call, diag *d)
-{
-    const cnnfi_value *in = call->inputs;
-    bool v1 = call->n_inputs == 1;
-    CNNFI_TRY(cnnfi_want_inputs(call, v1 ? 1 : 5, v1 ? 1 : 5));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    CNNFI_TRY(read_band(call, v1 ? -1 : 1, &d->b));
-    int32_t packed = d->b.high > d->b.low ? 2 : 1;
-    if (in->rank < packed || (packed == 2 && in->dims[in->rank - 2] != d->b.high - d->b.low + 1))
-        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%lld diagonals do not fit the input",
-                               (long long)(d->b.high - d->b.low + 1));
-    if (!v1) CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 4));
-    d->outer = in->rank - packed;
-    d->length = in->dims[in->rank - 1];
-    return diag_sides(call, d);
-}
-
-static cnnf_status diag_infer(cnnfi_call *call)
-{
-    diag d = {0};
-    int64_t dims[CNNFI_OP_MAX_RANK + 1];
-    CNNFI_TRY(diag_shape(call, &d));
-    memcpy(dims, call->inputs[0].dims, sizeof(call->inputs[0].dims));
-    dims[d.outer] = d.rows;
-    dims[d.outer + 1] = d.columns;
-    return cnnfi_output_one(call, call->inputs[0].dtype, d.outer + 2, dims);
-}
-
 /* Puts the packed diagonals over what `out` holds. */
-static void spread(const diag *d, const cnnfi_value *packed, cnnfi_value *out)
+static void spread(const cnnfi_diagonals *d, const cnnfi_value *packed, cnnfi_value *out)
 {
     size_t size = cnnf_dtype_size(out->dtype);
-    int64_t each = (d->b.high - d->b.low + 1) * d->length;
+    int64_t each = (d->high - d->low + 1) * d->length;
     for (int64_t k = 0; k < out->count; k++) {
-        int64_t at = packed_place(&d->b, d->rows, d->columns, d->length, k / d->columns % d->rows, k % d->columns);
+        int64_t at = packed_place(d, k / d->columns % d->rows, k % d->columns);
         if (at < 0) continue;
         at += k / (d->rows * d->columns) * each;
         memcpy((char *)out->data + (size_t)k * size, (const char *)packed->data + (size_t)at * size, size);
@@ -196,9 +53,9 @@ static void spread(const diag *d, const cnnfi_value *packed, cnnfi_value *out)
 static cnnf_status diag_run(cnnfi_call *call)
 {
     static const char zeros[16];
-    diag d = {0};
+    cnnfi_diagonals d;
     cnnfi_value *out = &call->outputs[0];
-    CNNFI_TRY(diag_shape(call, &d));
+    CNNFI_TRY(cnnfi_matrix_of_diagonals(call, &d));
     cnnfi_fill(out->data, call->n_inputs == 5 ? call->inputs[4].data : zeros, cnnf_dtype_size(out->dtype), out->count);
     spread(&d, call->inputs, out);
     return CNNF_OK;
@@ -206,38 +63,10 @@ static cnnf_status diag_run(cnnfi_call *call)
 
 /* ---- MatrixSetDiag: input, diagonal, k ---- */
 
-static cnnf_status set_shape(cnnfi_call *call, diag *d)
-{
-    const cnnfi_value *in = call->inputs, *given = &call->inputs[1];
-    CNNFI_TRY(cnnfi_want_inputs(call, 2, 3));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    if (in->rank < 2) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "rank %d is no matrix", in->rank);
-    CNNFI_TRY(read_band(call, call->n_inputs == 3 ? 2 : -1, &d->b));
-    d->rows = in->dims[in->rank - 2];
-    d->columns = in->dims[in->rank - 1];
-    d->outer = in->rank - 2;
-    CNNFI_TRY(check_band(call, &d->b, d->rows, d->columns));
-    d->length = band_length(&d->b, d->rows, d->columns);
-    int32_t packed = d->b.high > d->b.low ? 2 : 1;
-    bool fits = given->rank == d->outer + packed && given->dims[given->rank - 1] == d->length &&
-                (packed == 1 || given->dims[given->rank - 2] == d->b.high - d->b.low + 1);
-    for (int32_t i = 0; fits && i < d->outer; i++)
-        fits = given->dims[i] == in->dims[i];
-    return fits ? CNNF_OK : cnnfi_call_fail(call, CNNF_E_MISMATCH, "the diagonals do not fit the matrix");
-}
-
-static cnnf_status set_infer(cnnfi_call *call)
-{
-    diag d = {0};
-    CNNFI_TRY(set_shape(call, &d));
-    return cnnfi_output_like(call, 0, call->inputs[0].dtype);
-}
-
 static cnnf_status set_run(cnnfi_call *call)
 {
-    diag d = {0};
-    CNNFI_TRY(set_shape(call, &d));
+    cnnfi_diagonals d;
+    CNNFI_TRY(cnnfi_diagonals_to_set(call, call->n_inputs == 3 ? 2 : -1, &d));
     cnnfi_copy_bytes(&call->outputs[0], &call->inputs[0]);
     spread(&d, &call->inputs[1], &call->outputs[0]);
     return CNNF_OK;
@@ -245,26 +74,12 @@ static cnnf_status set_run(cnnfi_call *call)
 
 /* ---- MatrixBandPart: input, num_lower, num_upper; negative keeps a whole triangle ---- */
 
-static cnnf_status band_part_infer(cnnfi_call *call)
-{
-    int64_t lower, upper;
-    CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    const cnnfi_value *in = call->inputs;
-    if (in->rank < 2) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "rank %d is no matrix", in->rank);
-    CNNFI_TRY(cnnfi_call_int(call, 1, &lower));
-    CNNFI_TRY(cnnfi_call_int(call, 2, &upper));
-    if (lower > in->dims[in->rank - 2] || upper > in->dims[in->rank - 1])
-        return cnnfi_call_fail(call, CNNF_E_INVALID, "num_lower %lld, num_upper %lld", (long long)lower,
-                               (long long)upper);
-    return cnnfi_output_like(call, 0, in->dtype);
-}
-
 static cnnf_status band_part_run(cnnfi_call *call)
 {
     const cnnfi_value *in = call->inputs;
     size_t size = cnnf_dtype_size(in->dtype);
-    int64_t lower = cnnfi_get_i64(&call->inputs[1], 0), upper = cnnfi_get_i64(&call->inputs[2], 0);
+    int64_t lower, upper;
+    CNNFI_TRY(cnnfi_band_part(call, &lower, &upper));
     int64_t rows = in->dims[in->rank - 2], columns = in->dims[in->rank - 1];
     cnnfi_copy_bytes(&call->outputs[0], in);
     for (int64_t k = 0; k < in->count; k++) {
@@ -277,17 +92,6 @@ static cnnf_status band_part_run(cnnfi_call *call)
 
 /* ---- Diag, DiagPart: tensors of twice the rank ---- */
 
-static cnnf_status tensor_diag_infer(cnnfi_call *call)
-{
-    int64_t dims[2 * CNNFI_OP_MAX_RANK];
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    const cnnfi_value *in = call->inputs;
-    for (int32_t i = 0; i < in->rank; i++)
-        dims[i] = dims[in->rank + i] = in->dims[i];
-    return cnnfi_output_one(call, in->dtype, 2 * in->rank, dims);
-}
-
 static cnnf_status tensor_diag_run(cnnfi_call *call)
 {
     const cnnfi_value *in = call->inputs, *out = call->outputs;
@@ -297,19 +101,6 @@ static cnnf_status tensor_diag_run(cnnfi_call *call)
         memcpy((char *)out->data + (size_t)(i * (in->count + 1)) * size, (const char *)in->data + (size_t)i * size,
                size);
     return CNNF_OK;
-}
-
-static cnnf_status tensor_part_infer(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    const cnnfi_value *in = call->inputs;
-    int32_t half = in->rank / 2;
-    bool fits = in->rank > 0 && in->rank % 2 == 0;
-    for (int32_t i = 0; fits && i < half; i++)
-        fits = in->dims[i] == in->dims[half + i];
-    if (!fits) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the shape is not that of a diagonal tensor");
-    return cnnfi_output_one(call, in->dtype, half, in->dims);
 }
 
 static cnnf_status tensor_part_run(cnnfi_call *call)
@@ -323,18 +114,12 @@ static cnnf_status tensor_part_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"Diag", tensor_diag_infer, tensor_diag_run, 0},
-    {"DiagPart", tensor_part_infer, tensor_part_run, 0},
-    {"MatrixBandPart", band_part_infer, band_part_run, 0},
-    {"MatrixDiag", diag_infer, diag_run, 0},
-    {"MatrixDiagPart", part_infer, part_run, 0},
-    {"MatrixDiagPartV2", part_infer, part_run, 0},
-    {"MatrixDiagPartV3", part_infer, part_run, 0},
-    {"MatrixDiagV2", diag_infer, diag_run, 0},
-    {"MatrixDiagV3", diag_infer, diag_run, 0},
-    {"MatrixSetDiag", set_infer, set_run, 0},
-    {"MatrixSetDiagV2", set_infer, set_run, 0},
-    {"MatrixSetDiagV3", set_infer, set_run, 0},
+    {"Diag", NULL, tensor_diag_run, 0, NULL},         {"DiagPart", NULL, tensor_part_run, 0, NULL},
+    {"MatrixBandPart", NULL, band_part_run, 0, NULL}, {"MatrixDiag", NULL, diag_run, 0, NULL},
+    {"MatrixDiagPart", NULL, part_run, 0, NULL},      {"MatrixDiagPartV2", NULL, part_run, 0, NULL},
+    {"MatrixDiagPartV3", NULL, part_run, 0, NULL},    {"MatrixDiagV2", NULL, diag_run, 0, NULL},
+    {"MatrixDiagV3", NULL, diag_run, 0, NULL},        {"MatrixSetDiag", NULL, set_run, 0, NULL},
+    {"MatrixSetDiagV2", NULL, set_run, 0, NULL},      {"MatrixSetDiagV3", NULL, set_run, 0, NULL},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_diagonal = {"diagonal", kernels, sizeof(kernels) / sizeof(kernels[0])};

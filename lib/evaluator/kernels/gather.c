@@ -164,6 +164,12 @@ static cnnf_status scatter_into(cnnfi_call *call, combine how, const cnnfi_value
     return CNNF_OK;
 }
 
+/* What can be added up. */
+static cnnf_status take_sums(cnnfi_call *call)
+{
+    return cnnfi_type_of(call->outputs[0].dtype) < CNNFI_T_NONE ? CNNF_OK : cnnfi_fail_dtype(call, 1);
+}
+
 static cnnf_status scatter_run(cnnfi_call *call)
 {
     cnnfi_value *out = &call->outputs[0];
@@ -191,11 +197,11 @@ static cnnf_status tensor_scatter_run(cnnfi_call *call, combine how)
     }
 SCATTER_OPS(DEFINE)
 
-#define ROW(op, how) {#op, NULL, op##_run, 0, NULL},
+#define ROW(op, how) {#op, NULL, op##_run, 0, how == SET ? NULL : take_sums},
 static const cnnfi_kernel kernels[] = {{"Gather", NULL, gather_run, 0, NULL},
                                        {"GatherNd", NULL, gather_nd_run, 0, NULL},
                                        {"GatherV2", NULL, gather_run, 0, NULL},
-                                       {"ScatterNd", NULL, scatter_run, 0, NULL},
+                                       {"ScatterNd", NULL, scatter_run, 0, take_sums},
                                        SCATTER_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_gather = {"gather", kernels, sizeof(kernels) / sizeof(kernels[0])};

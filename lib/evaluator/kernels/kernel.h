@@ -46,6 +46,19 @@ int32_t cnnfi_pool_threads(const cnnfi_pool *pool); /* 1 for NULL */
 
 /* Asks the op's rule and sizes the scratch memory: CNNF_OK, CNNFI_INFER_DYNAMIC or a failure with the node's name. */
 cnnf_status cnnfi_kernel_infer(const cnnfi_kernel *kernel, cnnfi_call *call);
+/* Where a node that is computed once, from constants, has its bytes. */
+typedef struct cnnfi_once {
+    uint64_t most_bytes; /* of all outputs; more is CNNF_E_LIMIT, without a message */
+    /* Inputs' data that are not at hand yet; NULL: all are. */
+    cnnf_status (*load)(cnnfi_call *call, void *user);
+    /* Gives outputs[index].data its bytes. `shared`: those of input 0, which need not be at hand. */
+    cnnf_status (*place)(cnnfi_call *call, int32_t index, bool shared, void *user);
+    void *user;
+} cnnfi_once;
+
+/* Computes what cnnfi_kernel_infer() said CNNF_OK to: places the outputs, loads the inputs, finds scratch memory, runs
+   the kernel. */
+cnnf_status cnnfi_kernel_compute(const cnnfi_kernel *kernel, cnnfi_call *call, const cnnfi_once *once);
 /* The row's flags and the rule's. */
 uint32_t cnnfi_kernel_flags(const cnnfi_kernel *kernel);
 

@@ -4,6 +4,7 @@
 
 #include <cnnfreeze/evaluator.h>
 
+#include "base/context.h"
 #include "evaluator/kernels/kernel.h"
 #include "ops/contract.h"
 
@@ -96,6 +97,15 @@ const char *cnnf_op_name(int32_t index)
     return name;
 }
 
+/* Strings and resources have no bytes to compute with; ops that hand on, count or only look take them. */
+static cnnf_status want_bytes(const cnnfi_kernel *kernel, cnnfi_call *call)
+{
+    if (cnnfi_kernel_flags(kernel) & (CNNFI_OP_VIEW | CNNFI_OP_SHAPE | CNNFI_OP_STATEFUL)) return CNNF_OK;
+    for (int32_t i = 0; i < call->n_inputs; i++)
+        if (!cnnf_dtype_size(call->inputs[i].dtype)) return cnnfi_fail_dtype(call, i);
+    return CNNF_OK;
+}
+
 cnnf_status cnnfi_kernel_infer(const cnnfi_kernel *kernel, cnnfi_call *call)
 {
     cnnf_status status;
@@ -110,7 +120,39 @@ cnnf_status cnnfi_kernel_infer(const cnnfi_kernel *kernel, cnnfi_call *call)
     if (status == CNNF_OK && !kernel->run) {
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "%s is computed by a plan alone", kernel->op);
     }
+    if (status == CNNF_OK) status = want_bytes(kernel, call);
     return status == CNNF_OK && kernel->scratch ? kernel->scratch(call) : status;
+}
+
+static cnnf_status run_with_scratch(const cnnfi_kernel *kernel, cnnfi_call *call)
+{
+    if (call->scratch_size > SIZE_MAX - 64) return cnnfi_fail_nomem(call->error);
+    void *block = call->scratch_size ? cnnfi_malloc(call->context, call->scratch_size + 64) : NULL;
+    if (call->scratch_size && !block) return cnnfi_fail_nomem(call->error);
+    call->scratch = (void *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
+    const cnnf_status status = kernel->run(call);
+    call->scratch = NULL;
+    cnnfi_free(call->context, block);
+    return status;
+}
+
+cnnf_status cnnfi_kernel_compute(const cnnfi_kernel *kernel, cnnfi_call *call, const cnnfi_once *once)
+{
+    uint64_t bytes = 0;
+    const bool is_view = cnnfi_kernel_flags(kernel) & CNNFI_OP_VIEW && call->n_outputs == 1 &&
+                         call->inputs[0].dtype == call->outputs[0].dtype;
+    if (is_view) return once->place(call, 0, true, once->user);
+    for (int32_t i = 0; i < call->n_outputs; i++) {
+        const size_t size = cnnf_dtype_size(call->outputs[i].dtype);
+        if (!size) return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "output %d has no bytes to compute", (int)i);
+        /* each count is within the limits, their sum need not be a number */
+        if (__builtin_add_overflow(bytes, (uint64_t)call->outputs[i].count * size, &bytes)) return CNNF_E_LIMIT;
+    }
+    if (bytes > once->most_bytes) return CNNF_E_LIMIT;
+    for (int32_t i = 0; i < call->n_outputs; i++)
+        CNNFI_TRY(once->place(call, i, false, once->user));
+    if (once->load) CNNFI_TRY(once->load(call, once->user));
+    return run_with_scratch(kernel, call);
 }
 
 uint32_t cnnfi_kernel_flags(const cnnfi_kernel *kernel)

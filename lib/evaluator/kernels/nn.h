@@ -3,6 +3,7 @@
 #ifndef CNNFI_EVALUATOR_KERNELS_NN_H
 #define CNNFI_EVALUATOR_KERNELS_NN_H
 
+#include "base/checked.h"
 #include "evaluator/kernels/kernel.h"
 #include "ops/window.h"
 
@@ -18,16 +19,5 @@ cnnf_status cnnfi_nn_scratch(cnnfi_call *call);
 void cnnfi_nn_widen(cnnfi_call *call);
 /* Runs `run` with half and bfloat16 inputs and outputs as floats, rounded once at the end. */
 cnnf_status cnnfi_nn_widened(cnnfi_call *call, cnnf_status (*run)(cnnfi_call *call));
-
-/* Multiplies the filter or data dims of a count that is checked elsewhere. */
-static inline int64_t cnnfi_min_i64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static inline int64_t cnnfi_max_i64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 #endif

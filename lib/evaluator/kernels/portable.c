@@ -48,6 +48,16 @@ void cnnfi_small_store(cnnfi_type type, const float *in, int64_t n, void *out)
             bits[i] = cnnfi_float_to_bfloat16(in[i]);
 }
 
+cnnf_status cnnfi_take_numbers(cnnfi_call *call)
+{
+    return cnnfi_type_of(call->inputs[0].dtype) < CNNFI_T_NONE ? CNNF_OK : cnnfi_fail_dtype(call, 0);
+}
+
+cnnf_status cnnfi_take_ordered(cnnfi_call *call)
+{
+    return cnnfi_type_of(call->inputs[0].dtype) < CNNFI_T_C64 ? CNNF_OK : cnnfi_fail_dtype(call, 0);
+}
+
 /* ---- single elements ---- */
 
 void cnnfi_put_f64(cnnfi_type type, double number, void *to)

@@ -78,6 +78,10 @@ static inline int64_t cnnfi_get_i64(const cnnfi_value *value, int64_t index)
 /* One number as an element of `type` at `to` (16 bytes of room). */
 void cnnfi_put_f64(cnnfi_type type, double number, void *to);
 
+/* Rows' `scratch`: refuse the types of input 0 that an op has and its kernel lacks. */
+cnnf_status cnnfi_take_numbers(cnnfi_call *call); /* takes complex and bool too */
+cnnf_status cnnfi_take_ordered(cnnfi_call *call); /* takes bool, no complex */
+
 /* Product of dims[begin .. end). */
 int64_t cnnfi_span(const int64_t *dims, int32_t begin, int32_t end);
 

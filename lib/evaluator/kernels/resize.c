@@ -263,7 +263,7 @@ static void crop_pixel(cnnfi_call *call, const resize *r, int64_t b, float y, fl
 static cnnf_status crop_run(cnnfi_call *call)
 {
     const cnnfi_value *in = call->inputs, *out = call->outputs;
-    const char *method = cnnf_node_attr_string(call->node, "method", NULL);
+    const char *method = cnnf_node_attr_string(NULL, call->node, "method");
     bool nearest = method && strcmp(method, "nearest") == 0;
     resize r = {.height = in->dims[1], .width = in->dims[2], .channels = in->dims[3]};
     float *to = out->data;

@@ -20,7 +20,7 @@ static cnnf_status check_numerics_run(cnnfi_call *call)
         nan |= isnan(x) != 0;
         inf |= isinf(x) != 0;
     }
-    const char *message = cnnf_node_attr_string(call->node, "message", NULL);
+    const char *message = cnnf_node_attr_string(NULL, call->node, "message");
     if (nan || inf)
         return cnnfi_call_fail(call, CNNF_E_INVALID, "%s : Tensor had %s values", message ? message : "",
                                nan && inf ? "Inf and NaN"

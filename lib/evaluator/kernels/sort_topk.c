@@ -104,6 +104,7 @@ static void first_k(const sort_order *o, int64_t n, int64_t k, int64_t *heap)
 
 static cnnf_status topk_scratch(cnnfi_call *call)
 {
+    CNNFI_TRY(cnnfi_take_ordered(call));
     const cnnfi_value *out = &call->outputs[0];
     call->scratch_size = (size_t)out->dims[out->rank - 1] * sizeof(int64_t);
     return CNNF_OK;
@@ -127,6 +128,7 @@ static cnnf_status topk_run(cnnfi_call *call)
 
 static cnnf_status nth_scratch(cnnfi_call *call)
 {
+    CNNFI_TRY(cnnfi_take_ordered(call));
     call->scratch_size = (size_t)(cnnfi_get_i64(&call->inputs[1], 0) + 1) * sizeof(int64_t);
     return CNNF_OK;
 }
@@ -240,20 +242,20 @@ static cnnf_status upper_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"ArgMax", NULL, arg_max_run, 0, NULL},
-    {"ArgMin", NULL, arg_min_run, 0, NULL},
+    {"ArgMax", NULL, arg_max_run, 0, cnnfi_take_ordered},
+    {"ArgMin", NULL, arg_min_run, 0, cnnfi_take_ordered},
     {"InTopK", NULL, in_topk_run, 0, NULL},
     {"InTopKV2", NULL, in_topk_run, 0, NULL},
-    {"ListDiff", NULL, diff_run, 0, NULL},
-    {"LowerBound", NULL, lower_run, 0, NULL},
+    {"ListDiff", NULL, diff_run, 0, cnnfi_take_ordered},
+    {"LowerBound", NULL, lower_run, 0, cnnfi_take_ordered},
     {"NthElement", NULL, nth_run, 0, nth_scratch},
     {"TopK", NULL, topk_run, 0, topk_scratch},
     {"TopKV2", NULL, topk_run, 0, topk_scratch},
-    {"Unique", NULL, unique_run, 0, NULL},
-    {"UniqueV2", NULL, unique_run, 0, NULL},
-    {"UniqueWithCounts", NULL, unique_run, 0, NULL},
-    {"UniqueWithCountsV2", NULL, unique_run, 0, NULL},
-    {"UpperBound", NULL, upper_run, 0, NULL},
+    {"Unique", NULL, unique_run, 0, cnnfi_take_ordered},
+    {"UniqueV2", NULL, unique_run, 0, cnnfi_take_ordered},
+    {"UniqueWithCounts", NULL, unique_run, 0, cnnfi_take_ordered},
+    {"UniqueWithCountsV2", NULL, unique_run, 0, cnnfi_take_ordered},
+    {"UpperBound", NULL, upper_run, 0, cnnfi_take_ordered},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_order = {"order", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -85,6 +85,12 @@ static cnnf_status where_run(cnnfi_call *call)
     return CNNF_OK;
 }
 
+/* Types with an order and a difference: no bool. */
+static cnnf_status take_real(cnnfi_call *call)
+{
+    return cnnfi_type_of(call->inputs[0].dtype) < CNNFI_T_BOOL ? CNNF_OK : cnnfi_fail_dtype(call, 0);
+}
+
 /* ---- sums of many ---- */
 
 /* Integers add up as unsigned ones: they wrap. */
@@ -96,6 +102,11 @@ static cnnf_status where_run(cnnfi_call *call)
         ((T *)out->data)[i] = sum;                                                                                     \
     }                                                                                                                  \
     return CNNF_OK;
+
+static cnnf_status add_n_check(cnnfi_call *call)
+{
+    return call->inputs[0].dtype == CNNF_BOOL ? cnnfi_fail_dtype(call, 0) : cnnfi_take_numbers(call);
+}
 
 static cnnf_status add_n_run(cnnfi_call *call)
 {
@@ -260,17 +271,17 @@ static cnnf_status cross_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"AccumulateNV2", NULL, add_n_run, 0, NULL},
-    {"AddN", NULL, add_n_run, 0, NULL},
-    {"ApproximateEqual", NULL, approximate_run, 0, NULL},
+    {"AccumulateNV2", NULL, add_n_run, 0, add_n_check},
+    {"AddN", NULL, add_n_run, 0, add_n_check},
+    {"ApproximateEqual", NULL, approximate_run, 0, cnnfi_take_numbers},
     {"Betainc", NULL, betainc_run, 0, NULL},
-    {"Bucketize", NULL, bucketize_run, 0, NULL},
-    {"ClipByValue", NULL, clip_run, 0, NULL},
+    {"Bucketize", NULL, bucketize_run, 0, cnnfi_take_ordered},
+    {"ClipByValue", NULL, clip_run, 0, take_real},
     {"Complex", NULL, complex_run, 0, NULL},
-    {"Cross", NULL, cross_run, 0, NULL},
+    {"Cross", NULL, cross_run, 0, take_real},
     {"Select", NULL, select_run, 0, NULL},
     {"SelectV2", NULL, select_v2_run, 0, NULL},
-    {"Where", NULL, where_run, 0, NULL},
+    {"Where", NULL, where_run, 0, cnnfi_take_numbers},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_select = {"select", kernels, sizeof(kernels) / sizeof(kernels[0])};

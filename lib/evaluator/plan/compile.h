@@ -1,37 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The compiler of plans from inside: prune.c finds what is needed and its order, plan.c turns nodes into steps. */
+/*
+ * The compiler of plans: prunes the graph to what the fetches need, orders it, infers every shape, folds whatever does
+ * not depend on a feed's values, fuses, and gives each buffer a place in one arena. What cannot be known before the
+ * values are there (a shape computed from data) stays *dynamic*: inferred and allocated while running.
+ */
 #ifndef CNNFI_EVALUATOR_PLAN_COMPILE_H
 #define CNNFI_EVALUATOR_PLAN_COMPILE_H
 
+#include "evaluator/plan/loaded_constants.h"
 #include "evaluator/plan/plan.h"
 
-/* One output of one node, as a feed or fetch names it. */
-typedef struct cnnfi_endpoint {
-    int32_t node, port;
-} cnnfi_endpoint;
-
-typedef struct cnnfi_compiler {
-    cnnf_context *context;
+/* What a plan is made for. */
+typedef struct cnnfi_plan_request {
     const cnnf_graph *graph;
-    const cnnfi_plan_request *request;
-    cnnfi_plan *plan;
-    cnnf_error *error;
-    cnnfi_arena memory; /* of the compilation alone */
-    cnnfi_endpoint *feeds, *fetches;
-    int32_t *order; /* nodes needed, producers first */
-    int32_t n_order;
-    int32_t *max_port;   /* by node: the highest output anybody reads; -1 not needed */
-    int32_t *first_slot; /* by node, -1 none yet */
-    int32_t *n_outputs;  /* by node: slots it has */
-    uint8_t *life;       /* by node: cnnfi_life */
-    int32_t *flag;       /* by node: its run-time liveness flag, -1 */
-} cnnfi_compiler;
+    const char *const *feed_names;
+    const cnnf_tensor *const *feeds;
+    size_t n_feeds;
+    const char *const *fetch_names;
+    size_t n_fetches;
+    cnnfi_loaded_constants *constants;
+    const char *backend;
+    int32_t threads;
+    bool strict; /* bits must not depend on the number of threads, whatever the backend */
+} cnnfi_plan_request;
 
-/* Resolves the names of feeds and fetches and fills order and max_port (prune.c). */
-cnnf_status cnnfi_compiler_prune(cnnfi_compiler *c);
-/* Fails with the name of an op that is outside the table. */
-cnnf_status cnnfi_compiler_refuse(cnnfi_compiler *c, const cnnf_node *node);
-/* The slot of a feed that stands for this output; -1 when it is not fed. */
-int32_t cnnfi_compiler_fed(const cnnfi_compiler *c, int32_t node, int32_t port);
+cnnf_status cnnfi_plan_compile(cnnfi_plan **out, cnnf_context *context, const cnnfi_plan_request *request,
+                               cnnf_error *error);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A plan in words: JSON, one object per step in the order they run. */
-#include "evaluator/plan/plan.h"
+#include "evaluator/plan/describe.h"
 #include "graph/shape.h"
 
 static const char *algorithm(const cnnfi_step *step)

@@ -86,7 +86,7 @@ static bool apply_affine(chain *c, const float *scale, int64_t scale_step, const
 static bool absorb_bias(chain *c, const cnnfi_step *step)
 {
     int64_t spread;
-    const char *format = cnnf_node_attr_string(step->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, step->node, "data_format");
     const float *bias = channel_numbers(c, step->inputs[1], &spread);
     if (!bias || step->inputs[0] != c->output || (format && strncmp(format, "NC", 2) == 0)) return false;
     return apply_affine(c, NULL, 0, bias, spread, 1.0);
@@ -134,7 +134,7 @@ static bool absorb_product(chain *c, const cnnfi_step *step)
 
 static bool absorb_norm(chain *c, const cnnfi_step *step)
 {
-    const char *format = cnnf_node_attr_string(step->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, step->node, "data_format");
     const float *numbers[4];
     if (step->inputs[0] != c->output || cnnf_node_attr_bool(step->node, "is_training", 1)) return false;
     if ((format && strncmp(format, "NC", 2) == 0) || c->stage > CLAMPED) return false;
@@ -206,7 +206,7 @@ static bool absorb_pool(chain *c, const cnnfi_step *step)
 {
     const cnnfi_window *w = &c->fusion.w;
     const cnnfi_value *in = &slot_at(c, c->output)->value;
-    const char *format = cnnf_node_attr_string(step->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, step->node, "data_format");
     if (c->fusion.depthwise || c->fusion.residual || c->fusion.pool || (format && strcmp(format, "NHWC") != 0))
         return false;
     if (!is_pair(step->node, "ksize") || !is_pair(step->node, "strides") || in->rank != 4) return false;
@@ -449,17 +449,6 @@ static cnnf_status ask_backend(chain *c, const cnnfi_step *root, const beginning
     return status;
 }
 
-cnnf_status cnnfi_plan_own(cnnfi_plan *plan, cnnfi_fused *fused, cnnf_error *error)
-{
-    if (!cnnfi_grow(plan->context, (void **)&plan->fused, &plan->fused_capacity, (size_t)plan->n_fused,
-                    sizeof(cnnfi_fused *))) {
-        fused->free(plan->context, fused);
-        return cnnfi_fail_nomem(error);
-    }
-    plan->fused[plan->n_fused++] = fused;
-    return CNNF_OK;
-}
-
 /* Puts the fused step where the last absorbed one was; the others are struck out. */
 static cnnf_status replace(chain *c, cnnfi_fused *fused, const cnnf_node *node)
 {
@@ -523,19 +512,6 @@ done:
     return CNNF_OK;
 }
 
-void cnnfi_plan_compact(cnnfi_plan *plan)
-{
-    int32_t n = 0;
-    for (int32_t i = 0; i < plan->n_steps; i++) {
-        if (!plan->steps[i].node) continue;
-        plan->steps[n] = plan->steps[i];
-        for (int32_t k = 0; k < plan->steps[n].n_outputs; k++)
-            plan->slots[plan->steps[n].output + k].producer = n;
-        n++;
-    }
-    plan->n_steps = n;
-}
-
 /* A view of a slot whose root became another: views of a fused chain's output keep it as their root. */
 static void find_roots(cnnfi_plan *plan)
 {
@@ -582,7 +558,7 @@ static void choose_backends(chain *c, const char *backend)
 #endif
 }
 
-cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_plan_request *request, cnnf_error *error)
+cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_fuse_options *options, cnnf_error *error)
 {
     cnnf_context *context = plan->context;
     cnnf_status status = CNNF_OK;
@@ -590,9 +566,9 @@ cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_plan_request *request,
     chain c = {.plan = plan,
                .error = error,
                .reader = reader,
-               .fusion = {.threads = request->threads, .strict = request->strict},
+               .fusion = {.threads = options->threads, .strict = options->strict},
                .absorbed = cnnfi_array(context, (size_t)plan->n_steps + 1, sizeof(int32_t))};
-    choose_backends(&c, request->backend);
+    choose_backends(&c, options->backend);
     if (!reader || !c.absorbed) {
         status = cnnfi_fail_nomem(error);
         goto done;
@@ -608,7 +584,7 @@ cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_plan_request *request,
     }
     cnnfi_plan_compact(plan);
     for (int32_t i = 0; i + 1 < plan->n_steps && status == CNNF_OK; i++)
-        status = try_pair(plan, i, request->threads, error);
+        status = try_pair(plan, i, options->threads, error);
     cnnfi_plan_compact(plan);
     find_roots(plan);
 done:

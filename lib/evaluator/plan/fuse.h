@@ -6,8 +6,8 @@
 #ifndef CNNFI_EVALUATOR_PLAN_FUSE_H
 #define CNNFI_EVALUATOR_PLAN_FUSE_H
 
-#include "evaluator/kernels/nn.h"
 #include "evaluator/plan/plan.h"
+#include "ops/window.h"
 
 typedef struct cnnfi_fusion {
     bool depthwise;
@@ -21,6 +21,18 @@ typedef struct cnnfi_fusion {
     bool strict;         /* one image at a time, so that blocks do not depend on the threads */
     size_t scratch_size; /* set by the backend */
 } cnnfi_fusion;
+
+/* Who computes the fused steps, and how. */
+typedef struct cnnfi_fuse_options {
+    const char *backend;
+    int32_t threads;
+    bool strict; /* cnnfi_fusion.strict */
+} cnnfi_fuse_options;
+
+/* Replaces steps by fused ones. */
+cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_fuse_options *options, cnnf_error *error);
+
+/* ---- back ends ---- */
 
 /* A backend's answer: *out stays NULL when it does not take the work. `fusion` is borrowed for the call.
    While running, inputs are the data and, if any, the residual tensor; the output is declared. */

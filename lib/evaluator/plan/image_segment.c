@@ -4,10 +4,11 @@
  * filters, neighbouring fused steps become a segment: each thread takes an image through all of them, in buffers
  * of its own that stay in its cache.
  */
+#include "evaluator/plan/image_segment.h"
+
 #include <string.h>
 
 #include "base/checked.h"
-#include "evaluator/plan/plan.h"
 #include "evaluator/plan/slots.h"
 
 /* A layer joins when its activations, the whole batch's, are at least this big and so many times its filter. */
@@ -53,6 +54,11 @@ static float *resolve(const job *j, const operand *o, int64_t image, uint8_t *bu
     return (float *)value->data + (size_t)image * o->floats;
 }
 
+static bool is_cancelled(const cnnfi_call *call)
+{
+    return call->cancelled && call->cancelled(call->cancelled_user);
+}
+
 static void run_images(int64_t begin, int64_t end, void *user)
 {
     job *j = user;
@@ -60,7 +66,8 @@ static void run_images(int64_t begin, int64_t end, void *user)
     int slot = cnnfi_slot_take(&j->slots);
     uint8_t *buffer = (uint8_t *)j->call->scratch + (size_t)slot * s->slot_bytes;
     for (int64_t image = begin; image < end; image++) {
-        for (int32_t i = 0; i < s->count; i++) {
+        /* A segment can be the whole network: asked as often as between steps. */
+        for (int32_t i = 0; i < s->count && !is_cancelled(j->call); i++) {
             const part *p = &s->parts[i];
             p->fused->run_one(p->fused, resolve(j, &p->x, image, buffer), resolve(j, &p->residual, image, buffer),
                               resolve(j, &p->y, image, buffer), buffer + s->buffer_bytes);
@@ -75,6 +82,7 @@ static cnnf_status run_segment(const cnnfi_fused *base, cnnfi_call *call)
     job j = {.s = s, .call = call};
     cnnfi_slots_init(&j.slots, s->slots);
     cnnfi_parallel_for(call->pool, s->base.batch, 1, run_images, &j);
+    if (is_cancelled(call)) return cnnfi_fail(call->error, CNNF_E_CANCELLED, "cancelled");
     return CNNF_OK;
 }
 

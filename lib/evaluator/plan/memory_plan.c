@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "evaluator/plan/plan.h"
+#include "evaluator/plan/memory_plan.h"
 
 #define ALIGNMENT ((size_t)64)
 #define FOREVER   INT32_MAX

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A plan: what must be done to get from these feeds (names, dtypes, shapes) to these fetches.
- *
- * Compiling prunes the graph to what the fetches need, orders it, infers every shape, folds whatever
- * does not depend on a feed's values, fuses, and gives each buffer a place in one arena. What cannot
- * be known before the values are there (a shape computed from data) stays *dynamic*: inferred and
- * allocated while running. A plan is immutable: any number of threads run it, each with a workspace.
+ * A plan: what must be done to get from these feeds (names, dtypes, shapes) to these fetches. compile.h makes it in
+ * steps (fuse.h, image_segment.h, memory_plan.h); then it is immutable: any number of threads run it, each with a
+ * workspace (run/run.h).
  */
 #ifndef CNNFI_EVALUATOR_PLAN_PLAN_H
 #define CNNFI_EVALUATOR_PLAN_PLAN_H
@@ -13,12 +10,9 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
-#include "base/str.h"
 #include "evaluator/kernels/kernel.h"
 
 typedef struct cnnfi_plan cnnfi_plan;
-typedef struct cnnfi_workspace cnnfi_workspace;
-typedef struct cnnfi_constants cnnfi_constants;
 
 /* Where a slot's bytes are. */
 typedef enum cnnfi_place {
@@ -78,7 +72,7 @@ struct cnnfi_fused {
     cnnf_status (*run)(const cnnfi_fused *self, cnnfi_call *call);
     void (*free)(cnnf_context *context, cnnfi_fused *self);
     int32_t n_nodes; /* how many nodes of the graph it stands for */
-    /* For segments (segment.c); run_one NULL: not for them. One image on the calling thread, one_scratch bytes of
+    /* For segments (image_segment.h); run_one NULL: not for them. One image on the calling thread, one_scratch bytes of
      * scratch. */
     void (*run_one)(const cnnfi_fused *self, const float *x, const float *residual, float *y, void *scratch);
     int64_t batch;
@@ -104,62 +98,14 @@ struct cnnfi_plan {
     cnnfi_fused **fused;
 };
 
-/* What a plan is made for. */
-typedef struct cnnfi_plan_request {
-    const cnnf_graph *graph;
-    const char *const *feed_names;
-    const cnnf_tensor *const *feeds;
-    size_t n_feeds;
-    const char *const *fetch_names;
-    size_t n_fetches;
-    cnnfi_constants *constants;
-    const char *backend;
-    int32_t threads;
-    bool strict; /* bits must not depend on the number of threads, whatever the backend */
-} cnnfi_plan_request;
-
-cnnf_status cnnfi_plan_compile(cnnfi_plan **out, cnnf_context *context, const cnnfi_plan_request *request,
-                               cnnf_error *error);
 cnnfi_plan *cnnfi_plan_ref(cnnfi_plan *plan);
 void cnnfi_plan_unref(cnnfi_plan *plan); /* NULL is allowed */
 
-/* Gives every ARENA slot and scratch its offset (memory_plan.c). */
-cnnf_status cnnfi_plan_memory(cnnfi_plan *plan, cnnf_error *error);
-/* Replaces steps by fused ones (fuse.c). */
-cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_plan_request *request, cnnf_error *error);
-/* Joins fused steps that are better done image by image (segment.c). */
-cnnf_status cnnfi_plan_segment(cnnfi_plan *plan, int32_t threads, cnnf_error *error);
 /* Closes the gaps that struck-out steps (node NULL) left. */
 void cnnfi_plan_compact(cnnfi_plan *plan);
 /* Takes a fused object into the plan; on failure it is freed. */
 cnnf_status cnnfi_plan_own(cnnfi_plan *plan, cnnfi_fused *fused, cnnf_error *error);
 /* A block that lives as long as the plan, aligned to 64; NULL = no memory. */
 void *cnnfi_plan_block(cnnfi_plan *plan, size_t size);
-
-/* The steps as JSON (describe.c). */
-void cnnfi_plan_describe(const cnnfi_plan *plan, cnnfi_strbuf *out);
-
-/* Memory for one run at a time. */
-cnnf_status cnnfi_workspace_new(cnnfi_workspace **out, cnnfi_plan *plan, cnnf_error *error);
-void cnnfi_workspace_free(cnnfi_workspace *workspace); /* NULL is allowed */
-cnnfi_plan *cnnfi_workspace_plan(const cnnfi_workspace *workspace);
-
-/* `cancelled` is asked between steps; feeds hold their bytes in memory. outputs: new references. */
-typedef struct cnnfi_run_request {
-    const cnnf_tensor *const *feeds;
-    cnnf_tensor **outputs;
-    cnnfi_pool *pool;
-    bool (*cancelled)(const void *user);
-    const void *user;
-} cnnfi_run_request;
-
-cnnf_status cnnfi_plan_run(cnnfi_workspace *workspace, const cnnfi_run_request *request, cnnf_error *error);
-
-/* The graph's constants in memory: read from their file once, shared by all plans. */
-cnnf_status cnnfi_constants_new(cnnfi_constants **out, const cnnf_graph *graph, cnnf_error *error);
-void cnnfi_constants_free(cnnfi_constants *constants); /* NULL is allowed */
-/* *out is borrowed from the table. */
-cnnf_status cnnfi_constants_get(cnnfi_constants *constants, const cnnf_node *node, const cnnf_tensor *tensor,
-                                const cnnf_tensor **out, cnnf_error *error);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which nodes do the fetches need, with the feeds standing for what they name; and in which order. */
+#include "evaluator/plan/plan_prune.h"
+
 #include <string.h>
 
-#include "evaluator/plan/compile.h"
 #include "graph/resolve.h"
 
 /* "node", "node:1" */
@@ -108,11 +109,9 @@ static cnnf_status walk_from(cnnfi_compiler *c, walk *w, cnnfi_endpoint root)
 cnnf_status cnnfi_compiler_refuse(cnnfi_compiler *c, const cnnf_node *node)
 {
     bool function = cnnfi_graph_function(c->graph, node->op) || strstr(node->op, "PartitionedCall");
-    cnnf_status status =
-        cnnfi_fail(c->error, CNNF_E_UNSUPPORTED, "node '%s': op %s is outside the evaluator's table%s", node->name,
-                   node->op, function ? " (a function call: inline the functions first)" : "");
-    cnnfi_error_set_node(c->error, node->name);
-    return status;
+    return cnnfi_fail_at_node(c->error, CNNF_E_UNSUPPORTED, node->name,
+                              "node '%s': op %s is outside the evaluator's table%s", node->name, node->op,
+                              function ? " (a function call: inline the functions first)" : "");
 }
 
 /* Unknown ops are refused before anything else; behind a Switch they may be dead, which compiling will tell. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Running a plan: values and liveness lie in a workspace, steps are walked in order. */
+#include "evaluator/run/run.h"
+
 #include <string.h>
 
-#include "evaluator/plan/plan.h"
 #include "graph/tensor.h"
 
 struct cnnfi_workspace {
@@ -215,7 +216,8 @@ static cnnf_status run_dynamic(cnnfi_workspace *w, const cnnfi_step *step, cnnfi
     return status;
 }
 
-static cnnf_status run_kernel(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_pool *pool, cnnf_error *error)
+static cnnf_status run_kernel(cnnfi_workspace *w, const cnnfi_step *step, const cnnfi_run_request *request,
+                              cnnf_error *error)
 {
     gather_inputs(w, step);
     cnnfi_call call = {.context = w->context,
@@ -223,12 +225,15 @@ static cnnf_status run_kernel(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_
                        .n_inputs = step->n_inputs,
                        .inputs = w->inputs,
                        .max_outputs = step->max_outputs,
-                       .pool = pool,
+                       .pool = request->pool,
+                       .cancelled = request->cancelled,
+                       .cancelled_user = request->user,
                        .error = error};
     return step->dynamic ? run_dynamic(w, step, &call) : run_known(w, step, &call);
 }
 
-static cnnf_status run_step(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_pool *pool, cnnf_error *error)
+static cnnf_status run_step(cnnfi_workspace *w, const cnnfi_step *step, const cnnfi_run_request *request,
+                            cnnf_error *error)
 {
     bool dead = is_dead(w, step);
     set_dead(w, step, dead);
@@ -244,7 +249,7 @@ static cnnf_status run_step(cnnfi_workspace *w, const cnnfi_step *step, cnnfi_po
     case CNNFI_STEP_FUSED:
         break;
     }
-    return run_kernel(w, step, pool, error);
+    return run_kernel(w, step, request, error);
 }
 
 /* ---- a whole run ---- */
@@ -274,7 +279,7 @@ static cnnf_status run_all(cnnfi_workspace *w, const cnnfi_run_request *request,
     bind_feeds(w, request->feeds);
     for (int32_t i = 0; i < plan->n_steps; i++) {
         if (request->cancelled(request->user)) return cnnfi_fail(error, CNNF_E_CANCELLED, "cancelled");
-        CNNFI_TRY(run_step(w, &plan->steps[i], request->pool, error));
+        CNNFI_TRY(run_step(w, &plan->steps[i], request, error));
     }
     for (int32_t i = 0; i < plan->n_fetches; i++)
         CNNFI_TRY(fetch(w, plan->fetches[i], &request->outputs[i], error));

@@ -17,7 +17,4 @@ void cnnfi_pool_free(cnnfi_pool *pool); /* NULL is allowed; joins the threads */
 /* In a forked child, where the threads are gone: frees memory only. */
 void cnnfi_pool_abandon(cnnfi_pool *pool);
 
-/* The threads of an evaluator, for work around its runs (a data set's batches); borrowed. evaluator.c */
-cnnfi_pool *cnnfi_evaluator_pool(cnnf_evaluator *evaluator);
-
 #endif

@@ -13,6 +13,7 @@
 #include "graph/builder.h"
 #include "loader/checkpoint/checkpoint_impl.h"
 #include "loader/checkpoint/restore_map.h"
+#include "loader/load_options.h"
 
 typedef struct binder {
     const cnnf_graph *graph;
@@ -21,6 +22,8 @@ typedef struct binder {
     cnnfi_restore_map restore;
     cnnfi_strbuf mismatches;
     size_t n_mismatches;
+    bool saver_first; /* restore ops say more than names */
+    bool forgiving;   /* what does not fit stays unbound */
 } binder;
 
 static const char *string_attr(const cnnf_node *node, const char *key)
@@ -41,9 +44,8 @@ static int64_t find(const binder *b, const char *name)
 static int64_t find_value(const binder *b, const cnnf_node *node, const char **slice)
 {
     const cnnfi_restore_item *restore = &b->restore.items[node->index];
-    const bool saver_first = b->graph->meta.saver_restore_op || b->graph->n_functions;
     const int64_t restored = find(b, restore->key), named = find(b, node->name);
-    if (restored >= 0 && (saver_first || named < 0)) {
+    if (restored >= 0 && (b->saver_first || named < 0)) {
         *slice = restore->slice;
         return restored;
     }
@@ -116,7 +118,7 @@ static cnnf_status take_part(cnnf_tensor **out, const cnnf_tensor *whole, const 
 {
     cnnfi_extent extents[CNNFI_MAX_RANK];
     if (!*slice) {
-        *out = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)whole);
+        *out = cnnf_tensor_ref(whole);
         return CNNF_OK;
     }
     if (cnnf_dtype_size(cnnf_tensor_dtype(whole)) == 0 || !parse_slice(slice, whole, extents))
@@ -160,6 +162,17 @@ static void add_mismatch(binder *b, const cnnf_node *node, const cnnf_tensor *te
     b->n_mismatches++;
 }
 
+/* The same for one variable of many: it is told when an output turns out to need it. */
+static void note_mismatch(binder *b, const cnnf_node *node, const cnnf_tensor *tensor, cnnf_node *copy)
+{
+    add_mismatch(b, node, tensor);
+    copy->unbound = b->mismatches.failed
+                        ? NULL
+                        : cnnfi_builder_printf(b->builder, "%s: %s", b->checkpoint->path, b->mismatches.data);
+    b->mismatches.size = 0;
+    b->n_mismatches = 0;
+}
+
 static void note_missing(binder *b, cnnf_node *copy)
 {
     char near[512];
@@ -184,6 +197,8 @@ static cnnf_status bind_variable(binder *b, const cnnf_node *node, cnnf_error *e
     if (fits(node, value)) {
         cnnfi_node_set_value(b->builder, copy, value);
         copy->unbound = NULL;
+    } else if (b->forgiving) {
+        note_mismatch(b, node, value, copy);
     } else {
         add_mismatch(b, node, value);
     }
@@ -206,15 +221,22 @@ static cnnf_status bind_all(binder *b, cnnf_error *error)
 cnnf_status cnnf_bind_checkpoint(cnnf_graph **out, const cnnf_graph *graph, const char *path,
                                  const cnnf_load_options *options, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnf_checkpoint *checkpoint = NULL;
-    (void)options;
+    char *restore_op = NULL;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_bind_checkpoint: out is NULL");
     *out = NULL;
     if (!graph || !path) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_bind_checkpoint: NULL argument");
-    CNNFI_TRY(cnnf_checkpoint_open(&checkpoint, graph->context, path, error));
-    binder b = {.graph = graph, .checkpoint = checkpoint};
+    if (options && options->saver_file) {
+        CNNFI_TRY(cnnfi_saver_restore_op(&restore_op, graph->context, options->saver_file, error));
+    }
+    cnnf_status status = cnnf_checkpoint_open(&checkpoint, graph->context, path, error);
+    binder b = {.graph = graph,
+                .checkpoint = checkpoint,
+                .saver_first = restore_op || graph->meta.saver_restore_op || graph->n_functions,
+                .forgiving = graph->n_functions > 0};
     cnnfi_strbuf_init(&b.mismatches, graph->context);
-    cnnf_status status = cnnfi_restore_map_init(&b.restore, graph, error);
+    if (status == CNNF_OK) status = cnnfi_restore_map_init(&b.restore, graph, restore_op, error);
     if (status == CNNF_OK) {
         status = cnnfi_builder_from(&b.builder, graph, error);
         if (status == CNNF_OK) status = bind_all(&b, error);
@@ -226,5 +248,6 @@ cnnf_status cnnf_bind_checkpoint(cnnf_graph **out, const cnnf_graph *graph, cons
         cnnfi_builder_free(b.builder);
     cnnfi_strbuf_free(&b.mismatches);
     cnnf_checkpoint_unref(checkpoint);
+    cnnfi_free(graph->context, restore_op);
     return status;
 }

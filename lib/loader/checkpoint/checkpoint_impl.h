@@ -25,6 +25,8 @@ typedef struct cnnfi_checkpoint_item {
     bool has_crc;
 } cnnfi_checkpoint_item;
 
+#define CNNFI_ALIAS_AMBIGUOUS (-2)
+
 struct cnnf_checkpoint {
     _Atomic int64_t refs;
     cnnf_context *context;
@@ -34,7 +36,7 @@ struct cnnf_checkpoint {
     size_t count, capacity;
     cnnfi_checkpoint_item *items; /* in byte order of the names */
     cnnfi_strmap names;           /* name -> index */
-    cnnfi_strmap aliases;         /* a TF2 variable's own name -> index */
+    cnnfi_strmap aliases;         /* a TF2 variable's own name -> index, or CNNFI_ALIAS_AMBIGUOUS */
 };
 
 /* Where a checkpoint is. */

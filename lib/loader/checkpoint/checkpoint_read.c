@@ -24,10 +24,11 @@ static cnnf_status checkpoint_new(cnnf_checkpoint **out, cnnf_context *context, 
     return CNNF_OK;
 }
 
-cnnf_checkpoint *cnnf_checkpoint_ref(cnnf_checkpoint *checkpoint)
+cnnf_checkpoint *cnnf_checkpoint_ref(const cnnf_checkpoint *checkpoint)
 {
-    if (checkpoint) atomic_fetch_add_explicit(&checkpoint->refs, 1, memory_order_relaxed);
-    return checkpoint;
+    cnnf_checkpoint *counted = (cnnf_checkpoint *)(uintptr_t)checkpoint; /* nothing but the count changes */
+    if (counted) atomic_fetch_add_explicit(&counted->refs, 1, memory_order_relaxed);
+    return counted;
 }
 
 void cnnf_checkpoint_unref(cnnf_checkpoint *checkpoint)
@@ -66,6 +67,7 @@ static cnnf_status read_place(cnnf_checkpoint *c, const cnnfi_checkpoint_place *
 
 cnnf_status cnnf_checkpoint_open(cnnf_checkpoint **out, cnnf_context *context, const char *path, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnfi_checkpoint_place place = {.prefix = NULL};
     cnnf_checkpoint *checkpoint = NULL;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_checkpoint_open: out is NULL");
@@ -125,8 +127,8 @@ cnnf_status cnnfi_checkpoint_use(const cnnf_tensor **out, const cnnf_checkpoint 
 {
     const cnnfi_checkpoint_item *item = &checkpoint->items[index];
     if (item->lost) {
-        cnnfi_error_set_where(error, item->lost);
-        return cnnfi_fail(error, CNNF_E_IO, "%s: cannot open: No such file or directory", item->lost);
+        return cnnfi_fail_in_file(error, CNNF_E_IO, item->lost, -1, "%s: cannot open: No such file or directory",
+                                  item->lost);
     }
     *out = item->tensor;
     return CNNF_OK;
@@ -151,6 +153,7 @@ static cnnf_status name_failure(const cnnfi_checkpoint_item *item, cnnf_status s
 
 cnnf_status cnnf_checkpoint_verify(const cnnf_checkpoint *checkpoint, int64_t index, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     const cnnfi_checkpoint_item *item = item_at(checkpoint, index);
     const cnnf_tensor *tensor = NULL;
     uint32_t crc = 0;

@@ -18,8 +18,11 @@ static cnnf_status read_attribute(cnnf_checkpoint *c, cnnfi_bytes message, cnnf_
         if (cnnfi_wire_is(&field, 3, CNNFI_WIRE_BYTES)) key = field.bytes;
     }
     if (full_name.size == 0 || key.size == 0) return CNNF_OK;
-    const int64_t index = cnnfi_strmap_get_n(&c->names, (const char *)key.data, key.size);
-    if (index < 0 || cnnfi_strmap_get_n(&c->aliases, (const char *)full_name.data, full_name.size) >= 0) return CNNF_OK;
+    int64_t index = cnnfi_strmap_get_n(&c->names, (const char *)key.data, key.size);
+    const int64_t known = cnnfi_strmap_get_n(&c->aliases, (const char *)full_name.data, full_name.size);
+    if (index < 0 || known == index || known == CNNFI_ALIAS_AMBIGUOUS) return CNNF_OK;
+    /* Keras 3 gives many variables one name ("net/kernel"): then it says nothing, and only keys do. */
+    if (known >= 0) index = CNNFI_ALIAS_AMBIGUOUS;
     const char *alias = cnnfi_arena_strndup(&c->arena, full_name.data, full_name.size);
     return alias && cnnfi_strmap_set(&c->aliases, alias, index) ? CNNF_OK : cnnfi_fail_nomem(error);
 }
@@ -42,7 +45,7 @@ cnnf_status cnnfi_checkpoint_read_objects(cnnf_checkpoint *checkpoint, cnnf_erro
     const char *bytes;
     size_t size;
     if (!tensor) return CNNF_OK;
-    if (cnnf_tensor_string(tensor, 0, &bytes, &size, NULL) != CNNF_OK)
+    if (cnnf_tensor_string(&bytes, &size, tensor, 0, NULL) != CNNF_OK)
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: '%s' is no string", checkpoint->path, CNNFI_OBJECT_GRAPH_KEY);
     checkpoint->version = CNNFI_CHECKPOINT_OBJECTS;
     cnnfi_cursor cursor = cnnfi_cursor_of(bytes, size);

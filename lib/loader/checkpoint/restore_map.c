@@ -6,6 +6,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/num.h"
+#include "graph/order.h"
 
 #define MAX_IDENTITIES 8 /* between a restore node and the assignment; Savers put at most two */
 
@@ -36,7 +37,7 @@ static cnnf_status string_input(const char **out, cnnfi_restore_map *map, const 
     size_t size = 0;
     const cnnf_node *names = input < node->n_inputs ? find_input(s, node->inputs[input], &port) : NULL;
     const cnnfi_attr *value = names ? cnnfi_node_attr(names, "value") : NULL;
-    if (value && value->kind == CNNF_ATTR_TENSOR) cnnf_tensor_string(value->u.tensor, element, &bytes, &size, NULL);
+    if (value && value->kind == CNNF_ATTR_TENSOR) cnnf_tensor_string(&bytes, &size, value->u.tensor, element, NULL);
     *out = cnnfi_arena_strndup(&map->arena, bytes ? bytes : "", size);
     return *out ? CNNF_OK : cnnfi_fail_nomem(error);
 }
@@ -73,12 +74,29 @@ static cnnf_status fill_item(cnnfi_restore_item *item, cnnfi_restore_map *map, c
     return CNNF_OK;
 }
 
-static cnnf_status map_main(cnnfi_restore_map *map, const cnnf_graph *graph, cnnf_error *error)
+/* What the restore op waits for, one flag per node; *keep NULL: a graph without Saver, everything counts. */
+static cnnf_status find_restored(bool **keep, cnnfi_restore_map *map, const cnnf_graph *graph, const char *restore_op,
+                                 cnnf_error *error)
+{
+    const char *name = restore_op ? restore_op : graph->meta.saver_restore_op;
+    *keep = NULL;
+    if (!name || !*name) return CNNF_OK;
+    const int64_t at = cnnfi_strmap_get_n(&graph->names, name, strcspn(name, ":"));
+    if (at < 0 && !restore_op) return CNNF_OK;
+    if (at < 0) return cnnfi_fail(error, CNNF_E_NOT_FOUND, "the Saver's restore op '%s' is not in the graph", name);
+    const int32_t root = (int32_t)at;
+    *keep = cnnfi_arena_array(&map->arena, graph->n_nodes + 1, sizeof **keep);
+    return *keep ? cnnfi_reach(*keep, graph, &root, 1, false, error) : cnnfi_fail_nomem(error);
+}
+
+static cnnf_status map_main(cnnfi_restore_map *map, const cnnf_graph *graph, const char *restore_op, cnnf_error *error)
 {
     const scope s = {graph->n_nodes, graph->nodes, &graph->names};
+    bool *keep;
+    CNNFI_TRY(find_restored(&keep, map, graph, restore_op, error));
     for (size_t i = 0; i < graph->n_nodes; i++) {
         const cnnf_node *node = graph->nodes[i];
-        if (!is_assignment(node)) continue;
+        if (!is_assignment(node) || (keep && !keep[i])) continue;
         const int32_t variable = node->edges[0].node;
         if (variable >= 0) CNNFI_TRY(fill_item(&map->items[variable], map, &s, node, error));
     }
@@ -141,12 +159,13 @@ static cnnf_status map_calls(cnnfi_restore_map *map, const cnnf_graph *graph, cn
     return CNNF_OK;
 }
 
-cnnf_status cnnfi_restore_map_init(cnnfi_restore_map *out, const cnnf_graph *graph, cnnf_error *error)
+cnnf_status cnnfi_restore_map_init(cnnfi_restore_map *out, const cnnf_graph *graph, const char *restore_op,
+                                   cnnf_error *error)
 {
     cnnfi_arena_init(&out->arena, graph->context);
     out->items = cnnfi_arena_array(&out->arena, graph->n_nodes + 1, sizeof *out->items);
     if (!out->items) return cnnfi_fail_nomem(error);
-    cnnf_status status = map_main(out, graph, error);
+    cnnf_status status = map_main(out, graph, restore_op, error);
     if (status == CNNF_OK) status = map_calls(out, graph, error);
     if (status != CNNF_OK) cnnfi_restore_map_free(out);
     return status;

@@ -18,7 +18,10 @@ typedef struct cnnfi_restore_map {
     cnnfi_restore_item *items; /* one per node of the graph */
 } cnnfi_restore_map;
 
-cnnf_status cnnfi_restore_map_init(cnnfi_restore_map *out, const cnnf_graph *graph, cnnf_error *error);
+/* `restore_op`: a Saver's, whose assignments alone count (CNNF_E_NOT_FOUND when it is not in the graph); NULL: the
+   MetaGraph's where there is one, else all. */
+cnnf_status cnnfi_restore_map_init(cnnfi_restore_map *out, const cnnf_graph *graph, const char *restore_op,
+                                   cnnf_error *error);
 void cnnfi_restore_map_free(cnnfi_restore_map *map);
 
 #endif

@@ -49,8 +49,8 @@ __attribute__((format(printf, 3, 4))) static cnnf_status fail_at(const reader *r
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    cnnfi_error_set_where(r->error, cnnfi_source_name(r->source));
-    return cnnfi_fail(r->error, code, "%s: table: %s", cnnfi_source_name(r->source), text);
+    const char *file = cnnfi_source_name(r->source);
+    return cnnfi_fail_in_file(r->error, code, file, -1, "%s: table: %s", file, text);
 }
 
 char *cnnfi_table_print_key(char *out, size_t size, cnnfi_bytes key)

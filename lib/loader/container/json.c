@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/checked.h"
 #include "base/context.h"
 #include "base/error.h"
@@ -15,6 +16,9 @@
  * (json_t, hash table pair, key), whatever its text.
  */
 #define JSON_BYTES_PER_VALUE 100u
+
+/* As CNNF_LIMIT_DEPTH may be at most. */
+#define MAX_JSON_DEPTH 256
 
 /* Stand-ins for the numbers that Python's json writes and JSON does not have. */
 static const struct {
@@ -59,12 +63,15 @@ typedef struct scan {
     const char *text;
     size_t size, at, line, line_start;
     size_t depth, values, n_specials;
+    size_t longest; /* string or number, or more */
 } scan;
 
 static void scan_string(scan *s)
 {
+    const size_t from = s->at;
     for (s->at++; s->at < s->size && s->text[s->at] != '"'; s->at++)
         if (s->text[s->at] == '\\') s->at++;
+    if (s->at - from > s->longest) s->longest = s->at - from;
 }
 
 static size_t special_at(const char *text, size_t left)
@@ -147,23 +154,181 @@ static void rewrite_specials(cnnfi_strbuf *buf, const scan *s)
 
 /* ---- parsing ---- */
 
+/*
+ * jansson says "invalid token" or nothing at all when memory runs out in the middle of a text. So a text that it
+ * refused is walked once more, without memory: when nothing is wrong with it, memory was. Numbers and escapes that
+ * jansson may refuse for other reasons (overflow, \u0000, lone surrogates) do not count as right.
+ */
+#define SAFE_DIGITS 18
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static void skip_blanks(scan *s)
+{
+    while (s->at < s->size && memchr(" \t\r\n", s->text[s->at], 4))
+        s->at++;
+}
+
+static size_t skip_digits(scan *s)
+{
+    const size_t from = s->at;
+    while (s->at < s->size && is_digit(s->text[s->at]))
+        s->at++;
+    return s->at - from;
+}
+
+static bool skip_char(scan *s, const char *any)
+{
+    if (s->at == s->size || !strchr(any, s->text[s->at]) || !s->text[s->at]) return false;
+    s->at++;
+    return true;
+}
+
+static bool right_number(scan *s)
+{
+    skip_char(s, "-");
+    const bool zero = s->at < s->size && s->text[s->at] == '0';
+    const size_t whole = skip_digits(s);
+    if (whole == 0 || whole > SAFE_DIGITS || (zero && whole > 1)) return false;
+    if (skip_char(s, ".") && skip_digits(s) == 0) return false;
+    if (!skip_char(s, "eE")) return true;
+    skip_char(s, "+-");
+    const size_t exponent = skip_digits(s);
+    return exponent > 0 && exponent <= 2;
+}
+
+static bool right_string(scan *s)
+{
+    for (s->at++; s->at < s->size && s->text[s->at] != '"'; s->at++) {
+        if ((uint8_t)s->text[s->at] < 0x20) return false;
+        if (s->text[s->at] != '\\') continue;
+        if (++s->at == s->size || !strchr("\"\\/bfnrt", s->text[s->at]) || !s->text[s->at]) return false;
+    }
+    return skip_char(s, "\"");
+}
+
+static bool right_scalar(scan *s)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    if (s->at < s->size && s->text[s->at] == '"') return right_string(s);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        const size_t length = strlen(words[i]);
+        if (s->size - s->at < length || memcmp(s->text + s->at, words[i], length) != 0) continue;
+        s->at += length;
+        return true;
+    }
+    return right_number(s);
+}
+
+/* `"key" :` inside an object. */
+static bool right_key(scan *s)
+{
+    skip_blanks(s);
+    if (s->at == s->size || s->text[s->at] != '"' || !right_string(s)) return false;
+    skip_blanks(s);
+    return skip_char(s, ":");
+}
+
+/* What may follow a value at this depth: closing brackets, then a comma or the end. *more: another value comes. */
+static bool after_value(scan *s, const char *brackets, bool *more)
+{
+    for (skip_blanks(s); s->depth > 0 && s->at < s->size; skip_blanks(s)) {
+        if (skip_char(s, ",")) {
+            *more = true;
+            return brackets[s->depth - 1] == ']' || right_key(s);
+        }
+        if (s->text[s->at++] != brackets[--s->depth]) return false;
+    }
+    *more = false;
+    return s->depth == 0 && s->at == s->size;
+}
+
+/* Goes into brackets that are not empty. */
+static bool enter(scan *s, char *brackets, bool *entered)
+{
+    const char open = s->at < s->size ? s->text[s->at] : '\0';
+    *entered = open == '[' || open == '{';
+    if (!*entered) return true;
+    if (s->depth == MAX_JSON_DEPTH) return false;
+    s->at++;
+    skip_blanks(s);
+    brackets[s->depth] = open == '[' ? ']' : '}';
+    const bool empty = s->at < s->size && s->text[s->at] == brackets[s->depth];
+    if (empty) {
+        s->at++;
+        *entered = false;
+        return true;
+    }
+    s->depth++;
+    return open == '[' || right_key(s);
+}
+
+static bool is_right(const char *text, size_t size)
+{
+    char brackets[MAX_JSON_DEPTH]; /* that close what is open */
+    scan s = {.text = text, .size = size};
+    if (!cnnfi_utf8_valid(text, size)) return false;
+    for (bool more = true, entered; more;) {
+        skip_blanks(&s);
+        const size_t before = s.at;
+        if (!enter(&s, brackets, &entered)) return false;
+        if (entered) continue;
+        if (s.at == before && !right_scalar(&s)) return false;
+        if (!after_value(&s, brackets, &more)) return false;
+    }
+    return true;
+}
+
 static cnnf_status fail_syntax(const json_error_t *e, const char *what, cnnf_error *error)
 {
-    enum json_error_code code = json_error_code(e);
-    if (code == json_error_out_of_memory) return cnnfi_fail_nomem(error);
-    const char *text = code == json_error_premature_end_of_input ? "unexpected end of JSON" : e->text;
+    const char *text = json_error_code(e) == json_error_premature_end_of_input ? "unexpected end of JSON" : e->text;
     const char *near = strstr(text, " near ");
     int length = near ? (int)(near - text) : (int)strlen(text);
     return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: line %d col %d: %.*s", what, e->line, e->column, length, text);
 }
 
-static cnnf_status parse_into(cnnfi_json_doc *doc, const char *text, size_t size, const char *what, cnnf_error *error)
+/* Why jansson refused a text, from a second look at it. */
+static cnnf_status explain(const char *text, size_t size, const char *what, cnnf_error *error)
 {
-    json_error_t e;
+    json_error_t e = {.text = ""};
+    json_t *again = json_loadb(text, size, JSON_DECODE_ANY, &e);
+    const bool right = again || e.text[0] == '\0' || is_right(text, size);
+    json_decref(again);
+    return right ? cnnfi_fail_nomem(error) : fail_syntax(&e, what, error);
+}
+
+/* Longer than any number that a program writes. */
+#define LEAST_PAD ((size_t)1024)
+
+/*
+ * jansson's lexer drops a character, and says nothing, when its buffer cannot grow (load.c, lex_save). So the text is
+ * parsed as [PAD, text]: PAD is as long as the longest string, the buffer grows there, and PAD tells whether it did.
+ */
+static cnnf_status parse_into(cnnfi_json_doc *doc, const char *text, size_t size, size_t longest, const char *what,
+                              cnnf_error *error)
+{
+    cnnfi_strbuf buf;
+    const size_t pad = longest < LEAST_PAD ? LEAST_PAD : longest;
+    cnnfi_strbuf_init(&buf, doc->context);
+    cnnfi_strbuf_puts(&buf, "[\"");
+    for (size_t i = 0; i < pad; i++)
+        cnnfi_strbuf_putc(&buf, 'x');
+    cnnfi_strbuf_puts(&buf, "\",");
+    cnnfi_strbuf_add(&buf, text, size);
+    cnnfi_strbuf_putc(&buf, ']');
     doc->literals = json_array();
-    if (!doc->literals) return cnnfi_fail_nomem(error);
-    doc->root = json_loadb(text, size, JSON_DECODE_ANY, &e);
-    return doc->root ? CNNF_OK : fail_syntax(&e, what, error);
+    json_t *both = buf.failed || !doc->literals ? NULL : json_loadb(buf.data, buf.size, 0, NULL);
+    const bool parsed = json_array_size(both) == 2;
+    const bool whole = parsed && json_string_length(json_array_get(both, 0)) == pad;
+    if (whole) doc->root = json_incref(json_array_get(both, 1));
+    json_decref(both);
+    const bool memory = !buf.failed && doc->literals && (!parsed || whole);
+    cnnfi_strbuf_free(&buf);
+    if (doc->root) return CNNF_OK;
+    return memory ? explain(text, size, what, error) : cnnfi_fail_nomem(error);
 }
 
 static cnnf_status parse_rewritten(cnnfi_json_doc *doc, const scan *s, const char *what, cnnf_error *error)
@@ -171,7 +336,8 @@ static cnnf_status parse_rewritten(cnnfi_json_doc *doc, const scan *s, const cha
     cnnfi_strbuf buf;
     cnnfi_strbuf_init(&buf, doc->context);
     rewrite_specials(&buf, s);
-    cnnf_status status = buf.failed ? cnnfi_fail_nomem(error) : parse_into(doc, buf.data, buf.size, what, error);
+    cnnf_status status =
+        buf.failed ? cnnfi_fail_nomem(error) : parse_into(doc, buf.data, buf.size, s->longest, what, error);
     cnnfi_strbuf_free(&buf);
     return status;
 }
@@ -187,7 +353,7 @@ cnnf_status cnnfi_json_parse(cnnfi_json_doc **out, cnnf_context *context, const 
     if (!doc) return cnnfi_fail_nomem(error);
     doc->context = cnnf_context_ref(context);
     cnnf_status status =
-        s.n_specials ? parse_rewritten(doc, &s, what, error) : parse_into(doc, text, size, what, error);
+        s.n_specials ? parse_rewritten(doc, &s, what, error) : parse_into(doc, text, size, s.longest, what, error);
     if (status == CNNF_OK)
         *out = doc;
     else

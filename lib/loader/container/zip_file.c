@@ -174,19 +174,19 @@ static bool overlapped(const cnnfi_zip *zip, const uint8_t *bytes, uint64_t from
 
 /* ---- one entry ---- */
 
-static cnnf_status check_entry(const cnnfi_zip *zip, const entry *e, cnnf_error *error)
+static cnnf_status check_entry(const cnnfi_zip *zip, const entry *e, int32_t limit, cnnf_error *error)
 {
     const char *path = cnnfi_source_name(zip->source);
-    uint64_t limit = cnnfi_limit(cnnfi_source_context(zip->source), CNNF_LIMIT_FILE_BYTES);
+    const uint64_t allowed = cnnfi_limit(cnnfi_source_context(zip->source), limit);
     if (e->flags & 1) return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: zip: entry '%s': is encrypted", path, e->name);
     if (e->method != 0 && e->method != 8)
         return cnnfi_fail(error, CNNF_E_UNSUPPORTED,
                           "%s: zip: entry '%s': compression method %d not supported (0 stored, 8 deflate)", path,
                           e->name, e->method);
-    if (e->size > limit)
-        return cnnfi_fail(
-            error, CNNF_E_LIMIT, "%s: zip: entry '%s' expands %" PRIu64 "x to %" PRIu64 " bytes (limit %s %" PRIu64 ")",
-            path, e->name, e->packed ? e->size / e->packed : 0, e->size, cnnf_limit_name(CNNF_LIMIT_FILE_BYTES), limit);
+    if (e->size > allowed)
+        return cnnfi_fail(error, CNNF_E_LIMIT,
+                          "%s: zip: entry '%s' expands %" PRIu64 "x to %" PRIu64 " bytes (limit %s %" PRIu64 ")", path,
+                          e->name, e->packed ? e->size / e->packed : 0, e->size, cnnf_limit_name(limit), allowed);
     if (e->method == 0 ? e->packed != e->size : e->size / MAX_EXPANSION > e->packed)
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: zip: entry '%s': %" PRIu64 " bytes cannot hold %" PRIu64, path,
                           e->name, e->packed, e->size);
@@ -371,11 +371,11 @@ static cnnf_status inflate_entry(cnnfi_zip_data *out, const cnnfi_zip *zip, cons
 }
 
 static cnnf_status give_entry(cnnfi_zip_data *out, const cnnfi_zip *zip, const uint8_t *directory, const entry *e,
-                              cnnf_error *error)
+                              int32_t limit, cnnf_error *error)
 {
     uint64_t data = 0;
     cnnf_context *context = cnnfi_source_context(zip->source);
-    CNNFI_TRY(check_entry(zip, e, error));
+    CNNFI_TRY(check_entry(zip, e, limit, error));
     CNNFI_TRY(check_local(zip, directory, e, &data, error));
     uint8_t *pieces = cnnfi_array(context, 2, CNNFI_PIECE_BYTES);
     if (!pieces) return cnnfi_fail_nomem(error);
@@ -387,7 +387,8 @@ static cnnf_status give_entry(cnnfi_zip_data *out, const cnnfi_zip *zip, const u
     return status;
 }
 
-cnnf_status cnnfi_zip_find(cnnfi_zip_data *out, const cnnfi_zip *zip, const char *name, cnnf_error *error)
+cnnf_status cnnfi_zip_find(cnnfi_zip_data *out, const cnnfi_zip *zip, const char *name, int32_t limit,
+                           cnnf_error *error)
 {
     *out = (cnnfi_zip_data){.source = NULL};
     cnnf_context *context = cnnfi_source_context(zip->source);
@@ -397,7 +398,7 @@ cnnf_status cnnfi_zip_find(cnnfi_zip_data *out, const cnnfi_zip *zip, const char
     size_t count = 0;
     cnnf_status status = cnnfi_source_read(zip->source, zip->directory, directory, (size_t)zip->directory_size, error);
     if (status == CNNF_OK) status = scan_directory(zip, directory, name, &e, &count, error);
-    if (status == CNNF_OK && count == 1) status = give_entry(out, zip, directory, &e, error);
+    if (status == CNNF_OK && count == 1) status = give_entry(out, zip, directory, &e, limit, error);
     cnnfi_free(context, directory);
     return status;
 }

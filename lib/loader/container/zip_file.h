@@ -25,8 +25,10 @@ typedef struct cnnfi_zip_data {
 cnnf_status cnnfi_zip_open(cnnfi_zip *out, cnnfi_source *source, cnnf_error *error);
 /*
  * Stored entries stay where they are; deflated ones are decoded into memory or, when large, a temporary file.
+ * The size that the directory declares is held against `limit` (CNNF_LIMIT_*) before a byte is decoded.
  * out->source is NULL when there is no such entry. Released by cnnfi_source_unref(out->source).
  */
-cnnf_status cnnfi_zip_find(cnnfi_zip_data *out, const cnnfi_zip *zip, const char *name, cnnf_error *error);
+cnnf_status cnnfi_zip_find(cnnfi_zip_data *out, const cnnfi_zip *zip, const char *name, int32_t limit,
+                           cnnf_error *error);
 
 #endif

@@ -71,8 +71,8 @@ static cnnf_status build(cnnf_graph **out, const cnnfi_graph_file *file, const c
     status = cnnfi_builder_publish(out, r.builder, error);
     if (status == CNNF_OK) status = check_order(out, error);
     if (status == CNNF_OK || status == CNNF_E_NOMEM) return status;
-    cnnfi_error_set_where(error, cnnfi_source_name(file->source));
-    return cnnfi_error_prefix(error, status, "%s", cnnfi_source_name(file->source));
+    const char *name = cnnfi_source_name(file->source);
+    return cnnfi_error_in_file(error, cnnfi_error_prefix(error, status, "%s", name), name);
 }
 
 cnnf_status cnnfi_load_graphdef(cnnf_graph **out, const cnnfi_graph_file *file, cnnf_error *error)
@@ -141,10 +141,9 @@ static cnnf_status fail_tags(const tag_search *search, const char *name, cnnf_er
     cnnfi_strbuf_init(&wanted, search->seen.context);
     for (size_t i = 0; i < tags->count; i++)
         cnnfi_strbuf_printf(&wanted, "%s%s", i > 0 ? "," : "", tags->names[i]);
-    cnnf_status status = cnnfi_fail(error, CNNF_E_NOT_FOUND, "%s: no meta graph has tags {%s}; found %s", name,
-                                    wanted.data != NULL ? wanted.data : DEFAULT_TAG,
-                                    search->seen.data != NULL ? search->seen.data : "none");
-    cnnfi_error_set_where(error, name);
+    cnnf_status status = cnnfi_fail_in_file(
+        error, CNNF_E_NOT_FOUND, name, -1, "%s: no meta graph has tags {%s}; found %s", name,
+        wanted.data != NULL ? wanted.data : DEFAULT_TAG, search->seen.data != NULL ? search->seen.data : "none");
     cnnfi_strbuf_free(&wanted);
     return status;
 }
@@ -163,15 +162,26 @@ cnnf_status cnnfi_load_saved_model(cnnf_graph **out, const cnnfi_graph_file *fil
 
 /* ---- SaverDef ---- */
 
-static cnnf_status check_saver_item(void *user, ProtobufCMessage *message, cnnfi_source *payloads, cnnf_error *error)
+typedef struct saver_search {
+    cnnf_context *context;
+    char *restore_op;
+} saver_search;
+
+static cnnf_status take_saver(void *user, ProtobufCMessage *message, cnnfi_source *payloads, cnnf_error *error)
 {
+    saver_search *search = user;
     const Cnnfi__SaverDef *saver = (const Cnnfi__SaverDef *)message;
-    if (saver->restore_op_name[0] != '\0') return CNNF_OK;
-    return cnnfi_fail(error, CNNF_E_CORRUPT, "SaverDef: no restore_op_name");
+    if (!saver->restore_op_name[0]) return cnnfi_fail(error, CNNF_E_CORRUPT, "SaverDef: no restore_op_name");
+    search->restore_op = cnnfi_strdup(search->context, saver->restore_op_name);
+    return search->restore_op ? CNNF_OK : cnnfi_fail_nomem(error);
 }
 
-cnnf_status cnnfi_check_saver_def(const cnnfi_graph_file *file, cnnf_error *error)
+cnnf_status cnnfi_load_saver_def(char **restore_op, const cnnfi_graph_file *file, cnnf_error *error)
 {
-    const cnnfi_proto_sink sink = {.item = check_saver_item};
-    return stream(file, &cnnfi__saver_def__descriptor, &sink, error);
+    saver_search search = {.context = cnnfi_source_context(file->source)};
+    const cnnfi_proto_sink sink = {.user = &search, .item = take_saver};
+    const cnnf_status status = stream(file, &cnnfi__saver_def__descriptor, &sink, error);
+    *restore_op = status ? NULL : search.restore_op;
+    if (status) cnnfi_free(search.context, search.restore_op);
+    return status;
 }

@@ -18,7 +18,7 @@ cnnf_status cnnfi_load_graphdef(cnnf_graph **out, const cnnfi_graph_file *file, 
 cnnf_status cnnfi_load_meta_graph(cnnf_graph **out, const cnnfi_graph_file *file, cnnf_error *error);
 /* The MetaGraph that has the wanted tags; its variables are not bound. */
 cnnf_status cnnfi_load_saved_model(cnnf_graph **out, const cnnfi_graph_file *file, cnnf_error *error);
-/* Whether the message is a SaverDef that can be read. */
-cnnf_status cnnfi_check_saver_def(const cnnfi_graph_file *file, cnnf_error *error);
+/* The name of a SaverDef's restore op, a *new* string of the context's. */
+cnnf_status cnnfi_load_saver_def(char **restore_op, const cnnfi_graph_file *file, cnnf_error *error);
 
 #endif

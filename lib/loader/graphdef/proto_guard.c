@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/context.h"
+#include "base/utf8.h"
 #include "base/error.h"
 #include "base/wire.h"
 
@@ -59,10 +60,8 @@ static cnnf_status fail_at(const cnnfi_guard *guard, cnnf_status code, uint64_t 
                            const char *what)
 {
     const char *name = cnnfi_source_name(guard->source);
-    cnnfi_fail(error, code, "%s: protobuf: offset %" PRIu64 ": %s", name, offset, what);
-    cnnfi_error_set_where(error, name);
-    cnnfi_error_set_offset(error, (int64_t)offset);
-    return code;
+    return cnnfi_fail_in_file(error, code, name, (int64_t)offset, "%s: protobuf: offset %" PRIu64 ": %s", name, offset,
+                              what);
 }
 
 cnnf_status cnnfi_guard_fail(const cnnfi_guard *guard, uint64_t offset, cnnf_error *error, const char *format, ...)

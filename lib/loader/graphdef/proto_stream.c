@@ -39,9 +39,7 @@ cnnf_status cnnfi_proto_deliver(const cnnfi_proto_sink *sink, cnnfi_source *sour
     cnnfi_message_free(context, message);
     if (status == CNNF_OK || status == CNNF_E_NOMEM || status == CNNF_E_CANCELLED) return status;
     const char *name = cnnfi_source_name(source);
-    cnnfi_error_prefix(error, status, "%s", name);
-    cnnfi_error_set_where(error, name);
-    return status;
+    return cnnfi_error_in_file(error, cnnfi_error_prefix(error, status, "%s", name), name);
 }
 
 typedef struct binary_level {

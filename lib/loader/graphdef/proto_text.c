@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "base/utf8.h"
 #include "base/error.h"
 #include "base/wire.h"
 #include "loader/graphdef/proto_stream.h"

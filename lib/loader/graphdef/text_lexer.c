@@ -20,10 +20,8 @@ static cnnf_status fail_at(const cnnfi_lexer *lexer, cnnf_status code, uint64_t 
     char what[512];
     const char *name = cnnfi_source_name(lexer->source);
     vsnprintf(what, sizeof what, format, arguments);
-    cnnfi_fail(error, code, "%s:%" PRIu64 ":%" PRIu64 ": %s", name, line, column, what);
-    cnnfi_error_set_where(error, name);
-    cnnfi_error_set_offset(error, (int64_t)cnnfi_lexer_offset(lexer));
-    return code;
+    return cnnfi_fail_in_file(error, code, name, (int64_t)cnnfi_lexer_offset(lexer), "%s:%" PRIu64 ":%" PRIu64 ": %s",
+                              name, line, column, what);
 }
 
 cnnf_status cnnfi_lexer_fail(const cnnfi_lexer *lexer, cnnf_error *error, const char *format, ...)

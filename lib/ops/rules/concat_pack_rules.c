@@ -15,7 +15,6 @@ static cnnf_status common_rank(cnnfi_call *call, int32_t first, int32_t n, int32
     *rank = CNNFI_UNKNOWN;
     for (int32_t k = first; k < first + n; k++) {
         CNNFI_TRY(cnnfi_want_same_dtype(call, first, k));
-        CNNFI_TRY(cnnfi_want_bytes(call, k));
         if (*rank != CNNFI_UNKNOWN) CNNFI_TRY(cnnfi_want_rank(call, k, *rank));
         if (*rank == CNNFI_UNKNOWN) *rank = call->inputs[k].rank;
     }
@@ -140,7 +139,6 @@ static cnnf_status cut_somewhere(cnnfi_call *call, const cnnfi_value *in, int64_
 static cnnf_status split_axis(cnnfi_call *call, int32_t data, int32_t axis_input, int64_t n, int32_t *axis)
 {
     int64_t value;
-    CNNFI_TRY(cnnfi_want_bytes(call, data));
     CNNFI_TRY(cnnfi_want_least_rank(call, data, 1));
     if (n < 1 || n > call->max_outputs) {
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "num_split is %lld", (long long)n);
@@ -222,7 +220,6 @@ static cnnf_status infer_pack(cnnfi_call *call)
     int32_t axis;
     CNNFI_TRY(cnnfi_want_inputs(call, 1, -1));
     CNNFI_TRY(cnnfi_call_merge(call, 0, call->n_inputs, &in));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     if (in.rank == CNNFI_UNKNOWN) return cnnfi_output_of_rank(call, in.dtype, CNNFI_UNKNOWN);
     CNNFI_TRY(cnnfi_check_axis(call, cnnf_node_attr_int(call->node, "axis", 0), in.rank + 1, "axis", &axis));
     for (int32_t i = 0; i <= in.rank; i++)
@@ -236,7 +233,6 @@ static cnnf_status infer_unpack(cnnfi_call *call)
     const int64_t n = cnnf_node_attr_int(call->node, "num", -1);
     int32_t axis;
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(cnnfi_want_least_rank(call, 0, 1));
     const cnnfi_value *in = call->inputs;
     if (n < 0) return cnnfi_call_fail(call, CNNF_E_CORRUPT, "num is %lld", (long long)n);

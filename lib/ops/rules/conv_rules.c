@@ -18,7 +18,6 @@ static cnnf_status infer_forward(cnnfi_call *call, int32_t spatial)
 {
     cnnfi_window w;
     CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
-    if (cnnfi_format_is_vectorized(call)) return cnnfi_output_of_rank(call, call->inputs[0].dtype, 5);
     CNNFI_TRY(cnnfi_convolution(call, &w, spatial, &call->inputs[0], &call->inputs[1]));
     return output_data(call, call->inputs[0].dtype, &w, w.out, w.out_channels);
 }

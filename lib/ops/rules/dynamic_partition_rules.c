@@ -48,7 +48,6 @@ static cnnf_status infer_partition(cnnfi_call *call)
     int64_t counts[CNNFI_CALL_OUTPUTS];
     cnnfi_value row;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(cnnfi_want_dtype(call, 1, CNNF_INT32));
     if (n < 1 || n > CNNFI_CALL_OUTPUTS) {
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "num_partitions is %lld", (long long)n);
@@ -96,7 +95,6 @@ static cnnf_status infer_stitch(cnnfi_call *call)
     const int32_t n = call->n_inputs / 2;
     int64_t rows = 0;
     if (n < 1 || call->n_inputs % 2) return cnnfi_call_fail(call, CNNF_E_CORRUPT, "has %d inputs", (int)call->n_inputs);
-    CNNFI_TRY(cnnfi_want_bytes(call, n));
     cnnfi_value row = cnnfi_value_unknown(call->inputs[n].dtype);
     for (int32_t k = 0; k < n; k++)
         CNNFI_TRY(add_piece(call, n, k, &row, &rows));

@@ -39,7 +39,7 @@ static cnnf_status output_convolution(cnnfi_call *call, const cnnfi_window *w)
 /* Filters in the order of accelerators (OIHW ...) are not read. */
 static bool is_for_accelerators(const cnnfi_call *call)
 {
-    const char *filter = cnnf_node_attr_string(call->node, "filter_format", NULL);
+    const char *filter = cnnf_node_attr_string(NULL, call->node, "filter_format");
     return (filter && strcmp(filter, "HWIO") != 0) || cnnfi_format_is_vectorized(call);
 }
 

@@ -46,9 +46,7 @@ static cnnf_status infer_gather(cnnfi_call *call)
     int64_t dims[2 * CNNFI_OP_MAX_RANK];
     int32_t rank = 0;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 3));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(cnnfi_want_least_rank(call, 0, 1));
-    CNNFI_TRY(cnnfi_want_int(call, 1));
     const cnnf_status status = cnnfi_gather_axes(call, &g);
     if (status < 0) return status;
     const cnnfi_value *params = &call->inputs[0], *indices = &call->inputs[1];
@@ -74,7 +72,6 @@ static cnnf_status index_depth(cnnfi_call *call, int32_t input, int32_t rank, in
 {
     const cnnfi_value *indices = &call->inputs[input];
     *depth = CNNFI_UNKNOWN;
-    CNNFI_TRY(cnnfi_want_int(call, input));
     CNNFI_TRY(cnnfi_want_least_rank(call, input, 1));
     if (indices->rank == CNNFI_UNKNOWN) return CNNF_OK;
     const int64_t last = indices->dims[indices->rank - 1];
@@ -91,7 +88,6 @@ static cnnf_status infer_gather_nd(cnnfi_call *call)
     int64_t dims[2 * CNNFI_OP_MAX_RANK];
     int32_t rank = 0, depth;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     const cnnfi_value *params = &call->inputs[0], *indices = &call->inputs[1];
     CNNFI_TRY(index_depth(call, 1, params->rank, &depth));
     if (depth == CNNFI_UNKNOWN || params->rank == CNNFI_UNKNOWN) {
@@ -125,7 +121,6 @@ static cnnf_status infer_scatter(cnnfi_call *call)
 {
     cnnfi_value whole;
     CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_number(call, 1));
     const cnnf_status status = cnnfi_call_shape(call, 2, &whole);
     if (status < 0) return status;
     CNNFI_TRY(check_updates(call, 0, 1, &whole));
@@ -137,17 +132,9 @@ static cnnf_status infer_scatter(cnnfi_call *call)
 static cnnf_status infer_update(cnnfi_call *call)
 {
     CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 2));
     CNNFI_TRY(check_updates(call, 1, 2, &call->inputs[0]));
     return cnnfi_output_like(call, 0, call->inputs[0].dtype);
-}
-
-static cnnf_status infer_update_numbers(cnnfi_call *call)
-{
-    CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_number(call, 0));
-    return infer_update(call);
 }
 
 static const cnnfi_op_rule rules[] = {
@@ -155,11 +142,11 @@ static const cnnfi_op_rule rules[] = {
     {"GatherNd", infer_gather_nd, 0},
     {"GatherV2", infer_gather, 0},
     {"ScatterNd", infer_scatter, 0},
-    {"ScatterNdNonAliasingAdd", infer_update_numbers, 0},
-    {"TensorScatterAdd", infer_update_numbers, 0},
-    {"TensorScatterMax", infer_update_numbers, 0},
-    {"TensorScatterMin", infer_update_numbers, 0},
-    {"TensorScatterSub", infer_update_numbers, 0},
+    {"ScatterNdNonAliasingAdd", infer_update, 0},
+    {"TensorScatterAdd", infer_update, 0},
+    {"TensorScatterMax", infer_update, 0},
+    {"TensorScatterMin", infer_update, 0},
+    {"TensorScatterSub", infer_update, 0},
     {"TensorScatterUpdate", infer_update, 0},
 };
 

@@ -176,8 +176,8 @@ static cnnf_status infer_unravel(cnnfi_call *call)
 
 cnnf_status cnnfi_read_formats(cnnfi_call *call, const char **from, const char **to)
 {
-    *from = cnnf_node_attr_string(call->node, "src_format", NULL);
-    *to = cnnf_node_attr_string(call->node, "dst_format", NULL);
+    *from = cnnf_node_attr_string(NULL, call->node, "src_format");
+    *to = cnnf_node_attr_string(NULL, call->node, "dst_format");
     if (!*from) *from = "NHWC";
     if (!*to) *to = "NCHW";
     bool good = (strlen(*from) == 4 || strlen(*from) == 5) && strlen(*from) == strlen(*to);

@@ -14,7 +14,6 @@ cnnf_status cnnfi_read_permutation(cnnfi_call *call, int64_t perm[CNNFI_OP_MAX_R
     bool seen[CNNFI_OP_MAX_RANK] = {false};
     int64_t count = call->inputs[1].count;
     *rank = call->inputs[0].rank;
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     const cnnf_status status = cnnfi_call_ints(call, 1, perm, CNNFI_OP_MAX_RANK, &count);
     if (status < 0) return status;
     if (!cnnfi_dim_fits(*rank, count)) {
@@ -81,7 +80,6 @@ static cnnf_status infer_reverse(cnnfi_call *call)
 {
     bool reversed[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(cnnfi_output_like(call, 0, call->inputs[0].dtype));
     return cnnfi_read_reversed(call, reversed);
 }
@@ -100,8 +98,6 @@ static cnnf_status infer_sequence(cnnfi_call *call)
 {
     int32_t seq, batch;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    CNNFI_TRY(cnnfi_want_int(call, 1));
     CNNFI_TRY(cnnfi_want_rank(call, 1, 1));
     CNNFI_TRY(cnnfi_output_of_rank(call, call->inputs[0].dtype, CNNFI_UNKNOWN));
     CNNFI_TRY(cnnfi_read_sequence(call, &seq, &batch));
@@ -118,9 +114,6 @@ static cnnf_status infer_sequence(cnnfi_call *call)
 static cnnf_status infer_roll(cnnfi_call *call)
 {
     CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
-    CNNFI_TRY(cnnfi_want_int(call, 1));
-    CNNFI_TRY(cnnfi_want_int(call, 2));
     if (call->inputs[0].rank == 0 || !cnnfi_dim_fits(call->inputs[1].count, call->inputs[2].count)) {
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "one shift per axis is needed");
     }
@@ -133,7 +126,6 @@ static cnnf_status infer_tile(cnnfi_call *call)
 {
     cnnfi_value times;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     const cnnf_status status = cnnfi_call_shape(call, 1, &times);
     if (status < 0) return status;
     cnnfi_value out = call->inputs[0];
@@ -152,7 +144,6 @@ static cnnf_status infer_broadcast_to(cnnfi_call *call)
 {
     cnnfi_value out;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     const cnnf_status status = cnnfi_call_shape(call, 1, &out);
     if (status < 0) return status;
     const cnnfi_value *in = call->inputs;
@@ -172,7 +163,7 @@ static cnnf_status infer_broadcast_to(cnnfi_call *call)
 
 int64_t cnnfi_mirror_edge(const cnnfi_call *call)
 {
-    const char *mode = cnnf_node_attr_string(call->node, "mode", NULL);
+    const char *mode = cnnf_node_attr_string(NULL, call->node, "mode");
     return mode && strcmp(mode, "SYMMETRIC") == 0 ? 0 : 1;
 }
 
@@ -204,7 +195,6 @@ cnnf_status cnnfi_read_padding(cnnfi_call *call, int64_t edge, cnnfi_padding *pa
 {
     int64_t pairs[2 * CNNFI_OP_MAX_RANK], n;
     *padding = (cnnfi_padding){.rank = CNNFI_UNKNOWN};
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(padding_rank(call, &padding->rank));
     for (int32_t i = 0; i < CNNFI_OP_MAX_RANK; i++)
         padding->dims[i] = CNNFI_UNKNOWN;

@@ -54,7 +54,7 @@ static cnnf_status infer_scalar(cnnfi_call *call)
 static cnnf_status infer_bias_grad(cnnfi_call *call)
 {
     const cnnfi_value *in = &call->inputs[0];
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     CNNFI_TRY(cnnfi_want_least_rank(call, 0, format && strncmp(format, "NC", 2) == 0 ? 3 : 2));
     const int32_t axis = cnnfi_channel_axis(call, in->rank);
     return cnnfi_output_one(call, in->dtype, 1, (const int64_t[]){axis == CNNFI_UNKNOWN ? axis : in->dims[axis]});

@@ -35,7 +35,7 @@ static cnnf_status output_channels(cnnfi_call *call, int32_t rank, int32_t axis,
 
 static cnnf_status infer_bias(cnnfi_call *call)
 {
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     const int32_t axis = cnnfi_channel_axis(call, call->inputs[0].rank);
     int64_t channels;
     CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
@@ -49,7 +49,7 @@ static cnnf_status infer_bias(cnnfi_call *call)
 /* Pictures (NHWC, NCHW) or volumes (NDHWC, NCDHW). */
 static cnnf_status batch_norm_axis(cnnfi_call *call, int32_t *rank, int32_t *axis)
 {
-    const char *format = cnnf_node_attr_string(call->node, "data_format", NULL);
+    const char *format = cnnf_node_attr_string(NULL, call->node, "data_format");
     const int32_t spatial = format && strlen(format) == 5 ? 3 : 2;
     bool first;
     CNNFI_TRY(cnnfi_data_format(call, spatial, &first));

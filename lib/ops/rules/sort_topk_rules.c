@@ -12,6 +12,15 @@ static cnnf_dtype index_dtype(const cnnfi_call *call, const char *attr)
     return cnnf_node_attr_type(call->node, attr, CNNF_INT32) == CNNF_INT64 ? CNNF_INT64 : CNNF_INT32;
 }
 
+/* Whether the elements are at hand and can be compared. */
+static bool has_numbers(const cnnfi_value *value)
+{
+    static const uint8_t zero[16];
+    double number;
+    const bool is_complex = value->dtype == CNNF_COMPLEX64 || value->dtype == CNNF_COMPLEX128;
+    return value->data && !is_complex && cnnfi_element_f64(&number, value->dtype, zero, 0);
+}
+
 /* ---- ArgMax, ArgMin ---- */
 
 static cnnf_status infer_arg(cnnfi_call *call)
@@ -19,7 +28,6 @@ static cnnf_status infer_arg(cnnfi_call *call)
     int64_t value, dims[CNNFI_OP_MAX_RANK];
     int32_t axis, rank = 0;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_real(call, 0));
     const cnnfi_value *in = call->inputs;
     const cnnf_dtype dtype = cnnf_node_attr_type(call->node, "output_type", CNNF_INT64);
     if (dtype != CNNF_INT32 && dtype != CNNF_INT64 && dtype != CNNF_INT16 && dtype != CNNF_UINT16) {
@@ -51,7 +59,6 @@ static cnnf_status infer_topk(cnnfi_call *call)
 {
     int64_t k = cnnf_node_attr_int(call->node, "k", -1);
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 2));
-    CNNFI_TRY(cnnfi_want_real(call, 0));
     CNNFI_TRY(cnnfi_want_least_rank(call, 0, 1));
     const cnnf_status status = call->n_inputs == 2 ? cnnfi_call_int(call, 1, &k) : CNNF_OK;
     if (status < 0) return status;
@@ -70,7 +77,6 @@ static cnnf_status infer_nth(cnnfi_call *call)
 {
     int64_t n;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_real(call, 0));
     CNNFI_TRY(cnnfi_want_least_rank(call, 0, 1));
     const cnnfi_value *in = call->inputs;
     CNNFI_TRY(cnnfi_output_one(call, in->dtype, in->rank == CNNFI_UNKNOWN ? CNNFI_UNKNOWN : in->rank - 1, in->dims));
@@ -85,7 +91,6 @@ static cnnf_status infer_in_topk(cnnfi_call *call)
     CNNFI_TRY(cnnfi_want_dtype(call, 0, CNNF_FLOAT));
     CNNFI_TRY(cnnfi_want_rank(call, 0, 2));
     CNNFI_TRY(cnnfi_want_rank(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_int(call, 1));
     const int64_t rows = call->inputs[0].dims[0], targets = call->inputs[1].dims[0];
     if (!cnnfi_dim_fits(rows, targets)) {
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "one target per row is needed");
@@ -198,7 +203,6 @@ static cnnf_status infer_unique(cnnfi_call *call)
     cnnfi_slices s;
     int64_t *block, count;
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 2));
-    CNNFI_TRY(cnnfi_want_real(call, 0));
     const cnnf_status status = cnnfi_unique_slices(call, &s);
     if (status < 0) return status;
     if (status == CNNFI_INFER_DYNAMIC) {
@@ -206,8 +210,7 @@ static cnnf_status infer_unique(cnnfi_call *call)
         return status;
     }
     CNNFI_TRY(declare_unique(call, s.axis, s.n, CNNFI_UNKNOWN));
-    if (!s.in->dtype || !cnnfi_value_is_shaped(s.in)) return CNNFI_INFER_DYNAMIC;
-    CNNFI_TRY(cnnfi_want_value(call, 0));
+    if (!has_numbers(s.in)) return CNNFI_INFER_DYNAMIC;
     CNNFI_TRY(cnnfi_unique_count(call, &s, &block, &count));
     cnnfi_free(call->context, block);
     return declare_unique(call, s.axis, s.n, count);
@@ -233,11 +236,10 @@ static cnnf_status infer_list_diff(cnnfi_call *call)
 {
     const cnnfi_value *x = &call->inputs[0], *y = &call->inputs[1];
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_real(call, 0));
     CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
     CNNFI_TRY(cnnfi_want_rank(call, 0, 1));
     CNNFI_TRY(cnnfi_want_rank(call, 1, 1));
-    const bool is_known = x->dtype && x->data && y->dtype && y->data;
+    const bool is_known = has_numbers(x) && has_numbers(y);
     int64_t count = is_known ? 0 : CNNFI_UNKNOWN;
     for (int64_t i = 0; is_known && i < x->count; i++)
         count += !cnnfi_list_has(y, x, i);
@@ -250,7 +252,6 @@ static cnnf_status infer_list_diff(cnnfi_call *call)
 static cnnf_status infer_bound(cnnfi_call *call)
 {
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_real(call, 0));
     CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
     CNNFI_TRY(cnnfi_want_rank(call, 0, 2));
     CNNFI_TRY(cnnfi_want_rank(call, 1, 2));

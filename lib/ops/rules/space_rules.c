@@ -40,12 +40,19 @@ static cnnf_status count_blocks(cnnfi_call *call, const cnnfi_batch_blocks *s, i
                            (long long)padded);
 }
 
+/* The older ops take pictures alone. */
+static cnnf_status output_of_unknown(cnnfi_call *call)
+{
+    const bool nd = strstr(call->node->op, "ND") != NULL;
+    return cnnfi_output_of_rank(call, call->inputs[0].dtype, nd ? CNNFI_UNKNOWN : 4);
+}
+
 static cnnf_status infer_to_batch(cnnfi_call *call)
 {
     cnnfi_batch_blocks s;
     cnnfi_value out = call->inputs[0];
     CNNFI_TRY(cnnfi_batch_blocks_read(call, &s));
-    if (out.rank == CNNFI_UNKNOWN) return cnnfi_output_like(call, 0, out.dtype);
+    if (out.rank == CNNFI_UNKNOWN) return output_of_unknown(call);
     out.dims[0] = cnnfi_dim_mul(out.dims[0], s.product);
     for (int32_t i = 0; i < s.axes; i++)
         CNNFI_TRY(count_blocks(call, &s, i, &out.dims[1 + i]));
@@ -68,7 +75,7 @@ static cnnf_status infer_from_batch(cnnfi_call *call)
     cnnfi_batch_blocks s;
     cnnfi_value out = call->inputs[0];
     CNNFI_TRY(cnnfi_batch_blocks_read(call, &s));
-    if (out.rank == CNNFI_UNKNOWN) return cnnfi_output_like(call, 0, out.dtype);
+    if (out.rank == CNNFI_UNKNOWN) return output_of_unknown(call);
     if (out.dims[0] != CNNFI_UNKNOWN && s.product != CNNFI_UNKNOWN && out.dims[0] % s.product != 0) {
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "%lld blocks do not divide a batch of %lld", (long long)s.product,
                                (long long)out.dims[0]);

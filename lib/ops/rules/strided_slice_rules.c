@@ -37,7 +37,6 @@ static bool cut_axis(int64_t dim, bool has_begin, int64_t begin, bool has_size, 
 cnnf_status cnnfi_slice_box(cnnfi_call *call, cnnfi_box *box)
 {
     CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     const cnnfi_value *in = &call->inputs[0];
     *box = (cnnfi_box){.rank = in->rank};
     const cnnf_status begin = read_numbers(call, 1, box->begin, &box->rank);
@@ -215,7 +214,6 @@ static cnnf_status infer_strided_slice(cnnfi_call *call)
 {
     cnnfi_box box;
     CNNFI_TRY(cnnfi_want_inputs(call, 4, 4));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     const cnnf_status status = cnnfi_strided_box(call, 1, &call->inputs[0], &box);
     if (status < 0) return status;
     CNNFI_TRY(cnnfi_output_one(call, call->inputs[0].dtype, box.out_rank, box.out_dims));
@@ -241,7 +239,6 @@ static cnnf_status infer_strided_slice_grad(cnnfi_call *call)
     cnnfi_value whole;
     cnnfi_box box;
     CNNFI_TRY(cnnfi_want_inputs(call, 5, 5));
-    CNNFI_TRY(cnnfi_want_bytes(call, 4));
     const cnnf_status shape = cnnfi_call_shape(call, 0, &whole);
     if (shape < 0) return shape;
     const cnnf_status status = cnnfi_strided_box(call, 1, &whole, &box);
@@ -256,7 +253,6 @@ static cnnf_status infer_strided_slice_update(cnnfi_call *call)
 {
     cnnfi_box box;
     CNNFI_TRY(cnnfi_want_inputs(call, 5, 5));
-    CNNFI_TRY(cnnfi_want_bytes(call, 0));
     CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 4));
     const cnnf_status status = cnnfi_strided_box(call, 1, &call->inputs[0], &box);
     if (status < 0) return status;

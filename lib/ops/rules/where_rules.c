@@ -12,8 +12,7 @@ static cnnf_status select_types(cnnfi_call *call)
 {
     CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
     CNNFI_TRY(cnnfi_want_dtype(call, 0, CNNF_BOOL));
-    CNNFI_TRY(cnnfi_want_same_dtype(call, 1, 2));
-    return cnnfi_want_bytes(call, 1);
+    return cnnfi_want_same_dtype(call, 1, 2);
 }
 
 static cnnf_status infer_select_v2(cnnfi_call *call)
@@ -57,7 +56,6 @@ bool cnnfi_element_is_set(const cnnfi_value *value, int64_t i)
 static cnnf_status infer_where(cnnfi_call *call)
 {
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_number(call, 0));
     const cnnfi_value *in = call->inputs;
     const bool is_known = in->dtype && in->data;
     int64_t count = is_known ? 0 : CNNFI_UNKNOWN;
@@ -73,8 +71,6 @@ static cnnf_status infer_add_n(cnnfi_call *call)
     cnnfi_value out;
     CNNFI_TRY(cnnfi_want_inputs(call, 1, -1));
     CNNFI_TRY(cnnfi_call_merge(call, 0, call->n_inputs, &out));
-    CNNFI_TRY(cnnfi_want_number(call, 0));
-    if (out.dtype == CNNF_BOOL) return cnnfi_fail_dtype(call, 0);
     return cnnfi_output_one(call, out.dtype, out.rank, out.dims);
 }
 
@@ -82,8 +78,6 @@ static cnnf_status infer_add_n(cnnfi_call *call)
 static cnnf_status infer_clip(cnnfi_call *call)
 {
     CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
-    CNNFI_TRY(cnnfi_want_real(call, 0));
-    if (call->inputs[0].dtype == CNNF_BOOL) return cnnfi_fail_dtype(call, 0);
     for (int32_t k = 1; k < 3; k++) {
         CNNFI_TRY(cnnfi_want_same_dtype(call, 0, k));
         if (call->inputs[k].rank != 0) CNNFI_TRY(cnnfi_want_same_shape(call, 0, k));
@@ -96,7 +90,6 @@ static cnnf_status infer_approximate_equal(cnnfi_call *call)
     cnnfi_value out;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
     CNNFI_TRY(cnnfi_call_merge(call, 0, 2, &out));
-    CNNFI_TRY(cnnfi_want_number(call, 0));
     return cnnfi_output_one(call, CNNF_BOOL, out.rank, out.dims);
 }
 
@@ -112,7 +105,6 @@ static cnnf_status infer_betainc(cnnfi_call *call)
 static cnnf_status infer_bucketize(cnnfi_call *call)
 {
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    CNNFI_TRY(cnnfi_want_number(call, 0));
     const cnnfi_attr *attr = cnnfi_node_attr(call->node, "boundaries");
     const bool has_floats = attr && attr->kind == CNNF_ATTR_LIST && attr->u.list.item_kind == CNNF_ATTR_FLOAT;
     for (size_t i = 1; has_floats && i < attr->u.list.count; i++) {
@@ -136,9 +128,7 @@ static cnnf_status infer_cross(cnnfi_call *call)
 {
     cnnfi_value out;
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_want_real(call, 0));
     CNNFI_TRY(cnnfi_call_merge(call, 0, 2, &out));
-    if (out.dtype == CNNF_BOOL) return cnnfi_fail_dtype(call, 0);
     if (out.rank == 0 || (out.rank > 0 && !cnnfi_dim_fits(out.dims[out.rank - 1], 3))) {
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the last axis must have 3 elements");
     }

@@ -30,7 +30,7 @@ static cnnf_status write_lengths(shard_writer *w, const cnnf_tensor *tensor, cnn
     for (int64_t i = 0; i < cnnf_tensor_element_count(tensor); i++) {
         const char *bytes;
         size_t size = 0;
-        cnnf_tensor_string(tensor, i, &bytes, &size, NULL);
+        cnnf_tensor_string(&bytes, &size, tensor, i, NULL);
         const uint32_t small = (uint32_t)size;
         w->crc = size <= UINT32_MAX ? cnnfi_crc32c(w->crc, &small, 4) : cnnfi_crc32c(w->crc, &size, 8);
         cnnfi_put_varint(&lengths, size);
@@ -50,7 +50,7 @@ static cnnf_status write_strings(shard_writer *w, const cnnf_tensor *tensor, cnn
     for (int64_t i = 0; i < cnnf_tensor_element_count(tensor); i++) {
         const char *bytes;
         size_t size;
-        CNNFI_TRY(cnnf_tensor_string(tensor, i, &bytes, &size, error));
+        CNNFI_TRY(cnnf_tensor_string(&bytes, &size, tensor, i, error));
         CNNFI_TRY(write_piece(bytes, size, w, error));
     }
     return CNNF_OK;
@@ -79,7 +79,7 @@ uint64_t cnnfi_checkpoint_tensor_bytes(const cnnf_tensor *tensor)
     for (int64_t i = 0; i < cnnf_tensor_element_count(tensor); i++) {
         const char *bytes;
         size_t size = 0;
-        cnnf_tensor_string(tensor, i, &bytes, &size, NULL);
+        cnnf_tensor_string(&bytes, &size, tensor, i, NULL);
         total += cnnfi_varint_size(size) + size;
     }
     return total + 4;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole checkpoint: data, index, meta and state file, written beside their names and renamed in this order. */
+/* A whole checkpoint: data, index, meta and state file, written beside their names and put in their place as one. */
 #include <string.h>
 
 #include "base/context.h"
@@ -12,7 +12,8 @@
 #include "serializer/graphdef/saver.h"
 #include "serializer/graphdef/write_options.h"
 
-enum { FILE_DATA, FILE_INDEX, FILE_META, FILE_STATE, FILES };
+/* In the order of their renames where a set cannot be one: a checkpoint is there when its index is. */
+enum { FILE_DATA, FILE_META, FILE_INDEX, FILE_STATE, FILES };
 
 typedef struct writer {
     const cnnf_graph *graph; /* with its saver */
@@ -81,11 +82,7 @@ static cnnf_status write_files(writer *w, cnnf_error *error)
     CNNFI_TRY(write_bundle(w, error));
     CNNFI_TRY(cnnfi_meta_graph_write(w->graph, w->sinks[FILE_META], error));
     CNNFI_TRY(cnnfi_checkpoint_state_write(w->sinks[FILE_STATE], w->graph->context, w->prefix, error));
-    for (int i = 0; i < FILES; i++)
-        CNNFI_TRY(cnnfi_sink_flush(w->sinks[i], error));
-    for (int i = 0; i < FILES; i++)
-        CNNFI_TRY(cnnfi_sink_commit(w->sinks[i], error));
-    return CNNF_OK;
+    return cnnfi_sink_commit_set(w->sinks, FILES, error);
 }
 
 static cnnf_status write_all(writer *w, cnnf_error *error)
@@ -101,6 +98,7 @@ static cnnf_status write_all(writer *w, cnnf_error *error)
 cnnf_status cnnf_write_checkpoint(const cnnf_graph *graph, const char *prefix, const cnnf_write_options *options,
                                   cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnf_graph *with_saver = NULL;
     if (!graph || !prefix || !*prefix || cnnfi_ends_with(prefix, "/"))
         return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_write_checkpoint: no graph or no prefix");

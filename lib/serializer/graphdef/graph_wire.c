@@ -25,14 +25,14 @@ static void put_attrs(cnnfi_skeleton *s, uint32_t field, const cnnfi_attr *attrs
 
 void cnnfi_wire_shape(cnnfi_skeleton *s, uint32_t field, const cnnfi_shape *shape)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     if (shape->proto.size > 0) {
         cnnfi_skeleton_raw(s, shape->proto);
         cnnfi_skeleton_end(s, field, begin);
         return;
     }
     for (int32_t i = 0; i < shape->rank; i++) {
-        size_t dim = cnnfi_skeleton_begin(s);
+        const cnnfi_mark dim = cnnfi_skeleton_begin(s);
         cnnfi_put_int_nonzero(&s->bytes, DIM_SIZE, shape->dims[i]);
         cnnfi_skeleton_end(s, SHAPE_DIM, dim);
     }
@@ -49,7 +49,7 @@ static uint32_t float_bits(float value)
 
 static void put_func(cnnfi_skeleton *s, uint32_t field, const cnnfi_func_ref *func)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     cnnfi_skeleton_text(s, FUNC_NAME, func->name);
     put_attrs(s, FUNC_ATTR, func->attrs, func->n_attrs);
     cnnfi_skeleton_raw(s, func->extra);
@@ -66,7 +66,7 @@ static void list_strings(cnnfi_skeleton *s, const cnnfi_attr_list *list)
 
 static void list_ints(cnnfi_skeleton *s, const cnnfi_attr_list *list)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     for (size_t i = 0; i < list->count; i++)
         cnnfi_put_varint(&s->bytes, (uint64_t)list->u.ints[i]);
     cnnfi_skeleton_end(s, LIST_I, begin);
@@ -79,7 +79,7 @@ static void list_floats(cnnfi_skeleton *s, const cnnfi_attr_list *list)
 
 static void list_bools(cnnfi_skeleton *s, const cnnfi_attr_list *list)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     for (size_t i = 0; i < list->count; i++)
         cnnfi_put_varint(&s->bytes, list->u.bools[i]);
     cnnfi_skeleton_end(s, LIST_B, begin);
@@ -87,7 +87,7 @@ static void list_bools(cnnfi_skeleton *s, const cnnfi_attr_list *list)
 
 static void list_types(cnnfi_skeleton *s, const cnnfi_attr_list *list)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     for (size_t i = 0; i < list->count; i++)
         cnnfi_put_varint(&s->bytes, (uint64_t)(int64_t)list->u.types[i]);
     cnnfi_skeleton_end(s, LIST_TYPE, begin);
@@ -119,7 +119,7 @@ static void (*const list_writers[])(cnnfi_skeleton *, const cnnfi_attr_list *) =
 
 static void put_list(cnnfi_skeleton *s, const cnnfi_attr_list *list)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     size_t kinds = sizeof list_writers / sizeof list_writers[0];
     bool known = list->item_kind > 0 && (size_t)list->item_kind < kinds && list_writers[list->item_kind] != NULL;
     if (known && list->count > 0) list_writers[list->item_kind](s, list);
@@ -171,9 +171,9 @@ static void put_attrs(cnnfi_skeleton *s, uint32_t field, const cnnfi_attr *attrs
 {
     cnnfi_map_order order = cnnfi_map_order_of(s, attrs, count, sizeof *attrs);
     for (size_t i; cnnfi_map_next(&order, &i);) {
-        size_t entry = cnnfi_skeleton_begin(s);
+        const cnnfi_mark entry = cnnfi_skeleton_begin(s);
         cnnfi_put_string(&s->bytes, ENTRY_KEY, attrs[i].key);
-        size_t value = cnnfi_skeleton_begin(s);
+        const cnnfi_mark value = cnnfi_skeleton_begin(s);
         put_value(s, &attrs[i]);
         cnnfi_skeleton_raw(s, attrs[i].extra);
         cnnfi_skeleton_end(s, ENTRY_VALUE, value);
@@ -183,7 +183,7 @@ static void put_attrs(cnnfi_skeleton *s, uint32_t field, const cnnfi_attr *attrs
 
 void cnnfi_wire_node(cnnfi_skeleton *s, uint32_t field, const cnnf_node *node)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     s->node = node->name;
     cnnfi_skeleton_text(s, NODE_NAME, node->name);
     cnnfi_skeleton_text(s, NODE_OP, node->op);
@@ -210,7 +210,7 @@ static size_t fields_before(cnnfi_bytes fields, uint32_t number)
 
 static void put_arg(cnnfi_skeleton *s, uint32_t field, const cnnfi_arg *arg)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     cnnfi_skeleton_text(s, ARG_NAME, arg->name);
     cnnfi_skeleton_text(s, ARG_DESCRIPTION, arg->description);
     cnnfi_put_int_nonzero(&s->bytes, ARG_TYPE, arg->type);
@@ -227,7 +227,7 @@ static void put_arg(cnnfi_skeleton *s, uint32_t field, const cnnfi_arg *arg)
 
 static void put_signature(cnnfi_skeleton *s, const cnnfi_function *function)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     cnnfi_skeleton_text(s, OP_NAME, function->name);
     for (size_t i = 0; i < function->n_inputs; i++)
         put_arg(s, OP_INPUT_ARG, &function->inputs[i]);
@@ -241,7 +241,7 @@ static void put_pairs(cnnfi_skeleton *s, uint32_t field, const cnnfi_pair *pairs
 {
     cnnfi_map_order order = cnnfi_map_order_of(s, pairs, count, sizeof *pairs);
     for (size_t i; cnnfi_map_next(&order, &i);) {
-        size_t begin = cnnfi_skeleton_begin(s);
+        const cnnfi_mark begin = cnnfi_skeleton_begin(s);
         cnnfi_put_string(&s->bytes, ENTRY_KEY, pairs[i].key);
         cnnfi_put_string(&s->bytes, ENTRY_VALUE, pairs[i].value);
         cnnfi_skeleton_end(s, field, begin);
@@ -253,9 +253,9 @@ static void put_arg_attrs(cnnfi_skeleton *s, const cnnfi_function *function)
     size_t count = function->n_arg_attrs;
     for (size_t i = 0; i < count; i++) {
         const struct cnnfi_arg_attr *arg = &function->arg_attrs[s->text_order ? i : count - 1 - i];
-        size_t entry = cnnfi_skeleton_begin(s);
+        const cnnfi_mark entry = cnnfi_skeleton_begin(s);
         cnnfi_put_int(&s->bytes, ENTRY_KEY, arg->index);
-        size_t value = cnnfi_skeleton_begin(s);
+        const cnnfi_mark value = cnnfi_skeleton_begin(s);
         put_attrs(s, ARG_ATTRS_ATTR, arg->attrs, arg->n_attrs);
         cnnfi_skeleton_raw(s, arg->extra);
         cnnfi_skeleton_end(s, ENTRY_VALUE, value);
@@ -288,7 +288,7 @@ static void put_function_extra(cnnfi_skeleton *s, cnnfi_bytes extra)
 
 void cnnfi_wire_function(cnnfi_skeleton *s, uint32_t field, const cnnfi_function *function)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     put_signature(s, function);
     for (size_t i = 0; i < function->n_nodes; i++)
         cnnfi_wire_node(s, FUNCTION_NODE, function->nodes[i]);

@@ -17,7 +17,7 @@ enum { LIBRARY_FUNCTION = 1 };
 
 static void put_library(cnnfi_skeleton *s, const cnnf_graph *graph)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     for (size_t i = 0; i < graph->n_functions; i++)
         cnnfi_wire_function(s, LIBRARY_FUNCTION, graph->functions[i]);
     cnnfi_skeleton_raw(s, graph->library_extra);
@@ -28,11 +28,11 @@ static void put_versions(cnnfi_skeleton *s, const cnnfi_versions *versions)
 {
     cnnfi_put_int_nonzero(&s->bytes, GRAPH_VERSION, versions->version);
     if (!versions->present) return;
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     cnnfi_put_int_nonzero(&s->bytes, VERSIONS_PRODUCER, versions->producer);
     cnnfi_put_int_nonzero(&s->bytes, VERSIONS_MIN_CONSUMER, versions->min_consumer);
     if (versions->n_bad_consumers > 0) {
-        size_t list = cnnfi_skeleton_begin(s);
+        const cnnfi_mark list = cnnfi_skeleton_begin(s);
         for (size_t i = 0; i < versions->n_bad_consumers; i++)
             cnnfi_put_varint(&s->bytes, (uint64_t)(int64_t)versions->bad_consumers[i]);
         cnnfi_skeleton_end(s, VERSIONS_BAD_CONSUMERS, list);

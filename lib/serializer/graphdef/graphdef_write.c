@@ -7,6 +7,7 @@
 
 cnnf_status cnnf_graphdef_size(uint64_t *out, const cnnf_graph *graph, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_graphdef_size: out is NULL");
     *out = 0;
     if (graph == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_graphdef_size: graph is NULL");
@@ -25,6 +26,7 @@ static cnnf_status write_to(const cnnf_graph *graph, uint64_t size, cnnfi_sink *
 cnnf_status cnnf_write_graphdef_file(const cnnf_graph *graph, const char *path, const cnnf_write_options *options,
                                      cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (graph == NULL || path == NULL)
         return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_write_graphdef_file: NULL argument");
     options = cnnfi_write_options_or_default(options);
@@ -37,9 +39,25 @@ cnnf_status cnnf_write_graphdef_file(const cnnf_graph *graph, const char *path, 
     return status;
 }
 
+cnnf_status cnnf_write_file(cnnf_context *context, const char *path, const void *data, size_t size,
+                            const cnnf_write_options *options, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (context == NULL || path == NULL || (data == NULL && size > 0))
+        return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_write_file: NULL argument");
+    options = cnnfi_write_options_or_default(options);
+    cnnfi_sink *sink = NULL;
+    CNNFI_TRY(cnnfi_sink_file(&sink, context, path, options->fsync, error));
+    cnnf_status status = cnnfi_sink_write(sink, data, size, error);
+    if (status == CNNF_OK) status = cnnfi_sink_commit(sink, error);
+    cnnfi_sink_free(sink);
+    return status;
+}
+
 cnnf_status cnnf_write_graphdef_buffer(cnnf_buffer **out, const cnnf_graph *graph, const cnnf_write_options *options,
                                        cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_write_graphdef_buffer: out is NULL");
     *out = NULL;
     if (graph == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_write_graphdef_buffer: graph is NULL");
@@ -57,6 +75,7 @@ cnnf_status cnnf_write_graphdef_buffer(cnnf_buffer **out, const cnnf_graph *grap
 cnnf_status cnnf_write_graphdef_stream(const cnnf_graph *graph, cnnf_write_fn write, void *user,
                                        const cnnf_write_options *options, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (graph == NULL || write == NULL)
         return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_write_graphdef_stream: NULL argument");
     options = cnnfi_write_options_or_default(options);

@@ -249,12 +249,13 @@ static void add_saver(cnnfi_builder *b, const cnnfi_saved_variables *variables)
 
 static cnnf_status unchanged(cnnf_graph **out, const cnnf_graph *graph)
 {
-    *out = cnnf_graph_ref((cnnf_graph *)(uintptr_t)graph);
+    *out = cnnf_graph_ref(graph);
     return CNNF_OK;
 }
 
 cnnf_status cnnf_graph_with_saver(cnnf_graph **out, const cnnf_graph *graph, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnfi_saved_variables variables;
     cnnfi_builder *b = NULL;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_graph_with_saver: out is NULL");

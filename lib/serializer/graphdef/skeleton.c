@@ -72,9 +72,9 @@ cnnf_status cnnfi_skeleton_write(const cnnfi_skeleton *s, cnnfi_sink *sink, cnnf
     return cnnfi_sink_write(sink, s->bytes.data + at, s->bytes.size - at, error);
 }
 
-size_t cnnfi_skeleton_begin(const cnnfi_skeleton *s)
+cnnfi_mark cnnfi_skeleton_begin(const cnnfi_skeleton *s)
 {
-    return s->bytes.size;
+    return (cnnfi_mark){.at = s->bytes.size, .n_cuts = s->n_cuts};
 }
 
 static size_t put_varint(uint8_t *out, uint64_t value)
@@ -88,21 +88,21 @@ static size_t put_varint(uint8_t *out, uint64_t value)
 
 /* Tag and length go in front of what is there already: skeletons are small, moving them costs less than sizing twice.
  */
-void cnnfi_skeleton_end(cnnfi_skeleton *s, uint32_t field, size_t begin)
+void cnnfi_skeleton_end(cnnfi_skeleton *s, uint32_t field, cnnfi_mark begin)
 {
     uint8_t head[20];
-    size_t body = s->bytes.size - begin;
+    const size_t body = s->bytes.size - begin.at;
     uint64_t size = body;
-    for (size_t i = s->n_cuts; i > 0 && s->cuts[i - 1].at >= begin; i--)
-        size += s->cuts[i - 1].size;
+    for (size_t i = begin.n_cuts; i < s->n_cuts; i++)
+        size += s->cuts[i].size;
     size_t head_size = put_varint(head, (uint64_t)field << 3 | CNNFI_WIRE_BYTES);
     head_size += put_varint(head + head_size, size);
     cnnfi_strbuf_add(&s->bytes, head, head_size); /* room */
     if (s->bytes.failed) return;
-    memmove(s->bytes.data + begin + head_size, s->bytes.data + begin, body);
-    memcpy(s->bytes.data + begin, head, head_size);
-    for (size_t i = s->n_cuts; i > 0 && s->cuts[i - 1].at >= begin; i--)
-        s->cuts[i - 1].at += head_size;
+    memmove(s->bytes.data + begin.at + head_size, s->bytes.data + begin.at, body);
+    memcpy(s->bytes.data + begin.at, head, head_size);
+    for (size_t i = begin.n_cuts; i < s->n_cuts; i++)
+        s->cuts[i].at += head_size;
 }
 
 void cnnfi_skeleton_text(cnnfi_skeleton *s, uint32_t field, const char *text)

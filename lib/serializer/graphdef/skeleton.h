@@ -43,9 +43,17 @@ uint64_t cnnfi_skeleton_size(const cnnfi_skeleton *s);
 /* Skeleton and payloads, in order. */
 cnnf_status cnnfi_skeleton_write(const cnnfi_skeleton *s, cnnfi_sink *sink, cnnf_error *error);
 
+/*
+ * Where a submessage begins. The cuts are counted, because their places do not tell: a payload that ends the sibling
+ * before lies at the same byte as the first payload in here.
+ */
+typedef struct cnnfi_mark {
+    size_t at, n_cuts;
+} cnnfi_mark;
+
 /* A submessage is what is written between begin and end. */
-size_t cnnfi_skeleton_begin(const cnnfi_skeleton *s);
-void cnnfi_skeleton_end(cnnfi_skeleton *s, uint32_t field, size_t begin);
+cnnfi_mark cnnfi_skeleton_begin(const cnnfi_skeleton *s);
+void cnnfi_skeleton_end(cnnfi_skeleton *s, uint32_t field, cnnfi_mark begin);
 
 /* proto3: empty text is not written. */
 void cnnfi_skeleton_text(cnnfi_skeleton *s, uint32_t field, const char *text);

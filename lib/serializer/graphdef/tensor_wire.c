@@ -65,7 +65,7 @@ static uint64_t varint_of(const uint8_t *value, const struct dtype_rule *rule)
 static void put_values(cnnfi_skeleton *s, const struct dtype_rule *rule, const uint8_t *data, size_t size)
 {
     if (size == 0) return;
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     if (rule->form == FIXED || rule->form == BYTES)
         cnnfi_strbuf_add(&s->bytes, data, size);
     else
@@ -96,14 +96,14 @@ static void put_elements(cnnfi_skeleton *s, const cnnf_tensor *tensor)
         put_typed(s, tensor, rule);
         return;
     }
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     cnnfi_skeleton_cut_tensor(s, tensor);
     cnnfi_skeleton_end(s, TENSOR_CONTENT, begin);
 }
 
 void cnnfi_wire_tensor(cnnfi_skeleton *s, uint32_t field, const cnnf_tensor *tensor)
 {
-    size_t begin = cnnfi_skeleton_begin(s);
+    const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     cnnfi_put_int_nonzero(&s->bytes, DTYPE, cnnf_tensor_dtype(tensor));
     bool shapeless = cnnfi_tensor_encoding(tensor) == CNNFI_ENCODING_SHAPELESS && cnnf_tensor_rank(tensor) == 0;
     if (!shapeless) {

@@ -13,6 +13,7 @@ const cnnf_write_options *cnnfi_write_options_or_default(const cnnf_write_option
 
 cnnf_status cnnf_write_options_new(cnnf_write_options **out, cnnf_context *context, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_write_options_new: out is NULL");
     *out = NULL;
     if (context == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_write_options_new: context is NULL");
@@ -32,23 +33,27 @@ void cnnf_write_options_free(cnnf_write_options *options)
     cnnf_context_unref(context);
 }
 
-cnnf_status cnnf_write_options_set_text(cnnf_write_options *options, int32_t text)
+cnnf_status cnnf_write_options_set_text(cnnf_write_options *options, int32_t text, cnnf_error *error)
 {
-    if (options == NULL) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (options == NULL) return cnnfi_fail_null(error, __func__);
     options->text = text != 0;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_write_options_set_fsync(cnnf_write_options *options, int32_t fsync)
+cnnf_status cnnf_write_options_set_fsync(cnnf_write_options *options, int32_t fsync, cnnf_error *error)
 {
-    if (options == NULL) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (options == NULL) return cnnfi_fail_null(error, __func__);
     options->fsync = fsync != 0;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_write_options_set_progress(cnnf_write_options *options, cnnf_progress_fn progress, void *user)
+cnnf_status cnnf_write_options_set_progress(cnnf_write_options *options, cnnf_progress_fn progress, void *user,
+                                            cnnf_error *error)
 {
-    if (options == NULL) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (options == NULL) return cnnfi_fail_null(error, __func__);
     options->progress = progress;
     options->progress_user = user;
     return CNNF_OK;

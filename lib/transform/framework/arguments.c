@@ -192,7 +192,7 @@ bool cnnfi_run_renamed(cnnfi_pass_run *run, const char *from, const char *to)
 
 cnnf_status cnnfi_pass_unchanged(const cnnf_graph *in, cnnf_graph **out)
 {
-    *out = cnnf_graph_ref((cnnf_graph *)(uintptr_t)in);
+    *out = cnnf_graph_ref(in);
     return CNNF_OK;
 }
 

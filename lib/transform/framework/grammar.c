@@ -131,12 +131,39 @@ static const cnnfi_pass_param *find_param(const cnnfi_pass *pass, const char *na
     return NULL;
 }
 
+/* Of the candidates seen so far the one that `name` was probably meant to be. */
+typedef struct suggestion {
+    const char *name, *nearest; /* nearest: NULL when none is near enough */
+    size_t distance;
+} suggestion;
+
+static suggestion suggest_for(const char *name)
+{
+    return (suggestion){.name = name, .distance = strlen(name) / 2 + 1};
+}
+
+static void consider(suggestion *s, const char *candidate)
+{
+    const size_t distance = cnnfi_edit_distance(s->name, candidate, s->distance);
+    if (distance >= s->distance) return;
+    s->distance = distance;
+    s->nearest = candidate;
+}
+
+static cnnf_status fail_argument(const cnnfi_pass *pass, const char *name, cnnf_error *error)
+{
+    suggestion s = suggest_for(name);
+    for (size_t i = 0; i < pass->n_params; i++)
+        consider(&s, pass->params[i].name);
+    consider(&s, "ignore_errors");
+    return cnnfi_fail(error, CNNF_E_NOT_FOUND, "%s: no argument '%s'%s%s%s", pass->name, name,
+                      s.nearest ? "; did you mean '" : "", s.nearest ? s.nearest : "", s.nearest ? "'?" : "");
+}
+
 static cnnf_status check_arg(const cnnfi_step *step, const cnnfi_pass_arg *arg, cnnf_error *error)
 {
     const cnnfi_pass_param *param = find_param(step->pass, arg->name);
-    if (!param) {
-        return cnnfi_fail(error, CNNF_E_NOT_FOUND, "%s: no argument '%s'", step->pass->name, arg->name);
-    }
+    if (!param) return fail_argument(step->pass, arg->name, error);
     if (!fits_kind(param->kind, arg->value)) {
         return cnnfi_fail(error, CNNF_E_INVALID, "%s: %s=%s is not %s", step->pass->name, arg->name, arg->value,
                           kind_name(param->kind));
@@ -175,16 +202,11 @@ static cnnf_status find_pass(parser *p, const char *name, cnnfi_step *step)
 {
     step->pass = cnnfi_pass_find(name);
     if (step->pass) return CNNF_OK;
-    const char *nearest = NULL;
-    size_t best = strlen(name) / 2 + 1;
-    for (size_t i = 0; i < cnnfi_pass_table_size(); i++) {
-        const size_t distance = cnnfi_edit_distance(name, cnnfi_pass_at(i)->name, best);
-        if (distance >= best) continue;
-        best = distance;
-        nearest = cnnfi_pass_at(i)->name;
-    }
+    suggestion s = suggest_for(name);
+    for (size_t i = 0; i < cnnfi_pass_table_size(); i++)
+        consider(&s, cnnfi_pass_at(i)->name);
     return cnnfi_fail(p->error, CNNF_E_NOT_FOUND, "Transform '%s' not recognized%s%s%s", name,
-                      nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+                      s.nearest ? "; did you mean '" : "", s.nearest ? s.nearest : "", s.nearest ? "'?" : "");
 }
 
 /* Arguments in a growing arena block; the old block is left behind, there are few of them. */

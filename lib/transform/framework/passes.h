@@ -21,14 +21,15 @@
 #include "base/str.h"
 #include "graph/builder.h"
 
-/* Kinds of arguments; a value that is not of its kind is refused when the pipeline is built. */
+/* Kinds of arguments, as the public header numbers them; a value that is not of its kind is refused when the pipeline
+   is built. */
 typedef enum cnnfi_arg_kind {
-    CNNFI_ARG_STRING,
-    CNNFI_ARG_INT,
-    CNNFI_ARG_FLOAT,
-    CNNFI_ARG_BOOL,  /* true, false, 1, 0 */
-    CNNFI_ARG_DTYPE, /* float, int32, DT_FLOAT, 1 ... */
-    CNNFI_ARG_SHAPE  /* "1,28,28,1"; -1 or ? unknown; empty: a scalar */
+    CNNFI_ARG_STRING = CNNF_ARGUMENT_STRING,
+    CNNFI_ARG_INT = CNNF_ARGUMENT_INT,
+    CNNFI_ARG_FLOAT = CNNF_ARGUMENT_FLOAT,
+    CNNFI_ARG_BOOL = CNNF_ARGUMENT_BOOL,
+    CNNFI_ARG_DTYPE = CNNF_ARGUMENT_DTYPE,
+    CNNFI_ARG_SHAPE = CNNF_ARGUMENT_SHAPE /* empty: a scalar */
 } cnnfi_arg_kind;
 
 typedef struct cnnfi_pass_param {

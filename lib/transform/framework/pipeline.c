@@ -17,12 +17,15 @@ struct cnnf_pipeline {
     cnnfi_step_list list;
     cnnfi_name_list inputs, outputs; /* names in the arena, arrays the context's */
     size_t input_capacity, output_capacity;
+    cnnf_progress_fn progress; /* nullable */
+    void *progress_user;
 };
 
 /* ---- building ---- */
 
 cnnf_status cnnf_pipeline_new(cnnf_pipeline **out, cnnf_context *context, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_new: out is NULL");
     *out = NULL;
     if (!context) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_new: context is NULL");
@@ -49,6 +52,7 @@ void cnnf_pipeline_free(cnnf_pipeline *pipeline)
 
 cnnf_status cnnf_pipeline_add(cnnf_pipeline *pipeline, const char *passes, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!pipeline || !passes) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_add: an argument is NULL");
     return cnnfi_parse_steps(&pipeline->list, passes, error);
 }
@@ -71,12 +75,14 @@ static cnnf_status add_name(cnnf_pipeline *pipeline, cnnfi_name_list *list, size
 
 cnnf_status cnnf_pipeline_add_input(cnnf_pipeline *pipeline, const char *name, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!pipeline || !name) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_add_input: an argument is NULL");
     return add_name(pipeline, &pipeline->inputs, &pipeline->input_capacity, name, error);
 }
 
 cnnf_status cnnf_pipeline_add_output(cnnf_pipeline *pipeline, const char *name, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (!pipeline || !name) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_add_output: an argument is NULL");
     return add_name(pipeline, &pipeline->outputs, &pipeline->output_capacity, name, error);
 }
@@ -84,6 +90,16 @@ cnnf_status cnnf_pipeline_add_output(cnnf_pipeline *pipeline, const char *name, 
 /* ---- running ---- */
 
 /* What changes while a pipeline runs. */
+cnnf_status cnnf_pipeline_set_progress(cnnf_pipeline *pipeline, cnnf_progress_fn progress, void *user,
+                                       cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!pipeline) return cnnfi_fail_null(error, __func__);
+    pipeline->progress = progress;
+    pipeline->progress_user = user;
+    return CNNF_OK;
+}
+
 typedef struct state {
     const cnnf_pipeline *pipeline;
     cnnf_graph *graph; /* the latest; a reference */
@@ -230,20 +246,31 @@ static cnnf_status run_step(state *s, const cnnfi_step *step)
     return status;
 }
 
+static cnnf_status report_progress(const state *s, size_t done)
+{
+    const cnnf_pipeline *p = s->pipeline;
+    if (!p->progress || p->progress(done, p->list.count, p->progress_user) == 0) return CNNF_OK;
+    return cnnfi_fail(s->error, CNNF_E_CANCELLED, "cancelled after %zu of %zu passes", done, p->list.count);
+}
+
 static cnnf_status run_steps(state *s)
 {
     CNNFI_TRY(resolve_protected(s));
     s->valid = cnnfi_graph_validate(s->graph, NULL) == CNNF_OK;
     CNNFI_TRY(check_shapes(s, NULL, s->graph));
     const cnnfi_step_list *list = &s->pipeline->list;
-    for (size_t i = 0; i < list->count; i++)
+    CNNFI_TRY(report_progress(s, 0));
+    for (size_t i = 0; i < list->count; i++) {
         CNNFI_TRY(run_step(s, &list->steps[i]));
+        CNNFI_TRY(report_progress(s, i + 1));
+    }
     return CNNF_OK;
 }
 
 cnnf_status cnnf_pipeline_run_report(cnnf_graph **out, cnnf_buffer **report, const cnnf_pipeline *pipeline,
                                      const cnnf_graph *graph, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     if (out) *out = NULL;
     if (report) *report = NULL;
     if (!out || !pipeline || !graph) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_pipeline_run: an argument is NULL");
@@ -251,7 +278,7 @@ cnnf_status cnnf_pipeline_run_report(cnnf_graph **out, cnnf_buffer **report, con
     cnnfi_report_init(&text, pipeline->context);
     state s = {
         .pipeline = pipeline,
-        .graph = cnnf_graph_ref((cnnf_graph *)(uintptr_t)graph),
+        .graph = cnnf_graph_ref(graph),
         .report = report ? &text : NULL,
         .error = error,
     };
@@ -271,5 +298,6 @@ cnnf_status cnnf_pipeline_run_report(cnnf_graph **out, cnnf_buffer **report, con
 cnnf_status cnnf_pipeline_run(cnnf_graph **out, const cnnf_pipeline *pipeline, const cnnf_graph *graph,
                               cnnf_error *error)
 {
+    cnnf_error_clear(error);
     return cnnf_pipeline_run_report(out, NULL, pipeline, graph, error);
 }

@@ -3,6 +3,7 @@
  * freeze_graph: what the outputs need stays, variables become constants. The result is, byte for byte, what
  * TensorFlow 2.15's freeze_graph writes wherever that can be loaded again.
  */
+#include <cnnfreeze/inspect.h>
 #include <cnnfreeze/transform.h>
 
 #include <inttypes.h>
@@ -112,12 +113,9 @@ static cnnf_status fail_unbound(const freezer *f, const cnnf_node *first, size_t
     char others[64] = "";
     if (count > 1) snprintf(others, sizeof others, " (and %zu more variables without a value)", count - 1);
     if (first->unbound)
-        cnnfi_fail(f->error, CNNF_E_NOT_FOUND, "%s%s", first->unbound, others);
-    else
-        cnnfi_fail(f->error, CNNF_E_NOT_FOUND, "variable '%s' has no value: no checkpoint was given%s", first->name,
-                   others);
-    cnnfi_error_set_node(f->error, first->name);
-    return CNNF_E_NOT_FOUND;
+        return cnnfi_fail_at_node(f->error, CNNF_E_NOT_FOUND, first->name, "%s%s", first->unbound, others);
+    return cnnfi_fail_at_node(f->error, CNNF_E_NOT_FOUND, first->name,
+                              "variable '%s' has no value: no checkpoint was given%s", first->name, others);
 }
 
 static cnnf_status choose_variables(freezer *f)
@@ -229,11 +227,10 @@ static cnnf_status fail_refused(const freezer *f, const cnnfi_conversion *c)
     } else {
         snprintf(path, sizeof path, "function '%s'", f->graph->functions[c->refused.scope]->name);
     }
-    cnnfi_fail(f->error, CNNF_E_UNSUPPORTED,
-               "node '%s' (%s) needs variable '%s' itself, which a constant cannot replace; the outputs need it: %s",
-               node->name, node->op, c->refused.variable->name, path);
-    cnnfi_error_set_node(f->error, node->name);
-    return CNNF_E_UNSUPPORTED;
+    return cnnfi_fail_at_node(
+        f->error, CNNF_E_UNSUPPORTED, node->name,
+        "node '%s' (%s) needs variable '%s' itself, which a constant cannot replace; the outputs need it: %s",
+        node->name, node->op, c->refused.variable->name, path);
 }
 
 /* ---- editing ---- */
@@ -354,6 +351,7 @@ static void freezer_free(freezer *f)
 cnnf_status cnnf_freeze(cnnf_graph **out, int64_t *converted, const cnnf_graph *graph,
                         const cnnf_freeze_options *options, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     cnnf_graph *initialized = NULL;
     if (converted) *converted = 0;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_freeze: out is NULL");

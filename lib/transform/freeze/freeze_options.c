@@ -12,7 +12,9 @@ const cnnf_freeze_options *cnnfi_freeze_defaults(void)
 
 cnnf_status cnnf_freeze_options_new(cnnf_freeze_options **out, cnnf_context *context, cnnf_error *error)
 {
-    if (!out || !context) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_freeze_options_new: NULL argument");
+    cnnf_error_clear(error);
+    if (out) *out = NULL;
+    if (!out || !context) return cnnfi_fail_null(error, __func__);
     cnnf_freeze_options *options = *out = cnnfi_calloc(context, 1, sizeof *options);
     if (!options) return cnnfi_fail_nomem(error);
     options->context = cnnf_context_ref(context);
@@ -38,46 +40,57 @@ void cnnf_freeze_options_free(cnnf_freeze_options *options)
     cnnf_context_unref(context);
 }
 
-static cnnf_status list_add(cnnf_context *context, cnnfi_text_list *list, const char *text)
+static cnnf_status list_add(cnnf_context *context, cnnfi_text_list *list, const char *text, cnnf_error *error)
 {
+    if (!*text) return cnnfi_fail(error, CNNF_E_INVALID, "freeze: a name is empty");
     if (!cnnfi_grow(context, (void **)&list->items, &list->capacity, list->count, sizeof *list->items))
-        return CNNF_E_NOMEM;
+        return cnnfi_fail_nomem(error);
     char *copy = cnnfi_strdup(context, text);
-    if (!copy) return CNNF_E_NOMEM;
+    if (!copy) return cnnfi_fail_nomem(error);
     list->items[list->count++] = copy;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_freeze_options_add_output(cnnf_freeze_options *options, const char *name)
+cnnf_status cnnf_freeze_options_add_output(cnnf_freeze_options *options, const char *name, cnnf_error *error)
 {
-    return options && name && *name ? list_add(options->context, &options->outputs, name) : CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options || !name) return cnnfi_fail_null(error, __func__);
+    return list_add(options->context, &options->outputs, name, error);
 }
 
-cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, const char *pattern)
+cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, const char *pattern, cnnf_error *error)
 {
-    return options && pattern && *pattern ? list_add(options->context, &options->allow, pattern) : CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options || !pattern) return cnnfi_fail_null(error, __func__);
+    return list_add(options->context, &options->allow, pattern, error);
 }
 
-cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, const char *pattern)
+cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, const char *pattern, cnnf_error *error)
 {
-    return options && pattern && *pattern ? list_add(options->context, &options->deny, pattern) : CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options || !pattern) return cnnfi_fail_null(error, __func__);
+    return list_add(options->context, &options->deny, pattern, error);
 }
 
-cnnf_status cnnf_freeze_options_add_initializer(cnnf_freeze_options *options, const char *node)
+cnnf_status cnnf_freeze_options_add_initializer(cnnf_freeze_options *options, const char *node, cnnf_error *error)
 {
-    return options && node && *node ? list_add(options->context, &options->initializers, node) : CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options || !node) return cnnfi_fail_null(error, __func__);
+    return list_add(options->context, &options->initializers, node, error);
 }
 
-cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, int32_t clear)
+cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, int32_t clear, cnnf_error *error)
 {
-    if (!options) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
     options->keep_devices = clear == 0;
     return CNNF_OK;
 }
 
-cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *options, int32_t add)
+cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *options, int32_t add, cnnf_error *error)
 {
-    if (!options) return CNNF_E_INVALID;
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
     options->default_attrs = add != 0;
     return CNNF_OK;
 }

@@ -2,21 +2,16 @@
 /* Freezing as a step of a pipeline. */
 #include "transform/framework/passes.h"
 
-static cnnf_status take(cnnf_status status, cnnfi_pass_run *run)
-{
-    return status == CNNF_E_NOMEM ? cnnfi_fail_nomem(run->error) : status;
-}
-
 static cnnf_status fill_options(cnnf_freeze_options *options, cnnfi_pass_run *run)
 {
     const char *value;
     for (size_t i = 0; i < run->outputs.count; i++)
-        CNNFI_TRY(take(cnnf_freeze_options_add_output(options, run->outputs.names[i]), run));
+        CNNFI_TRY(cnnf_freeze_options_add_output(options, run->outputs.names[i], run->error));
     for (size_t i = 0; (value = cnnfi_run_arg(run, "allow", i)); i++)
-        CNNFI_TRY(take(cnnf_freeze_options_allow(options, value), run));
+        CNNFI_TRY(cnnf_freeze_options_allow(options, value, run->error));
     for (size_t i = 0; (value = cnnfi_run_arg(run, "deny", i)); i++)
-        CNNFI_TRY(take(cnnf_freeze_options_deny(options, value), run));
-    return cnnf_freeze_options_set_clear_devices(options, cnnfi_run_bool(run, "clear_devices", true));
+        CNNFI_TRY(cnnf_freeze_options_deny(options, value, run->error));
+    return cnnf_freeze_options_set_clear_devices(options, cnnfi_run_bool(run, "clear_devices", true), run->error);
 }
 
 static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)

@@ -53,7 +53,7 @@ static cnnf_status constant_of(cnnf_tensor **out, const cnnf_graph *graph, const
     for (int step = 0; node && step < MAX_STEPS && op_is(node, "Identity"); step++)
         node = data_input(graph, node, 0);
     const cnnf_tensor *value = const_value(node);
-    if (value) *out = cnnf_tensor_ref((cnnf_tensor *)(uintptr_t)value);
+    if (value) *out = cnnf_tensor_ref(value);
     return node && op_is(node, "Fill") ? fill_value(out, graph, node, error) : CNNF_OK;
 }
 
@@ -69,10 +69,8 @@ static cnnf_status run_assignment(cnnfi_edit *edit, const cnnf_graph *graph, con
     if (!variable || !cnnfi_op_is_variable(variable->op)) return CNNF_OK;
     CNNFI_TRY(constant_of(&value, graph, data_input(graph, assign, 1), error));
     if (!value) {
-        cnnfi_fail(error, CNNF_E_UNSUPPORTED, "initializer '%s': the value of '%s' is not constant", assign->name,
-                   variable->name);
-        cnnfi_error_set_node(error, assign->name);
-        return CNNF_E_UNSUPPORTED;
+        return cnnfi_fail_at_node(error, CNNF_E_UNSUPPORTED, assign->name,
+                                  "initializer '%s': the value of '%s' is not constant", assign->name, variable->name);
     }
     cnnfi_node_set_value(edit->b, edit->b->graph->nodes[variable->index], value);
     cnnf_tensor_unref(value);
@@ -108,7 +106,7 @@ cnnf_status cnnfi_run_initializers(cnnf_graph **out, const cnnf_graph *graph, co
 {
     cnnfi_edit edit;
     if (names->count == 0) {
-        *out = cnnf_graph_ref((cnnf_graph *)(uintptr_t)graph);
+        *out = cnnf_graph_ref(graph);
         return CNNF_OK;
     }
     CNNFI_TRY(cnnfi_edit_begin(&edit, graph, NULL, error));

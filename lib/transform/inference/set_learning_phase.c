@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/context.h"
 #include "base/str.h"
 #include "edit/memo.h"
 #include "graph/tensor.h"
@@ -69,6 +70,61 @@ static bool is_phase(const cnnfi_pass_run *run, const cnnf_node *node)
     return dtype == CNNF_BOOL ? has_phase_name(node->name) : strstr(node->name, "keras_learning_phase") != NULL;
 }
 
+/* ---- or a truth that does nothing but decide branches, whatever it is called (tflearn keeps it in a variable) ---- */
+
+typedef enum reading {
+    READS_ELSE,   /* computes with it */
+    READS_ON,     /* hands it on, or its contrary */
+    READS_BRANCH, /* takes a branch by it */
+    READS_NOTHING /* initialises, saves or asks for the variable */
+} reading;
+
+static reading reading_of(const cnnf_node *reader, size_t input)
+{
+    static const char *const on[] = {"Identity", "LogicalNot", "ReadVariableOp"};
+    static const char *const nothing[] = {"Assign",    "AssignVariableOp", "IsVariableInitialized",
+                                          "RestoreV2", "SaveV2",           "VarIsInitializedOp"};
+    static const char *const by_first[] = {"If", "StatelessIf"};
+    if (cnnfi_op_is_switch(reader->op)) return input == 1 ? READS_BRANCH : READS_NOTHING; /* cond's own pivot */
+    if (cnnfi_text_in(reader->op, by_first, sizeof by_first / sizeof *by_first) && input == 0) return READS_BRANCH;
+    if (cnnfi_text_in(reader->op, nothing, sizeof nothing / sizeof *nothing)) return READS_NOTHING;
+    return cnnfi_text_in(reader->op, on, sizeof on / sizeof *on) ? READS_ON : READS_ELSE;
+}
+
+/* Walks on from the node through what hands it on: at least one branch, and nothing else. */
+static bool decides_branches_alone(cnnfi_edit *edit, const cnnf_node *node)
+{
+    int32_t *stack = cnnfi_edit_array(edit, edit->count, sizeof *stack);
+    bool *seen = cnnfi_edit_array(edit, edit->count, sizeof *seen), branches = false;
+    size_t n = 0;
+    if (!stack || !seen) return false;
+    stack[n++] = node->index;
+    seen[node->index] = true;
+    while (n > 0) {
+        for (const cnnfi_use *use = cnnfi_edit_uses(edit, cnnfi_edit_node(edit, stack[--n])); use; use = use->next) {
+            const cnnf_node *reader = use->user;
+            if (use->port == CNNFI_PORT_CONTROL) continue;
+            const reading how = reading_of(reader, use->input);
+            if (how == READS_ELSE) return false;
+            branches |= how == READS_BRANCH;
+            if (how != READS_ON || seen[reader->index]) continue;
+            seen[reader->index] = true;
+            stack[n++] = reader->index;
+        }
+    }
+    return branches;
+}
+
+static bool is_phase_by_use(cnnfi_edit *edit, const cnnfi_pass_run *run, const cnnf_node *node)
+{
+    static const char *const sources[] = {"Placeholder", "PlaceholderWithDefault", "VarHandleOp", "Variable",
+                                          "VariableV2"};
+    if (cnnfi_node_type(node, "dtype") != CNNF_BOOL || cnnfi_run_is_output(run, node->name)) return false;
+    if (!cnnfi_text_in(node->op, sources, sizeof sources / sizeof *sources)) return false;
+    if (cnnf_node_attr_shape_rank(node, "shape") > 0) return false; /* a truth per example is data */
+    return decides_branches_alone(edit, node);
+}
+
 static void set_false(cnnfi_edit *edit, cnnf_node *node)
 {
     cnnfi_builder *b = edit->b;
@@ -83,13 +139,57 @@ static void set_false(cnnfi_edit *edit, cnnf_node *node)
     edit->changes++;
 }
 
-static int64_t set_phases(cnnfi_edit *edit, const cnnfi_pass_run *run)
+/* A variable's handle cannot be a constant: who reads it reads false. */
+static void read_false(cnnfi_edit *edit, cnnf_node *handle)
+{
+    for (cnnfi_use *use = cnnfi_edit_uses(edit, handle), *next; use; use = next) {
+        cnnf_node *reader = use->user;
+        next = use->next;
+        if (strcmp(reader->op, "ReadVariableOp") != 0) continue;
+        const bool protection = cnnfi_edit_is_protected(edit, reader);
+        cnnfi_node_set_type(edit->b, reader, "dtype", CNNF_BOOL);
+        set_false(edit, reader);
+        cnnfi_edit_set_protected(edit, reader, protection);
+    }
+}
+
+/* What assigns to a variable that is none any more, and saves it, goes with it where nothing needs it (sweep, prune).
+ */
+static void set_variable_false(cnnfi_edit *edit, cnnf_node *variable)
+{
+    if (strcmp(variable->op, "VarHandleOp") == 0) {
+        read_false(edit, variable);
+        return;
+    }
+    cnnf_node *constant = cnnfi_edit_add(edit, "Const", cnnfi_edit_unique(edit, "%s/false", variable->name));
+    if (!constant) return;
+    cnnfi_node_set_type(edit->b, constant, "dtype", CNNF_BOOL);
+    set_false(edit, constant);
+    for (cnnfi_use *use = cnnfi_edit_uses(edit, variable), *next; use; use = next) {
+        cnnf_node *reader = use->user;
+        next = use->next;
+        if (reading_of(reader, use->input) != READS_NOTHING || cnnfi_op_is_switch(reader->op))
+            cnnfi_edit_set_input(edit, reader, use->input, cnnfi_end(constant, 0));
+    }
+}
+
+static int64_t set_phases(cnnfi_edit *edit, cnnfi_pass_run *run)
 {
     int64_t found = 0;
-    for (size_t i = 0; i < edit->count && !edit->b->status; i++) {
+    for (size_t i = 0; i < edit->originals && !edit->b->status; i++) {
         cnnf_node *node = edit->b->graph->nodes[i];
-        if (!is_phase(run, node)) continue;
-        set_false(edit, node);
+        if (is_phase(run, node)) {
+            set_false(edit, node);
+        } else if (is_phase_by_use(edit, run, node)) {
+            cnnfi_run_note(run, node->name, "taken for the learning phase: it does nothing but decide branches");
+            cnnfi_log(run->context, CNNF_LOG_INFO, "'%s' is taken for the learning phase: false", node->name);
+            if (cnnfi_op_is_variable(node->op))
+                set_variable_false(edit, node);
+            else
+                set_false(edit, node);
+        } else {
+            continue;
+        }
         found++;
     }
     return found;

@@ -37,7 +37,7 @@ static const char *match_conv(const cnnfi_edit *edit, atrous *a)
     a->filter = cnnfi_pattern_const(edit, a->conv, 1);
     if (!a->filter || cnnf_tensor_rank(a->filter) != 4) return "the filter is not constant";
     if (!cnnfi_node_string_is(a->conv, "padding", "VALID")) return "the convolution pads";
-    if (cnnf_node_attr_string(a->conv, "data_format", NULL) && !cnnfi_node_string_is(a->conv, "data_format", "NHWC")) {
+    if (cnnf_node_attr_string(NULL, a->conv, "data_format") && !cnnfi_node_string_is(a->conv, "data_format", "NHWC")) {
         return "it is not NHWC";
     }
     for (int64_t i = 0; i < 4; i++) {

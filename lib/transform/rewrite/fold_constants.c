@@ -64,7 +64,8 @@ static bool is_excluded(const folder *f, const cnnf_node *node)
 typedef struct evaluation {
     cnnfi_call call;
     cnnfi_value *inputs, outputs[CNNFI_CALL_OUTPUTS];
-    cnnf_tensor **loaded; /* by input; references */
+    const cnnf_tensor **tensors; /* by input; borrowed */
+    cnnf_tensor **loaded;        /* by input, once its data are at hand; references */
     cnnf_tensor *results[CNNFI_CALL_OUTPUTS];
     cnnf_error error; /* of the kernel: not folding is no failure */
 } evaluation;
@@ -77,28 +78,27 @@ static void evaluation_free(evaluation *e)
     for (int32_t i = 0; i < CNNFI_CALL_OUTPUTS; i++)
         cnnf_tensor_unref(e->results[i]);
     cnnfi_free(context, e->loaded);
+    cnnfi_free(context, e->tensors);
     cnnfi_free(context, e->inputs);
 }
 
 /* Bytes of a tensor; a small one is loaded at once, since infer may ask for its values. */
 #define SMALL_BYTES 4096
 
-static cnnf_status load_input(evaluation *e, int32_t index, const cnnf_tensor *tensor)
+static cnnf_status load_input(evaluation *e, int32_t index)
 {
     cnnfi_value *value = &e->inputs[index];
     if (value->data) return CNNF_OK;
-    CNNFI_TRY(cnnf_tensor_load(&e->loaded[index], tensor, &e->error));
+    CNNFI_TRY(cnnf_tensor_load(&e->loaded[index], e->tensors[index], &e->error));
     value->data = (void *)(uintptr_t)cnnf_tensor_data(e->loaded[index]);
     if (!value->data) value->data = e; /* empty: some valid address */
     return CNNF_OK;
 }
 
-static cnnf_status load_inputs(folder *f, evaluation *e, const cnnf_node *node, size_t limit)
+static cnnf_status load_inputs(evaluation *e, size_t limit)
 {
-    for (int32_t i = 0; i < e->call.n_inputs; i++) {
-        const cnnf_tensor *tensor = value_at(f, node->edges[i]);
-        if (cnnf_tensor_byte_size(tensor) <= limit) CNNFI_TRY(load_input(e, i, tensor));
-    }
+    for (int32_t i = 0; i < e->call.n_inputs; i++)
+        if (cnnf_tensor_byte_size(e->tensors[i]) <= limit) CNNFI_TRY(load_input(e, i));
     return CNNF_OK;
 }
 
@@ -109,71 +109,46 @@ static cnnf_status evaluation_init(folder *f, evaluation *e, const cnnf_node *no
     memset(e, 0, sizeof *e);
     e->call = (cnnfi_call){.context = context, .node = node, .max_outputs = CNNFI_CALL_OUTPUTS, .error = &e->error};
     e->inputs = cnnfi_calloc(context, n, sizeof *e->inputs);
+    e->tensors = cnnfi_calloc(context, n, sizeof *e->tensors);
     e->loaded = cnnfi_calloc(context, n, sizeof *e->loaded);
-    if (!e->inputs || !e->loaded) return CNNF_E_NOMEM;
+    if (!e->inputs || !e->tensors || !e->loaded) return CNNF_E_NOMEM;
     e->call.n_inputs = (int32_t)n;
     e->call.inputs = e->inputs;
     e->call.outputs = e->outputs;
     for (size_t i = 0; i < n; i++) {
-        const cnnf_tensor *tensor = value_at(f, node->edges[i]);
-        if (cnnf_tensor_rank(tensor) > CNNFI_OP_MAX_RANK || !cnnf_dtype_size(cnnf_tensor_dtype(tensor))) {
-            return CNNF_E_UNSUPPORTED;
-        }
-        e->inputs[i] = (cnnfi_value){.dtype = cnnf_tensor_dtype(tensor),
-                                     .rank = cnnf_tensor_rank(tensor),
-                                     .count = cnnf_tensor_element_count(tensor)};
-        for (int32_t d = 0; d < e->inputs[i].rank; d++)
-            e->inputs[i].dims[d] = cnnf_tensor_dim(tensor, d);
+        e->tensors[i] = value_at(f, node->edges[i]);
+        if (!cnnf_dtype_size(cnnf_tensor_dtype(e->tensors[i]))) return CNNF_E_UNSUPPORTED;
+        if (!cnnfi_value_of_tensor(&e->inputs[i], e->tensors[i])) return CNNF_E_UNSUPPORTED;
     }
-    return load_inputs(f, e, node, SMALL_BYTES);
+    return load_inputs(e, SMALL_BYTES);
 }
 
-static cnnf_status allocate_outputs(folder *f, evaluation *e)
+/* A new tensor, or the input's own in another shape, however large it is. */
+static cnnf_status place_output(cnnfi_call *call, int32_t index, bool shared, void *user)
 {
-    int64_t total = 0;
-    for (int32_t i = 0; i < e->call.n_outputs; i++) {
-        cnnfi_value *value = &e->outputs[i];
-        CNNFI_TRY(cnnf_tensor_new(&e->results[i], e->call.context, value->dtype, value->rank, value->dims, &e->error));
-        total += (int64_t)cnnf_tensor_byte_size(e->results[i]);
-        if (total > f->max_bytes) return CNNF_E_LIMIT;
-        value->count = cnnf_tensor_element_count(e->results[i]);
-        value->data = cnnf_tensor_data_mut(e->results[i]);
-        if (!value->data) value->data = e;
-    }
+    evaluation *e = user;
+    cnnfi_value *value = &call->outputs[index];
+    cnnf_tensor **result = &e->results[index];
+    if (shared) return cnnfi_tensor_reshape(result, e->tensors[0], value->rank, value->dims, call->error);
+    CNNFI_TRY(cnnf_tensor_new(result, call->context, value->dtype, value->rank, value->dims, call->error));
+    value->data = cnnf_tensor_data_mut(*result);
+    if (!value->data) value->data = e;
     return CNNF_OK;
 }
 
-static cnnf_status check_size(const folder *f, const evaluation *e)
+static cnnf_status load_the_rest(cnnfi_call *call, void *user)
 {
-    for (int32_t i = 0; i < e->call.n_outputs; i++) {
-        int64_t count;
-        const cnnfi_value *value = &e->outputs[i];
-        if (!cnnfi_shape_elements(&count, value->rank, value->dims) || count > f->max_bytes) return CNNF_E_LIMIT;
-    }
-    return CNNF_OK;
+    (void)call;
+    return load_inputs(user, SIZE_MAX);
 }
 
-/* The same bytes in another shape: shared, however many. */
-static cnnf_status share_bytes(folder *f, evaluation *e, const cnnf_node *node)
+static cnnf_status compute(folder *f, evaluation *e, const cnnfi_kernel *kernel)
 {
-    const cnnfi_value *value = &e->outputs[0];
-    return cnnfi_tensor_reshape(&e->results[0], value_at(f, node->edges[0]), value->rank, value->dims, &e->error);
-}
-
-static cnnf_status compute(folder *f, evaluation *e, const cnnf_node *node, const cnnfi_kernel *kernel)
-{
+    const cnnfi_once once = {
+        .most_bytes = (uint64_t)f->max_bytes, .load = load_the_rest, .place = place_output, .user = e};
     const cnnf_status inferred = cnnfi_kernel_infer(kernel, &e->call);
     if (inferred || !e->call.n_outputs) return CNNF_E_UNSUPPORTED;
-    if (cnnfi_kernel_flags(kernel) & CNNFI_OP_VIEW && e->call.n_outputs == 1) return share_bytes(f, e, node);
-    CNNFI_TRY(check_size(f, e));
-    CNNFI_TRY(allocate_outputs(f, e));
-    CNNFI_TRY(load_inputs(f, e, node, SIZE_MAX));
-    void *block = cnnfi_malloc(e->call.context, e->call.scratch_size + 64);
-    if (!block) return CNNF_E_NOMEM;
-    e->call.scratch = (void *)(((uintptr_t)block + 63) & ~(uintptr_t)63);
-    const cnnf_status status = kernel->run(&e->call);
-    cnnfi_free(e->call.context, block);
-    return status;
+    return cnnfi_kernel_compute(kernel, &e->call, &once);
 }
 
 static void note_unfolded(folder *f, const cnnf_node *node, cnnf_status status, const evaluation *e)
@@ -195,7 +170,7 @@ static cnnf_status fold_node(folder *f, const cnnf_node *node)
     evaluation *e = cnnfi_malloc(f->in->context, sizeof *e);
     if (!e) return cnnfi_fail_nomem(f->run->error);
     cnnf_status status = evaluation_init(f, e, node);
-    if (!status) status = compute(f, e, node, kernel);
+    if (!status) status = compute(f, e, kernel);
     if (!status)
         status = keep_values(f, node, e->results, e->call.n_outputs);
     else if (status != CNNF_E_NOMEM)
@@ -311,6 +286,7 @@ static cnnf_status folder_init(folder *f, cnnfi_pass_run *run, const cnnf_graph 
 {
     *f = (folder){.run = run, .in = in};
     f->max_bytes = cnnfi_run_int(run, "max_constant_size_in_bytes", DEFAULT_MAX_BYTES);
+    if (f->max_bytes < 0) f->max_bytes = 0;
     f->values = cnnfi_calloc(in->context, in->n_nodes, sizeof *f->values);
     f->n_values = cnnfi_calloc(in->context, in->n_nodes, sizeof *f->n_values);
     return f->values && f->n_values ? CNNF_OK : cnnfi_fail_nomem(run->error);

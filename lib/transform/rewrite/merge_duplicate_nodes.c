@@ -38,7 +38,7 @@ static uint32_t hash_tensor(uint32_t hash, const cnnf_tensor *tensor)
     const size_t size = cnnf_tensor_byte_size(tensor), part = size < sizeof head ? size : sizeof head;
     const int64_t shape[] = {cnnf_tensor_dtype(tensor), cnnf_tensor_rank(tensor), cnnf_tensor_element_count(tensor)};
     hash = cnnfi_crc32c(hash, shape, sizeof shape);
-    if (!part || cnnf_tensor_read(tensor, 0, head, part, NULL)) return hash;
+    if (!part || cnnf_tensor_read(head, tensor, 0, part, NULL)) return hash;
     return cnnfi_crc32c(hash, head, part);
 }
 

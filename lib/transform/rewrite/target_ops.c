@@ -10,9 +10,8 @@
 static void refuse(const cnnfi_lowering *l, const char *why)
 {
     cnnfi_builder *b = l->edit->b;
-    cnnfi_builder_fail(b, CNNF_E_UNSUPPORTED, "node '%s': %s is newer than TensorFlow %d.%d and %s", l->node->name,
-                       l->op, (int)(l->release / 100), (int)(l->release % 100), why);
-    cnnfi_error_set_node(b->error, l->node->name);
+    cnnfi_builder_fail_at(b, CNNF_E_UNSUPPORTED, l->node->name, "node '%s': %s is newer than TensorFlow %d.%d and %s",
+                          l->node->name, l->op, (int)(l->release / 100), (int)(l->release % 100), why);
 }
 
 /* None of these ops looks at shape only: nothing that an edit counts changes. */

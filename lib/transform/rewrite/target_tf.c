@@ -18,9 +18,8 @@ typedef struct target {
 static void refuse_attr(const cnnfi_lowering *l, const char *attr, const char *why)
 {
     cnnfi_builder *b = l->edit->b;
-    cnnfi_builder_fail(b, CNNF_E_UNSUPPORTED, "node '%s': attribute '%s' of %s %s TensorFlow %d.%d", l->node->name,
-                       attr, l->node->op, why, (int)(l->release / 100), (int)(l->release % 100));
-    cnnfi_error_set_node(b->error, l->node->name);
+    cnnfi_builder_fail_at(b, CNNF_E_UNSUPPORTED, l->node->name, "node '%s': attribute '%s' of %s %s TensorFlow %d.%d",
+                          l->node->name, attr, l->node->op, why, (int)(l->release / 100), (int)(l->release % 100));
 }
 
 /* ---- explicit padding, where the release has only SAME and VALID ---- */

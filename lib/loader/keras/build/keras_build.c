@@ -7,7 +7,8 @@
 
 #include "base/context.h"
 #include "graph/builder.h"
-#include "loader/keras/layers/layers.h"
+#include "loader/keras/read/keras_read.h"
+#include "ops/validate.h"
 
 /* One pass over a container: the tensors each call gave. */
 typedef struct outputs {
@@ -199,14 +200,93 @@ static const cnnfi_keras_row *row_of(const cnnfi_kc *kc)
     return row;
 }
 
+cnnfi_keras_layer *cnnfi_kb_activation_layer(cnnfi_kc *kc, const cnnfi_json *activation)
+{
+    const char *class_name = NULL;
+    const cnnfi_json *config = cnnfi_kc_serialized(activation, &class_name);
+    if (kc->state->activation) return kc->state->activation;
+    const cnnfi_keras_row *row = config ? cnnfi_keras_row_find(class_name) : NULL;
+    if (!row || row->max_inputs != 1 || strcmp(row->class_name, kc->layer->class_name) == 0) return NULL;
+    cnnfi_keras_layer *layer = cnnfi_builder_array(kc->b->graph, 1, sizeof *layer);
+    if (!layer) return NULL;
+    *layer = (cnnfi_keras_layer){.class_name = class_name,
+                                 .stored_class = class_name,
+                                 .name = cnnfi_json_string(cnnfi_json_get(config, "name"), class_name),
+                                 .config = config};
+    if (kc->layer->n_weights > kc->state->used_weights) {
+        layer->weights = kc->layer->weights + kc->state->used_weights;
+        layer->n_weights = kc->layer->n_weights - kc->state->used_weights;
+    }
+    return kc->state->activation = layer;
+}
+
 static void build_weights(cnnfi_kc *kc, const cnnfi_keras_row *row)
 {
     if (kc->state->built) return;
     kc->state->built = true;
     if (row->build) row->build(kc);
+    /* An activation that is a layer has the rest, and says itself when there is too much. */
+    if (cnnfi_kb_ok(kc->b) && kc->state->used_weights < kc->layer->n_weights &&
+        cnnfi_kb_activation_layer(kc, cnnfi_json_get(kc->config, "activation")))
+        return;
     if (cnnfi_kb_ok(kc->b) && kc->state->used_weights < kc->layer->n_weights) {
         cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "the file has %zu weights for this layer, its configuration makes %zu",
                       kc->layer->n_weights, kc->state->used_weights);
+    }
+}
+
+static bool is_one_of(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(name, names[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* Layers whose call() casts integers to the compute dtype: tf.keras 2.15, and those that Keras 3 adds (its ops promote
+   integers to float). Preprocessing layers cast by themselves; into any other layer integers go as they are. */
+static bool casts_integers(const cnnfi_kc *kc)
+{
+    static const char *const both[] = {"BatchNormalization", "Dense", "LayerNormalization", "LeakyReLU"};
+    static const char *const keras3[] = {"EinsumDense",
+                                         "GRU",
+                                         "GlobalAveragePooling1D",
+                                         "GlobalAveragePooling2D",
+                                         "GlobalAveragePooling3D",
+                                         "GroupNormalization",
+                                         "LSTM",
+                                         "SimpleRNN"};
+    const char *name = kc->layer->class_name;
+    return is_one_of(name, both, sizeof both / sizeof *both) ||
+           (kc->b->keras3 && is_one_of(name, keras3, sizeof keras3 / sizeof *keras3));
+}
+
+static bool is_float(cnnf_dtype dtype)
+{
+    return dtype == CNNF_FLOAT || dtype == CNNF_DOUBLE || dtype == CNNF_HALF || dtype == CNNF_BFLOAT16;
+}
+
+/* Layer.__call__ of tf.keras and Keras 3 casts floating inputs to the layer's compute dtype (_maybe_cast_inputs());
+   layers around single ops and Lambda do not (autocast=False). */
+static void cast_inputs(cnnfi_kc *kc)
+{
+    static const char *const plain[] = {"Embedding", "Lambda", "TFOpLambda", "TensorFlowOpLayer"};
+    const bool autocast =
+        !kc->layer->operation && !is_one_of(kc->layer->class_name, plain, sizeof plain / sizeof *plain);
+    const cnnf_dtype to = cnnfi_keras_weight_dtype(kc->layer);
+    cnnfi_kt *cast = NULL;
+    for (size_t i = 0; kc->b->tf && autocast && i < kc->n_inputs && cnnfi_kb_ok(kc->b); i++) {
+        const cnnfi_kt *x = &kc->inputs[i];
+        if (!x->name || x->dtype == to || !(is_float(x->dtype) || casts_integers(kc))) continue;
+        if (!cast) {
+            cast = cnnfi_builder_array(kc->b->graph, kc->n_inputs, sizeof *cast);
+            if (!cast) return;
+            memcpy(cast, kc->inputs, kc->n_inputs * sizeof *cast);
+            kc->inputs = cast;
+        }
+        const char *mask = x->mask;
+        cast[i] = cnnfi_kb_cast(kc->b, "Cast", *x, to);
+        cast[i].mask = mask;
     }
 }
 
@@ -215,6 +295,7 @@ static void run_row(cnnfi_kc *kc)
     const cnnfi_keras_row *row = row_of(kc);
     if (row) check_inputs(kc, row);
     if (!cnnfi_kb_ok(kc->b)) return;
+    cast_inputs(kc);
     build_weights(kc, row);
     if (!cnnfi_kb_ok(kc->b)) return;
     if (kc->b->tf && row->call_tf)
@@ -577,5 +658,11 @@ cnnf_status cnnfi_keras_build(cnnf_graph **out, cnnfi_keras_model *model, int32_
     build_model(&b, training_state);
     cnnfi_strmap_free(&b.names);
     forget_states(model->top);
-    return cnnfi_builder_publish(out, b.graph, error);
+    CNNFI_TRY(cnnfi_builder_publish(out, b.graph, error));
+    /* A graph whose types do not fit is worth nothing, whatever Keras would have said. */
+    const cnnf_status status = cnnfi_graph_validate(*out, error);
+    if (status == CNNF_OK) return CNNF_OK;
+    cnnf_graph_unref(*out);
+    *out = NULL;
+    return cnnfi_error_prefix(error, status == CNNF_E_CORRUPT ? CNNF_E_UNSUPPORTED : status, "%s: Keras", model->path);
 }

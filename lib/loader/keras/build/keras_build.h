@@ -46,7 +46,8 @@ typedef struct cnnfi_kstate {
     struct cnnfi_korder { /* a nested model: its calls in the order Keras runs them */
         int32_t layer, call;
     } * order;
-    void *extra; /* a family's own, in the graph's arena */
+    cnnfi_keras_layer *activation; /* Conv2D(activation=LeakyReLU(0.2)): the layer that is its activation; NULL */
+    void *extra;                   /* a family's own, in the graph's arena */
 } cnnfi_kstate;
 
 typedef struct cnnfi_kb {
@@ -227,10 +228,37 @@ cnnfi_kstate *cnnfi_kb_state(cnnfi_kb *b, cnnfi_keras_layer *layer);
 void cnnfi_kb_run(cnnfi_kb *b, cnnfi_keras_layer *layer, const cnnfi_keras_call *call, size_t n, const cnnfi_kt *inputs,
                   const cnnfi_kt *named, size_t *n_outputs, cnnfi_kt **outputs);
 
+/* The layer that a layer's `activation` is, where it is one and no function ("LeakyReLU" and kin): made when first
+   asked for, with those weights of `kc`'s layer that its own configuration leaves over. NULL: a function, or nothing
+   known. */
+cnnfi_keras_layer *cnnfi_kb_activation_layer(cnnfi_kc *kc, const cnnfi_json *activation);
+
 /* The whole model as a published graph. */
 cnnf_status cnnfi_keras_build(cnnf_graph **out, cnnfi_keras_model *model, int32_t variables, const char *suffix,
                               bool training_state, cnnf_error *error);
 /* The optimizer's variables, as load_model() makes them for a compiled model (keras_optimizer.c). */
 void cnnfi_keras_build_optimizer(cnnfi_kb *b);
+
+/* ---- what a layer is to the builder: layers/ fills the table ---- */
+
+/*
+ * A layer class. `build` makes the variables on the first call (NULL: none), inside the layer's name scope;
+ * `call` emits the ops of one call and ends with cnnfi_kc_return(). Both see which Keras wrote the file in
+ * kc->b->tf and kc->b->keras3; a class that differs throughout has call_tf.
+ */
+typedef struct cnnfi_keras_row {
+    const char *class_name;
+    const char *fields;         /* configuration fields read, for docs/layers.md */
+    const char *weights;        /* variables in order; "" */
+    const char *verified;       /* Keras versions whose graphs were compared */
+    int32_t min_rank, max_rank; /* of the first input, batch included */
+    size_t min_inputs, max_inputs;
+    void (*build)(cnnfi_kc *kc);
+    void (*call)(cnnfi_kc *kc); /* multi-backend; tf.keras too when call_tf is NULL */
+    void (*call_tf)(cnnfi_kc *kc);
+} cnnfi_keras_row;
+
+/* NULL when the class is unknown. */
+const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name);
 
 #endif

@@ -254,11 +254,24 @@ static activation_fn function_of(const cnnfi_kb *b, const activation *a)
     return b->tf && a->tf ? a->tf : a->multi;
 }
 
+/* Conv2D(activation=LeakyReLU(0.2)): Keras calls the layer where it would call the function, within its own scope. */
+static cnnfi_kt activate_by_layer(cnnfi_kc *kc, cnnfi_keras_layer *layer, cnnfi_kt x)
+{
+    size_t n_outputs = 0;
+    cnnfi_kt *outputs = NULL;
+    const char *saved = cnnfi_kb_push(kc->b, layer->name);
+    cnnfi_kb_run(kc->b, layer, NULL, 1, &x, NULL, &n_outputs, &outputs);
+    cnnfi_kb_pop(kc->b, saved);
+    return cnnfi_kb_ok(kc->b) && n_outputs == 1 ? outputs[0] : x;
+}
+
 cnnfi_kt cnnfi_kc_activate(cnnfi_kc *kc, const cnnfi_json *value, cnnfi_kt x)
 {
     const char *name = NULL;
     if (!value || cnnfi_json_is_null(value)) return x;
     (void)cnnfi_kc_serialized(value, &name);
+    cnnfi_keras_layer *layer = cnnfi_kb_activation_layer(kc, value);
+    if (layer) return activate_by_layer(kc, layer, x);
     for (size_t i = 0; name && i < sizeof activations / sizeof activations[0]; i++) {
         if (strcmp(activations[i].name, name) == 0) return function_of(kc->b, &activations[i])(kc->b, x);
     }

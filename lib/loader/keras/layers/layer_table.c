@@ -40,3 +40,9 @@ const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name)
     }
     return NULL;
 }
+
+bool cnnfi_keras_class_has_weights(const char *class_name)
+{
+    const cnnfi_keras_row *row = cnnfi_keras_row_find(class_name);
+    return !row || row->weights[0] != '\0';
+}

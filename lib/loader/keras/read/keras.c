@@ -32,7 +32,8 @@ cnnf_status cnnfi_load_keras(cnnf_graph **out, cnnf_context *context, cnnfi_sour
     cnnfi_keras_model *model = NULL;
     if (!options) options = cnnfi_load_defaults();
     cnnf_status status = read_model(&model, context, source, options, error);
-    if (status == CNNF_OK) status = cnnfi_load_progress(options, 1, 2, error);
+    const uint64_t size = cnnfi_source_size(source);
+    if (status == CNNF_OK) status = cnnfi_load_progress(options, size, size, error);
     if (status == CNNF_OK) {
         status =
             cnnfi_keras_build(out, model, options->variables, options->name_suffix, options->training_state, error);

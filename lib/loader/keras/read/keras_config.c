@@ -153,12 +153,14 @@ typedef struct scope {
 } scope;
 
 /*
- * Keras counts the nodes of a nested model from 1: node 0 is the one of its own making. Keras 3, and models
- * that never had an input of their own, count from 0.
+ * Whether a reference counts the calls of a nested model from 1: node 0 is then the one of its own making. Keras up to
+ * 2 does everywhere. Keras 3 does among `output_layers` for a nested functional model alone (functional.py,
+ * get_config(): kept_nodes = 1), while inbound nodes and nested Sequentials count from 0.
  */
-static bool counts_from_one(const reader *r, const cnnfi_keras_layer *layer)
+static bool counts_from_one(const reader *r, const cnnfi_keras_layer *layer, bool is_end)
 {
-    return layer->inner && r->model->world != CNNFI_KERAS_3;
+    if (!layer->inner) return false;
+    return r->model->world != CNNFI_KERAS_3 || (is_end && !layer->inner->sequential);
 }
 
 static cnnf_status make_ref(reader *r, const scope *s, cnnfi_keras_ref *ref, const char *name, int64_t node,
@@ -302,11 +304,12 @@ static cnnf_status read_calls(reader *r, scope *s, cnnfi_keras_layer *layer, con
 /* ---- after all layers are known ---- */
 
 /* Turns Keras' node numbers into indices of calls and checks them. */
-static cnnf_status settle_ref(reader *r, const cnnfi_keras_container *c, const char *user, cnnfi_keras_ref *ref)
+static cnnf_status settle_ref(reader *r, const cnnfi_keras_container *c, const char *user, cnnfi_keras_ref *ref,
+                              bool is_end)
 {
     if (ref->layer < 0) return CNNF_OK;
     const cnnfi_keras_layer *layer = &c->layers[ref->layer];
-    if (counts_from_one(r, layer) && ref->node > 0) ref->node--;
+    if (counts_from_one(r, layer, is_end) && ref->node > 0) ref->node--;
     if ((size_t)ref->node < layer->n_calls) return CNNF_OK;
     return FAIL(r, CNNF_E_CORRUPT, "layer '%s': inbound node %d of layer '%s' does not exist", user, ref->node,
                 layer->name);
@@ -318,14 +321,14 @@ static cnnf_status settle_refs(reader *r, cnnfi_keras_container *c)
         for (size_t k = 0; k < c->layers[i].n_calls; k++) {
             cnnfi_keras_call *call = &c->layers[i].calls[k];
             for (size_t j = 0; j < call->n_inputs; j++)
-                CNNFI_TRY(settle_ref(r, c, c->layers[i].name, &call->inputs[j]));
+                CNNFI_TRY(settle_ref(r, c, c->layers[i].name, &call->inputs[j], false));
             for (size_t j = 0; j < call->n_named; j++)
-                CNNFI_TRY(settle_ref(r, c, c->layers[i].name, &call->named[j]));
+                CNNFI_TRY(settle_ref(r, c, c->layers[i].name, &call->named[j], false));
         }
     for (size_t i = 0; i < c->n_inputs; i++)
-        CNNFI_TRY(settle_ref(r, c, "(inputs)", &c->inputs[i]));
+        CNNFI_TRY(settle_ref(r, c, "(inputs)", &c->inputs[i], true));
     for (size_t i = 0; i < c->n_outputs; i++)
-        CNNFI_TRY(settle_ref(r, c, "(outputs)", &c->outputs[i]));
+        CNNFI_TRY(settle_ref(r, c, "(outputs)", &c->outputs[i], true));
     return CNNF_OK;
 }
 
@@ -465,13 +468,13 @@ static const cnnfi_json *first_shape(const cnnfi_keras_layer *layer, const char 
     return cnnfi_json_get(layer->config, "batch_input_shape");
 }
 
-/* Keras 1 writes input_dim and input_length where no shape is given. */
-static const cnnfi_json *dim_shape(reader *r, const cnnfi_keras_layer *layer)
+/* Keras 1 writes input_dim and input_length where no shape is given. *shape stays NULL when it did not. */
+static cnnf_status dim_shape(reader *r, const cnnfi_keras_layer *layer, const cnnfi_json **shape)
 {
     int64_t dim = cnnfi_json_int(cnnfi_json_get(layer->config, "input_dim"), -1);
     const cnnfi_json *length = cnnfi_json_get(layer->config, "input_length");
     char text[64];
-    if (dim < 0) return NULL;
+    if (dim < 0) return CNNF_OK;
     if (strcmp(layer->class_name, "Embedding") == 0) {
         if (!cnnfi_json_is_int(length))
             snprintf(text, sizeof text, "[null,null]");
@@ -480,7 +483,8 @@ static const cnnfi_json *dim_shape(reader *r, const cnnfi_keras_layer *layer)
     } else {
         snprintf(text, sizeof text, "[null,%lld]", (long long)dim);
     }
-    return cnnfi_json_from_text(r->doc, text);
+    *shape = cnnfi_json_from_text(r->doc, text);
+    return *shape ? CNNF_OK : cnnfi_fail_nomem(r->error);
 }
 
 /* config of the InputLayer that Keras puts before `first`. */
@@ -490,7 +494,7 @@ static cnnf_status make_input(reader *r, cnnfi_keras_layer *input, const cnnfi_k
     const char *dtype = "float32";
     const cnnfi_json *shape = first_shape(first, &dtype);
     if (!shape) shape = build_shape;
-    if (!shape) shape = dim_shape(r, first);
+    if (!shape) CNNFI_TRY(dim_shape(r, first, &shape));
     if (!cnnfi_json_is_array(shape))
         return FAIL(r, CNNF_E_UNSUPPORTED, "layer '%s' begins a Sequential and no input shape is known", first->name);
     char *text = cnnfi_arena_printf(&r->model->arena, "{\"dtype\":\"%s\",\"sparse\":false}", dtype);

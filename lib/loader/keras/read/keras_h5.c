@@ -4,8 +4,9 @@
 
 #include "base/context.h"
 #include "base/strmap.h"
-#include "loader/hdf5_file.h"
+#include "loader/hdf5/hdf5_file.h"
 #include "loader/keras/read/keras_convert.h"
+#include "loader/keras/read/keras_folders.h"
 #include "loader/keras/read/keras_read.h"
 #include "loader/keras/read/keras_weights.h"
 
@@ -130,6 +131,58 @@ static cnnf_status read_group(reader *r, cnnfi_keras_layer *layer, const char *n
     return read_owned(r, layer, group, names, count, owner);
 }
 
+/* `*.weights.h5` of Keras 3 and late tf.keras: the layout of a .keras' member in a file of its own. */
+static cnnf_status read_folders(reader *r, const char *root)
+{
+    bool found = false;
+    CNNFI_TRY(cnnfi_keras_has_folders(&found, r->model, r->h5, r->error));
+    if (found) return cnnfi_keras_read_folders(r->model, r->h5, r->error);
+    return cnnfi_fail(r->error, CNNF_E_CORRUPT, "%s: Keras: attribute 'layer_names' not found at '%s'", r->model->path,
+                      root);
+}
+
+static bool has_weights(const cnnfi_keras_layer *layer)
+{
+    if (layer->identity) return false;
+    if (layer->wrapped) return has_weights(layer->wrapped);
+    for (size_t i = 0; layer->inner && i < layer->inner->n_layers; i++) {
+        if (has_weights(&layer->inner->layers[i])) return true;
+    }
+    return !layer->inner && cnnfi_keras_class_has_weights(layer->class_name);
+}
+
+/*
+ * Weights of a file whose layers are called otherwise than the architecture's: load_weights() matches those with
+ * weights in order (load_weights_from_hdf5_group()), and so do we.
+ */
+static cnnf_status read_in_order(reader *r, const char **names, size_t count)
+{
+    cnnfi_keras_container *top = r->model->top;
+    size_t next = 0, given = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char **weights = NULL;
+        size_t n = 0;
+        bool found = false;
+        char *group = cnnfi_arena_printf(&r->model->arena, "%s/%s", r->root, names[i]);
+        if (!group) return cnnfi_fail_nomem(r->error);
+        CNNFI_TRY(
+            cnnfi_h5_attr_strings(&weights, &n, &found, r->h5, &r->model->arena, group, "weight_names", r->error));
+        if (n == 0) continue;
+        while (next < top->n_layers && !has_weights(&top->layers[next]))
+            next++;
+        CNNFI_TRY(read_group(r, next < top->n_layers ? &top->layers[next] : NULL, names[i]));
+        cnnfi_log(r->model->context, CNNF_LOG_INFO, "weights of '%s' go to layer '%s', by their order", names[i],
+                  top->layers[next].name);
+        next++;
+        given++;
+    }
+    while (next < top->n_layers && !has_weights(&top->layers[next]))
+        next++;
+    if (next == top->n_layers) return CNNF_OK;
+    return cnnfi_fail(r->error, CNNF_E_MISMATCH, "%s: the file has weights for %zu layers, layer '%s' gets none",
+                      r->model->path, given, top->layers[next].name);
+}
+
 static cnnf_status read_layers(reader *r, cnnfi_strmap *index)
 {
     const char **names = NULL;
@@ -137,12 +190,14 @@ static cnnf_status read_layers(reader *r, cnnfi_strmap *index)
     bool found = false;
     const char *root = r->root[0] ? r->root : "/";
     CNNFI_TRY(cnnfi_h5_attr_strings(&names, &count, &found, r->h5, &r->model->arena, root, "layer_names", r->error));
-    if (!found)
-        return cnnfi_fail(r->error, CNNF_E_CORRUPT, "%s: Keras: attribute 'layer_names' not found at '%s'",
-                          r->model->path, root);
+    if (!found) return read_folders(r, root);
     cnnfi_keras_container *top = r->model->top;
     for (size_t i = 0; i < top->n_layers; i++)
         if (!cnnfi_strmap_set(index, top->layers[i].name, (int64_t)i)) return cnnfi_fail_nomem(r->error);
+    bool by_name = true;
+    for (size_t i = 0; i < count && !r->root[0]; i++)
+        by_name = by_name && cnnfi_strmap_get(index, names[i]) >= 0;
+    if (!by_name) return read_in_order(r, names, count);
     for (size_t i = 0; i < count; i++) {
         int64_t at = cnnfi_strmap_get(index, names[i]);
         CNNFI_TRY(read_group(r, at < 0 ? NULL : &top->layers[at], names[i]));
@@ -242,6 +297,5 @@ cnnf_status cnnfi_keras_read_h5(cnnfi_keras_model **out, cnnf_context *context, 
         *out = r.model;
     else
         cnnfi_keras_model_free(r.model);
-    if (status != CNNF_OK) cnnfi_error_set_where(error, cnnfi_source_name(source));
-    return status;
+    return cnnfi_error_in_file(error, status, cnnfi_source_name(source));
 }

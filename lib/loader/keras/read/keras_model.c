@@ -68,7 +68,5 @@ cnnf_status cnnfi_keras_fail(cnnf_error *error, cnnf_status code, const cnnfi_ke
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    cnnfi_fail(error, code, "layer '%s' (%s): %s", layer->name, layer->stored_class, what);
-    cnnfi_error_set_node(error, layer->name);
-    return code;
+    return cnnfi_fail_at_node(error, code, layer->name, "layer '%s' (%s): %s", layer->name, layer->stored_class, what);
 }

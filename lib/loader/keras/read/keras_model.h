@@ -109,6 +109,9 @@ cnnf_status cnnfi_keras_model_hold(cnnfi_keras_model *model, cnnf_tensor *tensor
 cnnf_status cnnfi_keras_model_json(cnnfi_json_doc **out, cnnfi_keras_model *model, const char *text, size_t size,
                                    const char *what, cnnf_error *error);
 
+/* Whether layers of this class may have weights; true for unknown classes. (The table is the builder's: layers/.) */
+bool cnnfi_keras_class_has_weights(const char *class_name);
+
 /* "layer 'conv2d' (Conv2D): ..." */
 cnnf_status cnnfi_keras_fail(cnnf_error *error, cnnf_status code, const cnnfi_keras_layer *layer, const char *format,
                              ...) __attribute__((format(printf, 4, 5)));

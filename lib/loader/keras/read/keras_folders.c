@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Folders of saving_lib.py (_save_state, _save_container_state): see keras_folders.h. */
+#include "loader/keras/read/keras_folders.h"
+
+#include <string.h>
+
+#include "base/context.h"
+#include "base/strmap.h"
+#include "loader/keras/read/keras_read.h"
+
+typedef struct reader {
+    cnnfi_keras_model *model;
+    cnnfi_h5 *h5;
+    const char *separator; /* "/"; "\\" in files saved on Windows, where folders are joined by os.path.join() */
+    cnnf_error *error;
+} reader;
+
+static char *join(reader *r, const char *path, const char *name)
+{
+    return cnnfi_arena_printf(&r->model->arena, "%s%s%s", path, *path ? r->separator : "", name);
+}
+
+static cnnf_status is_there(bool *out, reader *r, const char *path)
+{
+    *out = false;
+    if (!path) return cnnfi_fail_nomem(r->error);
+    char *absolute = cnnfi_arena_printf(&r->model->arena, "/%s", path);
+    return absolute ? cnnfi_h5_has(out, r->h5, absolute, r->error) : cnnfi_fail_nomem(r->error);
+}
+
+/* ---- names of folders ---- */
+
+static bool upper(char c)
+{
+    return c >= 'A' && c <= 'Z';
+}
+
+static bool lower(char c)
+{
+    return c >= 'a' && c <= 'z';
+}
+
+/*
+ * keras.src.utils.naming.to_snake_case: re.sub("(.)([A-Z][a-z]+)", r"\1_\2"), re.sub("([a-z])([A-Z])", r"\1_\2"),
+ * lower(). "PReLU" -> "p_re_lu", "Conv2D" -> "conv2d". Both passes put '_' before a capital; a capital that begins a
+ * word takes one only when the character before it was not used up by the word before, which the second pass then makes
+ * good unless it is no small letter.
+ */
+static char *snake_case(cnnfi_arena *arena, const char *name)
+{
+    size_t n = strlen(name), at = 0;
+    char *out = cnnfi_arena_alloc(arena, 2 * n + 1);
+    for (size_t i = 0, free_from = 0; out && i < n; i++) {
+        bool word = upper(name[i]) && i > free_from && lower(name[i + 1]);
+        bool bump = upper(name[i]) && i > 0 && lower(name[i - 1]);
+        if (word || bump) out[at++] = '_';
+        if (word) {
+            free_from = i + 1;
+            while (lower(name[free_from]))
+                free_from++;
+        }
+        out[at++] = upper(name[i]) ? (char)(name[i] - 'A' + 'a') : name[i];
+    }
+    return out;
+}
+
+/* ---- weights ---- */
+
+typedef struct weight_list {
+    cnnfi_keras_weight *items;
+    size_t count, capacity;
+} weight_list;
+
+static cnnf_status read_container(reader *r, cnnfi_keras_container *container, const char *path);
+
+static cnnf_status add_weight(reader *r, weight_list *list, cnnf_tensor *value, const char *name)
+{
+    CNNFI_TRY(cnnfi_keras_model_hold(r->model, value, r->error));
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 4;
+        cnnfi_keras_weight *items = cnnfi_arena_array(&r->model->arena, capacity, sizeof *items);
+        if (!items) return cnnfi_fail_nomem(r->error);
+        if (list->count > 0) memcpy(items, list->items, list->count * sizeof *items);
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = (cnnfi_keras_weight){.name = name, .value = value};
+    return CNNF_OK;
+}
+
+/* <path>/vars/0, 1, ... */
+static cnnf_status read_vars(reader *r, weight_list *list, const char *path, cnnf_dtype floats)
+{
+    for (int i = 0;; i++) {
+        char *var = cnnfi_arena_printf(&r->model->arena, "/%s/vars/%d", path, i);
+        cnnf_tensor *value = NULL;
+        bool there = false;
+        if (!var) return cnnfi_fail_nomem(r->error);
+        CNNFI_TRY(cnnfi_h5_has(&there, r->h5, var, r->error));
+        if (!there) return CNNF_OK;
+        CNNFI_TRY(cnnfi_h5_tensor(&value, r->h5, var, floats, r->error));
+        CNNFI_TRY(add_weight(r, list, value, strrchr(var, '/') + 1));
+    }
+}
+
+/* Attributes that hold layers with weights, in the order of a layer's own list of weights. */
+static const char *const children[] = {"cell", "layer", "forward_layer", "backward_layer", "activation"};
+
+static cnnf_status read_tree(reader *r, weight_list *list, const char *path, cnnf_dtype floats, int depth)
+{
+    CNNFI_TRY(read_vars(r, list, path, floats));
+    for (size_t i = 0; depth < 4 && i < sizeof children / sizeof children[0]; i++) {
+        char *child = join(r, path, children[i]);
+        bool there = false;
+        if (!child) return cnnfi_fail_nomem(r->error);
+        CNNFI_TRY(is_there(&there, r, child));
+        if (there) CNNFI_TRY(read_tree(r, list, child, floats, depth + 1));
+    }
+    return CNNF_OK;
+}
+
+static cnnf_status read_layer_weights(reader *r, cnnfi_keras_layer *layer, const char *path)
+{
+    weight_list list = {.items = NULL};
+    if (layer->inner) return read_container(r, layer->inner, path);
+    CNNFI_TRY(read_tree(r, &list, path, cnnfi_keras_weight_dtype(layer), 0));
+    layer->weights = list.items;
+    layer->n_weights = list.count;
+    if (!layer->wrapped || !layer->wrapped->inner) return CNNF_OK;
+    char *inner = join(r, path, "layer");
+    return inner ? read_container(r, layer->wrapped->inner, inner) : cnnfi_fail_nomem(r->error);
+}
+
+/* ---- layers of a model ---- */
+
+typedef struct layer_folder {
+    char *path; /* NULL: none */
+    bool may_count_twice;
+} layer_folder;
+
+static const char *numbered(reader *r, const char *base, int64_t number)
+{
+    return number == 0 ? base : cnnfi_arena_printf(&r->model->arena, "%s_%lld", base, (long long)number);
+}
+
+/*
+ * The folder of the next layer of class `base`: base, base_1, base_2 ... tf.keras 2.12 and 2.13 walk
+ * `_layer_checkpoint_dependencies`, where a layer with weights stands twice ("layer-1", "layer_with_weights-0"), so
+ * that it uses up two numbers: conv2d, conv2d_2, conv2d_4. 2.14 counts once in the same folder; which it is shows in
+ * what is there.
+ */
+static cnnf_status name_of(const char **out, reader *r, cnnfi_strmap *used, const layer_folder *folder,
+                           const char *base)
+{
+    const int64_t last = cnnfi_strmap_get(used, base);
+    int64_t number = last < 0 ? 0 : last + 1;
+    bool there = true;
+    *out = numbered(r, base, number);
+    if (folder->may_count_twice && last >= 0 && *out) {
+        CNNFI_TRY(is_there(&there, r, join(r, folder->path, *out)));
+        if (!there) *out = numbered(r, base, ++number);
+    }
+    if (!*out || !cnnfi_strmap_set(used, base, number)) return cnnfi_fail_nomem(r->error);
+    return CNNF_OK;
+}
+
+/* A Sequential's list has no InputLayer, and Keras' operations are no layers. */
+static bool has_folder(const cnnfi_keras_container *container, size_t index)
+{
+    return !container->layers[index].operation && !(container->sequential && index == 0);
+}
+
+static cnnf_status read_layers(reader *r, cnnfi_keras_container *container, const layer_folder *folder,
+                               cnnfi_strmap *used)
+{
+    for (size_t i = 0; i < container->n_layers; i++) {
+        cnnfi_keras_layer *layer = &container->layers[i];
+        const char *name = NULL;
+        if (!has_folder(container, i)) continue;
+        char *base = snake_case(&r->model->arena, layer->stored_class);
+        if (!base) return cnnfi_fail_nomem(r->error);
+        CNNFI_TRY(name_of(&name, r, used, folder, base));
+        char *path = join(r, folder->path, name);
+        if (!path) return cnnfi_fail_nomem(r->error);
+        CNNFI_TRY(read_layer_weights(r, layer, path));
+    }
+    return CNNF_OK;
+}
+
+/* The folder of a container's layers; NULL when there is none. With "/" it is there itself; with a backslash only the
+   layers are, under names that begin with it. */
+static cnnf_status find_folder(layer_folder *out, reader *r, const cnnfi_keras_container *container, const char *path)
+{
+    static const char *const folders[] = {"layers", "_layer_checkpoint_dependencies"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        bool there = false;
+        *out = (layer_folder){.path = join(r, path, folders[i]), .may_count_twice = i == 1};
+        if (!out->path) return cnnfi_fail_nomem(r->error);
+        if (*r->separator == '/') CNNFI_TRY(is_there(&there, r, out->path));
+        for (size_t k = 0; *r->separator != '/' && !there && k < container->n_layers; k++) {
+            if (!has_folder(container, k)) continue;
+            char *base = snake_case(&r->model->arena, container->layers[k].stored_class);
+            CNNFI_TRY(is_there(&there, r, base ? join(r, out->path, base) : NULL));
+        }
+        if (there) return CNNF_OK;
+    }
+    out->path = NULL;
+    return CNNF_OK;
+}
+
+static cnnf_status read_container(reader *r, cnnfi_keras_container *container, const char *path)
+{
+    layer_folder folder;
+    cnnfi_strmap used;
+    CNNFI_TRY(find_folder(&folder, r, container, path));
+    if (!folder.path) return CNNF_OK;
+    cnnfi_strmap_init(&used, r->model->context);
+    const cnnf_status status = read_layers(r, container, &folder, &used);
+    cnnfi_strmap_free(&used);
+    return status;
+}
+
+/* ---- the whole file ---- */
+
+/* Tells which separator the file was written with. */
+static cnnf_status find_separator(bool *found, reader *r)
+{
+    static const char *const separators[] = {"/", "\\"};
+    layer_folder folder = {.path = NULL};
+    for (size_t i = 0; i < 2 && !folder.path; i++) {
+        r->separator = separators[i];
+        CNNFI_TRY(find_folder(&folder, r, r->model->top, ""));
+    }
+    *found = folder.path != NULL;
+    return CNNF_OK;
+}
+
+cnnf_status cnnfi_keras_has_folders(bool *out, cnnfi_keras_model *model, cnnfi_h5 *h5, cnnf_error *error)
+{
+    reader r = {.model = model, .h5 = h5, .error = error};
+    *out = false;
+    return find_separator(out, &r);
+}
+
+cnnf_status cnnfi_keras_read_folders(cnnfi_keras_model *model, cnnfi_h5 *h5, cnnf_error *error)
+{
+    reader r = {.model = model, .h5 = h5, .error = error};
+    bool found;
+    CNNFI_TRY(find_separator(&found, &r));
+    return found ? read_container(&r, model->top, "") : CNNF_OK;
+}
