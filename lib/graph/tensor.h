@@ -20,12 +20,13 @@
 
 typedef enum cnnfi_storage { CNNFI_STORAGE_MEMORY, CNNFI_STORAGE_RANGE, CNNFI_STORAGE_PROTO } cnnfi_storage;
 
-/* How a tensor is written as a TensorProto. */
+/* How a tensor is written as a TensorProto: what the file had where it is not as TensorFlow's make_tensor_proto would
+   write it, which is with tensor_shape, and with tensor_content iff there is more than one element of a numeric dtype.
+   Bits. */
 typedef enum cnnfi_encoding {
-    CNNFI_ENCODING_AUTO,    /* as TensorFlow's make_tensor_proto: tensor_content iff more than one element and a numeric
-                               dtype */
-    CNNFI_ENCODING_CONTENT, /* tensor_content, whatever the count: what the file had */
-    CNNFI_ENCODING_SHAPELESS /* AUTO, and without tensor_shape: what the file had */
+    CNNFI_ENCODING_AUTO = 0,
+    CNNFI_ENCODING_CONTENT = 1,  /* tensor_content, whatever the count */
+    CNNFI_ENCODING_SHAPELESS = 2 /* without tensor_shape */
 } cnnfi_encoding;
 
 /* A tensor over [offset, offset + size) of a source; `size` must be what dtype and dims need.

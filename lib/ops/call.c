@@ -39,6 +39,17 @@ bool cnnfi_value_of_tensor(cnnfi_value *out, const cnnf_tensor *tensor)
     return true;
 }
 
+cnnfi_value cnnfi_value_of_attrs(const cnnf_node *node)
+{
+    int64_t dims[CNNFI_OP_MAX_RANK];
+    const cnnf_dtype dtype = cnnfi_node_type(node, "dtype");
+    const int32_t rank = cnnf_node_attr_shape_rank(node, "shape");
+    if (rank > CNNFI_OP_MAX_RANK) return cnnfi_value_unknown(dtype);
+    for (int32_t i = 0; i < rank; i++)
+        dims[i] = cnnf_node_attr_shape_dim(node, "shape", i);
+    return cnnfi_value_make(dtype, rank, dims);
+}
+
 /* ---- dims ---- */
 
 int64_t cnnfi_dim_add(int64_t a, int64_t b)
@@ -231,27 +242,30 @@ cnnf_status cnnfi_call_shape(cnnfi_call *call, int32_t input, cnnfi_value *out)
 
 /* ---- several inputs that are alike ---- */
 
+bool cnnfi_value_merge(cnnfi_value *out, const cnnfi_value *in)
+{
+    if (in->rank == CNNFI_UNKNOWN) return true;
+    if (out->rank == CNNFI_UNKNOWN) out->rank = in->rank;
+    bool fits = out->rank == in->rank;
+    for (int32_t i = 0; fits && i < in->rank; i++) {
+        fits = cnnfi_dim_fits(out->dims[i], in->dims[i]);
+        out->dims[i] = cnnfi_dim_merge(out->dims[i], in->dims[i]);
+    }
+    if (fits) out->count = cnnfi_dims_product(out->dims, 0, out->rank);
+    return fits;
+}
+
 cnnf_status cnnfi_call_merge(cnnfi_call *call, int32_t first, int32_t n, cnnfi_value *out)
 {
     *out = cnnfi_value_unknown(0);
     for (int32_t k = first; k < first + n; k++) {
-        const cnnfi_value *in = &call->inputs[k];
-        bool fits = true;
         CNNFI_TRY(cnnfi_want_same_dtype(call, first, k));
-        if (!out->dtype) out->dtype = in->dtype;
-        if (in->rank == CNNFI_UNKNOWN) continue;
-        if (out->rank == CNNFI_UNKNOWN) out->rank = in->rank;
-        fits = out->rank == in->rank;
-        for (int32_t i = 0; fits && i < in->rank; i++) {
-            fits = cnnfi_dim_fits(out->dims[i], in->dims[i]);
-            out->dims[i] = cnnfi_dim_merge(out->dims[i], in->dims[i]);
-        }
-        if (!fits) {
+        if (!out->dtype) out->dtype = call->inputs[k].dtype;
+        if (!cnnfi_value_merge(out, &call->inputs[k])) {
             return cnnfi_call_fail(call, CNNF_E_MISMATCH, "inputs %d and %d must have the same shape", (int)first,
                                    (int)k);
         }
     }
-    if (out->rank != CNNFI_UNKNOWN) out->count = cnnfi_dims_product(out->dims, 0, out->rank);
     return CNNF_OK;
 }
 

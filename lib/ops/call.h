@@ -62,6 +62,8 @@ static inline bool cnnfi_value_is_shaped(const cnnfi_value *value)
 }
 /* dtype, rank, dims, count of a tensor; false: more axes than CNNFI_OP_MAX_RANK. The data is left NULL. */
 bool cnnfi_value_of_tensor(cnnfi_value *out, const cnnf_tensor *tensor);
+/* What the node's attributes `dtype` and `shape` say; unknown when they are not there. */
+cnnfi_value cnnfi_value_of_attrs(const cnnf_node *node);
 /* dtype, rank and dims, count from them. dims NULL or rank CNNFI_UNKNOWN: unknown. */
 cnnfi_value cnnfi_value_make(cnnf_dtype dtype, int32_t rank, const int64_t *dims);
 
@@ -118,6 +120,8 @@ cnnf_status cnnfi_call_int(cnnfi_call *call, int32_t input, int64_t *out);
    CNNFI_INFER_DYNAMIC, out->dims CNNFI_UNKNOWN. */
 cnnf_status cnnfi_call_shape(cnnfi_call *call, int32_t input, cnnfi_value *out);
 
+/* Adds to a shape what `in` says of the same one; false when they are not the same. */
+bool cnnfi_value_merge(cnnfi_value *out, const cnnfi_value *in);
 /* What inputs first .. first + n - 1, which must have one dtype and one shape, say of it together. */
 cnnf_status cnnfi_call_merge(cnnfi_call *call, int32_t first, int32_t n, cnnfi_value *out);
 

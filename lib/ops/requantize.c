@@ -14,14 +14,14 @@ static cnnf_status read_bits(cnnfi_call *call, cnnfi_requantize *q)
     }
     if (status != CNNF_OK) return status < 0 ? status : CNNF_OK;
     if (q->bits >= 1 && q->bits <= (q->is_signed ? 61 : 62)) return CNNF_OK;
-    return cnnfi_call_fail(call, CNNF_E_INVALID, "num_bits is %lld", (long long)q->bits);
+    return cnnfi_call_fail(call, CNNF_E_CORRUPT, "num_bits is %lld", (long long)q->bits);
 }
 
 /* Both ends have one number, or as many as the axis is long. */
 static cnnf_status check_range(cnnfi_call *call, const cnnfi_requantize *q)
 {
     const cnnfi_value *in = call->inputs;
-    if (q->axis < -1) return cnnfi_call_fail(call, CNNF_E_INVALID, "axis is %lld", (long long)q->axis);
+    if (q->axis < -1) return cnnfi_call_fail(call, CNNF_E_CORRUPT, "axis is %lld", (long long)q->axis);
     if (q->axis >= CNNFI_OP_MAX_RANK || (in->rank != CNNFI_UNKNOWN && q->axis >= in->rank))
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "axis %lld of rank %d", (long long)q->axis, (int)in->rank);
     int64_t size = q->axis < 0 ? 1 : in->dims[q->axis];

@@ -25,7 +25,7 @@ cnnf_status cnnfi_depth_blocks_read(cnnfi_call *call, bool to_depth, cnnfi_depth
                               .channels = in->dims[first ? 1 : 3],
                               .block = cnnf_node_attr_int(call->node, "block_size", 0)};
     if (s->block < 2 || s->block > 32768)
-        return cnnfi_call_fail(call, CNNF_E_INVALID, "block_size is %lld", (long long)s->block);
+        return cnnfi_call_fail(call, CNNF_E_CORRUPT, "block_size is %lld", (long long)s->block);
     const int64_t square = s->block * s->block;
     if (to_depth ? !divides(s->block, s->height) || !divides(s->block, s->width) : !divides(square, s->channels))
         return cnnfi_call_fail(call, CNNF_E_MISMATCH, "block_size %lld does not divide the input", (long long)s->block);

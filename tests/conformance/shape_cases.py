@@ -15,6 +15,23 @@ NOT_COMPARED = {("ExtractVolumePatches", 0), ("FractionalAvgPool", 1), ("Fractio
 STRETCHES = {"SoftmaxCrossEntropyWithLogits"}
 
 
+def is_unsound(definition, shapes):
+    """Where TensorFlow's shape function says, of what it does not know, what the kernel does not keep to. shapes: of
+    the inputs, with None for what is not known; "value" when the value is."""
+    op, attr = definition.op, dict(definition.attr)
+    if op in ("Equal", "NotEqual"):  # two unknown sizes of one rank are taken to fit; else the kernel gives a scalar
+        return not attr["incompatible_shape_error"].b
+    if op == "GatherV2":  # negative batch_dims are subtracted from the rank as they are
+        return attr["batch_dims"].i < 0
+    if op == "SplitV":  # an unknown axis is read as -1,
+        return shapes[-1] != "value"
+    if op == "MatrixDiagV3":  # an unknown side or number of diagonals, too,
+        return shapes[2:4] != ["value"] * 2 or None in shapes or None in shapes[0]
+    if op == "MatrixSetDiagV3":  # and of some diagonals only one axis is taken off
+        return None in shapes or any(None in s for s in shapes[:2])
+    return op == "Range" and attr["Tidx"].type == 19  # half is refused, though the kernel computes it
+
+
 def zeros(*shape, dtype=F32):
     return np.zeros(shape, dtype)
 

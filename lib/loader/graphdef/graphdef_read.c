@@ -156,11 +156,12 @@ cnnf_status cnnfi_graphdef_tensor(cnnf_tensor **out, cnnf_context *context, cons
     values.tensor_shape = NULL;
     values.tensor_content = (ProtobufCBinaryData){0, NULL};
     if (!cnnfi_message_pack(context, &values.base, &fields)) return cnnfi_fail_nomem(error);
+    const cnnfi_encoding shapeless = proto->tensor_shape ? CNNFI_ENCODING_AUTO : CNNFI_ENCODING_SHAPELESS;
     cnnf_dtype dtype = (cnnf_dtype)proto->dtype;
     cnnf_status status = CNNF_OK;
     if (found.size == 0) {
         status = cnnfi_tensor_proto(out, context, dtype, rank, dims, fields.data, fields.size, error);
-        if (status == CNNF_OK && proto->tensor_shape == NULL) cnnfi_tensor_set_encoding(*out, CNNFI_ENCODING_SHAPELESS);
+        if (status == CNNF_OK) cnnfi_tensor_set_encoding(*out, shapeless);
         goto done;
     }
     if (fields.size > 0) {
@@ -172,7 +173,7 @@ cnnf_status cnnfi_graphdef_tensor(cnnf_tensor **out, cnnf_context *context, cons
     status = found.elsewhere ? cnnfi_tensor_range(out, context, dtype, rank, dims, payloads, found.offset,
                                                   (size_t)found.size, false, 0, error)
                              : cnnfi_tensor_copy(out, context, dtype, rank, dims, found.data, error);
-    if (status == CNNF_OK) cnnfi_tensor_set_encoding(*out, CNNFI_ENCODING_CONTENT);
+    if (status == CNNF_OK) cnnfi_tensor_set_encoding(*out, CNNFI_ENCODING_CONTENT | shapeless);
 done:
     cnnfi_free(context, (void *)(uintptr_t)fields.data);
     return status;

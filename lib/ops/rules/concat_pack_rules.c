@@ -76,19 +76,11 @@ static cnnf_status infer_concat_v2(cnnfi_call *call)
 /* Each input is one row of the result, whose shape the attribute says. */
 static cnnf_status infer_parallel_concat(cnnfi_call *call)
 {
-    int64_t dims[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(cnnfi_want_inputs(call, 1, -1));
     CNNFI_TRY(join(call, 0, call->n_inputs, 0));
-    const cnnfi_value *sum = &call->outputs[0];
-    const int32_t rank = cnnf_node_attr_shape_rank(call->node, "shape");
-    if (rank < 0 || rank > CNNFI_OP_MAX_RANK) return CNNF_OK;
-    bool fits = sum->rank == CNNFI_UNKNOWN || sum->rank == rank;
-    for (int32_t i = 0; fits && i < rank; i++) {
-        const int64_t dim = cnnf_node_attr_shape_dim(call->node, "shape", i);
-        fits = cnnfi_dim_fits(sum->dims[i], dim);
-        dims[i] = cnnfi_dim_merge(sum->dims[i], dim);
-    }
-    if (fits) return cnnfi_output_one(call, sum->dtype, rank, dims);
+    cnnfi_value out = call->outputs[0];
+    const cnnfi_value said = cnnfi_value_of_attrs(call->node);
+    if (cnnfi_value_merge(&out, &said)) return cnnfi_output_one(call, out.dtype, out.rank, out.dims);
     return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the inputs do not make the shape that its attribute says");
 }
 

@@ -57,11 +57,15 @@ static cnnf_status infer_set(cnnfi_call *call)
     CNNFI_TRY(cnnfi_want_least_rank(call, 1, 1));
     const cnnf_status status = cnnfi_diagonals_to_set(call, call->n_inputs == 3 ? 2 : -1, &d);
     if (status < 0) return status;
-    const cnnfi_value *in = &call->inputs[0], *given = &call->inputs[1];
-    cnnfi_value out = *in;
-    for (int32_t i = 0; status == CNNF_OK && given->rank != CNNFI_UNKNOWN && i < d.outer; i++)
-        out.dims[i] = cnnfi_dim_merge(in->dims[i], given->dims[i]);
-    return cnnfi_output_one(call, in->dtype, out.rank, out.dims);
+    const cnnfi_value *given = &call->inputs[1];
+    cnnfi_value out = call->inputs[0];
+    if (status == CNNF_OK && given->rank != CNNFI_UNKNOWN) {
+        const int32_t outer = given->rank - (d.high > d.low ? 2 : 1);
+        if (out.rank == CNNFI_UNKNOWN) out.rank = outer + 2;
+        for (int32_t i = 0; i < outer; i++)
+            out.dims[i] = cnnfi_dim_merge(out.dims[i], given->dims[i]);
+    }
+    return cnnfi_output_one(call, out.dtype, out.rank, out.dims);
 }
 
 static cnnf_status infer_band_part(cnnfi_call *call)

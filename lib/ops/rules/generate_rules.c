@@ -183,7 +183,7 @@ cnnf_status cnnfi_read_formats(cnnfi_call *call, const char **from, const char *
     bool good = (strlen(*from) == 4 || strlen(*from) == 5) && strlen(*from) == strlen(*to);
     for (const char *p = *from; good && *p; p++)
         good = strchr(*to, *p) && !strchr(p + 1, *p);
-    return good ? CNNF_OK : cnnfi_call_fail(call, CNNF_E_INVALID, "formats %.8s and %.8s", *from, *to);
+    return good ? CNNF_OK : cnnfi_call_fail(call, CNNF_E_CORRUPT, "formats %.8s and %.8s", *from, *to);
 }
 
 static cnnf_status infer_dim_map(cnnfi_call *call)

@@ -80,7 +80,11 @@ static cnnf_status infer_reverse(cnnfi_call *call)
 {
     bool reversed[CNNFI_OP_MAX_RANK];
     CNNFI_TRY(cnnfi_want_inputs(call, 2, 2));
-    CNNFI_TRY(cnnfi_output_like(call, 0, call->inputs[0].dtype));
+    const cnnfi_value *in = &call->inputs[0], *axes = &call->inputs[1];
+    if (in->rank == CNNFI_UNKNOWN && axes->dtype == CNNF_BOOL && axes->count <= CNNFI_OP_MAX_RANK) {
+        return cnnfi_output_of_rank(call, in->dtype, (int32_t)axes->count); /* a flag for each axis */
+    }
+    CNNFI_TRY(cnnfi_output_like(call, 0, in->dtype));
     return cnnfi_read_reversed(call, reversed);
 }
 

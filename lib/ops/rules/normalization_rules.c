@@ -110,7 +110,7 @@ static cnnf_status infer_lrn(cnnfi_call *call)
     const int64_t radius = cnnf_node_attr_int(call->node, "depth_radius", 5);
     CNNFI_TRY(cnnfi_want_rank(call, 0, 4));
     if (radius < 0 || radius > INT32_MAX)
-        return cnnfi_call_fail(call, CNNF_E_INVALID, "depth_radius is %lld", (long long)radius);
+        return cnnfi_call_fail(call, CNNF_E_CORRUPT, "depth_radius is %lld", (long long)radius);
     return output_channels(call, 4, CNNFI_UNKNOWN, CNNFI_UNKNOWN);
 }
 

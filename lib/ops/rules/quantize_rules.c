@@ -9,7 +9,7 @@ static cnnf_status check_bits(cnnfi_call *call)
 {
     const int64_t bits = cnnf_node_attr_int(call->node, "num_bits", 8);
     if (bits >= 2 && bits <= 16) return CNNF_OK;
-    return cnnfi_call_fail(call, CNNF_E_INVALID, "num_bits is %lld", (long long)bits);
+    return cnnfi_call_fail(call, CNNF_E_CORRUPT, "num_bits is %lld", (long long)bits);
 }
 
 static cnnf_status infer_fake_args(cnnfi_call *call)

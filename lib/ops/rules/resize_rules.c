@@ -37,7 +37,7 @@ static cnnf_status infer_resized(cnnfi_call *call, cnnf_dtype dtype)
     CNNFI_TRY(want_picture(call));
     CNNFI_TRY(read_size(call, 1, size));
     if (cnnf_node_attr_bool(call->node, "align_corners", 0) && cnnf_node_attr_bool(call->node, "half_pixel_centers", 0))
-        return cnnfi_call_fail(call, CNNF_E_INVALID, "align_corners and half_pixel_centers exclude each other");
+        return cnnfi_call_fail(call, CNNF_E_CORRUPT, "align_corners and half_pixel_centers exclude each other");
     return cnnfi_output_one(call, dtype, 4, (const int64_t[]){in->dims[0], size[0], size[1], in->dims[3]});
 }
 
@@ -111,7 +111,7 @@ static cnnf_status infer_decoded(cnnfi_call *call)
     const int64_t channels = cnnf_node_attr_int(call->node, "channels", 0);
     const cnnf_dtype dtype = cnnf_node_attr_type(call->node, "dtype", CNNF_UINT8);
     CNNFI_TRY(cnnfi_want_rank(call, 0, 0));
-    if (channels < 0) return cnnfi_call_fail(call, CNNF_E_INVALID, "channels is %lld", (long long)channels);
+    if (channels < 0) return cnnfi_call_fail(call, CNNF_E_CORRUPT, "channels is %lld", (long long)channels);
     return cnnfi_output_one(call, dtype, 3,
                             (const int64_t[]){CNNFI_UNKNOWN, CNNFI_UNKNOWN, channels ? channels : CNNFI_UNKNOWN});
 }

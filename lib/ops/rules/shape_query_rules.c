@@ -35,18 +35,9 @@ static cnnf_status infer_assert(cnnfi_call *call)
 static cnnf_status infer_ensure_shape(cnnfi_call *call)
 {
     CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
-    const cnnfi_value *in = &call->inputs[0];
-    int64_t dims[CNNFI_OP_MAX_RANK];
-    const int32_t rank = cnnf_node_attr_shape_rank(call->node, "shape");
-    if (rank < 0) return infer_same(call);
-    bool fits = in->rank == CNNFI_UNKNOWN || rank == in->rank;
-    if (fits && rank > CNNFI_OP_MAX_RANK) return cnnfi_output_of_rank(call, in->dtype, CNNFI_UNKNOWN);
-    for (int32_t i = 0; fits && i < rank; i++) {
-        const int64_t dim = cnnf_node_attr_shape_dim(call->node, "shape", i);
-        fits = cnnfi_dim_fits(in->dims[i], dim);
-        dims[i] = cnnfi_dim_merge(in->dims[i], dim);
-    }
-    if (fits) return cnnfi_output_one(call, in->dtype, rank, dims);
+    cnnfi_value out = call->inputs[0];
+    const cnnfi_value said = cnnfi_value_of_attrs(call->node);
+    if (cnnfi_value_merge(&out, &said)) return cnnfi_output_one(call, out.dtype, out.rank, out.dims);
     return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the input's shape does not fit the attribute's");
 }
 
@@ -90,6 +81,7 @@ static cnnf_status fill_free_axis(cnnfi_call *call, int32_t rank, int64_t *dims,
         if (is_counted && asked == 0 && in->count != 0) {
             return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the size of -1 cannot be told");
         }
+        if (!is_counted && there == 0 && asked != 0) dims[free_axis] = 0; /* nothing, whatever the rest is */
         if (!is_counted) return CNNF_OK;
         dims[free_axis] = asked == 0 ? 0 : in->count / asked;
         asked *= dims[free_axis];

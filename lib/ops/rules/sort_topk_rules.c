@@ -190,6 +190,7 @@ static cnnf_status declare_unique(cnnfi_call *call, int32_t axis, int64_t n, int
 {
     const cnnf_dtype index = index_dtype(call, "out_idx");
     cnnfi_value out = call->inputs[0];
+    if (call->n_inputs == 1) out.rank = 1;
     for (int32_t i = 0; i < out.rank; i++)
         if (axis == CNNFI_UNKNOWN || i == axis) out.dims[i] = count;
     CNNFI_TRY(cnnfi_call_output(call, 0, out.dtype, out.rank, out.dims));

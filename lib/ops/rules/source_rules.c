@@ -19,13 +19,8 @@ static cnnf_status infer_const(cnnfi_call *call)
    (GraphDef versions below 24 had no unknown ranks), which nobody ever meant. */
 static cnnf_status infer_declared(cnnfi_call *call)
 {
-    int64_t dims[CNNFI_OP_MAX_RANK];
-    const cnnf_dtype dtype = cnnfi_node_type(call->node, "dtype");
-    const int32_t rank = cnnf_node_attr_shape_rank(call->node, "shape");
-    if (rank < 0 || rank > CNNFI_OP_MAX_RANK) return cnnfi_output_of_rank(call, dtype, CNNFI_UNKNOWN);
-    for (int32_t i = 0; i < rank; i++)
-        dims[i] = cnnf_node_attr_shape_dim(call->node, "shape", i);
-    return cnnfi_output_one(call, dtype, rank, dims);
+    const cnnfi_value said = cnnfi_value_of_attrs(call->node);
+    return cnnfi_output_one(call, said.dtype, said.rank, said.dims);
 }
 
 /* ---- identities ---- */

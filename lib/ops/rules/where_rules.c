@@ -74,6 +74,18 @@ static cnnf_status infer_add_n(cnnfi_call *call)
     return cnnfi_output_one(call, out.dtype, out.rank, out.dims);
 }
 
+/* As AddN, and the shape is an attribute. */
+static cnnf_status infer_accumulate(cnnfi_call *call)
+{
+    cnnfi_value out;
+    CNNFI_TRY(cnnfi_want_inputs(call, 1, -1));
+    CNNFI_TRY(cnnfi_call_merge(call, 0, call->n_inputs, &out));
+    const cnnfi_value said = cnnfi_value_of_attrs(call->node);
+    if (!cnnfi_value_merge(&out, &said))
+        return cnnfi_call_fail(call, CNNF_E_MISMATCH, "the inputs' shape is not the attribute's");
+    return cnnfi_output_one(call, out.dtype, out.rank, out.dims);
+}
+
 /* x, lowest, highest: scalars, or as large as x. */
 static cnnf_status infer_clip(cnnfi_call *call)
 {
@@ -93,13 +105,22 @@ static cnnf_status infer_approximate_equal(cnnfi_call *call)
     return cnnfi_output_one(call, CNNF_BOOL, out.rank, out.dims);
 }
 
+/* a, b, x of one shape; scalars among them stand for all of it. */
 static cnnf_status infer_betainc(cnnfi_call *call)
 {
+    cnnfi_value out = cnnfi_value_unknown(0);
+    bool are_scalars = true;
     CNNFI_TRY(cnnfi_want_inputs(call, 3, 3));
     CNNFI_TRY(cnnfi_want_float(call, 0));
     CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 1));
     CNNFI_TRY(cnnfi_want_same_dtype(call, 0, 2));
-    return cnnfi_broadcast_output(call, 3, call->inputs[0].dtype);
+    for (int32_t i = 0; i < 3; i++) {
+        if (call->inputs[i].rank == 0) continue;
+        are_scalars = false;
+        if (!cnnfi_value_merge(&out, &call->inputs[i]))
+            return cnnfi_call_fail(call, CNNF_E_MISMATCH, "inputs that are no scalars must have the same shape");
+    }
+    return cnnfi_output_one(call, call->inputs[0].dtype, are_scalars ? 0 : out.rank, out.dims);
 }
 
 static cnnf_status infer_bucketize(cnnfi_call *call)
@@ -109,7 +130,7 @@ static cnnf_status infer_bucketize(cnnfi_call *call)
     const bool has_floats = attr && attr->kind == CNNF_ATTR_LIST && attr->u.list.item_kind == CNNF_ATTR_FLOAT;
     for (size_t i = 1; has_floats && i < attr->u.list.count; i++) {
         if (attr->u.list.u.floats[i] < attr->u.list.u.floats[i - 1]) {
-            return cnnfi_call_fail(call, CNNF_E_INVALID, "boundaries are not sorted");
+            return cnnfi_call_fail(call, CNNF_E_CORRUPT, "boundaries are not sorted");
         }
     }
     return cnnfi_output_like(call, 0, CNNF_INT32);
@@ -136,7 +157,7 @@ static cnnf_status infer_cross(cnnfi_call *call)
 }
 
 static const cnnfi_op_rule rules[] = {
-    {"AccumulateNV2", infer_add_n, 0},
+    {"AccumulateNV2", infer_accumulate, 0},
     {"AddN", infer_add_n, 0},
     {"ApproximateEqual", infer_approximate_equal, 0},
     {"Betainc", infer_betainc, 0},

@@ -90,7 +90,7 @@ static void put_elements(cnnfi_skeleton *s, const cnnf_tensor *tensor)
 {
     const struct dtype_rule *rule = rule_of(cnnf_tensor_dtype(tensor));
     if (cnnf_tensor_element_count(tensor) == 0) return;
-    bool content = cnnfi_tensor_encoding(tensor) == CNNFI_ENCODING_CONTENT || rule == NULL ||
+    bool content = (cnnfi_tensor_encoding(tensor) & CNNFI_ENCODING_CONTENT) || rule == NULL ||
                    (rule->content && cnnf_tensor_element_count(tensor) > 1);
     if (!content) {
         put_typed(s, tensor, rule);
@@ -105,7 +105,7 @@ void cnnfi_wire_tensor(cnnfi_skeleton *s, uint32_t field, const cnnf_tensor *ten
 {
     const cnnfi_mark begin = cnnfi_skeleton_begin(s);
     cnnfi_put_int_nonzero(&s->bytes, DTYPE, cnnf_tensor_dtype(tensor));
-    bool shapeless = cnnfi_tensor_encoding(tensor) == CNNFI_ENCODING_SHAPELESS && cnnf_tensor_rank(tensor) == 0;
+    bool shapeless = (cnnfi_tensor_encoding(tensor) & CNNFI_ENCODING_SHAPELESS) && cnnf_tensor_rank(tensor) == 0;
     if (!shapeless) {
         const cnnfi_shape shape = {.rank = cnnf_tensor_rank(tensor), .dims = cnnfi_tensor_dims(tensor)};
         cnnfi_wire_shape(s, TENSOR_SHAPE, &shape);
