@@ -55,8 +55,9 @@ const cnnfi_rule_family *cnnfi_rule_family_at(size_t index)
 const cnnfi_op_rule *cnnfi_op_rule_find(const char *op)
 {
     for (size_t f = 0; f < N_FAMILIES; f++) {
+        const cnnfi_op_rule *rules = families[f]->rules;
         for (size_t i = 0; i < families[f]->count; i++) {
-            if (strcmp(families[f]->rules[i].op, op) == 0) return &families[f]->rules[i];
+            if (*rules[i].op == *op && strcmp(rules[i].op, op) == 0) return &rules[i];
         }
     }
     return NULL;

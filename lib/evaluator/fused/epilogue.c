@@ -127,8 +127,8 @@ static cnnf_status fused_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"_FusedConv2D", NULL, fused_run, 0, fused_scratch},
-    {"_FusedMatMul", NULL, fused_run, 0, fused_scratch},
+    {"_FusedConv2D", fused_run, 0, fused_scratch},
+    {"_FusedMatMul", fused_run, 0, fused_scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_epilogue = {"fused", kernels, sizeof(kernels) / sizeof(kernels[0])};

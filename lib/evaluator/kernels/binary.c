@@ -409,7 +409,7 @@ static cnnf_status binary_run(cnnfi_call *call, const binary_spec *spec)
     }
 BINARY_OPS(DEFINE)
 
-#define ROW(op, flags, ...) {#op, NULL, op##_run, (flags)&PREDICATE ? 0 : CNNFI_OP_INPLACE, op##_check},
+#define ROW(op, flags, ...) {#op, op##_run, (flags)&PREDICATE ? 0 : CNNFI_OP_INPLACE, op##_check},
 static const cnnfi_kernel kernels[] = {BINARY_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_binary = {"binary", kernels, sizeof(kernels) / sizeof(kernels[0])};

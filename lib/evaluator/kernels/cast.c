@@ -221,6 +221,6 @@ static cnnf_status cast_run(cnnfi_call *call)
     return CNNF_OK;
 }
 
-static const cnnfi_kernel kernels[] = {{"Cast", NULL, cast_run, 0, cast_check}};
+static const cnnfi_kernel kernels[] = {{"Cast", cast_run, 0, cast_check}};
 
 const cnnfi_kernel_family cnnfi_kernels_cast = {"cast", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -120,14 +120,14 @@ static cnnf_status unpack_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"Concat", NULL, concat_run, 0, NULL},
-    {"ConcatOffset", NULL, offset_run, 0, NULL},
-    {"ConcatV2", NULL, concat_v2_run, 0, NULL},
-    {"Pack", NULL, pack_run, 0, NULL},
-    {"ParallelConcat", NULL, parallel_concat_run, 0, NULL},
-    {"Split", NULL, split_run, 0, NULL},
-    {"SplitV", NULL, split_v_run, 0, NULL},
-    {"Unpack", NULL, unpack_run, 0, NULL},
+    {"Concat", concat_run, 0, NULL},
+    {"ConcatOffset", offset_run, 0, NULL},
+    {"ConcatV2", concat_v2_run, 0, NULL},
+    {"Pack", pack_run, 0, NULL},
+    {"ParallelConcat", parallel_concat_run, 0, NULL},
+    {"Split", split_run, 0, NULL},
+    {"SplitV", split_v_run, 0, NULL},
+    {"Unpack", unpack_run, 0, NULL},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_join = {"join", kernels, sizeof(kernels) / sizeof(kernels[0])};

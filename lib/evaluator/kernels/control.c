@@ -22,18 +22,18 @@ static cnnf_status run_each(cnnfi_call *call)
 
 #define PLAN(op)                                                                                                       \
     {                                                                                                                  \
-        op, NULL, NULL, 0, NULL                                                                                        \
+        op, NULL, 0, NULL                                                                                              \
     }
 #define SAME(op)                                                                                                       \
     {                                                                                                                  \
-        op, NULL, run_same, 0, NULL                                                                                    \
+        op, run_same, 0, NULL                                                                                          \
     }
 
 static const cnnfi_kernel kernels[] = {
     PLAN("Const"),
     PLAN("HostConst"),
     SAME("Identity"),
-    {"IdentityN", NULL, run_each, 0, NULL},
+    {"IdentityN", run_each, 0, NULL},
     PLAN("Merge"),
     PLAN("NoOp"),
     PLAN("Placeholder"),

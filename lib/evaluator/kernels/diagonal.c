@@ -114,12 +114,12 @@ static cnnf_status tensor_part_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"Diag", NULL, tensor_diag_run, 0, NULL},         {"DiagPart", NULL, tensor_part_run, 0, NULL},
-    {"MatrixBandPart", NULL, band_part_run, 0, NULL}, {"MatrixDiag", NULL, diag_run, 0, NULL},
-    {"MatrixDiagPart", NULL, part_run, 0, NULL},      {"MatrixDiagPartV2", NULL, part_run, 0, NULL},
-    {"MatrixDiagPartV3", NULL, part_run, 0, NULL},    {"MatrixDiagV2", NULL, diag_run, 0, NULL},
-    {"MatrixDiagV3", NULL, diag_run, 0, NULL},        {"MatrixSetDiag", NULL, set_run, 0, NULL},
-    {"MatrixSetDiagV2", NULL, set_run, 0, NULL},      {"MatrixSetDiagV3", NULL, set_run, 0, NULL},
+    {"Diag", tensor_diag_run, 0, NULL},         {"DiagPart", tensor_part_run, 0, NULL},
+    {"MatrixBandPart", band_part_run, 0, NULL}, {"MatrixDiag", diag_run, 0, NULL},
+    {"MatrixDiagPart", part_run, 0, NULL},      {"MatrixDiagPartV2", part_run, 0, NULL},
+    {"MatrixDiagPartV3", part_run, 0, NULL},    {"MatrixDiagV2", diag_run, 0, NULL},
+    {"MatrixDiagV3", diag_run, 0, NULL},        {"MatrixSetDiag", set_run, 0, NULL},
+    {"MatrixSetDiagV2", set_run, 0, NULL},      {"MatrixSetDiagV3", set_run, 0, NULL},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_diagonal = {"diagonal", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -34,9 +34,9 @@ static cnnf_status stitch_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"DynamicPartition", NULL, partition_run, 0, NULL},
-    {"DynamicStitch", NULL, stitch_run, 0, NULL},
-    {"ParallelDynamicStitch", NULL, stitch_run, 0, NULL},
+    {"DynamicPartition", partition_run, 0, NULL},
+    {"DynamicStitch", stitch_run, 0, NULL},
+    {"ParallelDynamicStitch", stitch_run, 0, NULL},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_partition = {"partition", kernels, sizeof(kernels) / sizeof(kernels[0])};

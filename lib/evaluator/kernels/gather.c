@@ -197,11 +197,11 @@ static cnnf_status tensor_scatter_run(cnnfi_call *call, combine how)
     }
 SCATTER_OPS(DEFINE)
 
-#define ROW(op, how) {#op, NULL, op##_run, 0, how == SET ? NULL : take_sums},
-static const cnnfi_kernel kernels[] = {{"Gather", NULL, gather_run, 0, NULL},
-                                       {"GatherNd", NULL, gather_nd_run, 0, NULL},
-                                       {"GatherV2", NULL, gather_run, 0, NULL},
-                                       {"ScatterNd", NULL, scatter_run, 0, take_sums},
+#define ROW(op, how) {#op, op##_run, 0, how == SET ? NULL : take_sums},
+static const cnnfi_kernel kernels[] = {{"Gather", gather_run, 0, NULL},
+                                       {"GatherNd", gather_nd_run, 0, NULL},
+                                       {"GatherV2", gather_run, 0, NULL},
+                                       {"ScatterNd", scatter_run, 0, take_sums},
                                        SCATTER_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_gather = {"gather", kernels, sizeof(kernels) / sizeof(kernels[0])};

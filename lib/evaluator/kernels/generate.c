@@ -196,17 +196,17 @@ static cnnf_status vec_permute_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"DataFormatDimMap", NULL, dim_map_run, 0, NULL},
-    {"DataFormatVecPermute", NULL, vec_permute_run, 0, NULL},
-    {"Empty", NULL, zeros_run, 0, NULL},
-    {"Fill", NULL, fill_run, 0, NULL},
-    {"InvertPermutation", NULL, invert_run, 0, NULL},
-    {"LinSpace", NULL, linspace_run, 0, NULL},
-    {"OneHot", NULL, one_hot_run, 0, NULL},
-    {"OnesLike", NULL, ones_run, 0, ones_check},
-    {"Range", NULL, range_run, 0, range_check},
-    {"UnravelIndex", NULL, unravel_run, 0, NULL},
-    {"ZerosLike", NULL, zeros_run, 0, NULL},
+    {"DataFormatDimMap", dim_map_run, 0, NULL},
+    {"DataFormatVecPermute", vec_permute_run, 0, NULL},
+    {"Empty", zeros_run, 0, NULL},
+    {"Fill", fill_run, 0, NULL},
+    {"InvertPermutation", invert_run, 0, NULL},
+    {"LinSpace", linspace_run, 0, NULL},
+    {"OneHot", one_hot_run, 0, NULL},
+    {"OnesLike", ones_run, 0, ones_check},
+    {"Range", range_run, 0, range_check},
+    {"UnravelIndex", unravel_run, 0, NULL},
+    {"ZerosLike", zeros_run, 0, NULL},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_generate = {"generate", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -20,7 +20,6 @@
 
 typedef struct cnnfi_kernel {
     const char *op;
-    cnnf_status (*infer)(cnnfi_call *call); /* of families that are not in lib/ops/rules/ */
     cnnf_status (*run)(cnnfi_call *call);
     uint32_t flags;
     /* Called when the outputs are declared: sets scratch_size, refuses dtypes and formats that `run` lacks. NULL: it

@@ -59,8 +59,9 @@ const cnnfi_kernel_family *cnnfi_kernel_family_at(size_t index)
 const cnnfi_kernel *cnnfi_kernel_find(const char *op)
 {
     for (size_t f = 0; f < N_FAMILIES; f++) {
+        const cnnfi_kernel *kernels = families[f]->kernels;
         for (size_t i = 0; i < families[f]->count; i++) {
-            if (strcmp(families[f]->kernels[i].op, op) == 0) return &families[f]->kernels[i];
+            if (*kernels[i].op == *op && strcmp(kernels[i].op, op) == 0) return &kernels[i];
         }
     }
     return NULL;
@@ -108,15 +109,7 @@ static cnnf_status want_bytes(const cnnfi_kernel *kernel, cnnfi_call *call)
 
 cnnf_status cnnfi_kernel_infer(const cnnfi_kernel *kernel, cnnfi_call *call)
 {
-    cnnf_status status;
-    if (kernel->infer && !cnnfi_op_rule_find(kernel->op)) {
-        const cnnfi_op *op = cnnfi_op_find(kernel->op);
-        call->n_outputs = 0;
-        if (op) CNNFI_TRY(cnnfi_contract_call(op, call));
-        status = kernel->infer(call);
-    } else {
-        status = cnnfi_op_infer(call);
-    }
+    cnnf_status status = cnnfi_op_infer(call);
     if (status == CNNF_OK && !kernel->run) {
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "%s is computed by a plan alone", kernel->op);
     }

@@ -175,17 +175,17 @@ static cnnf_status mirror_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"BroadcastTo", NULL, broadcast_to_run, 0, NULL},
-    {"ConjugateTranspose", NULL, conjugate_run, 0, NULL},
-    {"MirrorPad", NULL, mirror_run, 0, NULL},
-    {"Pad", NULL, pad_run, 0, NULL},
-    {"PadV2", NULL, pad_run, 0, NULL},
-    {"Reverse", NULL, reverse_run, 0, NULL},
-    {"ReverseSequence", NULL, sequence_run, 0, NULL},
-    {"ReverseV2", NULL, reverse_run, 0, NULL},
-    {"Roll", NULL, roll_run, 0, NULL},
-    {"Tile", NULL, tile_run, 0, NULL},
-    {"Transpose", NULL, transpose_run, 0, NULL},
+    {"BroadcastTo", broadcast_to_run, 0, NULL},
+    {"ConjugateTranspose", conjugate_run, 0, NULL},
+    {"MirrorPad", mirror_run, 0, NULL},
+    {"Pad", pad_run, 0, NULL},
+    {"PadV2", pad_run, 0, NULL},
+    {"Reverse", reverse_run, 0, NULL},
+    {"ReverseSequence", sequence_run, 0, NULL},
+    {"ReverseV2", reverse_run, 0, NULL},
+    {"Roll", roll_run, 0, NULL},
+    {"Tile", tile_run, 0, NULL},
+    {"Transpose", transpose_run, 0, NULL},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_layout = {"layout", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -163,13 +163,13 @@ static cnnf_status real_scratch(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"BiasAddGrad", NULL, bias_grad_run, 0, float_scratch},
-    {"Dilation2D", NULL, dilation_run, 0, real_scratch},
-    {"L2Loss", NULL, l2_run, 0, float_scratch},
-    {"LeakyReluGrad", NULL, leaky_grad_run, 0, float_scratch},
-    {"SeluGrad", NULL, selu_grad_run, 0, float_scratch},
-    {"SoftmaxCrossEntropyWithLogits", NULL, entropy_run, 0, float_scratch},
-    {"SparseSoftmaxCrossEntropyWithLogits", NULL, sparse_entropy_run, 0, float_scratch},
+    {"BiasAddGrad", bias_grad_run, 0, float_scratch},
+    {"Dilation2D", dilation_run, 0, real_scratch},
+    {"L2Loss", l2_run, 0, float_scratch},
+    {"LeakyReluGrad", leaky_grad_run, 0, float_scratch},
+    {"SeluGrad", selu_grad_run, 0, float_scratch},
+    {"SoftmaxCrossEntropyWithLogits", entropy_run, 0, float_scratch},
+    {"SparseSoftmaxCrossEntropyWithLogits", sparse_entropy_run, 0, float_scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_loss = {"loss", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -27,12 +27,9 @@ static cnnf_status scratch(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"NonMaxSuppression", NULL, suppress_run, 0, scratch},
-    {"NonMaxSuppressionV2", NULL, suppress_run, 0, scratch},
-    {"NonMaxSuppressionV3", NULL, suppress_run, 0, scratch},
-    {"NonMaxSuppressionV4", NULL, suppress_run, 0, scratch},
-    {"NonMaxSuppressionV5", NULL, suppress_run, 0, scratch},
-    {"NonMaxSuppressionWithOverlaps", NULL, suppress_run, 0, scratch},
+    {"NonMaxSuppression", suppress_run, 0, scratch},   {"NonMaxSuppressionV2", suppress_run, 0, scratch},
+    {"NonMaxSuppressionV3", suppress_run, 0, scratch}, {"NonMaxSuppressionV4", suppress_run, 0, scratch},
+    {"NonMaxSuppressionV5", suppress_run, 0, scratch}, {"NonMaxSuppressionWithOverlaps", suppress_run, 0, scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_suppress = {"suppression", kernels, sizeof(kernels) / sizeof(kernels[0])};

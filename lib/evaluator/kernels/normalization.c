@@ -326,15 +326,15 @@ static cnnf_status run_log_softmax(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"BatchNormWithGlobalNormalization", NULL, run_global, 0, global_scratch},
-    {"BiasAdd", NULL, run_bias, CNNFI_OP_INPLACE, bias_scratch},
-    {"BiasAddV1", NULL, run_bias, CNNFI_OP_INPLACE, bias_scratch},
-    {"FusedBatchNorm", NULL, run_batch_norm, 0, batch_norm_scratch},
-    {"FusedBatchNormV2", NULL, run_batch_norm, 0, batch_norm_scratch},
-    {"FusedBatchNormV3", NULL, run_batch_norm, 0, batch_norm_scratch},
-    {"LRN", NULL, run_lrn, 0, norm_scratch},
-    {"LogSoftmax", NULL, run_log_softmax, CNNFI_OP_INPLACE, cnnfi_nn_scratch},
-    {"Softmax", NULL, run_softmax, CNNFI_OP_INPLACE, cnnfi_nn_scratch},
+    {"BatchNormWithGlobalNormalization", run_global, 0, global_scratch},
+    {"BiasAdd", run_bias, CNNFI_OP_INPLACE, bias_scratch},
+    {"BiasAddV1", run_bias, CNNFI_OP_INPLACE, bias_scratch},
+    {"FusedBatchNorm", run_batch_norm, 0, batch_norm_scratch},
+    {"FusedBatchNormV2", run_batch_norm, 0, batch_norm_scratch},
+    {"FusedBatchNormV3", run_batch_norm, 0, batch_norm_scratch},
+    {"LRN", run_lrn, 0, norm_scratch},
+    {"LogSoftmax", run_log_softmax, CNNFI_OP_INPLACE, cnnfi_nn_scratch},
+    {"Softmax", run_softmax, CNNFI_OP_INPLACE, cnnfi_nn_scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_nn = {"normalization", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -257,9 +257,9 @@ static cnnf_status max_scratch(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"AvgPool", NULL, run_average, 0, cnnfi_nn_scratch}, {"AvgPool3D", NULL, run_average, 0, cnnfi_nn_scratch},
-    {"MaxPool", NULL, run_max, 0, max_scratch},          {"MaxPool3D", NULL, run_max, 0, max_scratch},
-    {"MaxPoolV2", NULL, run_max, 0, max_scratch},        {"MaxPoolWithArgmax", NULL, run_argmax, 0, max_scratch},
+    {"AvgPool", run_average, 0, cnnfi_nn_scratch}, {"AvgPool3D", run_average, 0, cnnfi_nn_scratch},
+    {"MaxPool", run_max, 0, max_scratch},          {"MaxPool3D", run_max, 0, max_scratch},
+    {"MaxPoolV2", run_max, 0, max_scratch},        {"MaxPoolWithArgmax", run_argmax, 0, max_scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_pooling = {"pooling", kernels, sizeof(kernels) / sizeof(kernels[0])};

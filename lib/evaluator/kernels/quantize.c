@@ -115,12 +115,9 @@ static cnnf_status scratch(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"FakeQuantWithMinMaxArgs", NULL, fake_run, 0, NULL},
-    {"FakeQuantWithMinMaxVars", NULL, fake_run, 0, NULL},
-    {"FakeQuantWithMinMaxVarsPerChannel", NULL, fake_run, 0, NULL},
-    {"QuantizeAndDequantizeV2", NULL, requantize_run, 0, scratch},
-    {"QuantizeAndDequantizeV3", NULL, requantize_run, 0, scratch},
-    {"QuantizeAndDequantizeV4", NULL, requantize_run, 0, scratch},
+    {"FakeQuantWithMinMaxArgs", fake_run, 0, NULL},           {"FakeQuantWithMinMaxVars", fake_run, 0, NULL},
+    {"FakeQuantWithMinMaxVarsPerChannel", fake_run, 0, NULL}, {"QuantizeAndDequantizeV2", requantize_run, 0, scratch},
+    {"QuantizeAndDequantizeV3", requantize_run, 0, scratch},  {"QuantizeAndDequantizeV4", requantize_run, 0, scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_quantize = {"quantize", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -118,7 +118,7 @@ static cnnf_status run(cnnfi_call *call)
 
 #define ROW(op)                                                                                                        \
     {                                                                                                                  \
-        op, NULL, run, CNNFI_OP_INPLACE, scratch                                                                       \
+        op, run, CNNFI_OP_INPLACE, scratch                                                                             \
     }
 static const cnnfi_kernel kernels[] = {ROW("Elu"), ROW("LeakyRelu"), ROW("Relu"), ROW("Relu6"), ROW("Selu")};
 

@@ -280,7 +280,7 @@ static cnnf_status reduce_run(cnnfi_call *call, reduce_op op)
     }
 REDUCE_OPS(DEFINE)
 
-#define ROW(op, kind) {#op, NULL, op##_run, 0, op##_scratch},
+#define ROW(op, kind) {#op, op##_run, 0, op##_scratch},
 static const cnnfi_kernel kernels[] = {REDUCE_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_reduce = {"reduce", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -287,11 +287,11 @@ static cnnf_status scratch(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"CropAndResize", NULL, crop_run, 0, scratch},
-    {"ResizeArea", NULL, area_run, 0, scratch},
-    {"ResizeBicubic", NULL, bicubic_run, 0, scratch},
-    {"ResizeBilinear", NULL, bilinear_run, 0, scratch},
-    {"ResizeNearestNeighbor", NULL, nearest_run, 0, scratch},
+    {"CropAndResize", crop_run, 0, scratch},
+    {"ResizeArea", area_run, 0, scratch},
+    {"ResizeBicubic", bicubic_run, 0, scratch},
+    {"ResizeBilinear", bilinear_run, 0, scratch},
+    {"ResizeNearestNeighbor", nearest_run, 0, scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_resize = {"resize", kernels, sizeof(kernels) / sizeof(kernels[0])};

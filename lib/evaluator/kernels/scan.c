@@ -116,7 +116,7 @@ static cnnf_status scan_run(cnnfi_call *call, scan_op op)
     }
 SCAN_OPS(DEFINE)
 
-#define ROW(op, kind) {#op, NULL, op##_run, 0, op##_check},
+#define ROW(op, kind) {#op, op##_run, 0, op##_check},
 static const cnnfi_kernel kernels[] = {SCAN_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_scan = {"scan", kernels, sizeof(kernels) / sizeof(kernels[0])};

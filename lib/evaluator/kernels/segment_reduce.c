@@ -218,10 +218,10 @@ static cnnf_status histogram_run(cnnfi_call *call)
     }
 SEGMENT_OPS(DEFINE)
 
-#define ROW(op, kind, what) {#op, NULL, op##_run, 0, segment_scratch},
-static const cnnfi_kernel kernels[] = {{"Bincount", NULL, bincount_run, 0, bincount_check},
-                                       {"DenseBincount", NULL, bincount_run, 0, bincount_check},
-                                       {"HistogramFixedWidth", NULL, histogram_run, 0, NULL},
+#define ROW(op, kind, what) {#op, op##_run, 0, segment_scratch},
+static const cnnfi_kernel kernels[] = {{"Bincount", bincount_run, 0, bincount_check},
+                                       {"DenseBincount", bincount_run, 0, bincount_check},
+                                       {"HistogramFixedWidth", histogram_run, 0, NULL},
                                        SEGMENT_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_segment = {"segment", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -93,15 +93,15 @@ static cnnf_status gradient_args_run(cnnfi_call *call)
 
 #define ROW(op, run)                                                                                                   \
     {                                                                                                                  \
-        op, NULL, run, 0, NULL                                                                                         \
+        op, run, 0, NULL                                                                                               \
     }
 static const cnnfi_kernel kernels[] = {
-    {"Assert", NULL, assert_run, CNNFI_OP_STATEFUL, NULL},
+    {"Assert", assert_run, CNNFI_OP_STATEFUL, NULL},
     ROW("Bitcast", copy_run),
     ROW("BroadcastArgs", broadcast_args_run),
     ROW("BroadcastGradientArgs", gradient_args_run),
-    {"CheckNumerics", NULL, check_numerics_run, CNNFI_OP_STATEFUL, NULL},
-    {"CheckNumericsV2", NULL, check_numerics_run, CNNFI_OP_STATEFUL, NULL},
+    {"CheckNumerics", check_numerics_run, CNNFI_OP_STATEFUL, NULL},
+    {"CheckNumericsV2", check_numerics_run, CNNFI_OP_STATEFUL, NULL},
     ROW("DeepCopy", copy_run),
     ROW("EnsureShape", copy_run),
     ROW("ExpandDims", copy_run),

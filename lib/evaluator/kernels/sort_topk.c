@@ -242,20 +242,20 @@ static cnnf_status upper_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"ArgMax", NULL, arg_max_run, 0, cnnfi_take_ordered},
-    {"ArgMin", NULL, arg_min_run, 0, cnnfi_take_ordered},
-    {"InTopK", NULL, in_topk_run, 0, NULL},
-    {"InTopKV2", NULL, in_topk_run, 0, NULL},
-    {"ListDiff", NULL, diff_run, 0, cnnfi_take_ordered},
-    {"LowerBound", NULL, lower_run, 0, cnnfi_take_ordered},
-    {"NthElement", NULL, nth_run, 0, nth_scratch},
-    {"TopK", NULL, topk_run, 0, topk_scratch},
-    {"TopKV2", NULL, topk_run, 0, topk_scratch},
-    {"Unique", NULL, unique_run, 0, cnnfi_take_ordered},
-    {"UniqueV2", NULL, unique_run, 0, cnnfi_take_ordered},
-    {"UniqueWithCounts", NULL, unique_run, 0, cnnfi_take_ordered},
-    {"UniqueWithCountsV2", NULL, unique_run, 0, cnnfi_take_ordered},
-    {"UpperBound", NULL, upper_run, 0, cnnfi_take_ordered},
+    {"ArgMax", arg_max_run, 0, cnnfi_take_ordered},
+    {"ArgMin", arg_min_run, 0, cnnfi_take_ordered},
+    {"InTopK", in_topk_run, 0, NULL},
+    {"InTopKV2", in_topk_run, 0, NULL},
+    {"ListDiff", diff_run, 0, cnnfi_take_ordered},
+    {"LowerBound", lower_run, 0, cnnfi_take_ordered},
+    {"NthElement", nth_run, 0, nth_scratch},
+    {"TopK", topk_run, 0, topk_scratch},
+    {"TopKV2", topk_run, 0, topk_scratch},
+    {"Unique", unique_run, 0, cnnfi_take_ordered},
+    {"UniqueV2", unique_run, 0, cnnfi_take_ordered},
+    {"UniqueWithCounts", unique_run, 0, cnnfi_take_ordered},
+    {"UniqueWithCountsV2", unique_run, 0, cnnfi_take_ordered},
+    {"UpperBound", upper_run, 0, cnnfi_take_ordered},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_order = {"order", kernels, sizeof(kernels) / sizeof(kernels[0])};

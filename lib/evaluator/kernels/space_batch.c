@@ -138,10 +138,10 @@ static cnnf_status scratch(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"BatchToSpace", NULL, to_space_run, 0, scratch},        {"BatchToSpaceND", NULL, to_space_run, 0, scratch},
-    {"DepthToSpace", NULL, from_depth_run, 0, scratch},      {"ExtractImagePatches", NULL, patches_run, 0, scratch},
-    {"ExtractVolumePatches", NULL, patches_run, 0, scratch}, {"SpaceToBatch", NULL, to_batch_run, 0, scratch},
-    {"SpaceToBatchND", NULL, to_batch_run, 0, scratch},      {"SpaceToDepth", NULL, to_depth_run, 0, scratch},
+    {"BatchToSpace", to_space_run, 0, scratch},        {"BatchToSpaceND", to_space_run, 0, scratch},
+    {"DepthToSpace", from_depth_run, 0, scratch},      {"ExtractImagePatches", patches_run, 0, scratch},
+    {"ExtractVolumePatches", patches_run, 0, scratch}, {"SpaceToBatch", to_batch_run, 0, scratch},
+    {"SpaceToBatchND", to_batch_run, 0, scratch},      {"SpaceToDepth", to_depth_run, 0, scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_space = {"space", kernels, sizeof(kernels) / sizeof(kernels[0])};

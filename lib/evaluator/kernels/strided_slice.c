@@ -75,10 +75,10 @@ static cnnf_status update_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"Slice", NULL, slice_run, 0, NULL},
-    {"StridedSlice", NULL, strided_run, 0, NULL},
-    {"StridedSliceGrad", NULL, grad_run, 0, NULL},
-    {"TensorStridedSliceUpdate", NULL, update_run, 0, NULL},
+    {"Slice", slice_run, 0, NULL},
+    {"StridedSlice", strided_run, 0, NULL},
+    {"StridedSliceGrad", grad_run, 0, NULL},
+    {"TensorStridedSliceUpdate", update_run, 0, NULL},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_slice = {"slice", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -300,7 +300,7 @@ static cnnf_status unary_run(cnnfi_call *call, const unary_spec *spec)
     }
 UNARY_OPS(DEFINE)
 
-#define ROW(op, out, ...) {#op, NULL, op##_run, out == SAME ? CNNFI_OP_INPLACE : 0, op##_check},
+#define ROW(op, out, ...) {#op, op##_run, out == SAME ? CNNFI_OP_INPLACE : 0, op##_check},
 static const cnnfi_kernel kernels[] = {UNARY_OPS(ROW)};
 
 const cnnfi_kernel_family cnnfi_kernels_unary = {"unary", kernels, sizeof(kernels) / sizeof(kernels[0])};

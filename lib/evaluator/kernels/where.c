@@ -271,17 +271,17 @@ static cnnf_status cross_run(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"AccumulateNV2", NULL, add_n_run, 0, add_n_check},
-    {"AddN", NULL, add_n_run, 0, add_n_check},
-    {"ApproximateEqual", NULL, approximate_run, 0, cnnfi_take_numbers},
-    {"Betainc", NULL, betainc_run, 0, NULL},
-    {"Bucketize", NULL, bucketize_run, 0, cnnfi_take_ordered},
-    {"ClipByValue", NULL, clip_run, 0, take_real},
-    {"Complex", NULL, complex_run, 0, NULL},
-    {"Cross", NULL, cross_run, 0, take_real},
-    {"Select", NULL, select_run, 0, NULL},
-    {"SelectV2", NULL, select_v2_run, 0, NULL},
-    {"Where", NULL, where_run, 0, cnnfi_take_numbers},
+    {"AccumulateNV2", add_n_run, 0, add_n_check},
+    {"AddN", add_n_run, 0, add_n_check},
+    {"ApproximateEqual", approximate_run, 0, cnnfi_take_numbers},
+    {"Betainc", betainc_run, 0, NULL},
+    {"Bucketize", bucketize_run, 0, cnnfi_take_ordered},
+    {"ClipByValue", clip_run, 0, take_real},
+    {"Complex", complex_run, 0, NULL},
+    {"Cross", cross_run, 0, take_real},
+    {"Select", select_run, 0, NULL},
+    {"SelectV2", select_v2_run, 0, NULL},
+    {"Where", where_run, 0, cnnfi_take_numbers},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_select = {"select", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -123,20 +123,6 @@ cnnfi_kt cnnfi_kb_resize(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt
 /* The op for tf.image.resize()'s method ("bilinear", ...), NULL when it is made of others. */
 const char *cnnfi_keras_resize_op(const char *method);
 
-/* ---- any op (op_shapes.c) ---- */
-
-/* An op about to be made, for what its output's shape depends on. */
-typedef struct cnnfi_kop {
-    const char *op;
-    size_t n;
-    const cnnfi_kt *inputs;
-    const cnnfi_json *const *values; /* per input: its constant, NULL for a tensor */
-    const cnnfi_json *attrs;         /* {"keep_dims": {"b": true}, ...} as in a NodeDef's JSON */
-} cnnfi_kop;
-/* dtype and shape of the outputs; unknown dims are -1. *count of them, in `out` (room for `capacity`). false: the op
-   is not one of those that configurations may hold, or its inputs do not fit it. */
-bool cnnfi_kop_infer(const cnnfi_kop *op, cnnfi_kt *out, size_t capacity, size_t *count);
-
 #define CNNFI_KERAS_VERIFIED "2.2.5, tf.keras 2.15, 3"
 
 #endif

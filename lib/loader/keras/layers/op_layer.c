@@ -2,8 +2,10 @@
 /* tf.keras' TensorFlowOpLayer: an op of a graph, kept as its NodeDef in JSON. */
 #include <string.h>
 
-#include "loader/keras/layers/layers.h"
 #include "graph/builder.h"
+#include "loader/keras/layers/layers.h"
+#include "ops/op_rules.h"
+#include "ops/op_table.h"
 
 #define MAX_OUTPUTS 64
 
@@ -114,9 +116,9 @@ static void set_attr(cnnfi_kc *kc, cnnf_node *node, const char *key, const cnnfi
 /* ---- the call ---- */
 
 typedef struct op_call {
-    cnnfi_kop op;
-    cnnfi_kt *inputs;
-    const cnnfi_json **values;
+    size_t n;
+    cnnfi_kt *inputs;    /* [n] */
+    cnnfi_value *values; /* [n] what is known of them */
 } op_call;
 
 /* The constant for input `index`: keys are numbers as text. */
@@ -136,62 +138,109 @@ static const cnnfi_json *constant_at(const cnnfi_json *constants, size_t index)
     return cnnfi_json_get(constants, key);
 }
 
+/* dtype and shape of a tensor, and its elements where it is a constant of the op's. */
+static cnnfi_value value_of(const cnnfi_kb *b, const cnnfi_kt *t, bool is_constant)
+{
+    cnnfi_value value = cnnfi_value_make(t->dtype, t->rank, t->dims);
+    const cnnf_node *node = is_constant ? cnnfi_builder_find(b->graph, t->name) : NULL;
+    const cnnf_tensor *tensor = node ? cnnf_node_attr_tensor(node, "value") : NULL;
+    if (tensor) value.data = (void *)(uintptr_t)cnnf_tensor_data(tensor); /* a rule only reads its inputs */
+    return value;
+}
+
 /* Tensors in order, constants put between them where they were (TensorFlowOpLayer._make_op). */
 static bool gather(cnnfi_kc *kc, op_call *c, const cnnfi_json *names)
 {
     const cnnfi_json *constants = cnnfi_json_get(kc->config, "constants");
     size_t next = 0;
-    c->op.n = kc->n_inputs + cnnfi_json_size(constants);
-    c->inputs = cnnfi_builder_array(kc->b->graph, c->op.n, sizeof *c->inputs);
-    c->values = cnnfi_builder_array(kc->b->graph, c->op.n, sizeof *c->values);
-    for (size_t i = 0; c->values && i < c->op.n; i++) {
+    c->n = kc->n_inputs + cnnfi_json_size(constants);
+    c->inputs = cnnfi_builder_array(kc->b->graph, c->n, sizeof *c->inputs);
+    c->values = cnnfi_builder_array(kc->b->graph, c->n, sizeof *c->values);
+    for (size_t i = 0; c->values && i < c->n; i++) {
         const char *name = cnnfi_json_string(cnnfi_json_at(names, i), "Const");
-        c->values[i] = constant_at(constants, i);
-        if (c->values[i])
-            c->inputs[i] = cnnfi_kc_constant(kc, name, c->values[i], 0);
+        const cnnfi_json *constant = constant_at(constants, i);
+        if (constant)
+            c->inputs[i] = cnnfi_kc_constant(kc, name, constant, 0);
         else if (next < kc->n_inputs && kc->inputs[next].name)
             c->inputs[i] = kc->inputs[next++];
         else
             cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "input %zu of its op is missing", i);
         if (!cnnfi_kb_ok(kc->b)) return false;
+        c->values[i] = value_of(kc->b, &c->inputs[i], constant != NULL);
     }
-    c->op.inputs = c->inputs;
-    c->op.values = c->values;
     return c->values != NULL;
+}
+
+/* Pure functions of their inputs alone: nothing that keeps state, or touches files or Python. */
+static bool is_let_in(const char *name)
+{
+    const cnnfi_op *op = cnnfi_op_find(name);
+    return op && !(op->flags & CNNFI_OP_IS_STATEFUL) && cnnfi_op_rule_find(name);
+}
+
+static cnnf_node *make_node(cnnfi_kc *kc, cnnfi_kt *first, const cnnfi_json *def, const char *op, const op_call *c)
+{
+    const cnnfi_json *attrs = cnnfi_json_get(def, "attr");
+    cnnf_node *node =
+        cnnfi_kb_node(kc->b, first, op, cnnfi_json_string(cnnfi_json_get(def, "name"), op), c->n, c->inputs);
+    for (size_t i = 0; i < cnnfi_json_size(attrs); i++)
+        set_attr(kc, node, cnnfi_json_key_at(attrs, i), cnnfi_json_value_at(attrs, i));
+    cnnfi_node_set_bool(kc->b->graph, node, "_cloned", true);
+    return cnnfi_kb_ok(kc->b) ? node : NULL;
+}
+
+/* The op's own rule says what it gives. */
+static void return_outputs(cnnfi_kc *kc, const cnnfi_kt *first, const cnnf_node *node, const op_call *c)
+{
+    cnnfi_value said[MAX_OUTPUTS];
+    cnnfi_kt outputs[MAX_OUTPUTS];
+    struct cnnf_error why = {.offset = -1};
+    cnnfi_call call = {.context = kc->b->context,
+                       .node = node,
+                       .n_inputs = (int32_t)c->n,
+                       .inputs = c->values,
+                       .max_outputs = MAX_OUTPUTS,
+                       .outputs = said,
+                       .error = &why};
+    const cnnf_status status = cnnfi_op_infer(&call);
+    if (status < 0) {
+        cnnfi_kc_fail(kc, status, "its inputs do not fit its op: %s", cnnf_error_message(&why));
+        return;
+    }
+    for (int32_t i = 0; i < call.n_outputs; i++) {
+        if (!said[i].dtype || said[i].rank == CNNFI_UNKNOWN) {
+            cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "the shape of what op '%s' gives is not known", node->op);
+            return;
+        }
+        outputs[i] = cnnfi_kt_shaped(cnnfi_kb_port(kc->b, first, i), said[i].rank, said[i].dims);
+        outputs[i].dtype = said[i].dtype;
+        outputs[i].variable = false;
+    }
+    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return_n(kc, (size_t)call.n_outputs, outputs);
 }
 
 static void op_layer(cnnfi_kc *kc)
 {
-    cnnfi_kb *b = kc->b;
     const cnnfi_json *def = cnnfi_json_get(kc->config, "node_def");
-    const char *op = cnnfi_json_string(cnnfi_json_get(def, "op"), NULL),
-               *name = cnnfi_json_string(cnnfi_json_get(def, "name"), op);
-    op_call c = {.op = {.op = op, .attrs = cnnfi_json_get(def, "attr")}};
-    cnnfi_kt outputs[MAX_OUTPUTS], first;
-    size_t count = 0;
+    const char *op = cnnfi_json_string(cnnfi_json_get(def, "op"), NULL);
+    op_call c = {0};
+    cnnfi_kt first;
     if (!op) {
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its node_def is not JSON (TensorFlow 2.0 and older wrote it so)");
         return;
     }
-    if (cnnfi_json_size(c.op.attrs) > 64 || cnnfi_json_size(cnnfi_json_get(kc->config, "constants")) > 64) {
+    if (!is_let_in(op)) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "op '%s' is not supported here", op);
+        return;
+    }
+    if (cnnfi_json_size(cnnfi_json_get(def, "attr")) > 64 ||
+        cnnfi_json_size(cnnfi_json_get(kc->config, "constants")) > 64) {
         cnnfi_kc_fail(kc, CNNF_E_LIMIT, "its op has more than 64 attributes or constants");
         return;
     }
     if (!gather(kc, &c, cnnfi_json_get(def, "input"))) return;
-    if (!cnnfi_kop_infer(&c.op, outputs, MAX_OUTPUTS, &count)) {
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "op '%s' is not supported here, or its inputs do not fit it", op);
-        return;
-    }
-    cnnf_node *node = cnnfi_kb_node(b, &first, op, name, c.op.n, c.inputs);
-    for (size_t i = 0; i < cnnfi_json_size(c.op.attrs); i++)
-        set_attr(kc, node, cnnfi_json_key_at(c.op.attrs, i), cnnfi_json_value_at(c.op.attrs, i));
-    cnnfi_node_set_bool(b->graph, node, "_cloned", true);
-    for (size_t i = 0; i < count; i++) {
-        const char *port = cnnfi_kb_port(b, &first, (int32_t)i).name;
-        outputs[i].name = port;
-        outputs[i].variable = false;
-    }
-    if (cnnfi_kb_ok(b)) cnnfi_kc_return_n(kc, count, outputs);
+    const cnnf_node *node = make_node(kc, &first, def, op, &c);
+    if (node) return_outputs(kc, &first, node, &c);
 }
 
 static const cnnfi_keras_row rows[] = {
