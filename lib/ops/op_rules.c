@@ -15,6 +15,7 @@
     X(diagonal)                                                                                                        \
     X(dynamic_partition)                                                                                               \
     X(einsum)                                                                                                          \
+    X(fix_neuron)                                                                                                      \
     X(fused)                                                                                                           \
     X(gather)                                                                                                          \
     X(generate)                                                                                                        \

@@ -16,6 +16,7 @@
 #define CNNFI_RULE_VIEW  1u  /* output 0 has input 0's bytes unchanged (Identity, Reshape ...): buffers may be shared */
 #define CNNFI_RULE_SHAPE 8u  /* the outputs' values follow from the inputs' shapes alone (Shape, Rank, ZerosLike) */
 #define CNNFI_RULE_WHOLE 16u /* the rule is asked only when every input's shape is known */
+#define CNNFI_RULE_OWN   32u /* in no registry of TensorFlow's: the rule is the contract, too */
 
 typedef struct cnnfi_op_rule {
     const char *op;

@@ -28,10 +28,24 @@ static int32_t pick(int32_t n)
 static const char *const words[] = {
     "SAME",    "VALID",      "EXPLICIT",  "NHWC",        "NCHW", "REFLECT", "SYMMETRIC", "bilinear",
     "nearest", "RIGHT_LEFT", "ij,jk->ik", "...i,i->...", "ii->", "i->ii",   "HALF_UP",   ""};
-static const char *const ints[] = {"axis",          "num_split",        "num",      "k",
-                                   "block_size",    "begin_mask",       "end_mask", "ellipsis_mask",
-                                   "new_axis_mask", "shrink_axis_mask", "seq_dim",  "batch_dim",
-                                   "batch_dims",    "num_bits",         "N"};
+static const char *const ints[] = {"bit_width",
+                                   "quantize_pos",
+                                   "phase",
+                                   "axis",
+                                   "num_split",
+                                   "num",
+                                   "k",
+                                   "block_size",
+                                   "begin_mask",
+                                   "end_mask",
+                                   "ellipsis_mask",
+                                   "new_axis_mask",
+                                   "shrink_axis_mask",
+                                   "seq_dim",
+                                   "batch_dim",
+                                   "batch_dims",
+                                   "num_bits",
+                                   "N"};
 static const char *const lists[] = {"strides",   "ksize",        "ksizes",           "rates",
                                     "dilations", "squeeze_dims", "explicit_paddings"};
 static const char *const types[] = {"DstT", "out_type", "type", "output_type", "out_idx", "dtype"};

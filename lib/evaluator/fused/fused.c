@@ -439,7 +439,7 @@ cnnf_status cnnfi_fusion_portable(cnnfi_fused **out, cnnf_context *context, cnnf
     bool done = pack_post(context, f, fusion, &post);
     if (done && fusion->depthwise)
         done = setup_depthwise(context, f, fusion);
-    else if (done && winograd_pays(f->simd, &f->w))
+    else if (done && !fusion->exact && winograd_pays(f->simd, &f->w))
         done = setup_winograd(context, f, fusion);
     else if (done)
         done = setup_gemm(context, f, fusion);

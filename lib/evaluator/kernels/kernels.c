@@ -15,6 +15,7 @@ extern const cnnfi_kernel_family cnnfi_kernels_conv;
 extern const cnnfi_kernel_family cnnfi_kernels_diagonal;
 extern const cnnfi_kernel_family cnnfi_kernels_einsum;
 extern const cnnfi_kernel_family cnnfi_kernels_epilogue;
+extern const cnnfi_kernel_family cnnfi_kernels_fix_neuron;
 extern const cnnfi_kernel_family cnnfi_kernels_gather;
 extern const cnnfi_kernel_family cnnfi_kernels_generate;
 extern const cnnfi_kernel_family cnnfi_kernels_join;
@@ -39,14 +40,14 @@ extern const cnnfi_kernel_family cnnfi_kernels_suppress;
 extern const cnnfi_kernel_family cnnfi_kernels_unary;
 
 static const cnnfi_kernel_family *const families[] = {
-    &cnnfi_kernels_binary,   &cnnfi_kernels_cast,     &cnnfi_kernels_control,   &cnnfi_kernels_conv,
-    &cnnfi_kernels_diagonal, &cnnfi_kernels_einsum,   &cnnfi_kernels_epilogue,  &cnnfi_kernels_gather,
-    &cnnfi_kernels_generate, &cnnfi_kernels_join,     &cnnfi_kernels_layout,    &cnnfi_kernels_loss,
-    &cnnfi_kernels_matmul,   &cnnfi_kernels_nn,       &cnnfi_kernels_order,     &cnnfi_kernels_partition,
-    &cnnfi_kernels_pooling,  &cnnfi_kernels_quantize, &cnnfi_kernels_rectifier, &cnnfi_kernels_reduce,
-    &cnnfi_kernels_resize,   &cnnfi_kernels_scan,     &cnnfi_kernels_segment,   &cnnfi_kernels_select,
-    &cnnfi_kernels_shape,    &cnnfi_kernels_slice,    &cnnfi_kernels_space,     &cnnfi_kernels_suppress,
-    &cnnfi_kernels_unary,
+    &cnnfi_kernels_binary,    &cnnfi_kernels_cast,     &cnnfi_kernels_control,  &cnnfi_kernels_conv,
+    &cnnfi_kernels_diagonal,  &cnnfi_kernels_einsum,   &cnnfi_kernels_epilogue, &cnnfi_kernels_fix_neuron,
+    &cnnfi_kernels_gather,    &cnnfi_kernels_generate, &cnnfi_kernels_join,     &cnnfi_kernels_layout,
+    &cnnfi_kernels_loss,      &cnnfi_kernels_matmul,   &cnnfi_kernels_nn,       &cnnfi_kernels_order,
+    &cnnfi_kernels_partition, &cnnfi_kernels_pooling,  &cnnfi_kernels_quantize, &cnnfi_kernels_rectifier,
+    &cnnfi_kernels_reduce,    &cnnfi_kernels_resize,   &cnnfi_kernels_scan,     &cnnfi_kernels_segment,
+    &cnnfi_kernels_select,    &cnnfi_kernels_shape,    &cnnfi_kernels_slice,    &cnnfi_kernels_space,
+    &cnnfi_kernels_suppress,  &cnnfi_kernels_unary,
 };
 
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))

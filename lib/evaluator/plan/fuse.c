@@ -488,7 +488,7 @@ static cnnf_status try_chain(chain *c, int32_t index, const beginning *b)
 {
     const cnnfi_step root = c->plan->steps[index];
     cnnfi_fused *fused = NULL;
-    c->fusion = (cnnfi_fusion){.threads = c->fusion.threads, .strict = c->fusion.strict};
+    c->fusion = (cnnfi_fusion){.threads = c->fusion.threads, .strict = c->fusion.strict, .exact = c->fusion.exact};
     c->stage = LINEAR;
     c->scaled = c->shifted = c->late = false;
     c->n_absorbed = 0;
@@ -558,6 +558,17 @@ static void choose_backends(chain *c, const char *backend)
 #endif
 }
 
+/* A graph of numbers on a grid: its products and sums are exact, and what comes out is to be the real tool's bit for
+   bit. Winograd's transforms would leave the grid. */
+static bool is_on_grid(const cnnfi_plan *plan)
+{
+    for (int32_t i = 0; i < plan->n_steps; i++) {
+        const cnnfi_step *step = &plan->steps[i];
+        if (is_ordinary(step) && (is_op(step, "FixNeuron") || is_op(step, "_CalibrateFixNeuron"))) return true;
+    }
+    return false;
+}
+
 cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_fuse_options *options, cnnf_error *error)
 {
     cnnf_context *context = plan->context;
@@ -569,6 +580,11 @@ cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_fuse_options *options,
                .fusion = {.threads = options->threads, .strict = options->strict},
                .absorbed = cnnfi_array(context, (size_t)plan->n_steps + 1, sizeof(int32_t))};
     choose_backends(&c, options->backend);
+    c.fusion.exact = is_on_grid(plan);
+    if (c.fusion.exact) {
+        c.first = cnnfi_fusion_portable;
+        c.second = NULL;
+    }
     if (!reader || !c.absorbed) {
         status = cnnfi_fail_nomem(error);
         goto done;

@@ -19,6 +19,7 @@ typedef struct cnnfi_fusion {
     float low_first, high_first, low_last, high_last;
     int32_t threads;
     bool strict;         /* one image at a time, so that blocks do not depend on the threads */
+    bool exact;          /* sums of products in any order, but no other algorithm: on a grid they are exact */
     size_t scratch_size; /* set by the backend */
 } cnnfi_fusion;
 
