@@ -32,7 +32,7 @@ sh tests/lint/run_clang_tidy.sh build
 meson test -C build --no-rebuild --print-errorlogs --timeout-multiplier 3
 
 if [ "${CNNF_SANITIZE:-0}" = 1 ]; then
-    build_in build-asan -Db_sanitize=address,undefined -Dbuildtype=debugoptimized -Db_lundef=false
+    build_in build-asan -Donednn=enabled -Db_sanitize=address,undefined -Dbuildtype=debugoptimized -Db_lundef=false
     CK_FORK=no ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
         meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 6 --no-suite lint --no-suite consumers
 fi

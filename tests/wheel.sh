@@ -70,6 +70,7 @@ add_licences() {
     mkdir -p "$licences" "$dir/dist"
     cp LICENSE "$licences/"
     cp "$dir/hdf5/COPYING" "$licences/hdf5"
+    cp /usr/share/doc/libprotobuf-c-dev/copyright "$licences/libprotobuf-c"
     for library in "$tree"/cnnfreeze.libs/*; do
         name=$(basename "$library" | sed 's/-[0-9a-f]*\.so.*//')
         package=$(dpkg -S "*/$name.so.*" | sed -n 's/:.*//p' | head -n 1)

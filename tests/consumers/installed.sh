@@ -1,47 +1,58 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# An outside program finds the installed library through pkg-config, as C and as C++: installed.sh BUILD SOURCE_ROOT
+# Outside programs use the installed library, as C and as C++: installed.sh BUILD SOURCE_ROOT
+# by pkg-config (shared and static), by CMake, and beside a host that has functions of protobuf-c's names.
 set -eu
-build=$1 root=$2
+build=$1 here=$2/tests/consumers graph=$2/tests/golden/oom/graph.pb
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 meson install -C "$build" --no-rebuild --quiet --destdir "$out/root"
 pc=$(find "$out/root" -name cnnfreeze.pc)
-libdir=$(dirname "$(find "$out/root" -name 'libcnnfreeze.so' | head -n 1)")
-export PKG_CONFIG_SYSROOT_DIR="$out/root" PKG_CONFIG_PATH
+libdir=$(dirname "$(find "$out/root" -name 'libcnnfreeze.so' -o -name libcnnfreeze.a | head -n 1)")
+prefix=$(dirname "$(dirname "$(find "$out/root" -path '*bin/cnnfreeze')")")
+export PKG_CONFIG_PATH LD_LIBRARY_PATH="$libdir"
 PKG_CONFIG_PATH=$(dirname "$pc")
-# The sysroot is for our files; the system's own headers stay where they are.
-flags=$(pkg-config --cflags --libs cnnfreeze | sed "s#-I$out/root/usr/include\\([^l]\\)#-I/usr/include\\1#g")
-cat >"$out/consumer.c" <<'C'
-#include <cnnfreeze/cnnfreeze.h>
-#include <stdio.h>
-int main(int argc, char **argv)
-{
-    cnnf_context *context = 0;
-    cnnf_graph *graph = 0;
-    if (argc != 2 || cnnf_context_new(&context, 0, 0) || cnnf_load_file(&graph, context, argv[1], 0, 0)) return 1;
-    printf("%s: %d nodes\n", cnnf_version_string(), (int)cnnf_graph_node_count(graph));
-    cnnf_graph_unref(graph);
-    cnnf_context_unref(context);
-    return 0;
+cp "$here/consumer.c" "$out/consumer.cc"
+
+fail() {
+    echo "installed.sh: $*" >&2
+    exit 1
 }
-C
-cp "$out/consumer.c" "$out/consumer.cc"
-for compiler in "cc $out/consumer.c" "c++ $out/consumer.cc"; do
+
+try() { # COMMAND...: compiles, and runs what came out
+    rm -f "$out/consumer"
+    "$@" -o "$out/consumer"
+    "$out/consumer" "$graph" >/dev/null || fail "what $* made does not work"
+}
+
+# The folder of our headers and nothing else: other packages are none of the user's business.
+[ "$(pkg-config --cflags cnnfreeze | wc -w)" = 1 ] || fail "--cflags gives $(pkg-config --cflags cnnfreeze)"
+[ "$(pkg-config --modversion cnnfreeze)" = "$("$(find "$out/root" -path '*bin/cnnfreeze')" --version | sed 's/.* //')" ] || fail "versions differ"
+shared=$(pkg-config --cflags --libs cnnfreeze) static=$(pkg-config --cflags --libs --static cnnfreeze)
+# shellcheck disable=SC2086
+try cc "$here/consumer.c" $shared
+# shellcheck disable=SC2086
+try c++ "$out/consumer.cc" $shared
+if [ -f "$libdir/libcnnfreeze.a" ]; then
     # shellcheck disable=SC2086
-    $compiler -o "$out/consumer" $flags
-    LD_LIBRARY_PATH=$libdir "$out/consumer" "$root/examples/data/keras_trained_model.h5"
-done
-if command -v cmake >/dev/null; then
-    cat >"$out/CMakeLists.txt" <<'C'
-cmake_minimum_required(VERSION 3.13)
-project(consumer C)
-find_package(cnnfreeze CONFIG REQUIRED)
-add_executable(consumer consumer.c)
-target_link_libraries(consumer cnnfreeze::cnnfreeze)
-C
-    cmake -S "$out" -B "$out/cmake" -Dcnnfreeze_DIR="$libdir/cmake/cnnfreeze" >/dev/null
-    cmake --build "$out/cmake" >/dev/null
-    LD_LIBRARY_PATH=$libdir "$out/cmake/consumer" "$root/examples/data/keras_trained_model.h5"
+    static=$(echo " $static" | sed 's/ -lcnnfreeze/ -l:libcnnfreeze.a/')
+    # shellcheck disable=SC2086
+    try cc "$here/consumer.c" $static
+    # shellcheck disable=SC2086
+    try c++ "$out/consumer.cc" $static
 fi
-LD_LIBRARY_PATH=$libdir "$(find "$out/root" -path '*bin/cnnfreeze')" --version
+if [ -f "$libdir/libcnnfreeze.so" ] && ! nm -D --undefined-only "$libdir/libcnnfreeze.so" | grep -q protobuf_c_; then
+    # shellcheck disable=SC2086
+    try cc -rdynamic "$here/host_protobuf.c" "$here/consumer.c" $shared
+fi
+if command -v cmake >/dev/null; then
+    cmake -S "$here/cmake_project" -B "$out/cmake" -DCMAKE_PREFIX_PATH="$prefix" -DCONSUMER_SOURCE="$here/consumer.c" >"$out/log" 2>&1 &&
+        cmake --build "$out/cmake" >>"$out/log" 2>&1 || { cat "$out/log"; fail cmake; }
+    for program in "$out"/cmake/*_c "$out"/cmake/*_cpp; do "$program" "$graph" >/dev/null || fail "$program"; done
+fi
+# What came along, and that the command starts.
+for file in bin/cnnfreeze bin/freeze_graph share/licenses/cnnfreeze/LICENSE share/doc/cnnfreeze/examples/02_freeze.c; do
+    [ -e "$(find "$out/root" -path "*/$file")" ] || fail "no $file"
+done
+"$(find "$out/root" -path '*bin/freeze_graph')" --help >/dev/null
+echo "pkg-config, CMake and the command work"
