@@ -96,9 +96,13 @@ bool cli_interrupted(void)
 
 /* ---- messages and exit codes ---- */
 
+/* A failure has its line. */
+static bool said;
+
 int cli_say(int code, const char *format, ...)
 {
     va_list args;
+    said = true;
     va_start(args, format);
     fputs("cnnfreeze: ", stderr);
     vfprintf(stderr, format, args);
@@ -133,7 +137,7 @@ int cli_finish(const session *s, cnnf_status status)
 {
     if (status) {
         const char *message = cnnf_error_message(s->error);
-        cli_say(0, "%s", *message ? message : cnnf_status_name(status));
+        if (*message || !said) cli_say(0, "%s", *message ? message : cnnf_status_name(status));
     }
     /* Results that never reached the disk are no results. */
     if (!status && (fflush(stdout) || ferror(stdout))) return cli_say(EXIT_IO, "stdout: cannot write");

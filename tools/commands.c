@@ -6,7 +6,7 @@ const command cli_commands[] = {
     {"keras2tf", "MODEL.{h5,keras} CKPT_PREFIX GRAPH_DIR [flags]", "Keras model to checkpoint and GraphDef",
      cmd_keras2tf},
     {"freeze_graph", "[flags]", "graph and checkpoint to frozen graph: TensorFlow's freeze_graph", cmd_freeze_graph},
-    {"freeze", "INPUT -o OUT.pb [flags]", "any model to one frozen inference graph", cmd_freeze},
+    {"freeze", "INPUT OUT.pb [flags]", "any model to one frozen inference graph", cmd_freeze},
     {"transform_graph", "[flags]", "runs passes: TensorFlow's Graph Transform Tool", cmd_transform_graph},
     {"summarize_graph", "GRAPH [flags]", "inputs, outputs, ops, parameters of a graph or model", cmd_summarize_graph},
     {"inspect_checkpoint", "PREFIX [flags]", "names, shapes and values of a checkpoint", cmd_inspect_checkpoint},

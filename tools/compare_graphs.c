@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "inference.h"
 #include "load.h"
 
 typedef struct arguments {
@@ -14,6 +15,7 @@ typedef struct arguments {
     double tolerance;
     int64_t runs, seed, batch;
     int32_t report; /* CNNF_REPORT_* */
+    inference_flags inference;
     keras_flags keras;
 } arguments;
 
@@ -87,6 +89,15 @@ static cnnf_status compare_numbers(const session *s, const arguments *a, cnnf_gr
     return status;
 }
 
+/* What the graph computes when it infers. */
+static cnnf_status prepare(cnnf_graph **graph, const session *s, const arguments *a)
+{
+    output_names names;
+    cnnf_status status = set_input_shapes(graph, s, &a->inference);
+    if (!status) status = find_output_names(&names, s, *graph, a->outputs);
+    return status ? status : ready_to_run(graph, s, &a->inference, &names.list, &a->feeds);
+}
+
 static cnnf_status compare(const session *s, const arguments *a)
 {
     cnnf_graph *graphs[2] = {NULL, NULL};
@@ -94,6 +105,8 @@ static cnnf_status compare(const session *s, const arguments *a)
     for (int i = 0; !status && i < 2; i++)
         status = load_model(&graphs[i], s, a->paths[i], a->checkpoint, &a->keras);
     if (!status && !a->numbers_only) status = compare_structure(s, a, graphs);
+    for (int i = 0; !status && !a->structure_only && i < 2; i++)
+        status = prepare(&graphs[i], s, a);
     if (!status && !a->structure_only) status = compare_numbers(s, a, graphs);
     cnnf_graph_unref(graphs[0]);
     cnnf_graph_unref(graphs[1]);
@@ -110,6 +123,8 @@ int cmd_compare_graphs(int argc, char **argv)
         {"runs", FLAG_INT, &a.runs, "N", "runs on random inputs (1)"},
         {"seed", FLAG_INT, &a.seed, "N", "seed of the random inputs (1)"},
         {"batchsize", FLAG_INT, &a.batch, "N", "rows of an unknown first dimension (2)"},
+        INPUT_SHAPE_FLAG(a.inference),
+        PHASE_FLAG(a.inference),
         {"input_checkpoint", FLAG_STRING, &a.checkpoint, "PREFIX", "values of graphs that are not frozen"},
         {"structure_only", FLAG_BOOL, &a.structure_only, NULL, "nodes and attributes only; exit 1 when they differ"},
         {"numbers_only", FLAG_BOOL, &a.numbers_only, NULL, "numbers only"},

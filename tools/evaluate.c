@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "cli.h"
+#include "inference.h"
 #include "load.h"
 #include "output.h"
 #include "report.h"
+#include "rows.h"
 
 typedef struct arguments {
     const char *graph, *model, *against, *checkpoint, *input, *output, *dataset, *labels, *shape, *backend, *format,
@@ -16,6 +18,7 @@ typedef struct arguments {
     output_flags out;
     int64_t batch, threads, topk, worst, one_hot;
     double scale, mean, std;
+    inference_flags inference;
     keras_flags keras;
 } arguments;
 
@@ -24,26 +27,39 @@ typedef struct subject {
     cnnf_graph *graph;
     cnnf_evaluator *evaluator;
     const char *input, *output;
-    char output_room[512];
+    char input_room[1024], output_room[1024];
 } subject;
+
+/* Copied: the graph that declares them makes room for another. */
+static cnnf_status subject_names(subject *m, const session *s, const arguments *a, const char *path)
+{
+    const char *input = a->input ? a->input : default_input(m->graph), *output = a->output;
+    cnnf_status status = CNNF_OK;
+    if (!output) status = default_output(&output, s, m->graph, m->output_room, sizeof m->output_room);
+    if (status) return status;
+    if (!input || !output) {
+        cli_say(0, "%s: give --input_node and --output_node", path);
+        return CNNF_E_INVALID;
+    }
+    snprintf(m->input_room, sizeof m->input_room, "%s", input);
+    if (output != m->output_room) snprintf(m->output_room, sizeof m->output_room, "%s", output);
+    m->input = m->input_room;
+    m->output = m->output_room;
+    return CNNF_OK;
+}
 
 static cnnf_status subject_open(subject *m, const session *s, const arguments *a, const char *path)
 {
     cnnf_evaluator_options *options = NULL;
     cnnf_status status = load_model(&m->graph, s, path, a->checkpoint, &a->keras);
+    if (!status) status = subject_names(m, s, a, path);
+    if (!status) status = ready_to_run(&m->graph, s, &a->inference, &(flag_list){{m->output}, 1}, NULL);
     if (!status) status = cnnf_evaluator_options_new(&options, s->context, s->error);
     if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads, s->error);
     if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend, s->error);
     if (!status) status = cnnf_evaluator_new(&m->evaluator, m->graph, options, s->error);
     cnnf_evaluator_options_free(options);
-    if (status) return status;
-    m->input = a->input ? a->input : default_input(m->graph);
-    m->output = a->output;
-    if (!m->output) status = default_output(&m->output, s, m->graph, m->output_room, sizeof m->output_room);
-    if (status) return status;
-    if (m->input && m->output) return CNNF_OK;
-    cli_say(0, "%s: give --input_node and --output_node", path);
-    return CNNF_E_INVALID;
+    return status;
 }
 
 static void subject_close(subject *m)
@@ -90,20 +106,23 @@ static cnnf_status open_dataset(cnnf_dataset **out, const session *s, const argu
 /* Classes: the last dimension of the output for the first example. */
 static cnnf_status count_classes(int64_t *classes, const session *s, const subject *m, cnnf_dataset *data)
 {
-    cnnf_tensor *images = NULL, *labels = NULL, *output = NULL;
+    cnnf_tensor *images = NULL, *labels = NULL, *fed = NULL, *output = NULL;
     cnnf_status status = cnnf_dataset_next(&images, &labels, data, 1, s->error);
     if (!status && !images) {
         cli_say(0, "the data set is empty");
         status = CLI_CHECK_FAILED;
     }
+    const int64_t fixed = fixed_batch(m->graph, m->input);
+    if (!status) status = take_rows(&fed, s, images, 0, 1, fixed ? fixed : 1);
     if (!status) {
-        const cnnf_tensor *feeds[] = {images};
+        const cnnf_tensor *feeds[] = {fed};
         status = cnnf_evaluator_run(&output, m->evaluator, &m->input, feeds, 1, &m->output, 1, s->error);
     }
     if (!status) *classes = cnnf_tensor_dim(output, cnnf_tensor_rank(output) - 1);
     if (!status) status = cnnf_dataset_rewind(data, s->error);
     cnnf_tensor_unref(images);
     cnnf_tensor_unref(labels);
+    cnnf_tensor_unref(fed);
     cnnf_tensor_unref(output);
     return status;
 }
@@ -197,6 +216,7 @@ int cmd_evaluate(int argc, char **argv)
         {"mean", FLAG_DOUBLE, &a.mean, "X", "then subtract X (0)"},
         {"std", FLAG_DOUBLE, &a.std, "X", "then divide by X (1)"},
         {"input_shape", FLAG_STRING, &a.shape, "28,28,1", "shape of one example (the input node's)"},
+        PHASE_FLAG(a.inference),
         {"nchw", FLAG_BOOL, &a.channels_first, NULL, "the graph wants channels first"},
         {"topk", FLAG_INT, &a.topk, "K", "print top-K accuracy"},
         {"confusion", FLAG_OPTIONAL, &a.confusion, "FILE.csv", "print the confusion matrix, or write it as CSV"},

@@ -5,46 +5,22 @@
 #include <string.h>
 
 #include "cli.h"
+#include "inference.h"
 #include "load.h"
 #include "output.h"
 
-/* What only training needs goes before freezing: moving statistics must still be in the graph. */
-#define INFERENCE_PASSES "set_learning_phase remove_dropout"
-
 typedef struct arguments {
-    const char *input, *output, *checkpoint, *output_nodes, *transforms, *target_tf, *target, *report;
+    const char *input, *output, *checkpoint, *input_nodes, *output_nodes, *transforms, *target_tf, *target, *report;
     bool fold, verify, inline_functions;
     output_flags out;
     double tolerance;
+    inference_flags inference;
     keras_flags keras;
 } arguments;
 
-/* Outputs of the run: given, declared or guessed; names live in `room`. */
-typedef struct output_names {
-    flag_list list;
-    char room[8192];
-    size_t used;
-} output_names;
-
-static cnnf_status remember(void *user, const char *name, cnnf_error *error)
-{
-    output_names *names = user;
-    const size_t length = strlen(name) + 1;
-    if (names->used + length > sizeof names->room || names->list.count == 64) return CNNF_E_LIMIT;
-    memcpy(names->room + names->used, name, length);
-    names->list.values[names->list.count++] = names->room + names->used;
-    names->used += length;
-    return CNNF_OK;
-}
-
 static cnnf_status find_outputs(output_names *names, const session *s, const arguments *a, const cnnf_graph *graph)
 {
-    cnnf_status status = cli_each(a->output_nodes, remember, names, s->error);
-    for (int64_t i = 0; !status && !a->output_nodes && i < cnnf_graph_output_count(graph); i++) {
-        status = remember(names, cnnf_graph_output_name(graph, i), s->error);
-    }
-    if (status || names->list.count) return status;
-    status = each_guessed_output(s, graph, remember, names);
+    const cnnf_status status = find_output_names(names, s, graph, a->output_nodes);
     if (status || names->list.count) return status;
     cli_say(0, "%s: no output found; give --output_node_names", a->input);
     return CNNF_E_NOT_FOUND;
@@ -75,22 +51,22 @@ static void pass_list(char *out, size_t size, const arguments *a)
 
 static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, const arguments *a, const cnnf_graph *model)
 {
-    cnnf_graph *flat = NULL, *inference = NULL, *frozen = NULL;
+    cnnf_graph *inference = NULL, *frozen = NULL;
     output_names names = {.used = 0};
     char passes[4096];
     pass_list(passes, sizeof passes, a);
     cnnf_status status = find_outputs(&names, s, a, model);
-    if (!status) status = run_passes(&flat, s, model, a->inline_functions ? "inline_functions" : NULL, &names.list);
-    if (!status) status = run_passes(&inference, s, flat, INFERENCE_PASSES, &names.list);
+    /* What only training needs goes before freezing: moving statistics must still be in the graph. */
+    if (!status) status = infer_only(&inference, s, model, &a->inference, a->inline_functions, &names.list);
     if (!status) status = freeze_variables(&frozen, s, inference, &names);
     if (!status) status = run_passes_report(out, s, frozen, passes, &names.list, a->report);
     cnnf_graph_unref(frozen);
     cnnf_graph_unref(inference);
-    cnnf_graph_unref(flat);
     return status;
 }
 
-/* Input and output of the whole job on random inputs: what --verify promises before anything is written. */
+/* What the input means when it infers, and the output of the whole job, on random inputs: what --verify promises before
+   anything is written. */
 static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph *model, const cnnf_graph *out)
 {
     cnnf_graph *reference = NULL;
@@ -98,7 +74,7 @@ static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph
     cnnf_comparison *comparison = NULL;
     output_names names = {.used = 0};
     cnnf_status status = find_outputs(&names, s, a, model);
-    if (!status) status = run_passes(&reference, s, model, "inline_functions set_learning_phase", &names.list);
+    if (!status) status = infer_only(&reference, s, model, &a->inference, true, &names.list);
     if (!status) status = cnnf_comparison_options_new(&options, s->context, s->error);
     if (!status) status = cnnf_comparison_options_set_tolerance(options, a->tolerance, s->error);
     if (!status) status = cnnf_comparison_options_set_inside(options, 0, s->error);
@@ -120,10 +96,38 @@ static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph
     return status;
 }
 
+static cnnf_status add_input(void *pipeline, const char *name, cnnf_error *error)
+{
+    return cnnf_pipeline_add_input(pipeline, name, error);
+}
+
+/* --inputs: the graph begins there. */
+static cnnf_status cut_at_inputs(cnnf_graph **model, const session *s, const arguments *a)
+{
+    cnnf_pipeline *pipeline = NULL;
+    cnnf_graph *cut = NULL;
+    output_names names = {.used = 0};
+    if (!a->input_nodes || !*a->input_nodes) return CNNF_OK;
+    cnnf_status status = find_outputs(&names, s, a, *model);
+    if (!status) status = cnnf_pipeline_new(&pipeline, s->context, s->error);
+    if (!status) status = cli_each(a->input_nodes, add_input, pipeline, s->error);
+    for (size_t i = 0; !status && i < names.list.count; i++)
+        status = cnnf_pipeline_add_output(pipeline, names.list.values[i], s->error);
+    if (!status) status = cnnf_pipeline_add(pipeline, "strip_unused_nodes", s->error);
+    if (!status) status = cnnf_pipeline_run(&cut, pipeline, *model, s->error);
+    cnnf_pipeline_free(pipeline);
+    if (status) return status;
+    cnnf_graph_unref(*model);
+    *model = cut;
+    return CNNF_OK;
+}
+
 static cnnf_status freeze(const session *s, const arguments *a)
 {
     cnnf_graph *model = NULL, *out = NULL;
     cnnf_status status = load_model(&model, s, a->input, a->checkpoint, &a->keras);
+    if (!status) status = cut_at_inputs(&model, s, a);
+    if (!status) status = set_input_shapes(&model, s, &a->inference);
     if (!status) status = make_inference_graph(&out, s, a, model);
     if (!status && a->verify) status = verify(s, a, model, out);
     if (!status) status = output_graph(s, out, a->output, &a->out);
@@ -143,8 +147,14 @@ int cmd_freeze(int argc, char **argv)
     const flag flags[] = {
         {"o", FLAG_STRING, &a.output, "FILE", "where the frozen graph goes"},
         {"output", FLAG_STRING, &a.output, "FILE", "the same"},
+        {"output_graph", FLAG_STRING, &a.output, "FILE", "the same"},
         {"input_checkpoint", FLAG_STRING, &a.checkpoint, "PREFIX", "values of a GraphDef or .meta"},
         {"output_node_names", FLAG_STRING, &a.output_nodes, "a,b", "outputs (found by itself when absent)"},
+        {"outputs", FLAG_STRING, &a.output_nodes, "a,b", "the same"},
+        {"inputs", FLAG_STRING, &a.input_nodes, "a,b", "inputs: the graph begins there (its placeholders)"},
+        INPUT_SHAPE_FLAG(a.inference),
+        BATCH_FLAG(a.inference),
+        PHASE_FLAG(a.inference),
         {"fold", FLAG_BOOL, &a.fold, NULL, "fold batch norms into the weights around them"},
         {"transforms", FLAG_STRING, &a.transforms, "'a b(x=y)'", "more passes, after folding"},
         {"for", FLAG_STRING, &a.target, "vitis-ai", "make the graph that the next tool takes"},
@@ -160,10 +170,16 @@ int cmd_freeze(int argc, char **argv)
         {"signature", FLAG_STRING, &a.keras.signature, "NAME", "signature of a SavedModel (serving_default)"},
         KERAS_FLAGS(a.keras),
     };
-    const command self = {"freeze", "INPUT -o OUT.pb [flags]", "any model to one frozen inference graph", NULL};
+    const command self = {"freeze", "INPUT OUT.pb [flags]", "any model to one frozen inference graph", NULL};
+    const char *positional[2] = {NULL, NULL};
     int code;
-    if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, &a.input, 1, 1, &code)) return code;
-    if (!a.output) return cli_say(EXIT_USAGE, "freeze: -o OUT.pb is needed");
+    if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, positional, 1, 2, &code)) return code;
+    a.input = positional[0];
+    if (positional[1] && a.output)
+        return cli_say(EXIT_USAGE, "freeze: two outputs, '%s' and '%s'", positional[1], a.output);
+    if (positional[1]) a.output = positional[1];
+    if (!a.output) return cli_say(EXIT_USAGE, "freeze: where to? freeze INPUT OUT.pb");
+    if (a.inference.batch < 0) return cli_say(EXIT_USAGE, "freeze: --batch must be 1 or more");
     if (a.target && !cnnf_check_target_passes(a.target))
         return cli_say(EXIT_USAGE, "freeze: --for=%s is not known", a.target);
     claim_input(&claim, a.input);

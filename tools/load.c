@@ -174,6 +174,28 @@ cnnf_status each_guessed_output(const session *s, const cnnf_graph *graph, cli_a
     return status;
 }
 
+static cnnf_status remember(void *user, const char *name, cnnf_error *error)
+{
+    output_names *names = user;
+    const size_t length = strlen(name) + 1;
+    (void)error;
+    if (names->used + length > sizeof names->room || names->list.count == 64) return CNNF_E_LIMIT;
+    memcpy(names->room + names->used, name, length);
+    names->list.values[names->list.count++] = names->room + names->used;
+    names->used += length;
+    return CNNF_OK;
+}
+
+cnnf_status find_output_names(output_names *names, const session *s, const cnnf_graph *graph, const char *given)
+{
+    names->list.count = names->used = 0;
+    cnnf_status status = cli_each(given, remember, names, s->error);
+    for (int64_t i = 0; !status && !given && i < cnnf_graph_output_count(graph); i++) {
+        status = remember(names, cnnf_graph_output_name(graph, i), s->error);
+    }
+    return status || names->list.count ? status : each_guessed_output(s, graph, remember, names);
+}
+
 cnnf_status default_output(const char **out, const session *s, const cnnf_graph *graph, char *room, size_t size)
 {
     *out = cnnf_graph_output_count(graph) ? cnnf_graph_output_name(graph, 0) : NULL;

@@ -37,6 +37,15 @@ cnnf_status load_path(cnnf_graph **out, const session *s, const char *path, cons
 /* A graph to evaluate: `path` in any format, bound to `checkpoint` (nullable). */
 cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, const char *checkpoint,
                        const keras_flags *flags);
+/* Names of outputs; they live in `room`. */
+typedef struct output_names {
+    flag_list list;
+    char room[8192];
+    size_t used;
+} output_names;
+
+/* Those given in a comma list, else the declared ones, else those that can be told from the graph; perhaps none. */
+cnnf_status find_output_names(output_names *names, const session *s, const cnnf_graph *graph, const char *given);
 /* The first declared input or output, or what can be guessed; NULL when there is none. The string lives in `room`. */
 const char *default_input(const cnnf_graph *graph);
 cnnf_status default_output(const char **out, const session *s, const cnnf_graph *graph, char *room, size_t size);

@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "cli.h"
+#include "inference.h"
 #include "load.h"
 #include "output.h"
+#include "rows.h"
 
 #define MAX_TENSORS 64
 
@@ -16,6 +18,7 @@ typedef struct arguments {
     flag_list feeds, fetches;
     int64_t batch, threads;
     output_flags out;
+    inference_flags inference;
     keras_flags keras;
 } arguments;
 
@@ -50,29 +53,14 @@ static void drop_tensors(bindings *b)
     }
 }
 
-/* Rows [first, first + rows) of a tensor in memory. */
-static cnnf_status take_rows(cnnf_tensor **out, const session *s, const cnnf_tensor *from, int64_t first, int64_t rows)
-{
-    int64_t dims[32] = {0};
-    const int32_t rank = cnnf_tensor_rank(from);
-    for (int32_t i = 0; i < rank && i < 32; i++)
-        dims[i] = cnnf_tensor_dim(from, i);
-    dims[0] = rows;
-    const cnnf_status status = cnnf_tensor_new(out, s->context, cnnf_tensor_dtype(from), rank, dims, s->error);
-    if (status) return status;
-    const size_t row_bytes = cnnf_tensor_byte_size(*out) / (size_t)rows;
-    memcpy(cnnf_tensor_data_mut(*out), (const char *)cnnf_tensor_data(from) + (size_t)first * row_bytes,
-           (size_t)rows * row_bytes);
-    return CNNF_OK;
-}
-
+/* Rows as they are fed: `length` of them, of which those from `rows` on are zeros; 0: no more than there are. */
 static cnnf_status run_batch(bindings *results, cnnf_evaluator *evaluator, const session *s, const bindings *feeds,
-                             int64_t first, int64_t rows)
+                             int64_t first, int64_t rows, int64_t length)
 {
     cnnf_tensor *parts[MAX_TENSORS] = {NULL};
     cnnf_status status = CNNF_OK;
     for (size_t i = 0; !status && i < feeds->count; i++)
-        status = take_rows(&parts[i], s, feeds->tensors[i], first, rows);
+        status = take_rows(&parts[i], s, feeds->tensors[i], first, rows, length ? length : rows);
     if (!status) {
         status = cnnf_evaluator_run(results->tensors, evaluator, feeds->name_list, (const cnnf_tensor *const *)parts,
                                     feeds->count, results->name_list, results->count, s->error);
@@ -82,25 +70,26 @@ static cnnf_status run_batch(bindings *results, cnnf_evaluator *evaluator, const
     return status;
 }
 
-/* Copies a batch's rows into the whole result, which the first batch makes. */
-static cnnf_status collect(bindings *whole, const session *s, const bindings *part, int64_t first, int64_t total)
+/* Copies a batch's first `rows` rows into the whole result, which the first batch makes. */
+static cnnf_status collect(bindings *whole, const session *s, const bindings *part, int64_t first, int64_t rows,
+                           int64_t total)
 {
     for (size_t i = 0; i < whole->count; i++) {
         int64_t dims[32] = {0};
         const int32_t rank = cnnf_tensor_rank(part->tensors[i]);
         for (int32_t axis = 0; axis < rank && axis < 32; axis++)
             dims[axis] = cnnf_tensor_dim(part->tensors[i], axis);
-        const int64_t rows = rank ? dims[0] : 0;
+        const int64_t have = rank ? dims[0] : 0;
         if (!whole->tensors[i]) {
             dims[0] = total;
             const cnnf_status status = cnnf_tensor_new(&whole->tensors[i], s->context,
                                                        cnnf_tensor_dtype(part->tensors[i]), rank, dims, s->error);
             if (status) return status;
         }
-        const size_t bytes = cnnf_tensor_byte_size(part->tensors[i]);
-        const size_t offset = rows ? bytes / (size_t)rows * (size_t)first : 0;
-        if (!rows || offset + bytes > cnnf_tensor_byte_size(whole->tensors[i])) {
-            cli_say(0, "output '%s' has no batch dimension: run without --batchsize", whole->name_list[i]);
+        const size_t row = have ? cnnf_tensor_byte_size(part->tensors[i]) / (size_t)have : 0;
+        const size_t offset = row * (size_t)first, bytes = row * (size_t)rows;
+        if (have < rows || offset + bytes > cnnf_tensor_byte_size(whole->tensors[i])) {
+            cli_say(0, "output '%s' has no batch dimension: it cannot be had in batches", whole->name_list[i]);
             return CNNF_E_INVALID;
         }
         memcpy((char *)cnnf_tensor_data_mut(whole->tensors[i]) + offset, cnnf_tensor_data(part->tensors[i]), bytes);
@@ -108,31 +97,46 @@ static cnnf_status collect(bindings *whole, const session *s, const bindings *pa
     return CNNF_OK;
 }
 
+/* In batches of `batch` rows; `padded`: the last one, too. */
 static cnnf_status run_batches(bindings *fetches, cnnf_evaluator *evaluator, const session *s, const bindings *feeds,
-                               int64_t batch)
+                               int64_t batch, bool padded)
 {
     static bindings part; /* its names are the fetches'; too big for a stack frame */
     const int64_t total = feeds->count ? cnnf_tensor_dim(feeds->tensors[0], 0) : 0;
     cnnf_status status = CNNF_OK;
     part.count = fetches->count;
     memcpy(part.name_list, fetches->name_list, sizeof part.name_list);
-    for (size_t i = 1; i < feeds->count; i++) {
-        if (cnnf_tensor_dim(feeds->tensors[i], 0) == total) continue;
-        cli_say(0, "--batchsize needs feeds of one length");
+    for (size_t i = 0; i < feeds->count; i++) {
+        if (cnnf_tensor_rank(feeds->tensors[i]) > 0 && cnnf_tensor_dim(feeds->tensors[i], 0) == total) continue;
+        cli_say(0, "batches need feeds of one length");
         return CNNF_E_INVALID;
     }
     for (int64_t first = 0; !status && first < total; first += batch) {
-        status = run_batch(&part, evaluator, s, feeds, first, total - first < batch ? total - first : batch);
-        if (!status) status = collect(fetches, s, &part, first, total);
+        const int64_t rows = total - first < batch ? total - first : batch;
+        status = run_batch(&part, evaluator, s, feeds, first, rows, padded ? batch : 0);
+        if (!status) status = collect(fetches, s, &part, first, rows, total);
         drop_tensors(&part);
     }
     return status;
 }
 
-static cnnf_status run_graph(bindings *fetches, cnnf_evaluator *evaluator, const session *s, const bindings *feeds,
-                             int64_t batch)
+/* The batch that a graph is fixed to, when another number of rows is fed to it. */
+static int64_t fixed_to(const cnnf_graph *graph, const bindings *feeds)
 {
-    if (batch > 0 && feeds->count) return run_batches(fetches, evaluator, s, feeds, batch);
+    for (size_t i = 0; i < feeds->count; i++) {
+        const int64_t batch = fixed_batch(graph, feeds->names[i]);
+        const cnnf_tensor *feed = feeds->tensors[i];
+        if (batch > 0 && cnnf_tensor_rank(feed) > 0 && cnnf_tensor_dim(feed, 0) != batch) return batch;
+    }
+    return 0;
+}
+
+static cnnf_status run_graph(bindings *fetches, cnnf_evaluator *evaluator, const session *s, const bindings *feeds,
+                             const cnnf_graph *graph, int64_t batch)
+{
+    const int64_t fixed = fixed_to(graph, feeds);
+    if (fixed > 0) return run_batches(fetches, evaluator, s, feeds, fixed, true);
+    if (batch > 0 && feeds->count) return run_batches(fetches, evaluator, s, feeds, batch, false);
     return cnnf_evaluator_run(fetches->tensors, evaluator, feeds->name_list, (const cnnf_tensor *const *)feeds->tensors,
                               feeds->count, fetches->name_list, fetches->count, s->error);
 }
@@ -152,12 +156,15 @@ static cnnf_status predict(const session *s, const arguments *a, bindings *feeds
 {
     cnnf_graph *graph = NULL;
     cnnf_evaluator *evaluator = NULL;
+    flag_list outputs = {.count = fetches->count};
+    memcpy(outputs.values, fetches->name_list, fetches->count * sizeof *outputs.values);
     cnnf_status status = load_model(&graph, s, a->graph, a->checkpoint, &a->keras);
+    if (!status) status = ready_to_run(&graph, s, &a->inference, &outputs, &a->feeds);
     for (size_t i = 0; !status && i < feeds->count; i++) {
         status = cnnf_npy_load(&feeds->tensors[i], s->context, feeds->files[i], s->error);
     }
     if (!status) status = make_evaluator(&evaluator, s, a, graph);
-    if (!status) status = run_graph(fetches, evaluator, s, feeds, a->batch);
+    if (!status) status = run_graph(fetches, evaluator, s, feeds, graph, a->batch);
     for (size_t i = 0; !status && i < fetches->count; i++) {
         status = cnnf_npy_save(fetches->tensors[i], fetches->files[i], s->error);
     }
@@ -192,6 +199,7 @@ int cmd_predict(int argc, char **argv)
         {"fetch", FLAG_LIST, &a.fetches, "NAME=y.npy", "tensor to fetch; repeatable"},
         {"input_checkpoint", FLAG_STRING, &a.checkpoint, "PREFIX", "values of a graph that is not frozen"},
         {"batchsize", FLAG_INT, &a.batch, "N", "rows per run (all at once)"},
+        PHASE_FLAG(a.inference),
         {"threads", FLAG_INT, &a.threads, "N", "threads (all processors)"},
         {"backend", FLAG_STRING, &a.backend, "NAME", "auto, portable or onednn"},
         IN_PLACE_FLAG(a.out),

@@ -2,8 +2,11 @@
 /**
  * comparison.h - whether two graphs compute the same numbers, and where they part.
  *
- * Both graphs run on the given inputs, or on random ones from a seed. Their outputs are held against
- * each other; then, node by node in the order of execution, the tensors that both have by name.
+ * Both graphs run on the given inputs, or on random ones from a seed: those that the compared outputs
+ * need. What an input's shape leaves open is taken from the other graph, then from the first layer behind it; heights
+ * and widths that nobody knows are tried until a run succeeds, and logged. Functions are put in place of their calls.
+ * The outputs are held against each other; then, node by node in the order of execution, the tensors that both have
+ * by name.
  *
  * Thread-safety: options are unsafe; a cnnf_comparison is safe.
  */
@@ -35,7 +38,8 @@ CNNF_API cnnf_status cnnf_comparison_options_add_feed(cnnf_comparison_options *o
                                                       const cnnf_tensor *value, cnnf_error *error);
 /**
  * An output to compare: `a` in the first graph, `b` in the second (NULL: the same name). None: the
- * declared outputs of the first graph, else its nodes that no other node reads. @since 0.1
+ * declared outputs of the first graph (the second's of the same place, where it has not the name), else what
+ * cnnf_graph_guess_outputs() finds, else its nodes that no other node reads. @since 0.1
  */
 CNNF_API cnnf_status cnnf_comparison_options_add_output(cnnf_comparison_options *options, const char *a, const char *b,
                                                         cnnf_error *error);

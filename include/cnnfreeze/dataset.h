@@ -90,7 +90,8 @@ CNNF_API cnnf_status cnnf_evaluate_options_set_input(cnnf_evaluate_options *opti
 /** The node that gives the scores, one per class. @since 0.1 */
 CNNF_API cnnf_status cnnf_evaluate_options_set_output(cnnf_evaluate_options *options, const char *name,
                                                       cnnf_error *error);
-/** Examples per run (>= 1). CNNF_OK, CNNF_E_INVALID, as the next ones. @since 0.1 */
+/** Examples per run (>= 1); an input with a fixed batch has that one, its last rows filled up. CNNF_OK, CNNF_E_INVALID,
+ * as the next ones. @since 0.1 */
 CNNF_API cnnf_status cnnf_evaluate_options_set_batch(cnnf_evaluate_options *options, int64_t batch, cnnf_error *error);
 /** Whether a last partial batch is left out, as the tutorial's script does. @since 0.1 */
 CNNF_API cnnf_status cnnf_evaluate_options_set_full_batches_only(cnnf_evaluate_options *options, int32_t full_only,

@@ -47,7 +47,8 @@ CNNF_API cnnf_status cnnf_evaluator_options_set_deterministic(cnnf_evaluator_opt
                                                               cnnf_error *error);
 
 /**
- * A *new* evaluator of a frozen graph (bound variables are taken at their value). An op outside
+ * A *new* evaluator of a graph: bound variables are taken at their value, functions that are called stand in
+ * place of their calls, which keep their names. An op outside
  * the table (docs/ops.md) is refused at the first run that needs it, by name, before anything runs.
  * CNNF_OK, CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1
  */

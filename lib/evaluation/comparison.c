@@ -6,14 +6,18 @@
 #include <string.h>
 
 #include <cnnfreeze/evaluator.h>
+#include <cnnfreeze/inspect.h>
 
 #include "base/context.h"
 #include "base/error.h"
 #include "base/num.h"
 #include "base/str.h"
+#include "evaluation/comparison_inputs.h"
 #include "evaluator/kernels/portable.h"
-#include "graph/tensor.h"
+#include "evaluator/plan/inline_calls.h"
 #include "graph/order.h"
+#include "graph/resolve.h"
+#include "graph/tensor.h"
 
 /* Inner tensors fetched by one run: more would keep more of them in memory at once. */
 #define CHUNK 32
@@ -169,27 +173,50 @@ static uint64_t next_random(uint64_t *state)
     return z ^ (z >> 31);
 }
 
-static cnnf_status random_tensor(cnnf_tensor **out, cnnf_context *context, const cnnf_node *node, int64_t batch,
-                                 uint64_t *state, cnnf_error *error)
+/* Tried in order for what no graph says of an image's height and width. */
+static const int64_t sizes[] = {32,  64,  128, 224, 28,  48,  96,  112, 150, 160,
+                                192, 227, 256, 299, 300, 320, 331, 416, 480, 512};
+
+#define N_SIZES (sizeof sizes / sizeof *sizes)
+
+typedef struct runner {
+    cnnf_context *context;
+    const struct cnnf_comparison_options *options;
+    cnnf_graph *graphs[2]; /* functions in place of their calls */
+    cnnf_evaluator *evaluators[2];
+    cnnfi_comparison_inputs inputs;
+    pair_list feeds;   /* names in both graphs, "" where it does not need it; values of the run */
+    size_t size_index; /* of `sizes` */
+    bool has_open;     /* an input of the run has such a size */
+    cnnf_comparison *comparison;
+} runner;
+
+static cnnf_status input_dims(runner *r, const cnnfi_comparison_input *input, int64_t *dims, cnnf_error *error)
 {
-    int64_t dims[CNNFI_OP_MAX_RANK];
-    char element[16];
-    int32_t rank = cnnf_node_attr_shape_rank(node, "shape");
-    cnnf_dtype dtype = cnnf_node_attr_type(node, "dtype", CNNF_FLOAT);
-    cnnfi_type type = cnnfi_type_of(dtype);
-    if (rank < 0 || rank > CNNFI_OP_MAX_RANK || type == CNNFI_T_NONE)
-        return cnnfi_fail(error, CNNF_E_INVALID, "input '%s': its shape or dtype is not known; give its value",
-                          node->name);
-    for (int32_t i = 0; i < rank; i++) {
-        dims[i] = cnnf_node_attr_shape_dim(node, "shape", i);
-        if (dims[i] < 0 && i == 0) dims[i] = batch;
-        if (dims[i] < 0)
-            return cnnfi_fail(error, CNNF_E_INVALID, "input '%s': axis %d is not known; give its value", node->name, i);
+    const char *name = input->names[0];
+    if (input->rank == CNNFI_UNKNOWN || cnnfi_type_of(input->dtype) == CNNFI_T_NONE)
+        return cnnfi_fail(error, CNNF_E_INVALID, "input '%s': its shape or dtype is not known; give its shape or value",
+                          name);
+    for (int32_t i = 0; i < input->rank; i++) {
+        dims[i] = input->dims[i];
+        if (dims[i] >= 0) continue;
+        dims[i] = i == 0 ? r->options->batch : sizes[r->size_index];
+        r->has_open |= i > 0;
     }
-    CNNFI_TRY(cnnf_tensor_new(out, context, dtype, rank, dims, error));
+    return CNNF_OK;
+}
+
+static cnnf_status random_tensor(cnnf_tensor **out, runner *r, const cnnfi_comparison_input *input, uint64_t *state,
+                                 cnnf_error *error)
+{
+    int64_t dims[CNNFI_OP_MAX_RANK] = {0};
+    char element[16];
+    const cnnfi_type type = cnnfi_type_of(input->dtype);
+    CNNFI_TRY(input_dims(r, input, dims, error));
+    CNNFI_TRY(cnnf_tensor_new(out, r->context, input->dtype, input->rank, dims, error));
     char *to = cnnf_tensor_data_mut(*out);
-    size_t size = cnnf_dtype_size(dtype);
-    bool real = type < CNNFI_T_I8 || type >= CNNFI_T_C64;
+    const size_t size = cnnf_dtype_size(input->dtype);
+    const bool real = type < CNNFI_T_I8 || type >= CNNFI_T_C64;
     for (int64_t i = 0; i < cnnf_tensor_element_count(*out); i++, to += size) {
         double unit = (double)(next_random(state) >> 11) / 9007199254740992.0; /* 53 bits */
         cnnfi_put_f64(type, real ? unit : floor(unit * 2), element);
@@ -198,40 +225,43 @@ static cnnf_status random_tensor(cnnf_tensor **out, cnnf_context *context, const
     return CNNF_OK;
 }
 
-typedef struct runner {
-    cnnf_context *context;
-    const struct cnnf_comparison_options *options;
-    const cnnf_graph *graphs[2];
-    cnnf_evaluator *evaluators[2];
-    pair_list feeds; /* names in both graphs, values of the run */
-    cnnf_comparison *comparison;
-} runner;
-
-static const cnnf_tensor *given_value(const runner *r, const char *name)
+static const named_pair *given_value(const runner *r, const char *name)
 {
     for (size_t i = 0; i < r->options->feeds.count; i++)
-        if (strcmp(r->options->feeds.items[i].a, name) == 0) return r->options->feeds.items[i].value;
+        if (strcmp(r->options->feeds.items[i].a, name) == 0) return &r->options->feeds.items[i];
     return NULL;
+}
+
+/* Feeds for nodes that are no inputs: they stand for what they name, in both graphs. */
+static cnnf_status add_given(runner *r, cnnf_error *error)
+{
+    for (size_t i = 0; i < r->options->feeds.count; i++) {
+        const named_pair *given = &r->options->feeds.items[i];
+        bool known = false;
+        for (size_t k = 0; k < r->feeds.count; k++)
+            known |= strcmp(r->feeds.items[k].a, given->a) == 0;
+        if (known || !cnnf_graph_find(r->graphs[0], given->a)) continue;
+        const bool both = cnnf_graph_find(r->graphs[1], given->a) != NULL;
+        CNNFI_TRY(list_add(&r->feeds, r->context, given->a, both ? NULL : "", given->value, error));
+    }
+    return CNNF_OK;
 }
 
 static cnnf_status make_feeds(runner *r, uint64_t *state, cnnf_error *error)
 {
-    const cnnf_graph *a = r->graphs[0], *b = r->graphs[1];
     list_free(&r->feeds, r->context);
-    for (int64_t i = 0; i < cnnf_graph_input_count(a); i++) {
-        const char *name = cnnf_graph_input_name(a, i), *other = name;
-        const cnnf_node *node = cnnf_graph_find(a, name);
-        if (!node) return cnnfi_fail(error, CNNF_E_NOT_FOUND, "the input '%s' is not in the first graph", name);
-        if (!cnnf_graph_find(b, name)) other = cnnf_graph_input_name(b, i); /* another name, the same place */
-        if (!other) return cnnfi_fail(error, CNNF_E_NOT_FOUND, "the second graph has no input for '%s'", name);
-        const cnnf_tensor *given = given_value(r, name);
-        cnnf_tensor *value = cnnf_tensor_ref(given);
-        if (!given) CNNFI_TRY(random_tensor(&value, r->context, node, r->options->batch, state, error));
-        const cnnf_status status = list_add(&r->feeds, r->context, name, other, value, error);
+    r->has_open = false;
+    for (size_t i = 0; i < r->inputs.count; i++) {
+        const cnnfi_comparison_input *input = &r->inputs.items[i];
+        const named_pair *given = given_value(r, input->names[0]);
+        cnnf_tensor *value = cnnf_tensor_ref(given ? given->value : NULL);
+        if (!given) CNNFI_TRY(random_tensor(&value, r, input, state, error));
+        const cnnf_status status =
+            list_add(&r->feeds, r->context, input->names[0], input->names[1] ? input->names[1] : "", value, error);
         cnnf_tensor_unref(value);
         CNNFI_TRY(status);
     }
-    return CNNF_OK;
+    return add_given(r, error);
 }
 
 /* ---- one pair of tensors ---- */
@@ -278,13 +308,15 @@ static cnnf_status run_one(runner *r, int which, const named_pair *names, size_t
                            cnnf_error *error)
 {
     const char *fetches[CHUNK];
-    const size_t n_feeds = r->feeds.count;
-    const char **feed_names = cnnfi_array(r->context, n_feeds + 1, sizeof(*feed_names));
-    const cnnf_tensor **values = cnnfi_array(r->context, n_feeds + 1, sizeof(*values));
+    size_t n_feeds = 0;
+    const char **feed_names = cnnfi_array(r->context, r->feeds.count + 1, sizeof(*feed_names));
+    const cnnf_tensor **values = cnnfi_array(r->context, r->feeds.count + 1, sizeof(*values));
     cnnf_status status = feed_names && values ? CNNF_OK : cnnfi_fail_nomem(error);
-    for (size_t i = 0; i < n_feeds && status == CNNF_OK; i++) {
-        feed_names[i] = which ? r->feeds.items[i].b : r->feeds.items[i].a;
-        values[i] = r->feeds.items[i].value;
+    for (size_t i = 0; i < r->feeds.count && status == CNNF_OK; i++) {
+        const char *name = which ? r->feeds.items[i].b : r->feeds.items[i].a;
+        if (!*name) continue;
+        feed_names[n_feeds] = name;
+        values[n_feeds++] = r->feeds.items[i].value;
     }
     for (size_t i = 0; i < n; i++)
         fetches[i] = which ? names[i].b : names[i].a;
@@ -362,15 +394,35 @@ static cnnf_status compare_inner(runner *r, const pair_list *inner, cnnf_error *
 
 /* ---- what is compared ---- */
 
-static cnnf_status choose_outputs(runner *r, pair_list *outputs, cnnf_error *error)
+/* The second graph's tensor for an output of the first: the same name, else, where both declare as many, its place. */
+static const char *partner_of(const runner *r, const char *name, int64_t place)
 {
-    const pair_list *asked = &r->options->outputs;
+    const cnnf_graph *a = r->graphs[0], *b = r->graphs[1];
+    const cnnf_node *node = NULL;
+    struct cnnf_error ignored = {0};
+    if (cnnfi_resolve_node(&node, b, name, &ignored) == CNNF_OK) return NULL;
+    return cnnf_graph_output_count(a) == cnnf_graph_output_count(b) ? cnnf_graph_output_name(b, place) : NULL;
+}
+
+/* What can be told from the first graph, where the second one has it. */
+static cnnf_status choose_guessed(runner *r, pair_list *outputs, cnnf_error *error)
+{
+    cnnf_buffer *names = NULL;
+    CNNFI_TRY(cnnf_graph_guess_outputs(&names, r->graphs[0], error));
+    char *line = cnnfi_buffer_mut(names);
+    cnnf_status status = CNNF_OK;
+    for (char *end; status == CNNF_OK && (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        if (cnnf_graph_find(r->graphs[1], line)) status = list_add(outputs, r->context, line, NULL, NULL, error);
+    }
+    cnnf_buffer_free(names);
+    return status;
+}
+
+/* Nodes that no other node reads. */
+static cnnf_status choose_ends(runner *r, pair_list *outputs, cnnf_error *error)
+{
     const cnnf_graph *a = r->graphs[0];
-    for (size_t i = 0; i < asked->count; i++)
-        CNNFI_TRY(list_add(outputs, r->context, asked->items[i].a, asked->items[i].b, NULL, error));
-    for (int64_t i = 0; asked->count == 0 && i < cnnf_graph_output_count(a); i++)
-        CNNFI_TRY(list_add(outputs, r->context, cnnf_graph_output_name(a, i), NULL, NULL, error));
-    if (outputs->count > 0) return CNNF_OK;
     cnnfi_consumers consumers;
     CNNFI_TRY(cnnfi_consumers_init(&consumers, a, error));
     cnnf_status status = CNNF_OK;
@@ -381,7 +433,21 @@ static cnnf_status choose_outputs(runner *r, pair_list *outputs, cnnf_error *err
             status = list_add(outputs, r->context, name, NULL, NULL, error);
     }
     cnnfi_consumers_free(&consumers);
-    CNNFI_TRY(status);
+    return status;
+}
+
+static cnnf_status choose_outputs(runner *r, pair_list *outputs, cnnf_error *error)
+{
+    const pair_list *asked = &r->options->outputs;
+    const cnnf_graph *a = r->graphs[0];
+    for (size_t i = 0; i < asked->count; i++)
+        CNNFI_TRY(list_add(outputs, r->context, asked->items[i].a, asked->items[i].b, NULL, error));
+    for (int64_t i = 0; asked->count == 0 && i < cnnf_graph_output_count(a); i++) {
+        const char *name = cnnf_graph_output_name(a, i);
+        CNNFI_TRY(list_add(outputs, r->context, name, partner_of(r, name, i), NULL, error));
+    }
+    if (outputs->count == 0) CNNFI_TRY(choose_guessed(r, outputs, error));
+    if (outputs->count == 0) CNNFI_TRY(choose_ends(r, outputs, error));
     return outputs->count ? CNNF_OK
                           : cnnfi_fail(error, CNNF_E_NOT_FOUND, "the graphs have no output in common; name them");
 }
@@ -413,20 +479,88 @@ static cnnf_status choose_inner(runner *r, const pair_list *outputs, pair_list *
     return status;
 }
 
+static cnnf_status find_inputs(runner *r, const pair_list *outputs, cnnf_error *error)
+{
+    const char **names = cnnfi_array(r->context, 2 * outputs->count + 1, sizeof *names);
+    if (!names) return cnnfi_fail_nomem(error);
+    for (size_t i = 0; i < outputs->count; i++) {
+        names[i] = outputs->items[i].a;
+        names[outputs->count + i] = outputs->items[i].b;
+    }
+    const char *const *const lists[2] = {names, names + outputs->count};
+    const cnnf_graph *const graphs[2] = {r->graphs[0], r->graphs[1]};
+    const cnnf_status status = cnnfi_comparison_inputs_find(&r->inputs, graphs, lists, outputs->count, error);
+    cnnfi_free(r->context, names);
+    return status;
+}
+
+/* What a size that was tried may bring: it does not fit a layer. */
+static bool may_be_size(cnnf_status status)
+{
+    return status == CNNF_E_MISMATCH || status == CNNF_E_INVALID || status == CNNF_E_CORRUPT;
+}
+
+/* The first run. Sizes that nobody knows are tried; what no size mends is said as it was for the first. */
+static cnnf_status run_first(runner *r, const pair_list *outputs, uint64_t *state, cnnf_error *error)
+{
+    const uint64_t start = *state;
+    struct cnnf_error swallowed = {0};
+    cnnf_status status = make_feeds(r, state, error);
+    if (status == CNNF_OK) status = compare_outputs(r, outputs, error);
+    const cnnf_status first = status;
+    while (may_be_size(status) && r->has_open && r->size_index + 1 < N_SIZES) {
+        *state = start;
+        r->size_index++;
+        status = make_feeds(r, state, &swallowed);
+        if (status == CNNF_OK) status = compare_outputs(r, outputs, &swallowed);
+    }
+    if (status == CNNF_OK && r->has_open) {
+        cnnf_error_clear(error);
+        cnnfi_log(r->context, CNNF_LOG_INFO, "heights and widths that are not known are %lld here",
+                  (long long)sizes[r->size_index]);
+    }
+    if (status == CNNF_OK || status == CNNF_E_NOMEM || !may_be_size(first) || !r->has_open)
+        return status == CNNF_OK || status == CNNF_E_NOMEM ? status : first;
+    return cnnfi_error_prefix(error, first, "no height and width that was tried fits: give the inputs' shape or value");
+}
+
 static cnnf_status run_all(runner *r, cnnf_error *error)
 {
     pair_list outputs = {0}, inner = {0};
     uint64_t state = r->options->seed;
     cnnf_status status = choose_outputs(r, &outputs, error);
     if (status == CNNF_OK && r->options->inside) status = choose_inner(r, &outputs, &inner, error);
+    if (status == CNNF_OK) status = find_inputs(r, &outputs, error);
     for (int32_t run = 0; run < r->options->runs && status == CNNF_OK; run++) {
-        status = make_feeds(r, &state, error);
-        if (status == CNNF_OK) status = compare_outputs(r, &outputs, error);
+        if (run == 0) {
+            status = run_first(r, &outputs, &state, error);
+        } else {
+            status = make_feeds(r, &state, error);
+            if (status == CNNF_OK) status = compare_outputs(r, &outputs, error);
+        }
         if (status == CNNF_OK) status = compare_inner(r, &inner, error);
     }
     list_free(&outputs, r->context);
     list_free(&inner, r->context);
     return status;
+}
+
+static cnnf_status set_up(runner *r, const cnnf_graph *a, const cnnf_graph *b, cnnf_error *error)
+{
+    CNNFI_TRY(cnnfi_inline_calls(&r->graphs[0], a, error));
+    CNNFI_TRY(cnnfi_inline_calls(&r->graphs[1], b, error));
+    CNNFI_TRY(cnnf_evaluator_new(&r->evaluators[0], r->graphs[0], NULL, error));
+    return cnnf_evaluator_new(&r->evaluators[1], r->graphs[1], NULL, error);
+}
+
+static void tear_down(runner *r)
+{
+    for (int which = 0; which < 2; which++) {
+        cnnf_evaluator_free(r->evaluators[which]);
+        cnnf_graph_unref(r->graphs[which]);
+    }
+    cnnfi_comparison_inputs_free(&r->inputs);
+    list_free(&r->feeds, r->context);
 }
 
 cnnf_status cnnf_compare_numbers(cnnf_comparison **out, const cnnf_graph *a, const cnnf_graph *b,
@@ -438,17 +572,15 @@ cnnf_status cnnf_compare_numbers(cnnf_comparison **out, const cnnf_graph *a, con
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: out is NULL");
     *out = NULL;
     if (!a || !b) return cnnfi_fail(error, CNNF_E_INVALID, "comparison: a graph is NULL");
-    runner r = {.context = a->context, .options = options ? options : &defaults, .graphs = {a, b}};
+    runner r = {.context = a->context, .options = options ? options : &defaults};
     r.comparison = cnnfi_calloc(r.context, 1, sizeof(*r.comparison));
     if (!r.comparison) return cnnfi_fail_nomem(error);
     r.comparison->context = cnnf_context_ref(r.context);
     r.comparison->tolerance = r.options->tolerance;
-    cnnf_status status = cnnf_evaluator_new(&r.evaluators[0], a, NULL, error);
-    if (status == CNNF_OK) status = cnnf_evaluator_new(&r.evaluators[1], b, NULL, error);
+    r.inputs.context = r.context;
+    cnnf_status status = set_up(&r, a, b, error);
     if (status == CNNF_OK) status = run_all(&r, error);
-    cnnf_evaluator_free(r.evaluators[0]);
-    cnnf_evaluator_free(r.evaluators[1]);
-    list_free(&r.feeds, r.context);
+    tear_down(&r);
     if (status == CNNF_OK)
         *out = r.comparison;
     else

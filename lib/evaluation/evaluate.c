@@ -10,6 +10,8 @@
 #include "evaluation/dataset/dataset.h"
 #include "evaluator/evaluator.h"
 #include "evaluator/run/thread_pool.h"
+#include "graph/resolve.h"
+#include "graph/tensor.h"
 
 typedef struct job {
     cnnf_metrics *metrics;
@@ -17,6 +19,7 @@ typedef struct job {
     cnnf_dataset *dataset;
     const char *input, *output;
     int64_t batch, next_row;
+    int64_t fixed; /* the input takes this batch alone; 0: any */
     bool full_only;
     cnnf_progress_fn progress;
     void *user;
@@ -88,6 +91,30 @@ static cnnf_status report(job *j, cnnf_error *error)
     return cnnfi_fail(error, CNNF_E_CANCELLED, "stopped after %llu images", (unsigned long long)done);
 }
 
+/* The tensor with another number of rows: the first ones, then zeros. Takes *tensor, also where it fails. */
+static cnnf_status resize(cnnf_tensor **tensor, int64_t rows, cnnf_error *error)
+{
+    const cnnf_tensor *old = *tensor;
+    cnnf_tensor *new = NULL;
+    int64_t dims[CNNFI_MAX_RANK];
+    const int32_t rank = cnnf_tensor_rank(old);
+    if (rank < 1 || cnnf_tensor_dim(old, 0) == rows) return CNNF_OK;
+    for (int32_t i = 0; i < rank; i++)
+        dims[i] = i ? cnnf_tensor_dim(old, i) : rows;
+    const cnnf_status status =
+        cnnf_tensor_new(&new, cnnfi_tensor_context(old), cnnf_tensor_dtype(old), rank, dims, error);
+    if (status == CNNF_OK) {
+        const size_t have = cnnf_tensor_byte_size(old), want = cnnf_tensor_byte_size(new);
+        const size_t both = have < want ? have : want;
+        char *to = cnnf_tensor_data_mut(new);
+        if (both) memcpy(to, cnnf_tensor_data(old), both);
+        if (want > both) memset(to + both, 0, want - both);
+    }
+    cnnf_tensor_unref(*tensor);
+    *tensor = new;
+    return status;
+}
+
 /* One batch from reading to counting; *more is false at the end. */
 static cnnf_status step(job *j, bool *more, cnnf_error *error)
 {
@@ -96,8 +123,12 @@ static cnnf_status step(job *j, bool *more, cnnf_error *error)
     cnnf_status status = take_batch(j, &images, &labels, &row, error);
     *more = status == CNNF_OK && images;
     if (!*more) return status;
+    const int64_t rows = cnnf_tensor_dim(images, 0);
+    if (j->fixed) status = resize(&images, j->fixed, error);
     const cnnf_tensor *feeds[] = {images};
-    status = cnnf_evaluator_run(&predictions, j->evaluator, &j->input, feeds, 1, &j->output, 1, error);
+    if (status == CNNF_OK)
+        status = cnnf_evaluator_run(&predictions, j->evaluator, &j->input, feeds, 1, &j->output, 1, error);
+    if (status == CNNF_OK && j->fixed) status = resize(&predictions, rows, error);
     if (status == CNNF_OK) status = add_batch(j, predictions, labels, row, error);
     cnnf_tensor_unref(images);
     cnnf_tensor_unref(labels);
@@ -235,6 +266,17 @@ static cnnf_status choose_name(const char **out, const char *given, int64_t decl
                       what, what);
 }
 
+/* The batch that a placeholder is fixed to; 0: it takes any. */
+static int64_t fixed_batch(const cnnf_graph *graph, const char *input)
+{
+    const cnnf_node *node = NULL;
+    struct cnnf_error ignored = {0};
+    if (cnnfi_resolve_node(&node, graph, input, &ignored) != CNNF_OK || !cnnfi_starts_with(node->op, "Placeholder"))
+        return 0;
+    const int64_t batch = cnnf_node_attr_shape_dim(node, "shape", 0);
+    return cnnf_node_attr_shape_rank(node, "shape") > 0 && batch > 0 ? batch : 0;
+}
+
 cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluator, cnnf_dataset *dataset,
                                   const cnnf_evaluate_options *options, cnnf_error *error)
 {
@@ -255,5 +297,7 @@ cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluat
                           "input", error));
     CNNFI_TRY(choose_name(&j.output, options->output, cnnf_graph_output_count(graph), cnnf_graph_output_name(graph, 0),
                           "output", error));
+    j.fixed = fixed_batch(graph, j.input);
+    if (j.fixed) j.batch = j.fixed;
     return run_job(&j, error);
 }

@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "evaluator/plan/compile.h"
 #include "evaluator/plan/describe.h"
+#include "evaluator/plan/inline_calls.h"
 #include "evaluator/run/run.h"
 #include "evaluator/run/thread_pool.h"
 #include "graph/tensor.h"
@@ -134,8 +135,8 @@ cnnf_status cnnf_evaluator_new(cnnf_evaluator **out, const cnnf_graph *graph, co
     cnnf_evaluator *e = cnnfi_calloc(graph->context, 1, sizeof(*e));
     if (!e) return cnnfi_fail_nomem(error);
     e->context = cnnf_context_ref(graph->context);
-    e->graph = cnnf_graph_ref(graph);
-    cnnf_status status = set_up(e, options, error);
+    cnnf_status status = cnnfi_inline_calls(&e->graph, graph, error);
+    if (status == CNNF_OK) status = set_up(e, options, error);
     if (status != CNNF_OK) {
         cnnf_evaluator_free(e);
         return status;

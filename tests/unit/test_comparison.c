@@ -129,6 +129,102 @@ START_TEST(options_count)
 }
 END_TEST
 
+static cnnf_node *placeholder(cnnfi_builder *b, const char *name, int32_t rank, const int64_t *dims)
+{
+    cnnf_node *node = cnnfi_builder_add(b, "Placeholder", name);
+    cnnfi_node_set_type(b, node, "dtype", CNNF_FLOAT);
+    cnnfi_node_set_shape(b, node, "shape", rank, dims);
+    return node;
+}
+
+/* out = conv(image), kernel `size` x `size` over 3 channels, stride 1, no padding; `target` is read by a loss alone. */
+static cnnf_graph *make_convolution(cnnf_context *context, const char *input, int32_t rank, int64_t size)
+{
+    static const int64_t open[] = {-1, -1, -1, -1}, known[] = {-1, 3}, strides[] = {1, 1, 1, 1};
+    const int64_t kernel[] = {size, size, 3, 1};
+    cnnfi_builder *b = NULL;
+    cnnf_graph *graph = NULL;
+    cnnf_tensor *weights = NULL;
+    ck_assert_int_eq(cnnfi_builder_new(&b, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_tensor_new(&weights, context, CNNF_FLOAT, 4, kernel, NULL), CNNF_OK);
+    memset(cnnf_tensor_data_mut(weights), 0, cnnf_tensor_byte_size(weights));
+    placeholder(b, "target", 2, known);
+    placeholder(b, input, rank, open);
+    cnnf_node *w = cnnfi_builder_add(b, "Const", "w");
+    cnnfi_node_set_type(b, w, "dtype", CNNF_FLOAT);
+    cnnfi_node_set_tensor(b, w, "value", weights);
+    cnnf_tensor_unref(weights);
+    cnnf_node *out = cnnfi_builder_add(b, "Conv2D", "out"), *loss = cnnfi_builder_add(b, "Mul", "loss");
+    cnnfi_node_add_input(b, out, input);
+    cnnfi_node_add_input(b, out, "w");
+    cnnfi_node_set_type(b, out, "T", CNNF_FLOAT);
+    cnnfi_node_set_string(b, out, "padding", "VALID");
+    cnnfi_node_set_ints(b, out, "strides", strides, 4);
+    cnnfi_node_add_input(b, loss, "out");
+    cnnfi_node_add_input(b, loss, "target");
+    cnnfi_node_set_type(b, loss, "T", CNNF_FLOAT);
+    ck_assert_int_eq(cnnfi_builder_publish(&graph, b, NULL), CNNF_OK);
+    return graph;
+}
+
+/* Rank unknown or only the sizes; 150 is more than the sizes tried first. The second graph calls its input otherwise
+   and has no target. */
+START_TEST(sizes_that_nobody_knows_are_tried)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *a = make_convolution(context, "image", _i ? 4 : -1, 150), *b = make_convolution(context, "x", 4, 150);
+    cnnf_comparison_options *options = NULL;
+    ck_assert_int_eq(cnnf_comparison_options_new(&options, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_comparison_options_add_output(options, "out", NULL, NULL), CNNF_OK);
+    cnnf_comparison *comparison = compare(a, b, options);
+    ck_assert(cnnf_comparison_within(comparison));
+    cnnf_comparison_free(comparison);
+    cnnf_comparison_options_free(options);
+    cnnf_graph_unref(a);
+    cnnf_graph_unref(b);
+    test_context_done(context);
+}
+END_TEST
+
+START_TEST(a_size_that_nothing_fits_is_refused)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *a = make_convolution(context, "image", 4, 1500);
+    cnnf_comparison_options *options = NULL;
+    cnnf_comparison *comparison = NULL;
+    cnnf_error *error = cnnf_error_new();
+    ck_assert_int_eq(cnnf_comparison_options_new(&options, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_comparison_options_add_output(options, "out", NULL, NULL), CNNF_OK);
+    ck_assert_int_ne(cnnf_compare_numbers(&comparison, a, a, options, error), CNNF_OK);
+    ck_assert_ptr_null(comparison);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), "no height and width that was tried fits"));
+    cnnf_error_free(error);
+    cnnf_comparison_options_free(options);
+    cnnf_graph_unref(a);
+    test_context_done(context);
+}
+END_TEST
+
+/* The first graph's only input against one that the second needs in addition. */
+START_TEST(an_input_that_only_one_has_is_named)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *a = make_graph(context, 2, 1, true), *b = make_convolution(context, "x", 4, 3);
+    cnnf_comparison_options *options = NULL;
+    cnnf_comparison *comparison = NULL;
+    cnnf_error *error = cnnf_error_new();
+    ck_assert_int_eq(cnnf_comparison_options_new(&options, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_comparison_options_add_output(options, "out", "loss", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_compare_numbers(&comparison, a, b, options, error), CNNF_E_NOT_FOUND);
+    ck_assert_str_eq(cnnf_error_message(error), "the first graph has no input for 'target'");
+    cnnf_error_free(error);
+    cnnf_comparison_options_free(options);
+    cnnf_graph_unref(a);
+    cnnf_graph_unref(b);
+    test_context_done(context);
+}
+END_TEST
+
 static Suite *comparison_suite(void)
 {
     Suite *suite = suite_create("comparison");
@@ -136,6 +232,9 @@ static Suite *comparison_suite(void)
     tcase_add_test(tests, equal_graphs);
     tcase_add_test(tests, the_first_difference_is_named);
     tcase_add_test(tests, options_count);
+    tcase_add_loop_test(tests, sizes_that_nobody_knows_are_tried, 0, 2);
+    tcase_add_test(tests, a_size_that_nothing_fits_is_refused);
+    tcase_add_test(tests, an_input_that_only_one_has_is_named);
     suite_add_tcase(suite, tests);
     return suite;
 }

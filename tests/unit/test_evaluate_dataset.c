@@ -24,6 +24,22 @@ static void setup(void)
     ck_assert_int_eq(cnnfi_builder_publish(&graph, b, error), CNNF_OK);
 }
 
+/* The same, and the placeholder takes eight examples at a time. */
+static void setup_fixed(void)
+{
+    static const int64_t dims[] = {8, 2};
+    cnnfi_builder *b = NULL;
+    context = test_context();
+    error = cnnf_error_new();
+    ck_assert_int_eq(cnnfi_builder_new(&b, context, NULL), CNNF_OK);
+    cnnf_node *x = cnnfi_builder_add(b, "Placeholder", "x"), *y = cnnfi_builder_add(b, "Softmax", "y");
+    cnnfi_node_set_type(b, x, "dtype", CNNF_FLOAT);
+    cnnfi_node_set_shape(b, x, "shape", 2, dims);
+    cnnfi_node_add_input(b, y, "x");
+    cnnfi_node_set_type(b, y, "T", CNNF_FLOAT);
+    ck_assert_int_eq(cnnfi_builder_publish(&graph, b, error), CNNF_OK);
+}
+
 static void teardown(void)
 {
     cnnf_graph_unref(graph);
@@ -123,6 +139,20 @@ START_TEST(threads_and_batches_do_not_matter)
 }
 END_TEST
 
+START_TEST(a_fixed_batch_counts_every_example)
+{
+    for (int64_t batch = 4; batch <= 32; batch += 7) {
+        cnnf_metrics *m = metrics_of(GOLDEN("dataset/pairs.csv"), 2, batch, false, NULL, CNNF_OK);
+        ck_assert_int_eq(cnnf_metrics_count(m), EXAMPLES);
+        ck_assert_int_eq(cnnf_metrics_correct(m), correct_of(EXAMPLES));
+        cnnf_metrics_free(m);
+    }
+    cnnf_metrics *full = metrics_of(GOLDEN("dataset/pairs.csv"), 2, 32, true, NULL, CNNF_OK);
+    ck_assert_int_eq(cnnf_metrics_count(full), EXAMPLES / 8 * 8);
+    cnnf_metrics_free(full);
+}
+END_TEST
+
 START_TEST(every_kind_of_file)
 {
     cnnf_metrics *want = metrics_of(GOLDEN("dataset/pairs.csv"), 2, 4, false, NULL, CNNF_OK);
@@ -210,6 +240,10 @@ static Suite *suite(void)
     tcase_add_test(t, options_have_defaults);
     tcase_add_test(t, progress_grows_to_the_end);
     tcase_add_test(t, cancelled_with_what_was_done);
+    suite_add_tcase(s, t);
+    t = tcase_create("fixed_batch");
+    tcase_add_checked_fixture(t, setup_fixed, teardown);
+    tcase_add_test(t, a_fixed_batch_counts_every_example);
     suite_add_tcase(s, t);
     return s;
 }

@@ -25,6 +25,9 @@ static const graph_case cases[] = {
     {"two_heads", "m.ckpt.meta", "m.ckpt", NULL, "image", "x0", {"cls/Softmax", "box/BiasAdd"}, {"y0", "y1"}},
     {"same_names", "sm", NULL, NULL, "serving_default_args_0", "x0", {"StatefulPartitionedCall_1"}, {"y0"}},
     {"function_constant", "sm", NULL, NULL, "serving_default_x", "x0", {"StatefulPartitionedCall"}, {"y0"}},
+    {"after_fit", "fit.ckpt.meta", "fit.ckpt", NULL, "conv2d_input", "x", {"probs/Softmax"}, {"y"}},
+    {"gather", "sm", NULL, NULL, "serving_default_ids", "x", {"StatefulPartitionedCall"}, {"y"}},
+    {"open_sizes", "sm", NULL, NULL, "serving_default_img", "x", {"StatefulPartitionedCall"}, {"y"}},
 };
 
 static const char *in_folder(char *room, size_t size, const graph_case *c, const char *file, const char *ending)
@@ -118,6 +121,33 @@ static void assert_equals(const cnnf_tensor *got, cnnf_context *context, const g
     cnnf_tensor_unref(want);
 }
 
+/* As it came (functions, variables, what training needs) against what was frozen: only what outputs need is fed. */
+START_TEST(compared_with_what_it_was)
+{
+    const graph_case *c = &cases[_i];
+    cnnf_context *context = test_context();
+    cnnf_error *error = cnnf_error_new();
+    cnnf_graph *graph = load(context, c, error), *frozen = freeze(context, c, error);
+    cnnf_graph *inference = with_passes(context, graph, "set_learning_phase remove_dropout", c, error);
+    cnnf_comparison_options *options = NULL;
+    cnnf_comparison *comparison = NULL;
+    ck_assert_int_eq(cnnf_comparison_options_new(&options, context, error), CNNF_OK);
+    for (int i = 0; i < MAX_OUTPUTS && c->outputs[i]; i++)
+        ck_assert_int_eq(cnnf_comparison_options_add_output(options, c->outputs[i], NULL, error), CNNF_OK);
+    const cnnf_status status = cnnf_compare_numbers(&comparison, inference, frozen, options, error);
+    ck_assert_msg(status == CNNF_OK, "%s: %s", c->folder, cnnf_error_message(error));
+    ck_assert(cnnf_comparison_within(comparison));
+    ck_assert_int_gt(cnnf_comparison_count(comparison), 0);
+    cnnf_comparison_free(comparison);
+    cnnf_comparison_options_free(options);
+    cnnf_graph_unref(inference);
+    cnnf_graph_unref(frozen);
+    cnnf_graph_unref(graph);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+END_TEST
+
 START_TEST(numbers_are_those_of_tensorflow)
 {
     const graph_case *c = &cases[_i];
@@ -150,6 +180,7 @@ static Suite *frozen_numbers_suite(void)
     Suite *suite = suite_create("frozen_numbers");
     TCase *tcase = tcase_create("golden");
     tcase_add_loop_test(tcase, numbers_are_those_of_tensorflow, 0, (int)(sizeof cases / sizeof *cases));
+    tcase_add_loop_test(tcase, compared_with_what_it_was, 0, (int)(sizeof cases / sizeof *cases));
     suite_add_tcase(suite, tcase);
     return suite;
 }

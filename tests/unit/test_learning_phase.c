@@ -103,6 +103,37 @@ START_TEST(a_truth_that_decides_branches_is_the_phase)
 }
 END_TEST
 
+START_TEST(a_named_truth_is_what_it_is_said_to_be)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = decided_by(context, _i ? "VariableV2" : "Placeholder", true);
+    cnnf_graph *no = run_twice(graph, "set_learning_phase(name=\"mode/flag\")", NULL, "y");
+    cnnf_graph *yes = run_twice(graph, "set_learning_phase(is_true=\"mode/*\")", NULL, "y");
+    ck_assert_inputs(no, "y", "no");
+    ck_assert_inputs(yes, "y", "yes");
+    cnnf_graph_unref(yes);
+    cnnf_graph_unref(no);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
+START_TEST(a_number_cannot_be_set_to_true)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = publish(conditional(context));
+    cnnf_pipeline *pipeline = NULL;
+    cnnf_graph *out = NULL;
+    ck_assert_int_eq(cnnf_pipeline_new(&pipeline, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_add(pipeline, "set_learning_phase(is_true=x)", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_run(&out, pipeline, graph, NULL), CNNF_E_UNSUPPORTED);
+    ck_assert_ptr_null(out);
+    cnnf_pipeline_free(pipeline);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 START_TEST(a_truth_that_is_computed_with_is_an_input)
 {
     cnnf_context *context = test_context();
@@ -224,6 +255,8 @@ static Suite *suite(void)
     TCase *tc = tcase_create("learning_phase");
     tcase_add_test(tc, dead_sides_go_whatever_the_order_of_a_merge);
     tcase_add_loop_test(tc, a_truth_that_decides_branches_is_the_phase, 0, 2);
+    tcase_add_loop_test(tc, a_named_truth_is_what_it_is_said_to_be, 0, 2);
+    tcase_add_test(tc, a_number_cannot_be_set_to_true);
     tcase_add_test(tc, a_truth_that_is_computed_with_is_an_input);
     tcase_add_test(tc, the_index_of_a_merge_is_its_living_input);
     tcase_add_test(tc, an_output_that_only_training_computes_is_refused);

@@ -201,6 +201,8 @@ SCATTER_OPS(DEFINE)
 static const cnnfi_kernel kernels[] = {{"Gather", gather_run, 0, NULL},
                                        {"GatherNd", gather_nd_run, 0, NULL},
                                        {"GatherV2", gather_run, 0, NULL},
+                                       {"ResourceGather", gather_run, 0, NULL},
+                                       {"ResourceGatherNd", gather_nd_run, 0, NULL},
                                        {"ScatterNd", scatter_run, 0, take_sums},
                                        SCATTER_OPS(ROW)};
 

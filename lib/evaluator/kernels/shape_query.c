@@ -112,6 +112,7 @@ static const cnnfi_kernel kernels[] = {
     ROW("ShapeN", shape_run),
     ROW("Size", size_run),
     ROW("Squeeze", copy_run),
+    ROW("VariableShape", shape_run),
 };
 
 const cnnfi_kernel_family cnnfi_kernels_shape = {"shape", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -325,7 +325,8 @@ static cnnf_status compile_const(cnnfi_compiler *c, const cnnf_node *node)
 static cnnf_status compile_variable(cnnfi_compiler *c, const cnnf_node *node)
 {
     if (node->value) return compile_tensor(c, node, node->value);
-    return cnnfi_fail(c->error, CNNF_E_INVALID, "variable '%s' has no value: bind a checkpoint first", node->name);
+    return cnnfi_fail(c->error, CNNF_E_INVALID, "%s%s%s", node->unbound ? node->unbound : "variable '",
+                      node->unbound ? "" : node->name, node->unbound ? "" : "' has no value: bind a checkpoint first");
 }
 
 static cnnf_status compile_placeholder(cnnfi_compiler *c, const cnnf_node *node)

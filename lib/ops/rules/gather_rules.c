@@ -141,6 +141,8 @@ static const cnnfi_op_rule rules[] = {
     {"Gather", infer_gather, 0},
     {"GatherNd", infer_gather_nd, 0},
     {"GatherV2", infer_gather, 0},
+    {"ResourceGather", infer_gather, 0},
+    {"ResourceGatherNd", infer_gather_nd, 0},
     {"ScatterNd", infer_scatter, 0},
     {"ScatterNdNonAliasingAdd", infer_update, 0},
     {"TensorScatterAdd", infer_update, 0},

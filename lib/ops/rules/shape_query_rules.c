@@ -265,6 +265,7 @@ static const cnnfi_op_rule rules[] = {
     {"ShapeN", infer_shape, CNNFI_RULE_SHAPE},
     {"Size", infer_size, CNNFI_RULE_SHAPE},
     {"Squeeze", infer_squeeze, CNNFI_RULE_VIEW},
+    {"VariableShape", infer_shape, CNNFI_RULE_SHAPE},
 };
 
 const cnnfi_rule_family cnnfi_rules_shape_query = {"shape", rules, sizeof rules / sizeof *rules};

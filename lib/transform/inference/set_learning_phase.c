@@ -60,12 +60,26 @@ static bool has_phase_name(const char *name)
     return false;
 }
 
+/* What may hold a phase. */
+static bool is_source(const cnnf_node *node)
+{
+    static const char *const ops[] = {"Placeholder", "PlaceholderWithDefault", "VarHandleOp", "Variable", "VariableV2"};
+    return cnnfi_text_in(node->op, ops, sizeof ops / sizeof *ops);
+}
+
+static bool is_named(const cnnfi_pass_run *run, const cnnf_node *node)
+{
+    return is_source(node) &&
+           (cnnfi_run_matches(run, "name", node->name) || cnnfi_run_matches(run, "is_true", node->name));
+}
+
 /* Generic names count for bool alone; Keras 1 had its learning phase as a number too. */
 static bool is_phase(const cnnfi_pass_run *run, const cnnf_node *node)
 {
     const bool fed = strcmp(node->op, "Placeholder") == 0, defaulted = strcmp(node->op, "PlaceholderWithDefault") == 0;
-    if ((!fed && !defaulted) || cnnfi_run_is_output(run, node->name)) return false;
-    if (cnnfi_run_matches(run, "name", node->name)) return true;
+    if (cnnfi_run_is_output(run, node->name)) return false;
+    if (is_named(run, node)) return true;
+    if (!fed && !defaulted) return false;
     const cnnf_dtype dtype = cnnfi_node_type(node, "dtype");
     return dtype == CNNF_BOOL ? has_phase_name(node->name) : strstr(node->name, "keras_learning_phase") != NULL;
 }
@@ -117,20 +131,24 @@ static bool decides_branches_alone(cnnfi_edit *edit, const cnnf_node *node)
 
 static bool is_phase_by_use(cnnfi_edit *edit, const cnnfi_pass_run *run, const cnnf_node *node)
 {
-    static const char *const sources[] = {"Placeholder", "PlaceholderWithDefault", "VarHandleOp", "Variable",
-                                          "VariableV2"};
     if (cnnfi_node_type(node, "dtype") != CNNF_BOOL || cnnfi_run_is_output(run, node->name)) return false;
-    if (!cnnfi_text_in(node->op, sources, sizeof sources / sizeof *sources)) return false;
+    if (!is_source(node)) return false;
     if (cnnf_node_attr_shape_rank(node, "shape") > 0) return false; /* a truth per example is data */
     return decides_branches_alone(edit, node);
 }
 
-static void set_false(cnnfi_edit *edit, cnnf_node *node)
+static void set_phase(cnnfi_edit *edit, cnnf_node *node, bool truth)
 {
     cnnfi_builder *b = edit->b;
     cnnf_tensor *value = NULL;
     const cnnf_dtype dtype = cnnfi_node_type(node, "dtype");
+    if (truth && dtype != CNNF_BOOL) {
+        cnnfi_builder_fail(b, CNNF_E_UNSUPPORTED, "'%s' is %s: only a bool can be set to true", node->name,
+                           cnnf_dtype_name(dtype));
+        return;
+    }
     if (!b->status) b->status = cnnf_tensor_new(&value, b->graph->context, dtype, 0, NULL, b->error);
+    if (value && truth) *(uint8_t *)cnnf_tensor_data_mut(value) = 1;
     cnnfi_edit_set_protected(edit, node, false);
     cnnfi_edit_reset(edit, node, "Const");
     cnnfi_node_set_type(b, node, "dtype", dtype);
@@ -139,8 +157,8 @@ static void set_false(cnnfi_edit *edit, cnnf_node *node)
     edit->changes++;
 }
 
-/* A variable's handle cannot be a constant: who reads it reads false. */
-static void read_false(cnnfi_edit *edit, cnnf_node *handle)
+/* A variable's handle cannot be a constant: who reads it reads the phase. */
+static void read_phase(cnnfi_edit *edit, cnnf_node *handle, bool truth)
 {
     for (cnnfi_use *use = cnnfi_edit_uses(edit, handle), *next; use; use = next) {
         cnnf_node *reader = use->user;
@@ -148,23 +166,24 @@ static void read_false(cnnfi_edit *edit, cnnf_node *handle)
         if (strcmp(reader->op, "ReadVariableOp") != 0) continue;
         const bool protection = cnnfi_edit_is_protected(edit, reader);
         cnnfi_node_set_type(edit->b, reader, "dtype", CNNF_BOOL);
-        set_false(edit, reader);
+        set_phase(edit, reader, truth);
         cnnfi_edit_set_protected(edit, reader, protection);
     }
 }
 
 /* What assigns to a variable that is none any more, and saves it, goes with it where nothing needs it (sweep, prune).
  */
-static void set_variable_false(cnnfi_edit *edit, cnnf_node *variable)
+static void set_variable(cnnfi_edit *edit, cnnf_node *variable, bool truth)
 {
     if (strcmp(variable->op, "VarHandleOp") == 0) {
-        read_false(edit, variable);
+        read_phase(edit, variable, truth);
         return;
     }
-    cnnf_node *constant = cnnfi_edit_add(edit, "Const", cnnfi_edit_unique(edit, "%s/false", variable->name));
+    cnnf_node *constant =
+        cnnfi_edit_add(edit, "Const", cnnfi_edit_unique(edit, "%s/%s", variable->name, truth ? "true" : "false"));
     if (!constant) return;
     cnnfi_node_set_type(edit->b, constant, "dtype", CNNF_BOOL);
-    set_false(edit, constant);
+    set_phase(edit, constant, truth);
     for (cnnfi_use *use = cnnfi_edit_uses(edit, variable), *next; use; use = next) {
         cnnf_node *reader = use->user;
         next = use->next;
@@ -178,18 +197,19 @@ static int64_t set_phases(cnnfi_edit *edit, cnnfi_pass_run *run)
     int64_t found = 0;
     for (size_t i = 0; i < edit->originals && !edit->b->status; i++) {
         cnnf_node *node = edit->b->graph->nodes[i];
-        if (is_phase(run, node)) {
-            set_false(edit, node);
-        } else if (is_phase_by_use(edit, run, node)) {
+        const bool known = is_phase(run, node);
+        if (!known && !is_phase_by_use(edit, run, node)) continue;
+        const bool truth = cnnfi_run_matches(run, "is_true", node->name);
+        if (!known) {
             cnnfi_run_note(run, node->name, "taken for the learning phase: it does nothing but decide branches");
             cnnfi_log(run->context, CNNF_LOG_INFO, "'%s' is taken for the learning phase: false", node->name);
-            if (cnnfi_op_is_variable(node->op))
-                set_variable_false(edit, node);
-            else
-                set_false(edit, node);
         } else {
-            continue;
+            cnnfi_run_note(run, node->name, "the learning phase: %s", truth ? "true" : "false");
         }
+        if (cnnfi_op_is_variable(node->op))
+            set_variable(edit, node, truth);
+        else
+            set_phase(edit, node, truth);
         found++;
     }
     return found;
@@ -264,7 +284,8 @@ static cnnf_status run_phase(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_gra
 }
 
 static const cnnfi_pass_param params[] = {
-    {"name", CNNFI_ARG_STRING, false, true, "another placeholder that is true in training (globs allowed)"},
+    {"name", CNNFI_ARG_STRING, false, true, "another placeholder or variable that is true in training (globs allowed)"},
+    {"is_true", CNNFI_ARG_STRING, false, true, "one that is to be true instead (globs allowed)"},
 };
 
 const cnnfi_pass cnnfi_pass_set_learning_phase = {
