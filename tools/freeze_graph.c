@@ -10,7 +10,7 @@
 
 typedef struct arguments {
     const char *input_graph, *input_saver, *input_checkpoint, *output_graph, *output_node_names, *restore_op_name,
-        *filename_tensor_name, *initializer_nodes, *allow, *deny, *input_meta_graph, *saved_model_dir, *tags;
+        *filename_tensor_name, *initializer_nodes, *allow, *deny, *input_meta_graph, *saved_model_dir, *tags, *as_tf;
     int64_t checkpoint_version;
     bool input_binary, clear_devices;
     output_flags out;
@@ -50,6 +50,7 @@ static cnnf_status freeze_options(cnnf_freeze_options **out, const session *s, c
     if (!status) status = cli_each(a->initializer_nodes, add_initializer, *out, s->error);
     if (!status) status = cnnf_freeze_options_set_clear_devices(*out, a->clear_devices, s->error);
     if (!status) status = cnnf_freeze_options_set_default_attrs(*out, 1, s->error);
+    if (!status) status = cnnf_freeze_options_set_as_tf(*out, a->as_tf, s->error);
     return status;
 }
 
@@ -144,7 +145,7 @@ static int check_arguments(arguments *a)
 
 int cmd_freeze_graph(int argc, char **argv)
 {
-    arguments a = {.checkpoint_version = 2, .clear_devices = true, .out = OUTPUT_DEFAULTS};
+    arguments a = {.checkpoint_version = 2, .clear_devices = true, .as_tf = "auto", .out = OUTPUT_DEFAULTS};
     output_claim claim = {.n_outputs = 0};
     const flag flags[] = {
         {"input_graph", FLAG_STRING, &a.input_graph, "FILE", "GraphDef, binary or text"},
@@ -166,6 +167,8 @@ int cmd_freeze_graph(int argc, char **argv)
         {"input_meta_graph", FLAG_STRING, &a.input_meta_graph, "FILE", "MetaGraphDef (.meta) instead of --input_graph"},
         {"input_saved_model_dir", FLAG_STRING, &a.saved_model_dir, "DIR", "SavedModel instead of --input_graph"},
         {"saved_model_tags", FLAG_STRING, &a.tags, "a,b", "tags of the SavedModel's graph (serve)"},
+        {"as_tf", FLAG_STRING, &a.as_tf, "1.15|2.15|auto",
+         "whose tool's bytes (auto: 1.15's for a graph of TensorFlow 1.15 or older)"},
         OUTPUT_FLAGS(a.out),
     };
     const command self = {"freeze_graph", "[flags]", "graph and checkpoint to frozen graph: TensorFlow's freeze_graph",

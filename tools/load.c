@@ -122,9 +122,9 @@ cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *gra
 
 cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version)
 {
-    char pass[64]; /* a release that was asked for is a demand; the default is the oldest one that will do */
+    char pass[96]; /* a release that was asked for is a demand; the default is the oldest one that will do */
     snprintf(pass, sizeof pass, "target_tf(version=%.16s%s)", version ? version : "1.15",
-             version ? "" : ", ignore_errors=true");
+             version ? "" : ", ignore_errors=true, kernels=false"); /* node for node what Keras builds */
     return run_passes(out, s, graph, pass, NULL);
 }
 

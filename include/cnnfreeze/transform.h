@@ -112,6 +112,14 @@ CNNF_API cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *
  */
 CNNF_API cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *options, int32_t add,
                                                            cnnf_error *error);
+/**
+ * Whose freeze_graph writes: "2.15" (default), "1.15", or "auto", the 1.15 one for a graph that TensorFlow 1.15 or
+ * older made (`versions.producer`). The 1.15 one adds no attributes and writes no `versions`. CNNF_E_INVALID for
+ * another version.
+ * @since 0.1
+ */
+CNNF_API cnnf_status cnnf_freeze_options_set_as_tf(cnnf_freeze_options *options, const char *version,
+                                                   cnnf_error *error);
 
 /**
  * Freezes: keeps what the outputs need, turns every bound variable into a Const, byte for byte as

@@ -484,6 +484,36 @@ END_TEST
 
 /* ---- outputs that nobody names ---- */
 
+/* 1.15's tool writes no `versions`; "auto" is that one for a graph of its time. */
+START_TEST(as_the_tool_of_a_release)
+{
+    static const struct {
+        const char *as;
+        int32_t producer;
+        bool versions;
+    } cases[] = {{"2.15", 134, true}, {"1.15", 134, false}, {"1.15", 1645, false}, {"auto", 134, false},
+                 {"auto", 27, false}, {"auto", 1645, true}, {"auto", 0, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cnnfi_builder *b = begin();
+        add_variable(b, "VariableV2", "v", 1);
+        add(b, "Identity", "v/read", "v", NULL);
+        add(b, "Mul", "y", "x", "v/read");
+        cnnfi_builder_set_versions(b, cases[i].producer, 0);
+        cnnf_graph *graph = end(b), *frozen = NULL;
+        ck_assert_int_eq(cnnf_freeze_options_set_as_tf(options, cases[i].as, error), CNNF_OK);
+        ck_assert_int_eq(cnnf_freeze(&frozen, NULL, graph, options, error), CNNF_OK);
+        ck_assert_int_eq(frozen->versions.present, cases[i].versions);
+        ck_assert_int_eq(frozen->versions.producer, cases[i].versions ? cases[i].producer : 0);
+        cnnf_graph_unref(frozen);
+        cnnf_graph_unref(graph);
+    }
+    ck_assert_int_eq(cnnf_freeze_options_set_as_tf(options, "1.14", error), CNNF_E_INVALID);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), "1.15, 2.15 or auto"));
+    ck_assert_int_eq(cnnf_freeze_options_set_as_tf(options, NULL, error), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_freeze_options_set_as_tf(NULL, "1.15", error), CNNF_E_INVALID);
+}
+END_TEST
+
 START_TEST(guessed_outputs)
 {
     cnnfi_builder *b = begin();
@@ -559,6 +589,7 @@ static Suite *freeze_suite(void)
     tcase_add_test(tests, two_gibibytes);
     tcase_add_test(tests, deny_keeps_a_variable);
     tcase_add_test(tests, initializers);
+    tcase_add_test(tests, as_the_tool_of_a_release);
     tcase_add_test(tests, guessed_outputs);
     tcase_add_test(tests, guessed_heads_below_losses);
     suite_add_tcase(suite, tests);

@@ -121,6 +121,7 @@ cnnf_status cnnf_freeze_options_allow(cnnf_freeze_options *options, char *patter
 cnnf_status cnnf_freeze_options_deny(cnnf_freeze_options *options, char *pattern, cnnf_error *error)
 void cnnf_freeze_options_free(cnnf_freeze_options *options)
 cnnf_status cnnf_freeze_options_new(cnnf_freeze_options **out, cnnf_context *context, cnnf_error *error)
+cnnf_status cnnf_freeze_options_set_as_tf(cnnf_freeze_options *options, char *version, cnnf_error *error)
 cnnf_status cnnf_freeze_options_set_clear_devices(cnnf_freeze_options *options, int32_t clear, cnnf_error *error)
 cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *options, int32_t add, cnnf_error *error)
 cnnf_node *cnnf_graph_find(cnnf_graph *graph, char *name)

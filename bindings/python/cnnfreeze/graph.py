@@ -305,13 +305,14 @@ class Graph(Owner, Mapping):
                                    options=saver and _load_options(self._context, progress_hook(None), saver=saver)))
 
     def freeze(self, outputs=(), *, allow=(), deny=(), initializers=(), clear_devices: bool = True,
-               default_attrs: bool = False) -> Graph:
+               default_attrs: bool = False, as_tf: str = "2.15") -> Graph:
         """Variables become constants, as TensorFlow's freeze_graph does; .converted of the result is their number.
 
         outputs        names of nodes or Keras layers; default: the graph's
         allow, deny    names or globs of the variables to freeze or to leave
         initializers   nodes whose assignments run first
         default_attrs  add the attributes that nodes lack, as TensorFlow's import does
+        as_tf          whose freeze_graph: "2.15", "1.15" (adds no attributes, writes no versions) or "auto" (the graph's)
 
         NotFoundError (a name, a variable without a value), UnsupportedError, LimitError (more than 2 GiB).
         """
@@ -323,6 +324,7 @@ class Graph(Owner, Mapping):
                 options.set(setter, encode(value))
         options.set(lib.freeze_options_set_clear_devices, int(clear_devices))
         options.set(lib.freeze_options_set_default_attrs, int(default_attrs))
+        options.set(lib.freeze_options_set_as_tf, encode(as_tf))
         converted = c_int64()
         frozen = self._with(make(lib.freeze, lib.graph_unref, self._context.handle, converted=byref(converted), graph=self.handle,
                                  options=options.handle), names or None)

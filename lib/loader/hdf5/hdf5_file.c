@@ -226,6 +226,21 @@ cnnf_status cnnfi_h5_attr_strings(const char ***out, size_t *count, bool *found,
     return cnnfi_h5_append_strings(&h5->store, arena, attribute, out, count);
 }
 
+cnnf_status cnnfi_h5_attr_is_fixed(bool *out, cnnfi_h5 *h5, const char *path, const char *name, cnnf_error *error)
+{
+    cnnfi_h5_object *object;
+    const cnnfi_h5_attribute *attribute = NULL;
+    *out = false;
+    CNNFI_TRY(open_object(h5, &object, path, error));
+    if (object) CNNFI_TRY(cnnfi_h5_object_attribute(&h5->store, object, name, &attribute));
+    if (!attribute || attribute->shared) return CNNF_OK;
+    cnnfi_h5_type type;
+    const cnnfi_h5_message message = {CNNFI_H5_MSG_DATATYPE, attribute->at, attribute->type, attribute->type_size};
+    CNNFI_TRY(cnnfi_h5_decode_type(&h5->store, &message, &type));
+    *out = type.class == CNNFI_H5_STRING && !type.variable;
+    return CNNF_OK;
+}
+
 /* ---- datasets ---- */
 
 cnnf_status cnnfi_h5_tensor(cnnf_tensor **out, cnnfi_h5 *h5, const char *path, cnnf_dtype floats, cnnf_error *error)

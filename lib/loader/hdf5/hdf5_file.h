@@ -31,6 +31,8 @@ cnnf_status cnnfi_h5_attr_string(const char **out, cnnfi_h5 *h5, cnnfi_arena *ar
 /* A vector of strings, also one that h5py split into name0, name1 ...; *found false when there is none. */
 cnnf_status cnnfi_h5_attr_strings(const char ***out, size_t *count, bool *found, cnnfi_h5 *h5, cnnfi_arena *arena,
                                   const char *path, const char *name, cnnf_error *error);
+/* Whether an attribute is there and holds strings of a fixed length. */
+cnnf_status cnnfi_h5_attr_is_fixed(bool *out, cnnfi_h5 *h5, const char *path, const char *name, cnnf_error *error);
 /*
  * A dataset as a *new* tensor: a range of the source where the bytes can stay where they are, else decoded.
  * Floating values of any size and byte order become `floats` (CNNF_FLOAT, CNNF_DOUBLE, CNNF_HALF); integers stay.

@@ -247,13 +247,22 @@ static void set_defaults(cnnfi_builder *b, cnnf_node *copy, const cnnfi_op *op)
     }
 }
 
+/* 1.15's tool writes what it was given, without `versions`. */
+static bool is_tool_115(const freezer *f)
+{
+    const cnnfi_versions *versions = &f->graph->versions;
+    const bool old = versions->producer > 0 && versions->producer <= cnnfi_release_producer(115);
+    return f->options->tool == CNNFI_FREEZE_115 || (f->options->tool == CNNFI_FREEZE_AUTO && old);
+}
+
 /*
  * TensorFlow's freeze_graph imports the graph, and importing fills in the attributes a newer release knows. A
  * graph written for 1.15 or older stays as it is: it was made for consumers that refuse attributes they do not know.
  */
 static void add_default_attrs(freezer *f)
 {
-    if (!f->options->default_attrs || f->graph->versions.producer <= cnnfi_release_producer(115)) return;
+    if (!f->options->default_attrs || is_tool_115(f) || f->graph->versions.producer <= cnnfi_release_producer(115))
+        return;
     for (size_t i = 0; i < f->graph->n_nodes; i++) {
         const cnnfi_op *op = f->keep[i] ? cnnfi_op_find(f->graph->nodes[i]->op) : NULL;
         if (op) set_defaults(f->edit.b, f->edit.b->graph->nodes[i], op);
@@ -273,7 +282,7 @@ static cnnf_status convert_all(freezer *f)
     return status;
 }
 
-/* What extract_sub_graph() writes: kept nodes in their order, library and versions even when empty, nothing else. */
+/* What extract_sub_graph() writes: kept nodes in their order, library and (since 2.x) versions even when empty. */
 static void extract(freezer *f)
 {
     cnnf_graph *graph = f->edit.b->graph;
@@ -284,7 +293,9 @@ static void extract(freezer *f)
         else if (!f->options->keep_devices)
             copy->device = "";
     }
-    graph->has_library = graph->versions.present = true;
+    if (is_tool_115(f)) graph->versions = (cnnfi_versions){.present = false};
+    graph->has_library = true;
+    graph->versions.present = !is_tool_115(f);
     graph->extra = (cnnfi_bytes){.data = (const uint8_t *)"", .size = 0};
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transform/freeze/freeze_options.h"
 
+#include <string.h>
+
 #include "base/context.h"
 #include "base/error.h"
 
@@ -93,4 +95,19 @@ cnnf_status cnnf_freeze_options_set_default_attrs(cnnf_freeze_options *options, 
     if (!options) return cnnfi_fail_null(error, __func__);
     options->default_attrs = add != 0;
     return CNNF_OK;
+}
+
+/* by cnnfi_freeze_tool */
+static const char *const tools[] = {"2.15", "1.15", "auto"};
+
+cnnf_status cnnf_freeze_options_set_as_tf(cnnf_freeze_options *options, const char *version, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!options || !version) return cnnfi_fail_null(error, __func__);
+    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
+        if (strcmp(tools[i], version) != 0) continue;
+        options->tool = (cnnfi_freeze_tool)i;
+        return CNNF_OK;
+    }
+    return cnnfi_fail(error, CNNF_E_INVALID, "freeze: as_tf is '%.20s'; it is 1.15, 2.15 or auto", version);
 }

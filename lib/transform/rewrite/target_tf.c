@@ -8,10 +8,12 @@
 #include "graph/tensor.h"
 #include "ops/op_table.h"
 #include "transform/framework/pass_edit.h"
+#include "transform/rewrite/target_kernels.h"
 
 typedef struct target {
     int32_t release;
-    bool clear_internal;
+    bool clear_internal, kernels;
+    cnnfi_shapes shapes;
     int64_t dropped, rewritten;
 } target;
 
@@ -138,6 +140,7 @@ static void lower_attrs(target *t, const cnnfi_lowering *l, const cnnfi_op *op)
 
 static void lower_node(target *t, const cnnfi_lowering *l)
 {
+    if (t->kernels) t->rewritten += cnnfi_lower_kernel(l, &t->shapes);
     t->rewritten += cnnfi_lower_op(l);
     const cnnfi_op *op = cnnfi_op_find(l->node->op);
     const cnnfi_op_attr *paddings = op ? cnnfi_op_attr_find(op, "explicit_paddings") : NULL;
@@ -162,7 +165,7 @@ static void lower_graph(target *t, cnnfi_edit *edit)
 {
     const cnnf_graph *g = edit->b->graph;
     cnnfi_lowering l = {.edit = edit, .release = t->release};
-    for (size_t i = 0; i < edit->originals && !edit->b->status; i++) {
+    for (size_t i = 0; i < edit->count && !edit->b->status; i++) { /* those that a rewrite adds, too */
         l.node = g->nodes[i];
         l.op = l.node->op;
         lower_node(t, &l);
@@ -179,13 +182,15 @@ static void lower_graph(target *t, cnnfi_edit *edit)
 
 static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
 {
-    target t = {.clear_internal = cnnfi_run_bool(run, "clear_internal", false)};
+    target t = {.clear_internal = cnnfi_run_bool(run, "clear_internal", false),
+                .kernels = cnnfi_run_bool(run, "kernels", true)};
     const char *version = cnnfi_run_string(run, "version", "");
     if (!cnnfi_release_parse(version, &t.release)) {
         return cnnfi_fail(run->error, CNNF_E_INVALID, "version=%s: TensorFlow 1.4 to 2.15 are known", version);
     }
     cnnfi_edit edit;
     CNNFI_TRY(cnnfi_pass_begin_edit(&edit, run, in));
+    cnnfi_shapes_init(&t.shapes, &edit);
     lower_graph(&t, &edit);
     cnnfi_run_count(run, "attributes_dropped", t.dropped);
     cnnfi_run_count(run, "rewritten", t.rewritten);
@@ -196,6 +201,8 @@ static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_grap
 static const cnnfi_pass_param params[] = {
     {"version", CNNFI_ARG_STRING, true, false, "the oldest TensorFlow that shall read the graph, 1.4 to 2.15"},
     {"clear_internal", CNNFI_ARG_BOOL, false, false, "drops `_class`, `_output_shapes` and the like; default false"},
+    {"kernels", CNNFI_ARG_BOOL, false, false,
+     "also what the release's CPU cannot run, grouped convolutions and NCHW batch norms; default true"},
 };
 
 const cnnfi_pass cnnfi_pass_target_tf = {

@@ -650,6 +650,7 @@ cnnf_status cnnfi_keras_build(cnnf_graph **out, cnnfi_keras_model *model, int32_
                   .model = model,
                   .tf = tf,
                   .keras3 = model->world == CNNFI_KERAS_3,
+                  .tf1 = model->tensorflow1,
                   .resource = variables == CNNF_VARIABLES_AUTO ? tf : variables == CNNF_VARIABLES_RESOURCE,
                   .suffix = suffix,
                   .scope = ""};

@@ -33,6 +33,7 @@ typedef struct cnnfi_kt {
     int32_t rank;
     int64_t dims[CNNFI_KERAS_MAX_RANK];
     bool variable;    /* a resource handle: each op that takes it reads it in its own scope */
+    bool open_size;   /* TensorFlow 1 does not know the size that Keras computed: a transposed convolution's output */
     const char *mask; /* Keras' _keras_mask: a bool tensor [batch, steps], or NULL */
 } cnnfi_kt;
 
@@ -56,13 +57,15 @@ typedef struct cnnfi_kb {
     cnnfi_keras_model *model;
     bool tf;            /* names and ops as tf.keras makes them; else as multi-backend Keras */
     bool keras3;        /* a Keras 3 file: tf.keras' names, Keras 3's definitions */
+    bool tf1;           /* multi-backend Keras on TensorFlow 1.15, where a few functions make other nodes than 2.15's */
     bool resource;      /* VarHandleOp; else VariableV2 */
     const char *suffix; /* added to the first component of every name: "_1" */
     const char *scope;  /* "a/b"; "" at the root */
-    cnnfi_strmap names; /* TensorFlow's _names_in_use: lower case -> count */
-    int32_t ghost;      /* > 0: names are taken but no node is made (a nested model's own graph, which nothing uses) */
-    int32_t depth;      /* of containers */
-    uint64_t n_ops;     /* ghosts too: nested models called many times multiply */
+    const char *colocate; /* ops.colocate_with(): nodes are placed with this one; NULL */
+    cnnfi_strmap names;   /* TensorFlow's _names_in_use: lower case -> count */
+    int32_t ghost;  /* > 0: names are taken but no node is made (a nested model's own graph, which nothing uses) */
+    int32_t depth;  /* of containers */
+    uint64_t n_ops; /* ghosts too: nested models called many times multiply */
 } cnnfi_kb;
 
 /* One call of one layer, as its builder sees it. */
@@ -188,6 +191,8 @@ typedef enum cnnfi_kinit { CNNFI_KINIT_ZEROS, CNNFI_KINIT_ONES, CNNFI_KINIT_RAND
 /* add_weight(): the layer's next stored weight, its shape checked, as variable "<scope>/<name>". */
 cnnfi_kt cnnfi_kc_weight(cnnfi_kc *kc, const char *name, int32_t rank, const int64_t *dims, cnnfi_kinit init,
                          bool trainable);
+/* Attribute _class: placed with the node called `name`. */
+void cnnfi_kb_colocate(cnnfi_kb *b, cnnf_node *node, const char *name);
 /* Variable `index` of the layer, in the order they were made. */
 cnnfi_kt cnnfi_kc_variable(const cnnfi_kc *kc, size_t index);
 /* A variable at full name `name` (unique already), bound to `value` (NULL: a tensor of `fill`). colocate: loc:@ of that

@@ -98,6 +98,7 @@ cnnf_node *cnnfi_kb_node(cnnfi_kb *b, cnnfi_kt *out, const char *op, const char 
         node = cnnfi_builder_add(b->graph, op, result.name);
         for (size_t i = 0; i < n; i++)
             cnnfi_node_add_input(b->graph, node, names[i]);
+        if (b->colocate) cnnfi_kb_colocate(b, node, b->colocate);
     }
     *out = result;
     return node;

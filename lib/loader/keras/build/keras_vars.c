@@ -5,7 +5,7 @@
 #include "loader/keras/build/keras_build.h"
 #include "graph/builder.h"
 
-static void colocate_with(cnnfi_kb *b, cnnf_node *node, const char *name)
+void cnnfi_kb_colocate(cnnfi_kb *b, cnnf_node *node, const char *name)
 {
     const char *class_name = cnnfi_builder_printf(b->graph, "loc:@%s", name);
     if (class_name) cnnfi_node_set_strings(b->graph, node, "_class", &class_name, 1);
@@ -49,7 +49,7 @@ static cnnfi_kt reference_variable(cnnfi_kb *b, const variable_spec *v)
     cnnfi_node_set_shape(b->graph, variable, "shape", v->rank, v->dims);
     cnnfi_node_set_string(b->graph, variable, "container", "");
     cnnfi_node_set_string(b->graph, variable, "shared_name", "");
-    if (strcmp(v->colocate, v->name) != 0) colocate_with(b, variable, v->colocate);
+    if (strcmp(v->colocate, v->name) != 0) cnnfi_kb_colocate(b, variable, v->colocate);
     if (v->value) cnnfi_node_set_value(b->graph, variable, v->value);
 
     cnnf_node *assign = add(b, "Assign", v->name, "/Assign", v->name);
@@ -57,11 +57,11 @@ static cnnfi_kt reference_variable(cnnfi_kb *b, const variable_spec *v)
     cnnfi_node_set_type(b->graph, assign, "T", v->dtype);
     cnnfi_node_set_bool(b->graph, assign, "use_locking", true);
     cnnfi_node_set_bool(b->graph, assign, "validate_shape", true);
-    colocate_with(b, assign, v->colocate);
+    cnnfi_kb_colocate(b, assign, v->colocate);
 
     cnnf_node *read = add(b, "Identity", v->name, "/read", v->name);
     cnnfi_node_set_type(b->graph, read, "T", v->dtype);
-    colocate_with(b, read, v->colocate);
+    cnnfi_kb_colocate(b, read, v->colocate);
     define(b, v, "/Assign", "/read");
     const char *name = cnnfi_builder_printf(b->graph, "%s/read", v->name);
     return cnnfi_kt_shaped((cnnfi_kt){.name = name ? name : "", .dtype = v->dtype}, v->rank, v->dims);
@@ -74,7 +74,7 @@ static cnnfi_kt resource_variable(cnnfi_kb *b, const variable_spec *v)
     cnnfi_node_set_shape(b->graph, handle, "shape", v->rank, v->dims);
     cnnfi_node_set_string(b->graph, handle, "container", "");
     cnnfi_node_set_string(b->graph, handle, "shared_name", v->name);
-    colocate_with(b, handle, v->colocate);
+    cnnfi_kb_colocate(b, handle, v->colocate);
     if (v->value) cnnfi_node_set_value(b->graph, handle, v->value);
 
     (void)add(b, "VarIsInitializedOp", v->name, "/IsInitialized/VarIsInitializedOp", v->name);
@@ -95,7 +95,7 @@ static const char *initial_value(cnnfi_kb *b, const variable_spec *v, double fil
     cnnf_status status = cnnfi_tensor_splat(&tensor, b->context, v->dtype, v->rank, v->dims, fill, &error);
     if (status != CNNF_OK) cnnfi_builder_fail(b->graph, status, "%s", error.message);
     cnnf_node *node = cnnfi_kb_ok(b) ? cnnfi_builder_const(b->graph, v->initial, tensor) : NULL;
-    if (b->resource || strcmp(v->colocate, v->name) != 0) colocate_with(b, node, v->colocate);
+    if (b->resource || strcmp(v->colocate, v->name) != 0) cnnfi_kb_colocate(b, node, v->colocate);
     cnnf_tensor_unref(tensor);
     return v->initial;
 }

@@ -146,7 +146,7 @@ static void batch_norm(cnnfi_kc *kc)
     training_branch(kc, &n);
     if (n.x.rank == 4 && n.axis == 3) {
         if (!n.center) n.beta = zeros_like(b, n.mean);
-        if (!n.scale) n.gamma = filled(b, "ones_like", "Shape/shape_as_tensor", n.mean, 1);
+        if (!n.scale) n.gamma = filled(b, "ones_like", b->tf1 ? "Shape" : "Shape/shape_as_tensor", n.mean, 1);
         cnnfi_kc_return_masked(kc, fused(b, &n, "NHWC"));
         return;
     }

@@ -29,7 +29,7 @@ static void conv_build(cnnfi_kc *kc)
 static cnnfi_kt conv_1d(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt kernel, const cnnfi_kconv *c, bool same, bool first)
 {
     const int64_t strides[2] = {1, c->strides[0]};
-    int32_t axis = first ? -2 : -3;
+    int32_t axis = (first ? -2 : -3) + (b->tf1 ? x.rank + 1 : 0); /* TensorFlow 1 counts from the front */
     cnnfi_kt image = cnnfi_kb_expand_dims(b, "ExpandDims", x, axis);
     cnnfi_kt filter = cnnfi_kb_expand_dims(b, "ExpandDims", kernel, 0);
     return cnnfi_kb_squeeze(b, "Squeeze", cnnfi_keras_conv_op(b, "", image, filter, 2, strides, same, first), axis);

@@ -9,12 +9,6 @@ static void embedding_build(cnnfi_kc *kc)
     if (cnnfi_kb_ok(kc->b)) (void)cnnfi_kc_weight(kc, "embeddings", 2, dims, CNNFI_KINIT_RANDOM, true);
 }
 
-static void colocate(cnnfi_kb *b, cnnf_node *node, const char *handle)
-{
-    const char *class_name = cnnfi_builder_printf(b->graph, "loc:@%s", handle);
-    if (class_name) cnnfi_node_set_strings(b->graph, node, "_class", &class_name, 1);
-}
-
 static cnnf_node *gather_node(cnnfi_kb *b, cnnfi_kt *y, cnnfi_kt table, cnnfi_kt indices)
 {
     cnnfi_kt inputs[3] = {table, indices};
@@ -41,8 +35,10 @@ static cnnfi_kt lookup(cnnfi_kc *kc, cnnfi_kt table, cnnfi_kt indices)
     cnnfi_kb *b = kc->b;
     const char *saved = cnnfi_kb_push(b, "embedding_lookup");
     cnnfi_kt y;
+    if (b->tf1 && kc->state->n_variables) b->colocate = kc->state->handles[0]; /* the axis too */
     cnnf_node *node = gather_node(b, &y, table, indices);
-    if (kc->state->n_variables) colocate(b, node, kc->state->handles[0]);
+    b->colocate = NULL;
+    if (kc->state->n_variables) cnnfi_kb_colocate(b, node, kc->state->handles[0]);
     y = cnnfi_kt_shaped(y, indices.rank, indices.dims);
     y.dims[y.rank++] = table.dims[1];
     y = cnnfi_kb_unary(b, "Identity", "Identity", y);

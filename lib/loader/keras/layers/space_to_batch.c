@@ -30,7 +30,7 @@ static bool size_known(const cnnfi_kspace *s, const cnnfi_kt *x)
     for (int32_t i = 0; i < s->n; i++) {
         if (x->dims[s->at + i] < 0) return false;
     }
-    return true;
+    return !x->open_size;
 }
 
 /* One of the two ops; `amounts` a constant where the size is known, else the tensor that computes it. */

@@ -190,6 +190,7 @@ static void transposed_call(cnnfi_kc *kc)
         y = cnnfi_keras_atrous_transpose(kc, &t.c, shape, y);
     else
         y = conv_transpose(kc, &t, shape, y);
+    y.open_size = b->tf1;
     y = b->tf ? cnnfi_keras_bias_tf(kc, y, 1, t.c.first) : cnnfi_keras_bias_multi(kc, y, 1, t.c.first);
     cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", y));
 }

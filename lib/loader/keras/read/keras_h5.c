@@ -191,6 +191,9 @@ static cnnf_status read_layers(reader *r, cnnfi_strmap *index)
     const char *root = r->root[0] ? r->root : "/";
     CNNFI_TRY(cnnfi_h5_attr_strings(&names, &count, &found, r->h5, &r->model->arena, root, "layer_names", r->error));
     if (!found) return read_folders(r, root);
+    /* h5py 2, all that ran beside TensorFlow 1, writes names of a fixed length */
+    if (r->model->world == CNNFI_KERAS_MULTI)
+        CNNFI_TRY(cnnfi_h5_attr_is_fixed(&r->model->tensorflow1, r->h5, root, "layer_names", r->error));
     cnnfi_keras_container *top = r->model->top;
     for (size_t i = 0; i < top->n_layers; i++)
         if (!cnnfi_strmap_set(index, top->layers[i].name, (int64_t)i)) return cnnfi_fail_nomem(r->error);

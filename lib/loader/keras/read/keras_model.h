@@ -87,6 +87,7 @@ typedef struct cnnfi_keras_model {
     cnnfi_arena arena;
     const char *path; /* for messages */
     cnnfi_keras_world world;
+    bool tensorflow1;          /* multi-backend Keras, on TensorFlow 1.x: some ops are made otherwise there */
     const char *keras_version; /* "2.2.4"; "" when the file does not say */
     int32_t keras_major;       /* 1, 2, 3; 0 unknown */
     bool theano_kernels;       /* backend theano: convolution kernels are rotated and were converted on reading */
