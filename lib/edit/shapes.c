@@ -64,22 +64,6 @@ static int32_t wanted_outputs(const cnnfi_edit *edit, const cnnf_node *node)
     return wanted < CNNFI_CALL_OUTPUTS ? wanted : CNNFI_CALL_OUTPUTS;
 }
 
-/* Sizes of a Reshape that shape arithmetic knows beside ones that it does not: [batch, 7, 7, 64]. */
-static void refine_reshape(const cnnf_node *node, const cnnfi_constant_call *call)
-{
-    const cnnfi_constant *shape = call->n_inputs > 1 ? call->inputs[1] : NULL;
-    if (strcmp(node->op, "Reshape") != 0 || call->n_outputs < 1 || !shape || !shape->v || !shape->partial) return;
-    if (shape->shape.rank != 1 || shape->shape.count > CNNFI_OP_MAX_RANK) return;
-    cnnfi_value *out = &call->outputs[0].shape;
-    if (cnnfi_value_is_shaped(out)) return;
-    int64_t dims[CNNFI_OP_MAX_RANK];
-    for (int64_t i = 0; i < shape->shape.count; i++) {
-        const bool known = shape->v[i] >= 0; /* neither NaN nor -1 */
-        dims[i] = known ? (int64_t)shape->v[i] : out->rank > i ? out->dims[i] : CNNFI_UNKNOWN;
-    }
-    *out = cnnfi_value_make(out->dtype, (int32_t)shape->shape.count, dims);
-}
-
 static const cnnfi_facts *keep(cnnfi_shapes *shapes, const cnnf_node *node, int32_t n_outputs)
 {
     const int32_t wanted = wanted_outputs(shapes->edit, node), n = n_outputs < wanted ? n_outputs : wanted;
@@ -119,7 +103,6 @@ const cnnfi_facts *cnnfi_facts_compute(cnnfi_shapes *shapes, const cnnf_node *no
         fail(shapes->edit, status, &error);
         return NULL;
     }
-    refine_reshape(node, &call);
     for (int32_t i = 0; i < call.n_outputs && !through_switch && cnnfi_op_is_switch(node->op); i++)
         call.outputs[i] = (cnnfi_constant){.shape = call.outputs[i].shape};
     return keep(shapes, node, call.n_outputs);

@@ -91,20 +91,22 @@ static void openvino_command(cnnfi_strbuf *out, const cnnf_graph *graph)
 static const cnnfi_target targets[] = {
     /* Built on TensorFlow 1.15; it knows Relu, not a Maximum per channel. */
     {"vitis-ai", CNNFI_FOR_VITIS, 115,
-     INFERENCE
-     "fold_constants remove_identity fold_batch_norms(plain_relu=true) fold_constants remove_control_dependencies "
-     "prune target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
+     INFERENCE "fold_constants remove_identity static_shapes fold_constants fold_batch_norms(plain_relu=true) "
+               "fold_constants remove_control_dependencies "
+               "prune target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
      vitis_command},
     {"opencv", CNNFI_FOR_OPENCV, 115,
-     INFERENCE
-     "fold_constants remove_identity fold_batch_norms(plain_relu=true) fold_constants remove_control_dependencies "
-     "prune target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
+     INFERENCE "fold_constants remove_identity static_shapes fold_constants fold_batch_norms(plain_relu=true) "
+               "fold_constants remove_control_dependencies "
+               "prune target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
      opencv_command},
     {"tflite", CNNFI_FOR_TFLITE, 215,
-     INFERENCE "fold_constants fold_batch_norms fold_constants remove_identity prune sort_by_execution_order",
+     INFERENCE "fold_constants static_shapes fold_constants fold_batch_norms fold_constants remove_identity prune "
+               "sort_by_execution_order",
      tflite_command},
     {"openvino", CNNFI_FOR_OPENVINO, 215,
-     INFERENCE "fold_constants fold_batch_norms fold_constants remove_identity prune sort_by_execution_order",
+     INFERENCE "fold_constants static_shapes fold_constants fold_batch_norms fold_constants remove_identity prune "
+               "sort_by_execution_order",
      openvino_command},
 };
 

@@ -902,6 +902,34 @@ static void set_inputs(cnnfi_constant_call *asked, cnnfi_value *inputs, int64_t 
     }
 }
 
+/* Ops whose output has the shape that an input holds. */
+static const struct {
+    const char *op;
+    int32_t input;
+} shaped_by[] = {
+    {"BroadcastTo", 1}, {"Conv2DBackpropInput", 0}, {"Conv3DBackpropInputV2", 0}, {"Fill", 0}, {"Reshape", 1},
+};
+
+/* Sizes that shape arithmetic knows beside ones that it does not: [batch, 7, 7, 64]. */
+static void refine_shape(cnnfi_constant_call *asked)
+{
+    int32_t input = -1;
+    for (size_t i = 0; i < sizeof shaped_by / sizeof *shaped_by; i++) {
+        if (strcmp(shaped_by[i].op, asked->node->op) == 0) input = shaped_by[i].input;
+    }
+    const cnnfi_constant *shape = input >= 0 && input < asked->n_inputs ? asked->inputs[input] : NULL;
+    if (asked->n_outputs < 1 || !shape || !shape->v || !shape->partial || shape->uniform) return;
+    if (shape->shape.rank != 1 || shape->shape.count > CNNFI_OP_MAX_RANK) return;
+    cnnfi_value *out = &asked->outputs[0].shape;
+    if (cnnfi_value_is_shaped(out)) return;
+    int64_t dims[CNNFI_OP_MAX_RANK];
+    for (int64_t i = 0; i < shape->shape.count; i++) {
+        const bool known = shape->v[i] >= 0; /* neither NaN nor -1 */
+        dims[i] = known ? (int64_t)shape->v[i] : out->rank > i ? out->dims[i] : CNNFI_UNKNOWN;
+    }
+    *out = cnnfi_value_make(out->dtype, (int32_t)shape->shape.count, dims);
+}
+
 static cnnf_status evaluate(work *w)
 {
     cnnfi_constant_call *asked = w->asked;
@@ -910,6 +938,7 @@ static cnnf_status evaluate(work *w)
     for (int32_t i = 0; i < w->call.n_outputs; i++)
         asked->outputs[i] = (cnnfi_constant){.shape = w->call.outputs[i]};
     asked->n_outputs = w->call.n_outputs;
+    refine_shape(asked);
     w->row = find_row(asked->node->op);
     return w->row && asked->n_outputs ? w->row->eval(w) : CNNF_OK;
 }

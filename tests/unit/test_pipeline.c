@@ -256,7 +256,8 @@ static cnnf_context *failing_context(void)
 static cnnf_status run_all(const cnnf_graph *graph)
 {
     static const char passes[] =
-        "remove_identity(ignore_errors=true) remove_nodes(op=Identity) fold_constants merge_duplicate_nodes "
+        "remove_identity(ignore_errors=true) remove_nodes(op=Identity) fold_constants static_shapes "
+        "merge_duplicate_nodes "
         "strip_unused_nodes prune obfuscate_names target_tf(version=1.4) sort_by_execution_order "
         "flatten_atrous_conv fuse_pad_and_conv insert_logging(op=Relu) quantize_weights add_default_attributes "
         "rename_op(old_op_name=Relu, new_op_name=Relu6) rename_attribute(old_attribute_name=T, new_attribute_name=Z) "

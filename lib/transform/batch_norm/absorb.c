@@ -135,10 +135,22 @@ static bool slices_own_shape(cnnfi_travel *t, const cnnf_node *reshape, const cn
     return cnnfi_edit_producer(edit, shape, 0, NULL) == cnnfi_edit_producer(edit, reshape, 0, NULL);
 }
 
+/* [-1, n], n all of an input's axes but the batch: what static_shapes makes of those below. */
+static bool flattens_by_constant(cnnfi_travel *t, const cnnf_node *reshape)
+{
+    int64_t dims[2];
+    size_t rank;
+    const cnnfi_value x = cnnfi_shape_of_input(&t->values->shapes, reshape, 0);
+    if (!cnnfi_value_ints(t->values, reshape, 1, dims, 2, &rank) || rank != 2 || x.rank < 2) return false;
+    const int64_t rest = cnnfi_dims_product(x.dims, 1, x.rank);
+    return rest > 0 && dims[1] == rest && (dims[0] == -1 || dims[0] == x.dims[0]);
+}
+
 /* Whether the reshape makes [batch, everything else]: Keras' Pack(-1, Prod(shape[1:])), tf.layers' Pack(shape[0], -1).
  */
 static bool flattens_all_but_batch(cnnfi_travel *t, const cnnf_node *reshape)
 {
+    if (flattens_by_constant(t, reshape)) return true;
     const cnnf_node *pack = cnnfi_edit_producer(t->edit, reshape, 1, NULL);
     if (!pack || strcmp(pack->op, "Pack") != 0 || cnnfi_node_data_inputs(pack) != 2) return false;
     const cnnf_node *prod = cnnfi_edit_producer(t->edit, pack, 1, NULL);

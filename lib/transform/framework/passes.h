@@ -107,6 +107,7 @@ struct cnnfi_pass {
     X(set_input_shape)                                                                                                 \
     X(set_learning_phase)                                                                                              \
     X(sort_by_execution_order)                                                                                         \
+    X(static_shapes)                                                                                                   \
     X(strip_unused_nodes)                                                                                              \
     X(target_tf)
 
