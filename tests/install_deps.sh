@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs what building and testing needs on Debian 12; the only file that knows the packages.
 #   install_deps.sh          what is missing of the Debian packages
+#   install_deps.sh --fuzz             what fuzzing needs: clang with libFuzzer
 #   install_deps.sh --wheel            what tests/wheel.sh needs
 #   install_deps.sh --conformance DIR   a Python environment with the reference tools in DIR
 set -eu
 
 build_packages="gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libhdf5-dev
     libjansson-dev zlib1g-dev libsnappy-dev libpng-dev libjpeg-dev libdnnl-dev check python3"
+fuzz_packages="clang-14 libclang-rt-14-dev llvm-14"
 test_packages="cmake clang-tidy clang-format g++ python3-venv python3-dev python3-numpy binutils"
 
 as_root() {
@@ -39,6 +41,7 @@ conformance() {
 }
 
 case "${1:-}" in
+--fuzz) install_packages $build_packages $fuzz_packages ;;
 --conformance) conformance "$2" ;;
 --build) install_packages $build_packages ;;
 --wheel) install_packages $build_packages python3-venv make dpkg-dev ;;

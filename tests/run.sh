@@ -3,6 +3,8 @@
 # Builds and runs every test. On a fresh Debian 12 it installs what is missing first.
 #   CNNF_WERROR=1      warnings are errors
 #   CNNF_SANITIZE=1    again under AddressSanitizer and UndefinedBehaviorSanitizer
+#   CNNF_THREADS=1     the tests of threads again under ThreadSanitizer
+#   CNNF_FUZZ=1        replays the corpus and fuzzes each target for CNNF_FUZZ_SECONDS (15)
 #   CNNF_CHECK_OUTPUT=1  the command reads back everything that it writes
 #   CNNF_CONFORMANCE=0 leave out the comparison with TensorFlow (it installs TensorFlow from PyPI)
 #   CNNF_CONFORMANCE_ENV=DIR  a Python environment that has TensorFlow 2.15, NumPy and pytest already
@@ -35,6 +37,13 @@ if [ "${CNNF_SANITIZE:-0}" = 1 ]; then
     build_in build-asan -Donednn=enabled -Db_sanitize=address,undefined -Dbuildtype=debugoptimized -Db_lundef=false
     CK_FORK=no ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
         meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 6 --no-suite lint --no-suite consumers
+fi
+
+# The fuzzer's own sanitizers are in the same run.
+if [ "${CNNF_FUZZ:-${CNNF_SANITIZE:-0}}" = 1 ]; then
+    sh tests/install_deps.sh --fuzz
+    sh tests/fuzz/campaign.sh 0 build-fuzz
+    python3 tests/fuzz/run_targets.py build-fuzz . "${CNNF_FUZZ_SECONDS:-15}"
 fi
 
 if [ "${CNNF_CONFORMANCE:-1}" = 1 ]; then

@@ -13,6 +13,8 @@
 #include <cnnfreeze/cnnfreeze.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* The engine's own mutations, for mutators of formats that fall back on them. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 /* Limits as for files from strangers, and less memory: a damaged length must not make a machine swap. */
 static inline cnnf_context *fuzz_context(void)

@@ -47,6 +47,20 @@ static size_t mutate(uint8_t *data, size_t size, uint32_t *state)
     return size;
 }
 
+/* The engine's mutations, when a format's own mutator asks for them. */
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size)
+{
+    static uint32_t state = 88172645u;
+    uint8_t *copy = malloc(MAX_BYTES);
+    if (!copy || size > MAX_BYTES) abort();
+    memcpy(copy, data, size);
+    size = mutate(copy, size, &state);
+    if (size > max_size) size = max_size;
+    memcpy(data, copy, size);
+    free(copy);
+    return size;
+}
+
 static size_t read_file(const char *path, uint8_t *data)
 {
     FILE *file = fopen(path, "rb");
