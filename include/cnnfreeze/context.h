@@ -69,7 +69,14 @@ typedef void (*cnnf_temporary_fn)(const char *path, int32_t exists, void *user);
 #define CNNF_LIMIT_ENTRIES         12 /**< entries of a checkpoint or zip, links of an H5; default 1,000,000 */
 #define CNNF_LIMIT_LINE_BYTES      13 /**< one line of a data set; default 64 MiB */
 #define CNNF_LIMIT_PIXELS          14 /**< pixels of one image; default 67,108,864 */
-#define CNNF_LIMIT_COUNT           15
+#define CNNF_LIMIT_STEPS           15 /**< steps of work of one call; default 10^10 */
+#define CNNF_LIMIT_COUNT           16
+
+/*
+ * A step is what visiting a node costs: one node looked at, compiled or computed (in every round of a loop), 1,024
+ * elements read or written, 4,096 multiplications. Runs of an evaluator, pipelines, inlining and constant folding count
+ * them, each call its own; one that takes more is CNNF_E_LIMIT. 10^9 of them are minutes, not seconds.
+ */
 
 CNNF_BEGIN_DECLS
 
@@ -88,7 +95,8 @@ CNNF_API cnnf_status cnnf_context_options_set_log(cnnf_context_options *options,
 /** One of CNNF_LIMIT_*; 0 restores the default. CNNF_OK or CNNF_E_INVALID. @since 0.1 */
 CNNF_API cnnf_status cnnf_context_options_set_limit(cnnf_context_options *options, int32_t limit, uint64_t value,
                                                     cnnf_error *error);
-/** Limits for files from strangers: 256 MiB files, 1 GiB memory, 100,000 nodes, depth 32. CNNF_OK or CNNF_E_INVALID.
+/** Limits for files from strangers: 256 MiB files, 1 GiB memory, 100,000 nodes, depth 32, 3*10^7 steps. CNNF_OK or
+ * CNNF_E_INVALID.
  * @since 0.1 */
 CNNF_API cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options, cnnf_error *error);
 /** Who is told of temporary files; NULL (the default): nobody. CNNF_OK or CNNF_E_INVALID. @since 0.1 */

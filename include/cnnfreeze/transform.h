@@ -67,8 +67,8 @@ CNNF_API cnnf_status cnnf_pipeline_add_input(cnnf_pipeline *pipeline, const char
 CNNF_API cnnf_status cnnf_pipeline_add_output(cnnf_pipeline *pipeline, const char *name,
                                               cnnf_error *error); /**< @since 0.1 */
 /**
- * Progress in passes: before the first and after each one. Called on the thread that runs the pipeline, from several
- * when several do. NULL: none. CNNF_OK, CNNF_E_INVALID (NULL). @since 0.1
+ * Progress in passes: before the first, after each one, and from time to time inside one that takes long. Called on the
+ * thread that runs the pipeline, from several when several do. NULL: none. CNNF_OK, CNNF_E_INVALID (NULL). @since 0.1
  */
 CNNF_API cnnf_status cnnf_pipeline_set_progress(cnnf_pipeline *pipeline, cnnf_progress_fn progress, void *user,
                                                 cnnf_error *error);

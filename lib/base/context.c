@@ -63,6 +63,7 @@ static const struct {
     [CNNF_LIMIT_ENTRIES] = {"max_entries", 1000000, 100000},
     [CNNF_LIMIT_LINE_BYTES] = {"max_line_bytes", 64 * MIB, 16 * MIB},
     [CNNF_LIMIT_PIXELS] = {"max_image_pixels", 67108864, 16777216},
+    [CNNF_LIMIT_STEPS] = {"max_steps", 10000000000, 30000000},
 };
 
 static void *system_malloc(size_t size, void *user)

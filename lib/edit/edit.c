@@ -52,6 +52,12 @@ void *cnnfi_edit_array(cnnfi_edit *edit, size_t count, size_t size)
     return block;
 }
 
+/* Work: a node or an edge that was made or moved. */
+static void spend(cnnfi_edit *edit, uint64_t steps)
+{
+    if (edit->budget && !edit->b->status) edit->b->status = cnnfi_budget_spend(edit->budget, steps, edit->b->error);
+}
+
 /* ---- the records of inputs ---- */
 
 static void count_use(cnnfi_edit *edit, int32_t producer, const cnnfi_use *use, size_t by)
@@ -69,6 +75,7 @@ static void link_use(cnnfi_edit *edit, cnnfi_use *use)
 {
     const cnnfi_edge end = use->user->edges[use->input];
     struct cnnfi_edit_entry *e = &edit->entries[end.node];
+    spend(edit, 1);
     use->port = end.port;
     use->previous = e->last;
     use->next = NULL;
@@ -106,6 +113,7 @@ void cnnfi_edit_touch(cnnfi_edit *edit, const cnnf_node *node)
 static bool add_entry(cnnfi_edit *edit, cnnf_node *node)
 {
     if (!grow(edit, &edit->entries, &edit->capacity, edit->count, sizeof *edit->entries)) return false;
+    spend(edit, 1);
     edit->entries[edit->count] = (struct cnnfi_edit_entry){
         .looker = cnnfi_op_is_shape_only(node->op), .first_before = NONE, .last_before = NONE, .next_before = NONE};
     node->index = (int32_t)edit->count++;

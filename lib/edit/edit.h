@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/str.h"
 #include "graph/builder.h"
 
@@ -33,6 +34,7 @@ typedef struct cnnfi_use {
 
 typedef struct cnnfi_edit {
     cnnfi_builder *b;
+    cnnfi_budget *budget;             /* pays for every node and edge, set after the beginning; NULL: nobody counts */
     cnnfi_arena arena;                /* scratch of the pass, dies with the edit */
     struct cnnfi_edit_entry *entries; /* parallel to the builder's nodes */
     size_t capacity, count;

@@ -43,6 +43,7 @@ struct cnnf_evaluator {
     bool strict;
     cnnfi_pool *pool;
     cnnfi_loaded_constants *constants;
+    cnnfi_callees *callees;
     cnnfi_mutex *mutex; /* guards the table of plans */
     entry entries[MAX_PLANS];
     uint64_t clock;
@@ -122,6 +123,7 @@ static cnnf_status set_up(cnnf_evaluator *e, const cnnf_evaluator_options *optio
     e->mutex = cnnfi_mutex_new(e->context);
     if (!e->mutex) return cnnfi_fail_nomem(error);
     CNNFI_TRY(cnnfi_loaded_constants_new(&e->constants, e->graph, error));
+    CNNFI_TRY(cnnfi_callees_new(&e->callees, e->graph, error));
     return cnnfi_pool_new(&e->pool, e->context, threads > MAX_THREADS ? MAX_THREADS : threads, error);
 }
 
@@ -164,6 +166,7 @@ void cnnf_evaluator_free(cnnf_evaluator *e)
         cnnfi_pool_abandon(e->pool);
     for (int i = 0; i < MAX_PLANS; i++)
         clear_entry(e, &e->entries[i]);
+    cnnfi_callees_free(e->callees);
     cnnfi_loaded_constants_free(e->constants);
     if (e->mutex) cnnfi_mutex_free(context, e->mutex);
     cnnf_graph_unref(e->graph);
@@ -240,8 +243,8 @@ static void keep_plan(cnnf_evaluator *e, cnnfi_plan *plan, cnnfi_strbuf *key)
     cnnfi_strbuf_init(key, e->context);
 }
 
-static cnnf_status find_or_compile(cnnf_evaluator *e, const request *r, cnnfi_strbuf *key, cnnfi_plan **out,
-                                   cnnfi_workspace **workspace, cnnf_error *error)
+static cnnf_status find_or_compile(cnnf_evaluator *e, const request *r, cnnfi_strbuf *key, cnnfi_budget *budget,
+                                   cnnfi_plan **out, cnnfi_workspace **workspace, cnnf_error *error)
 {
     cnnfi_mutex_lock(e->mutex);
     entry *found = find_entry(e, key);
@@ -261,7 +264,9 @@ static cnnf_status find_or_compile(cnnf_evaluator *e, const request *r, cnnfi_st
                                .constants = e->constants,
                                .backend = e->backend,
                                .threads = cnnfi_pool_threads(e->pool),
-                               .strict = e->strict};
+                               .strict = e->strict,
+                               .callees = e->callees,
+                               .budget = budget};
     CNNFI_TRY(cnnfi_plan_compile(out, e->context, &make, error));
     cnnfi_mutex_lock(e->mutex);
     if (!find_entry(e, key)) keep_plan(e, *out, key);
@@ -300,14 +305,20 @@ static cnnf_status run_plan(cnnf_evaluator *e, const request *r, cnnf_tensor **o
 {
     cancel_watch watch = {e, atomic_load(&e->cancels)};
     cnnfi_strbuf key;
+    cnnfi_budget budget;
     cnnfi_plan *plan = NULL;
     cnnfi_workspace *workspace = NULL;
+    cnnfi_budget_init(&budget, e->context);
     cnnf_status status = make_key(e, r, &key, error);
-    if (status == CNNF_OK) status = find_or_compile(e, r, &key, &plan, &workspace, error);
+    if (status == CNNF_OK) status = find_or_compile(e, r, &key, &budget, &plan, &workspace, error);
     if (status == CNNF_OK && !workspace) status = cnnfi_workspace_new(&workspace, plan, error);
     if (status == CNNF_OK) {
-        cnnfi_run_request run = {
-            .feeds = r->feeds, .outputs = outputs, .pool = e->pool, .cancelled = cancelled, .user = &watch};
+        cnnfi_run_request run = {.feeds = r->feeds,
+                                 .outputs = outputs,
+                                 .pool = e->pool,
+                                 .budget = &budget,
+                                 .cancelled = cancelled,
+                                 .user = &watch};
         status = cnnfi_plan_run(workspace, &run, error);
     }
     if (workspace) give_back(e, workspace);
@@ -373,10 +384,12 @@ cnnf_status cnnf_evaluator_run(cnnf_tensor **outputs, cnnf_evaluator *evaluator,
 static cnnf_status describe(cnnf_evaluator *e, const request *r, cnnfi_strbuf *text, cnnf_error *error)
 {
     cnnfi_strbuf key;
+    cnnfi_budget budget;
     cnnfi_plan *plan = NULL;
     cnnfi_workspace *workspace = NULL;
+    cnnfi_budget_init(&budget, e->context);
     cnnf_status status = make_key(e, r, &key, error);
-    if (status == CNNF_OK) status = find_or_compile(e, r, &key, &plan, &workspace, error);
+    if (status == CNNF_OK) status = find_or_compile(e, r, &key, &budget, &plan, &workspace, error);
     if (status == CNNF_OK) cnnfi_plan_describe(plan, text);
     if (workspace) give_back(e, workspace);
     cnnfi_plan_unref(plan);

@@ -47,6 +47,7 @@ typedef struct cnnfi_call {
     cnnfi_pool *pool;                    /* the kernel's: threads that may help; NULL = none */
     bool (*cancelled)(const void *user); /* the kernel's, nullable: for what takes long */
     const void *cancelled_user;
+    struct cnnfi_object_step *objects; /* the kernel's: what keeps the inputs and outputs of ops with lists; NULL */
 } cnnfi_call;
 
 /* From a rule, beside cnnf_status, no error: not every output's shape follows from what is known. */

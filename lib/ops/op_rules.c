@@ -20,6 +20,7 @@
     X(gather)                                                                                                          \
     X(generate)                                                                                                        \
     X(layout)                                                                                                          \
+    X(list)                                                                                                            \
     X(loss)                                                                                                            \
     X(matmul)                                                                                                          \
     X(normalization)                                                                                                   \

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ops that move nothing: those the plan does itself (no functions here), and identities. */
+/* Ops that move nothing: those the plan does itself (no functions here; loops, branches and calls are plans of their
+   own, see plan/control_flow.h), and identities. */
 #include <string.h>
 
 #include "evaluator/kernels/nn.h"
@@ -30,25 +31,40 @@ static cnnf_status run_each(cnnfi_call *call)
     }
 
 static const cnnfi_kernel kernels[] = {
+    PLAN("Case"),
     PLAN("Const"),
+    PLAN("Enter"),
+    PLAN("Exit"),
     PLAN("HostConst"),
     SAME("Identity"),
     {"IdentityN", run_each, 0, NULL},
+    PLAN("If"),
+    PLAN("LoopCond"),
     PLAN("Merge"),
+    PLAN("NextIteration"),
     PLAN("NoOp"),
+    PLAN("PartitionedCall"),
     PLAN("Placeholder"),
     PLAN("PlaceholderV2"),
     SAME("PlaceholderWithDefault"),
     SAME("PreventGradient"),
     SAME("ReadVariableOp"),
+    PLAN("RefEnter"),
+    PLAN("RefExit"),
     PLAN("RefMerge"),
+    PLAN("RefNextIteration"),
     PLAN("RefSwitch"),
     SAME("Snapshot"),
+    PLAN("StatefulPartitionedCall"),
+    PLAN("StatelessCase"),
+    PLAN("StatelessIf"),
+    PLAN("StatelessWhile"),
     SAME("StopGradient"),
     PLAN("Switch"),
     PLAN("VarHandleOp"),
     PLAN("Variable"),
     PLAN("VariableV2"),
+    PLAN("While"),
 };
 
 const cnnfi_kernel_family cnnfi_kernels_control = {"control flow", kernels, sizeof(kernels) / sizeof(kernels[0])};

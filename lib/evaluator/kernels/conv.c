@@ -299,12 +299,12 @@ static cnnf_status run_back3(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"Conv2D", run_conv2d, 0, cnnfi_nn_scratch},
-    {"Conv2DBackpropInput", run_back2, 0, cnnfi_nn_scratch},
-    {"Conv3D", run_conv3d, 0, cnnfi_nn_scratch},
-    {"Conv3DBackpropInputV2", run_back3, 0, cnnfi_nn_scratch},
-    {"DepthwiseConv2dNative", run_depthwise, 0, cnnfi_nn_scratch},
-    {"DepthwiseConv2dNativeBackpropInput", run_depthwise_back, 0, cnnfi_nn_scratch},
+    {"Conv2D", run_conv2d, CNNFI_OP_PRODUCT, cnnfi_nn_scratch},
+    {"Conv2DBackpropInput", run_back2, CNNFI_OP_PRODUCT, cnnfi_nn_scratch},
+    {"Conv3D", run_conv3d, CNNFI_OP_PRODUCT, cnnfi_nn_scratch},
+    {"Conv3DBackpropInputV2", run_back3, CNNFI_OP_PRODUCT, cnnfi_nn_scratch},
+    {"DepthwiseConv2dNative", run_depthwise, CNNFI_OP_PRODUCT, cnnfi_nn_scratch},
+    {"DepthwiseConv2dNativeBackpropInput", run_depthwise_back, CNNFI_OP_PRODUCT, cnnfi_nn_scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_conv = {"convolution", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -141,6 +141,6 @@ static cnnf_status einsum_run(cnnfi_call *call)
     return CNNF_OK;
 }
 
-static const cnnfi_kernel kernels[] = {{"Einsum", einsum_run, 0, einsum_check}};
+static const cnnfi_kernel kernels[] = {{"Einsum", einsum_run, CNNFI_OP_PRODUCT, einsum_check}};
 
 const cnnfi_kernel_family cnnfi_kernels_einsum = {"einsum", kernels, sizeof(kernels) / sizeof(kernels[0])};

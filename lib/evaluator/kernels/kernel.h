@@ -17,6 +17,8 @@
 #define CNNFI_OP_INPLACE  2u /* output 0 may share the buffer of an input of the same size (element-wise) */
 #define CNNFI_OP_STATEFUL 4u /* never folded or merged (Assert) */
 #define CNNFI_OP_SHAPE    CNNFI_RULE_SHAPE
+#define CNNFI_OP_PRODUCT  32u /* multiplies each element of an input with many of another: work is more than memory */
+#define CNNFI_OP_OBJECTS  64u /* `run` makes its outputs itself (object.h): lists and arrays of tensors */
 
 typedef struct cnnfi_kernel {
     const char *op;
@@ -58,6 +60,8 @@ typedef struct cnnfi_once {
 /* Computes what cnnfi_kernel_infer() said CNNF_OK to: places the outputs, loads the inputs, finds scratch memory, runs
    the kernel. */
 cnnf_status cnnfi_kernel_compute(const cnnfi_kernel *kernel, cnnfi_call *call, const cnnfi_once *once);
+/* The steps of work (base/budget.h) that `run` is about to take. */
+uint64_t cnnfi_kernel_work(const cnnfi_kernel *kernel, const cnnfi_call *call);
 /* The row's flags and the rule's. */
 uint32_t cnnfi_kernel_flags(const cnnfi_kernel *kernel);
 

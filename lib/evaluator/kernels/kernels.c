@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The op table: every family is one line here. And what kernels share: failing and declaring outputs. */
+#include <math.h>
 #include <string.h>
 
 #include <cnnfreeze/evaluator.h>
 
+#include "base/budget.h"
 #include "base/context.h"
 #include "evaluator/kernels/kernel.h"
 #include "ops/contract.h"
@@ -37,17 +39,19 @@ extern const cnnfi_kernel_family cnnfi_kernels_shape;
 extern const cnnfi_kernel_family cnnfi_kernels_slice;
 extern const cnnfi_kernel_family cnnfi_kernels_space;
 extern const cnnfi_kernel_family cnnfi_kernels_suppress;
+extern const cnnfi_kernel_family cnnfi_kernels_tensor_array;
+extern const cnnfi_kernel_family cnnfi_kernels_tensor_list;
 extern const cnnfi_kernel_family cnnfi_kernels_unary;
 
 static const cnnfi_kernel_family *const families[] = {
-    &cnnfi_kernels_binary,    &cnnfi_kernels_cast,     &cnnfi_kernels_control,  &cnnfi_kernels_conv,
-    &cnnfi_kernels_diagonal,  &cnnfi_kernels_einsum,   &cnnfi_kernels_epilogue, &cnnfi_kernels_fix_neuron,
-    &cnnfi_kernels_gather,    &cnnfi_kernels_generate, &cnnfi_kernels_join,     &cnnfi_kernels_layout,
-    &cnnfi_kernels_loss,      &cnnfi_kernels_matmul,   &cnnfi_kernels_nn,       &cnnfi_kernels_order,
-    &cnnfi_kernels_partition, &cnnfi_kernels_pooling,  &cnnfi_kernels_quantize, &cnnfi_kernels_rectifier,
-    &cnnfi_kernels_reduce,    &cnnfi_kernels_resize,   &cnnfi_kernels_scan,     &cnnfi_kernels_segment,
-    &cnnfi_kernels_select,    &cnnfi_kernels_shape,    &cnnfi_kernels_slice,    &cnnfi_kernels_space,
-    &cnnfi_kernels_suppress,  &cnnfi_kernels_unary,
+    &cnnfi_kernels_binary,    &cnnfi_kernels_cast,         &cnnfi_kernels_control,     &cnnfi_kernels_conv,
+    &cnnfi_kernels_diagonal,  &cnnfi_kernels_einsum,       &cnnfi_kernels_epilogue,    &cnnfi_kernels_fix_neuron,
+    &cnnfi_kernels_gather,    &cnnfi_kernels_generate,     &cnnfi_kernels_join,        &cnnfi_kernels_layout,
+    &cnnfi_kernels_loss,      &cnnfi_kernels_matmul,       &cnnfi_kernels_nn,          &cnnfi_kernels_order,
+    &cnnfi_kernels_partition, &cnnfi_kernels_pooling,      &cnnfi_kernels_quantize,    &cnnfi_kernels_rectifier,
+    &cnnfi_kernels_reduce,    &cnnfi_kernels_resize,       &cnnfi_kernels_scan,        &cnnfi_kernels_segment,
+    &cnnfi_kernels_select,    &cnnfi_kernels_shape,        &cnnfi_kernels_slice,       &cnnfi_kernels_space,
+    &cnnfi_kernels_suppress,  &cnnfi_kernels_tensor_array, &cnnfi_kernels_tensor_list, &cnnfi_kernels_unary,
 };
 
 #define N_FAMILIES (sizeof(families) / sizeof(families[0]))
@@ -114,7 +118,14 @@ cnnf_status cnnfi_kernel_infer(const cnnfi_kernel *kernel, cnnfi_call *call)
     if (status == CNNF_OK && !kernel->run) {
         return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "%s is computed by a plan alone", kernel->op);
     }
-    if (status == CNNF_OK) status = want_bytes(kernel, call);
+    const uint32_t flags = cnnfi_kernel_flags(kernel);
+    if (status == CNNF_OK && !(flags & CNNFI_OP_OBJECTS)) status = want_bytes(kernel, call);
+    for (int32_t i = 0; status == CNNF_OK && i < call->n_outputs && !(flags & (CNNFI_OP_VIEW | CNNFI_OP_OBJECTS));
+         i++) {
+        if (!cnnf_dtype_size(call->outputs[i].dtype))
+            return cnnfi_call_fail(call, CNNF_E_UNSUPPORTED, "output %d is %s", (int)i,
+                                   cnnf_dtype_name(call->outputs[i].dtype));
+    }
     return status == CNNF_OK && kernel->scratch ? kernel->scratch(call) : status;
 }
 
@@ -147,6 +158,50 @@ cnnf_status cnnfi_kernel_compute(const cnnfi_kernel *kernel, cnnfi_call *call, c
         CNNFI_TRY(once->place(call, i, false, once->user));
     if (once->load) CNNFI_TRY(once->load(call, once->user));
     return run_with_scratch(kernel, call);
+}
+
+/* Elements of a filter's window, or of a pooling's. */
+static double window_of(const cnnfi_call *call, const cnnfi_value *filter)
+{
+    double window = 1;
+    const cnnfi_attr *ksize = cnnfi_node_attr(call->node, "ksize");
+    const bool pools = ksize && ksize->kind == CNNF_ATTR_LIST && ksize->u.list.item_kind == CNNF_ATTR_INT;
+    for (size_t i = 0; pools && i < ksize->u.list.count; i++)
+        window *= ksize->u.list.u.ints[i] > 1 ? (double)ksize->u.list.u.ints[i] : 1;
+    for (int32_t i = 0; filter && i < filter->rank - 2; i++)
+        window *= (double)filter->dims[i];
+    return window;
+}
+
+/*
+ * Of a product [m,k] x [k,n] = [m,n], mk * kn * mn is the square of its multiplications; so it is, about, of
+ * convolutions, whose filter has a window beside. The two operands are the two largest inputs.
+ */
+static double multiplications(const cnnfi_kernel *kernel, const cnnfi_call *call, double read, double written)
+{
+    const bool product = cnnfi_kernel_flags(kernel) & CNNFI_OP_PRODUCT && call->n_inputs > 1;
+    if (!product) return fmin(window_of(call, NULL), read) * written;
+    const cnnfi_value *filter = call->n_inputs > 1 ? &call->inputs[1] : NULL;
+    double largest = 0, next = 0;
+    for (int32_t i = 0; i < call->n_inputs; i++) {
+        const double count = (double)call->inputs[i].count;
+        next = fmax(next, fmin(count, largest));
+        largest = fmax(largest, count);
+    }
+    return sqrt(largest * next * written * (strstr(kernel->op, "Conv") ? window_of(call, filter) : 1));
+}
+
+uint64_t cnnfi_kernel_work(const cnnfi_kernel *kernel, const cnnfi_call *call)
+{
+    double read = 0, written = 0;
+    for (int32_t i = 0; i < call->n_inputs; i++)
+        read += call->inputs[i].count > 0 ? (double)call->inputs[i].count : 0;
+    for (int32_t i = 0; i < call->n_outputs; i++)
+        written += call->outputs[i].count > 0 ? (double)call->outputs[i].count : 0;
+    if (cnnfi_kernel_flags(kernel) & CNNFI_OP_VIEW) return 1;
+    const double steps = (read + written) / CNNFI_STEP_ELEMENTS +
+                         multiplications(kernel, call, read, written) / CNNFI_STEP_MULTIPLICATIONS;
+    return steps < 1e18 ? 1 + (uint64_t)steps : UINT64_MAX / 4;
 }
 
 uint32_t cnnfi_kernel_flags(const cnnfi_kernel *kernel)

@@ -125,10 +125,10 @@ static cnnf_status run_matmul(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"BatchMatMul", run_matmul, 0, matmul_scratch},
-    {"BatchMatMulV2", run_matmul, 0, matmul_scratch},
-    {"BatchMatMulV3", run_matmul, 0, matmul_scratch},
-    {"MatMul", run_matmul, 0, matmul_scratch},
+    {"BatchMatMul", run_matmul, CNNFI_OP_PRODUCT, matmul_scratch},
+    {"BatchMatMulV2", run_matmul, CNNFI_OP_PRODUCT, matmul_scratch},
+    {"BatchMatMulV3", run_matmul, CNNFI_OP_PRODUCT, matmul_scratch},
+    {"MatMul", run_matmul, CNNFI_OP_PRODUCT, matmul_scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_matmul = {"matrix product", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -5,58 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "evaluator/plan/control_flow.h"
 #include "evaluator/plan/fuse.h"
 #include "evaluator/plan/image_segment.h"
 #include "evaluator/plan/memory_plan.h"
 #include "evaluator/plan/plan_prune.h"
+#include "evaluator/plan/plan_steps.h"
 #include "graph/tensor.h"
 
 /* What an empty tensor points to. */
 static const uint8_t nothing[64];
-
-static void *plan_array(cnnfi_plan *plan, int32_t count, size_t size)
-{
-    return cnnfi_arena_array(&plan->memory, (size_t)count + 1, size);
-}
-
-/* ---- slots and steps ---- */
-
-/* `count` new slots side by side; -1 = no memory. */
-static int32_t add_slots(cnnfi_compiler *c, int32_t count)
-{
-    cnnfi_plan *plan = c->plan;
-    int32_t first = plan->n_slots;
-    for (int32_t i = 0; i < count; i++) {
-        if (!cnnfi_grow(c->context, (void **)&plan->slots, &plan->slot_capacity, (size_t)plan->n_slots,
-                        sizeof(cnnfi_slot)))
-            return -1;
-        plan->slots[plan->n_slots] = (cnnfi_slot){.place = CNNFI_PLACE_NONE, .root = plan->n_slots, .producer = -1};
-        plan->n_slots++;
-    }
-    return first;
-}
-
-static cnnf_status reserve(cnnfi_compiler *c, int32_t node, int32_t count)
-{
-    c->first_slot[node] = add_slots(c, count);
-    c->n_outputs[node] = count;
-    return c->first_slot[node] < 0 ? cnnfi_fail_nomem(c->error) : CNNF_OK;
-}
-
-static cnnf_status add_step(cnnfi_compiler *c, const cnnfi_step *step)
-{
-    cnnfi_plan *plan = c->plan;
-    if (!cnnfi_grow(c->context, (void **)&plan->steps, &plan->step_capacity, (size_t)plan->n_steps,
-                    sizeof(cnnfi_step))) {
-        return cnnfi_fail_nomem(c->error);
-    }
-    for (int32_t i = 0; i < step->n_inputs; i++)
-        plan->slots[step->inputs[i]].uses++;
-    for (int32_t i = 0; i < step->n_outputs; i++)
-        plan->slots[step->output + i].producer = plan->n_steps;
-    plan->steps[plan->n_steps++] = *step;
-    return CNNF_OK;
-}
 
 static void set_constant(cnnfi_slot *slot, void *data)
 {
@@ -70,81 +28,6 @@ static cnnf_status value_of_tensor(cnnfi_compiler *c, const cnnf_tensor *tensor,
     if (cnnfi_value_of_tensor(out, tensor)) return CNNF_OK;
     return cnnfi_fail(c->error, CNNF_E_UNSUPPORTED, "'%s' has rank %d, the evaluator goes to %d", name,
                       (int)cnnf_tensor_rank(tensor), CNNFI_OP_MAX_RANK);
-}
-
-/* ---- a node's surroundings ---- */
-
-static cnnf_status input_slot(cnnfi_compiler *c, const cnnf_node *node, cnnfi_edge edge, int32_t *out)
-{
-    int32_t fed = cnnfi_compiler_fed(c, edge.node, edge.port);
-    if (fed >= 0) {
-        *out = c->plan->feeds[fed];
-        return CNNF_OK;
-    }
-    if (edge.port >= c->n_outputs[edge.node]) {
-        return cnnfi_fail(c->error, CNNF_E_CORRUPT, "node '%s': '%s' has no output %d", node->name,
-                          c->graph->nodes[edge.node]->name, (int)edge.port);
-    }
-    *out = c->first_slot[edge.node] + edge.port;
-    return CNNF_OK;
-}
-
-static void worsen(uint8_t *life, uint8_t by)
-{
-    if (by > *life) *life = by;
-}
-
-/* Inputs, controls and liveness of a step for `node`; outputs are the caller's to fill. */
-static cnnf_status begin_step(cnnfi_compiler *c, const cnnf_node *node, cnnfi_step *step)
-{
-    int32_t n_data = (int32_t)cnnfi_node_data_inputs(node);
-    *step = (cnnfi_step){.kind = CNNFI_STEP_KERNEL, .node = node, .n_inputs = n_data, .live_flag = -1};
-    step->inputs = plan_array(c->plan, n_data, sizeof(int32_t));
-    step->controls = plan_array(c->plan, (int32_t)node->n_inputs - n_data, sizeof(int32_t));
-    if (!step->inputs || !step->controls) return cnnfi_fail_nomem(c->error);
-    uint8_t life = CNNFI_LIVE;
-    for (int32_t i = 0; i < n_data; i++) {
-        CNNFI_TRY(input_slot(c, node, node->edges[i], &step->inputs[i]));
-        worsen(&life, (uint8_t)c->plan->slots[step->inputs[i]].life);
-    }
-    for (size_t i = (size_t)n_data; i < node->n_inputs; i++) {
-        int32_t by = node->edges[i].node;
-        worsen(&life, c->life[by]);
-        if (c->flag[by] >= 0) step->controls[step->n_controls++] = c->flag[by];
-    }
-    c->life[node->index] = life;
-    return CNNF_OK;
-}
-
-/* A node that may be dead says so while running, to the nodes it controls. */
-static void give_flag(cnnfi_compiler *c, cnnfi_step *step)
-{
-    if (c->life[step->node->index] != CNNFI_MAYBE_DEAD) return;
-    step->live_flag = c->plan->n_flags++;
-    c->flag[step->node->index] = step->live_flag;
-}
-
-static cnnf_status finish_step(cnnfi_compiler *c, cnnfi_step *step)
-{
-    int32_t node = step->node->index;
-    step->output = c->first_slot[node];
-    step->n_outputs = c->n_outputs[node];
-    for (int32_t i = 0; i < step->n_outputs; i++) {
-        cnnfi_slot *slot = &c->plan->slots[step->output + i];
-        if (c->life[node] > slot->life) slot->life = (cnnfi_life)c->life[node];
-    }
-    if (c->life[node] == CNNFI_DEAD) return CNNF_OK;
-    give_flag(c, step);
-    return add_step(c, step);
-}
-
-/* Constants that may be dead keep a step, which only tells whether they are. */
-static cnnf_status finish_constant(cnnfi_compiler *c, cnnfi_step *step)
-{
-    if (c->life[step->node->index] == CNNFI_LIVE) return CNNF_OK;
-    step->kind = CNNFI_STEP_MARK;
-    step->kernel = NULL;
-    return finish_step(c, step);
 }
 
 /* ---- ordinary ops ---- */
@@ -201,6 +84,7 @@ static cnnf_status place_in_plan(cnnfi_call *call, int32_t index, bool shared, v
 /* Runs a kernel now. A failure is left to the run, where the node may be dead or the message belongs. */
 static cnnf_status fold(cnnfi_compiler *c, const cnnfi_step *step, cnnfi_call *call, bool *done)
 {
+    CNNFI_TRY(cnnfi_budget_spend(c->request->budget, cnnfi_kernel_work(step->kernel, call), c->error));
     struct cnnf_error swallowed = {0};
     const cnnfi_once once = {.most_bytes = UINT64_MAX, .place = place_in_plan, .user = c->plan};
     call->error = &swallowed;
@@ -239,55 +123,62 @@ static cnnf_status add_dynamic(cnnfi_compiler *c, cnnfi_step *step, const cnnfi_
     int32_t node = step->node->index;
     int32_t count = c->max_port[node] + 1;
     if (call->n_outputs > count) count = call->n_outputs;
-    CNNFI_TRY(reserve(c, node, count));
+    CNNFI_TRY(cnnfi_compiler_reserve(c, node, count));
     bool view = step->flags & CNNFI_OP_VIEW;
     for (int32_t i = 0; i < count; i++) {
         cnnfi_slot *slot = &c->plan->slots[c->first_slot[node] + i];
         slot->place = i == 0 && view ? CNNFI_PLACE_VIEW : CNNFI_PLACE_HEAP;
+        if (i < call->n_outputs && cnnfi_value_is_shaped(&call->outputs[i]) && call->outputs[i].dtype) {
+            slot->value = call->outputs[i];
+            slot->value.data = NULL;
+            slot->known = true;
+        }
         if (i == 0 && view && step->n_inputs > 0) slot->root = c->plan->slots[step->inputs[0]].root;
     }
     step->dynamic = true;
-    return finish_step(c, step);
+    return cnnfi_compiler_finish(c, step);
 }
 
 static cnnf_status add_known(cnnfi_compiler *c, cnnfi_step *step, cnnfi_call *call)
 {
     int32_t node = step->node->index;
     bool folded = false;
-    CNNFI_TRY(reserve(c, node, call->n_outputs));
+    CNNFI_TRY(cnnfi_compiler_reserve(c, node, call->n_outputs));
     CNNFI_TRY(try_fold(c, step, call, &folded));
     if (!folded) {
         place_outputs(c, step, call, c->first_slot[node]);
         step->scratch_size = call->scratch_size;
-        return finish_step(c, step);
+        if (__builtin_add_overflow(c->plan->work, cnnfi_kernel_work(step->kernel, call), &c->plan->work))
+            c->plan->work = UINT64_MAX;
+        return cnnfi_compiler_finish(c, step);
     }
     for (int32_t i = 0; i < call->n_outputs; i++) {
         cnnfi_slot *slot = &c->plan->slots[c->first_slot[node] + i];
         slot->value = call->outputs[i];
         set_constant(slot, call->outputs[i].data);
     }
-    return finish_constant(c, step);
+    return cnnfi_compiler_finish_constant(c, step);
 }
 
 static cnnf_status add_dead(cnnfi_compiler *c, cnnfi_step *step)
 {
-    CNNFI_TRY(reserve(c, step->node->index, c->max_port[step->node->index] + 1));
-    return finish_step(c, step);
+    CNNFI_TRY(cnnfi_compiler_reserve(c, step->node->index, c->max_port[step->node->index] + 1));
+    return cnnfi_compiler_finish(c, step);
 }
 
 static cnnf_status compile_op(cnnfi_compiler *c, const cnnf_node *node)
 {
     cnnfi_step step;
     cnnfi_call call;
-    CNNFI_TRY(begin_step(c, node, &step));
+    CNNFI_TRY(cnnfi_compiler_begin(c, node, &step));
     step.kernel = cnnfi_kernel_find(node->op);
     step.flags = step.kernel ? cnnfi_kernel_flags(step.kernel) : 0;
     if (c->life[node->index] == CNNFI_DEAD) return add_dead(c, &step);
     if (!step.kernel) return cnnfi_compiler_refuse(c, node);
     CNNFI_TRY(make_call(c, &step, &call));
     cnnf_status status = infer(c, &step, &call);
-    if (status == CNNFI_INFER_DYNAMIC) {
-        call.n_outputs = 0;
+    if (status == CNNFI_INFER_DYNAMIC || (status == CNNF_OK && step.flags & CNNFI_OP_OBJECTS)) {
+        if (!(step.flags & CNNFI_OP_OBJECTS)) call.n_outputs = 0;
         status = add_dynamic(c, &step, &call);
     } else if (status == CNNF_OK) {
         status = add_known(c, &step, &call);
@@ -302,8 +193,8 @@ static cnnf_status compile_tensor(cnnfi_compiler *c, const cnnf_node *node, cons
 {
     cnnfi_step step;
     const cnnf_tensor *loaded = NULL;
-    CNNFI_TRY(begin_step(c, node, &step));
-    CNNFI_TRY(reserve(c, node->index, 1));
+    CNNFI_TRY(cnnfi_compiler_begin(c, node, &step));
+    CNNFI_TRY(cnnfi_compiler_reserve(c, node->index, 1));
     cnnfi_slot *slot = &c->plan->slots[c->first_slot[node->index]];
     CNNFI_TRY(value_of_tensor(c, tensor, node->name, &slot->value));
     const void *data = nothing;
@@ -312,7 +203,7 @@ static cnnf_status compile_tensor(cnnfi_compiler *c, const cnnf_node *node, cons
         data = cnnf_tensor_data(loaded);
     }
     set_constant(slot, (void *)(uintptr_t)data);
-    return finish_constant(c, &step);
+    return cnnfi_compiler_finish_constant(c, &step);
 }
 
 static cnnf_status compile_const(cnnfi_compiler *c, const cnnf_node *node)
@@ -337,19 +228,19 @@ static cnnf_status compile_placeholder(cnnfi_compiler *c, const cnnf_node *node)
 static cnnf_status compile_noop(cnnfi_compiler *c, const cnnf_node *node)
 {
     cnnfi_step step;
-    CNNFI_TRY(begin_step(c, node, &step));
-    CNNFI_TRY(reserve(c, node->index, 0));
-    return finish_constant(c, &step);
+    CNNFI_TRY(cnnfi_compiler_begin(c, node, &step));
+    CNNFI_TRY(cnnfi_compiler_reserve(c, node->index, 0));
+    return cnnfi_compiler_finish_constant(c, &step);
 }
 
 /* Output 0 lives when the predicate is false, output 1 when it is true. */
 static cnnf_status compile_switch(cnnfi_compiler *c, const cnnf_node *node)
 {
     cnnfi_step step;
-    CNNFI_TRY(begin_step(c, node, &step));
+    CNNFI_TRY(cnnfi_compiler_begin(c, node, &step));
     if (step.n_inputs != 2)
         return cnnfi_fail(c->error, CNNF_E_CORRUPT, "node '%s' (%s) needs 2 inputs", node->name, node->op);
-    CNNFI_TRY(reserve(c, node->index, 2));
+    CNNFI_TRY(cnnfi_compiler_reserve(c, node->index, 2));
     const cnnfi_slot data = c->plan->slots[step.inputs[0]], predicate = c->plan->slots[step.inputs[1]];
     if (predicate.known && (predicate.value.dtype != CNNF_BOOL || predicate.value.count != 1)) {
         return cnnfi_fail(c->error, CNNF_E_MISMATCH, "node '%s' (%s): the predicate must be one bool", node->name,
@@ -366,7 +257,7 @@ static cnnf_status compile_switch(cnnfi_compiler *c, const cnnf_node *node)
             out->life = *(const uint8_t *)predicate.value.data == (uint8_t)i ? CNNFI_LIVE : CNNFI_DEAD;
     }
     step.kind = CNNFI_STEP_SWITCH;
-    return finish_step(c, &step);
+    return cnnfi_compiler_finish(c, &step);
 }
 
 static bool same_shape(const cnnfi_value *a, const cnnfi_value *b)
@@ -397,9 +288,9 @@ static cnnf_status compile_merge(cnnfi_compiler *c, const cnnf_node *node)
 {
     cnnfi_step step;
     int32_t first;
-    CNNFI_TRY(begin_step(c, node, &step));
+    CNNFI_TRY(cnnfi_compiler_begin(c, node, &step));
     bool agree = merge_inputs(c, &step, &c->life[node->index], &first);
-    CNNFI_TRY(reserve(c, node->index, 2));
+    CNNFI_TRY(cnnfi_compiler_reserve(c, node->index, 2));
     cnnfi_slot *out = &c->plan->slots[c->first_slot[node->index]];
     out[0].place = CNNFI_PLACE_HEAP;
     if (agree) {
@@ -413,7 +304,7 @@ static cnnf_status compile_merge(cnnfi_compiler *c, const cnnf_node *node)
     out[1].place = CNNFI_PLACE_ARENA;
     step.kind = CNNFI_STEP_MERGE;
     step.dynamic = !agree;
-    return finish_step(c, &step);
+    return cnnfi_compiler_finish(c, &step);
 }
 
 typedef struct special {
@@ -422,6 +313,20 @@ typedef struct special {
 } special;
 
 static const special specials[] = {
+    {"Case", cnnfi_compile_branches},
+    {"Enter", cnnfi_compile_enter},
+    {"Exit", cnnfi_compile_exit},
+    {"IdentityN", cnnfi_compile_pass},
+    {"If", cnnfi_compile_branches},
+    {"LoopCond", cnnfi_compile_pass},
+    {"PartitionedCall", cnnfi_compile_call},
+    {"RefEnter", cnnfi_compile_enter},
+    {"RefExit", cnnfi_compile_exit},
+    {"StatefulPartitionedCall", cnnfi_compile_call},
+    {"StatelessCase", cnnfi_compile_branches},
+    {"StatelessIf", cnnfi_compile_branches},
+    {"StatelessWhile", cnnfi_compile_while},
+    {"While", cnnfi_compile_while},
     {"Const", compile_const},
     {"HostConst", compile_const},
     {"Placeholder", compile_placeholder},
@@ -442,6 +347,8 @@ static cnnf_status compile_node(cnnfi_compiler *c, int32_t index)
     for (size_t i = 0; i < sizeof(specials) / sizeof(specials[0]); i++) {
         if (strcmp(specials[i].op, node->op) == 0) return specials[i].compile(c, node);
     }
+    if (!cnnfi_kernel_find(node->op) && cnnfi_callees_has(c->request->callees, node->op))
+        return cnnfi_compile_call(c, node);
     return compile_op(c, node);
 }
 
@@ -474,9 +381,17 @@ static cnnf_status check_feed(cnnfi_compiler *c, size_t i, const cnnfi_value *va
 static cnnf_status add_feeds(cnnfi_compiler *c)
 {
     for (size_t i = 0; i < c->request->n_feeds; i++) {
-        int32_t slot = add_slots(c, 1);
+        int32_t slot = cnnfi_compiler_slots(c, 1);
         if (slot < 0) return cnnfi_fail_nomem(c->error);
         cnnfi_slot *feed = &c->plan->slots[slot];
+        c->plan->feeds[i] = slot;
+        if (c->request->feed_slots) {
+            const cnnfi_slot *told = &c->request->feed_slots[i];
+            feed->value = told->value;
+            feed->known = told->known;
+            feed->place = told->value.data ? CNNFI_PLACE_CONST : CNNFI_PLACE_FEED;
+            continue;
+        }
         CNNFI_TRY(value_of_tensor(c, c->request->feeds[i], c->request->feed_names[i], &feed->value));
         CNNFI_TRY(check_feed(c, i, &feed->value));
         if (cnnf_dtype_size(feed->value.dtype) == 0) {
@@ -485,7 +400,6 @@ static cnnf_status add_feeds(cnnfi_compiler *c)
         }
         feed->place = CNNFI_PLACE_FEED;
         feed->known = true;
-        c->plan->feeds[i] = slot;
     }
     return CNNF_OK;
 }
@@ -498,9 +412,10 @@ static cnnf_status add_fetches(cnnfi_compiler *c)
         const cnnf_node *node = c->graph->nodes[edge.node];
         if (cnnfi_compiler_fed(c, edge.node, edge.port) < 0 && edge.port >= c->n_outputs[edge.node]) {
             return cnnfi_fail(c->error, CNNF_E_NOT_FOUND, "fetch '%s': '%s' (%s) has no output %d",
-                              c->request->fetch_names[i], node->name, node->op, (int)edge.port);
+                              c->request->fetch_names ? c->request->fetch_names[i] : "what is returned", node->name,
+                              node->op, (int)edge.port);
         }
-        CNNFI_TRY(input_slot(c, node, edge, slot));
+        CNNFI_TRY(cnnfi_compiler_input(c, node, edge, slot));
         c->plan->slots[*slot].uses++;
     }
     return CNNF_OK;
@@ -512,8 +427,10 @@ static cnnf_status compile(cnnfi_compiler *c)
         .backend = c->request->backend, .threads = c->request->threads, .strict = c->request->strict};
     CNNFI_TRY(cnnfi_compiler_prune(c));
     CNNFI_TRY(add_feeds(c));
-    for (int32_t i = 0; i < c->n_order; i++)
+    for (int32_t i = 0; i < c->n_order; i++) {
+        CNNFI_TRY(cnnfi_budget_spend(c->request->budget, 1 + c->graph->nodes[c->order[i]]->n_inputs, c->error));
         CNNFI_TRY(compile_node(c, c->order[i]));
+    }
     CNNFI_TRY(add_fetches(c));
     CNNFI_TRY(cnnfi_plan_fuse(c->plan, &fuse, c->error));
     CNNFI_TRY(cnnfi_plan_segment(c->plan, c->request->threads, c->error));
@@ -526,6 +443,8 @@ static bool compiler_init(cnnfi_compiler *c)
     cnnfi_plan *plan = c->plan;
     c->feeds = cnnfi_arena_array(&c->memory, c->request->n_feeds + 1, sizeof(cnnfi_endpoint));
     c->fetches = cnnfi_arena_array(&c->memory, c->request->n_fetches + 1, sizeof(cnnfi_endpoint));
+    c->next_feed = cnnfi_arena_array(&c->memory, c->request->n_feeds + 1, sizeof(int32_t));
+    c->feed_of = cnnfi_arena_array(&c->memory, n, sizeof(int32_t));
     c->order = cnnfi_arena_array(&c->memory, n, sizeof(int32_t));
     c->max_port = cnnfi_arena_array(&c->memory, n, sizeof(int32_t));
     c->first_slot = cnnfi_arena_array(&c->memory, n, sizeof(int32_t));
@@ -534,14 +453,14 @@ static bool compiler_init(cnnfi_compiler *c)
     c->flag = cnnfi_arena_array(&c->memory, n, sizeof(int32_t));
     plan->n_feeds = (int32_t)c->request->n_feeds;
     plan->n_fetches = (int32_t)c->request->n_fetches;
-    plan->feeds = plan_array(plan, plan->n_feeds, sizeof(int32_t));
-    plan->fetches = plan_array(plan, plan->n_fetches, sizeof(int32_t));
-    if (!c->feeds || !c->fetches || !c->order || !c->max_port || !c->first_slot || !c->n_outputs || !c->life ||
-        !c->flag || !plan->feeds || !plan->fetches) {
+    plan->feeds = cnnfi_plan_array(plan, plan->n_feeds, sizeof(int32_t));
+    plan->fetches = cnnfi_plan_array(plan, plan->n_fetches, sizeof(int32_t));
+    if (!c->feeds || !c->fetches || !c->next_feed || !c->feed_of || !c->order || !c->max_port || !c->first_slot ||
+        !c->n_outputs || !c->life || !c->flag || !plan->feeds || !plan->fetches) {
         return false;
     }
     for (size_t i = 0; i < n; i++)
-        c->max_port[i] = c->first_slot[i] = c->flag[i] = -1;
+        c->max_port[i] = c->first_slot[i] = c->flag[i] = c->feed_of[i] = -1;
     return true;
 }
 
@@ -556,12 +475,14 @@ cnnf_status cnnfi_plan_compile(cnnfi_plan **out, cnnf_context *context, const cn
                         .graph = request->graph,
                         .request = request,
                         .plan = plan,
+                        .compile = cnnfi_plan_compile,
                         .error = error ? error : &unread};
     atomic_init(&plan->refs, 1);
     plan->context = context;
     cnnfi_arena_init(&plan->memory, context);
     cnnfi_arena_init(&c.memory, context);
     cnnf_status status = compiler_init(&c) ? compile(&c) : cnnfi_fail_nomem(error);
+    cnnfi_frames_free(c.own_frames, context);
     cnnfi_arena_free(&c.memory);
     if (status != CNNF_OK) {
         cnnfi_plan_unref(plan);

@@ -7,22 +7,7 @@
 #ifndef CNNFI_EVALUATOR_PLAN_COMPILE_H
 #define CNNFI_EVALUATOR_PLAN_COMPILE_H
 
-#include "evaluator/plan/loaded_constants.h"
-#include "evaluator/plan/plan.h"
-
-/* What a plan is made for. */
-typedef struct cnnfi_plan_request {
-    const cnnf_graph *graph;
-    const char *const *feed_names;
-    const cnnf_tensor *const *feeds;
-    size_t n_feeds;
-    const char *const *fetch_names;
-    size_t n_fetches;
-    cnnfi_loaded_constants *constants;
-    const char *backend;
-    int32_t threads;
-    bool strict; /* bits must not depend on the number of threads, whatever the backend */
-} cnnfi_plan_request;
+#include "evaluator/plan/plan_request.h"
 
 cnnf_status cnnfi_plan_compile(cnnfi_plan **out, cnnf_context *context, const cnnfi_plan_request *request,
                                cnnf_error *error);

@@ -13,6 +13,8 @@ static const char *algorithm(const cnnfi_step *step)
     case CNNFI_STEP_SWITCH:
     case CNNFI_STEP_MERGE:
     case CNNFI_STEP_MARK:
+    case CNNFI_STEP_PASS:
+    case CNNFI_STEP_CONTROL:
         break;
     }
     return "control flow";

@@ -519,7 +519,8 @@ static void find_roots(cnnfi_plan *plan)
         const cnnfi_step *step = &plan->steps[i];
         for (int32_t k = 0; k < step->n_outputs; k++) {
             cnnfi_slot *slot = &plan->slots[step->output + k];
-            if (slot->place == CNNFI_PLACE_VIEW && step->n_inputs > 0) slot->root = plan->slots[step->inputs[0]].root;
+            if (slot->place != CNNFI_PLACE_VIEW || step->n_inputs == 0) continue;
+            slot->root = plan->slots[step->inputs[step->kind == CNNFI_STEP_PASS ? k : 0]].root;
         }
     }
 }

@@ -30,12 +30,15 @@ static void inline_all(cnnfi_edit *edit)
 cnnf_status cnnfi_inline_calls(cnnf_graph **out, const cnnf_graph *graph, cnnf_error *error)
 {
     cnnfi_edit edit;
+    cnnfi_budget budget;
     struct cnnf_error swallowed = {0};
     *out = cnnf_graph_ref(graph);
     if (graph->n_functions == 0) return CNNF_OK;
     cnnf_graph *flat = NULL;
     cnnf_status status = cnnfi_edit_begin(&edit, graph, NULL, &swallowed);
+    cnnfi_budget_init(&budget, graph->context);
     if (status == CNNF_OK && has_calls(&edit)) {
+        edit.budget = &budget;
         inline_all(&edit);
         status = cnnfi_builder_publish(&flat, cnnfi_edit_finish(&edit), &swallowed);
     } else if (status == CNNF_OK) {

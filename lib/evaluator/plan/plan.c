@@ -31,6 +31,11 @@ void cnnfi_plan_unref(cnnfi_plan *plan)
         plan->fused[i]->free(context, plan->fused[i]);
     for (int32_t i = 0; i < plan->n_blocks; i++)
         cnnfi_free(context, plan->blocks[i]);
+    for (int32_t i = 0; i < plan->n_controls; i++) {
+        for (int32_t k = 0; k < plan->controls[i]->n_branches; k++)
+            cnnfi_plan_unref(plan->controls[i]->branches[k]);
+    }
+    cnnfi_free(context, plan->controls);
     cnnfi_free(context, plan->fused);
     cnnfi_free(context, plan->blocks);
     cnnfi_free(context, plan->slots);

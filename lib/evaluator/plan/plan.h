@@ -44,13 +44,40 @@ typedef enum cnnfi_step_kind {
     CNNFI_STEP_SWITCH,
     CNNFI_STEP_MERGE,
     CNNFI_STEP_MARK, /* a constant that may be dead: nothing to compute */
+    CNNFI_STEP_PASS, /* each output is the input of its number */
+    CNNFI_STEP_CONTROL,
     CNNFI_STEP_FUSED
 } cnnfi_step_kind;
 
 typedef struct cnnfi_fused cnnfi_fused;
 
+typedef enum cnnfi_control_kind {
+    CNNFI_CONTROL_CALL,   /* branches[0] */
+    CNNFI_CONTROL_BRANCH, /* the one that input 0 says */
+    CNNFI_CONTROL_LOOP    /* while branches[CONDITION] says so, branches[BODY]; then perhaps branches[AFTER] */
+} cnnfi_control_kind;
+
+enum { CNNFI_LOOP_CONDITION, CNNFI_LOOP_BODY, CNNFI_LOOP_AFTER, CNNFI_LOOP_PLANS };
+
+/*
+ * A step that other plans do. A plan's feeds are, of a call or a branch: the step's inputs (a branch: without the
+ * first); of a loop: the n_state values that change, of a loop of TensorFlow 1 then which round it is for each of them
+ * (0 the first, 1 a later one), then the step's other inputs, which do not change.
+ */
+typedef struct cnnfi_control {
+    cnnfi_control_kind kind;
+    int32_t n_branches;
+    cnnfi_plan **branches; /* references; NULL: cannot be computed, `reasons` say why, or (of a loop) not there */
+    const char **reasons;
+    cnnf_status *codes;
+    int32_t n_state;
+    bool has_rounds;
+    bool by_truth; /* input 0 is a truth: true takes the first branch; else a number */
+} cnnfi_control;
+
 typedef struct cnnfi_step {
     cnnfi_step_kind kind;
+    const cnnfi_control *control;
     const cnnf_node *node;
     const cnnfi_kernel *kernel;
     uint32_t flags; /* cnnfi_kernel_flags() */
@@ -92,7 +119,10 @@ struct cnnfi_plan {
     int32_t *feeds;   /* slot of each feed, -1: not needed */
     int32_t *fetches; /* slot of each fetch */
     size_t arena_size;
-    int32_t n_blocks, n_fused;
+    uint64_t work; /* steps of work that are known before it runs */
+    int32_t n_blocks, n_fused, n_controls;
+    size_t control_capacity;
+    const cnnfi_control **controls; /* whose plans it owns; in `memory` */
     size_t block_capacity, fused_capacity;
     void **blocks; /* folded values */
     cnnfi_fused **fused;

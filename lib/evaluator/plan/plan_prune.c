@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "graph/order.h"
 #include "graph/resolve.h"
 
 /* "node", "node:1" */
@@ -28,33 +29,37 @@ static cnnf_status resolve(cnnfi_compiler *c, const char *text, const char *what
 static cnnf_status resolve_all(cnnfi_compiler *c)
 {
     const cnnfi_plan_request *r = c->request;
-    for (size_t i = 0; i < r->n_feeds; i++)
-        CNNFI_TRY(resolve(c, r->feed_names[i], "feed", &c->feeds[i]));
-    for (size_t i = 0; i < r->n_fetches; i++)
-        CNNFI_TRY(resolve(c, r->fetch_names[i], "fetch", &c->fetches[i]));
     for (size_t i = 0; i < r->n_feeds; i++) {
-        for (size_t k = 0; k < i; k++) {
-            if (c->feeds[i].node != c->feeds[k].node || c->feeds[i].port != c->feeds[k].port) continue;
-            return cnnfi_fail(c->error, CNNF_E_INVALID, "'%s' is fed twice", r->feed_names[i]);
-        }
+        if (r->feed_points)
+            c->feeds[i] = r->feed_points[i];
+        else
+            CNNFI_TRY(resolve(c, r->feed_names[i], "feed", &c->feeds[i]));
+        if (cnnfi_compiler_fed(c, c->feeds[i].node, c->feeds[i].port) >= 0)
+            return cnnfi_fail(c->error, CNNF_E_INVALID, "'%s' is fed twice",
+                              r->feed_points ? c->graph->nodes[c->feeds[i].node]->name : r->feed_names[i]);
+        c->next_feed[i] = c->feed_of[c->feeds[i].node];
+        c->feed_of[c->feeds[i].node] = (int32_t)i;
+    }
+    for (size_t i = 0; i < r->n_fetches; i++) {
+        if (r->fetch_points)
+            c->fetches[i] = r->fetch_points[i];
+        else
+            CNNFI_TRY(resolve(c, r->fetch_names[i], "fetch", &c->fetches[i]));
     }
     return CNNF_OK;
 }
 
 int32_t cnnfi_compiler_fed(const cnnfi_compiler *c, int32_t node, int32_t port)
 {
-    for (size_t i = 0; i < c->request->n_feeds; i++) {
-        if (c->feeds[i].node == node && c->feeds[i].port == port) return (int32_t)i;
-    }
-    return -1;
+    int32_t feed = c->feed_of[node];
+    while (feed >= 0 && c->feeds[feed].port != port)
+        feed = c->next_feed[feed];
+    return feed;
 }
 
 static bool node_is_fed(const cnnfi_compiler *c, int32_t node)
 {
-    for (size_t i = 0; i < c->request->n_feeds; i++) {
-        if (c->feeds[i].node == node) return true;
-    }
-    return false;
+    return c->feed_of[node] >= 0;
 }
 
 /* Depth first without recursion. */
@@ -79,13 +84,30 @@ static cnnf_status need(cnnfi_compiler *c, walk *w, cnnfi_edge edge, const char 
     }
     if (w->colour[edge.node] == 2) return CNNF_OK;
     if (w->colour[edge.node] == 1) {
-        return cnnfi_fail(c->error, CNNF_E_UNSUPPORTED, "node '%s' is part of a cycle: loops are not evaluated",
+        return cnnfi_fail(c->error, CNNF_E_UNSUPPORTED,
+                          "node '%s' lies inside a loop: only what leaves a loop can be fetched",
                           c->graph->nodes[edge.node]->name);
     }
     w->colour[edge.node] = 1;
     w->stack[w->depth] = edge.node;
     w->cursor[w->depth++] = 0;
     return CNNF_OK;
+}
+
+/* The next node that this one needs: what leaves a loop needs all that enters it. false: there is none. */
+static bool next_need(const cnnfi_compiler *c, const cnnf_node *node, size_t *cursor, cnnfi_edge *out)
+{
+    if (!c->frames || !cnnfi_op_exits(node->op)) {
+        if (*cursor >= node->n_inputs) return false;
+        *out = node->edges[(*cursor)++];
+        return true;
+    }
+    const cnnfi_frame *frame = &c->frames->frames[c->frames->of[node->index]];
+    while (*cursor < (size_t)frame->n_enters && !c->keep[frame->enters[*cursor]])
+        (*cursor)++;
+    if (*cursor >= (size_t)frame->n_enters) return false;
+    *out = (cnnfi_edge){frame->enters[(*cursor)++], 0};
+    return true;
 }
 
 static cnnf_status walk_from(cnnfi_compiler *c, walk *w, cnnfi_endpoint root)
@@ -95,8 +117,9 @@ static cnnf_status walk_from(cnnfi_compiler *c, walk *w, cnnfi_endpoint root)
         int32_t index = w->stack[w->depth - 1];
         const cnnf_node *node = c->graph->nodes[index];
         size_t *cursor = &w->cursor[w->depth - 1];
-        if (*cursor < node->n_inputs) {
-            CNNFI_TRY(need(c, w, node->edges[(*cursor)++], node->name));
+        cnnfi_edge edge;
+        if (next_need(c, node, cursor, &edge)) {
+            CNNFI_TRY(need(c, w, edge, node->name));
             continue;
         }
         w->colour[index] = 2;
@@ -108,10 +131,8 @@ static cnnf_status walk_from(cnnfi_compiler *c, walk *w, cnnfi_endpoint root)
 
 cnnf_status cnnfi_compiler_refuse(cnnfi_compiler *c, const cnnf_node *node)
 {
-    bool function = cnnfi_graph_function(c->graph, node->op) || strstr(node->op, "PartitionedCall");
     return cnnfi_fail_at_node(c->error, CNNF_E_UNSUPPORTED, node->name,
-                              "node '%s': op %s is outside the evaluator's table%s", node->name, node->op,
-                              function ? " (a function call: inline the functions first)" : "");
+                              "node '%s': op %s is outside the evaluator's table", node->name, node->op);
 }
 
 /* Unknown ops are refused before anything else; behind a Switch they may be dead, which compiling will tell. */
@@ -121,9 +142,29 @@ static cnnf_status check_ops(cnnfi_compiler *c)
     for (int32_t i = 0; i < c->n_order; i++) {
         const cnnf_node *node = c->graph->nodes[c->order[i]];
         if (strcmp(node->op, "Switch") == 0 || strcmp(node->op, "RefSwitch") == 0) return CNNF_OK;
-        if (!unknown && !cnnfi_kernel_find(node->op)) unknown = node;
+        if (unknown || cnnfi_kernel_find(node->op)) continue;
+        if (!cnnfi_callees_has(c->request->callees, node->op)) unknown = node;
     }
     return unknown ? cnnfi_compiler_refuse(c, unknown) : CNNF_OK;
+}
+
+/* Where loops of TensorFlow 1 lie, and what the outermost fetches need of them. */
+static cnnf_status find_loops(cnnfi_compiler *c)
+{
+    const cnnfi_plan_request *r = c->request;
+    c->frames = r->frames;
+    c->keep = r->keep;
+    if (c->frames) return CNNF_OK;
+    CNNFI_TRY(cnnfi_frames_find(&c->own_frames, c->graph, &c->memory, c->error));
+    c->frames = c->own_frames;
+    if (!c->frames) return CNNF_OK;
+    bool *keep = cnnfi_arena_array(&c->memory, c->graph->n_nodes, sizeof *keep);
+    int32_t *roots = cnnfi_arena_array(&c->memory, r->n_fetches + 1, sizeof *roots);
+    if (!keep || !roots) return cnnfi_fail_nomem(c->error);
+    for (size_t i = 0; i < r->n_fetches; i++)
+        roots[i] = c->fetches[i].node;
+    c->keep = keep;
+    return cnnfi_reach(keep, c->graph, roots, r->n_fetches, false, c->error);
 }
 
 cnnf_status cnnfi_compiler_prune(cnnfi_compiler *c)
@@ -133,6 +174,7 @@ cnnf_status cnnfi_compiler_prune(cnnfi_compiler *c)
               cnnfi_arena_array(&c->memory, n, 1), 0};
     if (!w.stack || !w.cursor || !w.colour) return cnnfi_fail_nomem(c->error);
     CNNFI_TRY(resolve_all(c));
+    CNNFI_TRY(find_loops(c));
     for (size_t i = 0; i < c->request->n_fetches; i++) {
         if (c->fetches[i].port >= 0 && cnnfi_compiler_fed(c, c->fetches[i].node, c->fetches[i].port) >= 0) continue;
         CNNFI_TRY(walk_from(c, &w, c->fetches[i]));

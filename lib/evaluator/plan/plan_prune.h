@@ -4,12 +4,7 @@
 #ifndef CNNFI_EVALUATOR_PLAN_PLAN_PRUNE_H
 #define CNNFI_EVALUATOR_PLAN_PLAN_PRUNE_H
 
-#include "evaluator/plan/compile.h"
-
-/* One output of one node, as a feed or fetch names it. */
-typedef struct cnnfi_endpoint {
-    int32_t node, port;
-} cnnfi_endpoint;
+#include "evaluator/plan/plan_request.h"
 
 typedef struct cnnfi_compiler {
     cnnf_context *context;
@@ -19,13 +14,21 @@ typedef struct cnnfi_compiler {
     cnnf_error *error;
     cnnfi_arena memory; /* of the compilation alone */
     cnnfi_endpoint *feeds, *fetches;
-    int32_t *order; /* nodes needed, producers first */
+    int32_t *feed_of;   /* by node: one of its feeds, -1 */
+    int32_t *next_feed; /* by feed: another one of the same node, -1 */
+    int32_t *order;     /* nodes needed, producers first */
     int32_t n_order;
     int32_t *max_port;   /* by node: the highest output anybody reads; -1 not needed */
     int32_t *first_slot; /* by node, -1 none yet */
     int32_t *n_outputs;  /* by node: slots it has */
     uint8_t *life;       /* by node: cnnfi_life */
     int32_t *flag;       /* by node: its run-time liveness flag, -1 */
+    /* Compiles plans inside this one. */
+    cnnf_status (*compile)(cnnfi_plan **out, cnnf_context *context, const cnnfi_plan_request *request,
+                           cnnf_error *error);
+    cnnfi_frames *own_frames;
+    const cnnfi_frames *frames; /* NULL: no loops of TensorFlow 1 */
+    const bool *keep;           /* with frames: nodes that the outermost fetches need */
 } cnnfi_compiler;
 
 /* Resolves the names of feeds and fetches and fills order and max_port. */

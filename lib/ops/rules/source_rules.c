@@ -85,26 +85,48 @@ static cnnf_status infer_nothing(cnnfi_call *call)
     return CNNF_OK;
 }
 
+/* What comes out of functions and loops is what they compute: the op table tells its dtype, a plan the rest. */
+static cnnf_status infer_computed(cnnfi_call *call)
+{
+    (void)call;
+    return CNNFI_INFER_DYNAMIC;
+}
+
 static const cnnfi_op_rule rules[] = {
+    {"Case", infer_computed, 0},
     {"Const", infer_const, 0},
+    {"Enter", infer_computed, 0},
+    {"Exit", infer_computed, 0},
     {"HostConst", infer_const, 0},
     {"Identity", infer_same, CNNFI_RULE_VIEW},
     {"IdentityN", infer_each, 0},
+    {"If", infer_computed, 0},
+    {"LoopCond", infer_computed, 0},
     {"Merge", infer_merge, 0},
+    {"NextIteration", infer_computed, 0},
     {"NoOp", infer_nothing, 0},
+    {"PartitionedCall", infer_computed, 0},
     {"Placeholder", infer_declared, 0},
     {"PlaceholderV2", infer_declared, 0},
     {"PlaceholderWithDefault", infer_default, CNNFI_RULE_VIEW},
     {"PreventGradient", infer_same, CNNFI_RULE_VIEW},
     {"ReadVariableOp", infer_same, CNNFI_RULE_VIEW},
+    {"RefEnter", infer_computed, 0},
+    {"RefExit", infer_computed, 0},
     {"RefMerge", infer_merge, 0},
+    {"RefNextIteration", infer_computed, 0},
     {"RefSwitch", infer_switch, 0},
     {"Snapshot", infer_same, CNNFI_RULE_VIEW},
+    {"StatefulPartitionedCall", infer_computed, 0},
+    {"StatelessCase", infer_computed, 0},
+    {"StatelessIf", infer_computed, 0},
+    {"StatelessWhile", infer_computed, 0},
     {"StopGradient", infer_same, CNNFI_RULE_VIEW},
     {"Switch", infer_switch, 0},
     {"VarHandleOp", infer_declared, 0},
     {"Variable", infer_declared, 0},
     {"VariableV2", infer_declared, 0},
+    {"While", infer_computed, 0},
 };
 
 const cnnfi_rule_family cnnfi_rules_source = {"control flow", rules, sizeof rules / sizeof *rules};

@@ -10,8 +10,10 @@ cnnf_status cnnfi_pass_begin_edit(cnnfi_edit *edit, const cnnfi_pass_run *run, c
     *edit = (cnnfi_edit){0};
     bool *protection = cnnfi_run_protection(run, in);
     if (!protection) return cnnfi_fail_nomem(run->error);
-    const cnnf_status status = cnnfi_edit_begin(edit, in, protection, run->error);
+    cnnf_status status = cnnfi_budget_spend(run->budget, in->n_nodes, run->error);
+    if (!status) status = cnnfi_edit_begin(edit, in, protection, run->error);
     cnnfi_free(in->context, protection);
+    if (!status) edit->budget = run->budget;
     return status;
 }
 

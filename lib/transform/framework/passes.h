@@ -17,6 +17,7 @@
 #include <cnnfreeze/transform.h>
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/error.h"
 #include "base/str.h"
 #include "graph/builder.h"
@@ -63,6 +64,7 @@ typedef struct cnnfi_pass_run {
     size_t n_args;
     cnnfi_arena *arena;   /* lives as long as the pipeline's run */
     cnnfi_report *report; /* NULL: nobody asked */
+    cnnfi_budget *budget; /* of the pipeline; NULL: nobody counts */
     cnnf_error *error;    /* nullable */
 } cnnfi_pass_run;
 

@@ -102,6 +102,9 @@ cnnf_status cnnf_pipeline_set_progress(cnnf_pipeline *pipeline, cnnf_progress_fn
 
 typedef struct state {
     const cnnf_pipeline *pipeline;
+    cnnfi_budget budget;
+    uint64_t most_steps;
+    size_t done;       /* passes */
     cnnf_graph *graph; /* the latest; a reference */
     cnnfi_arena arena;
     cnnfi_name_list inputs, outputs;
@@ -228,12 +231,14 @@ static cnnf_status run_step(state *s, const cnnfi_step *step)
         .n_args = step->n_args,
         .arena = &s->arena,
         .report = s->report,
+        .budget = &s->budget,
         .error = &failure,
     };
     cnnf_graph *after = NULL;
     cnnfi_log(s->pipeline->context, CNNF_LOG_DEBUG, "Applying %s", step->pass->name);
     cnnf_status status = step->pass->run(&run, s->graph, &after);
-    if (status && step->ignore_errors && status != CNNF_E_NOMEM) return ignore_failure(s, step, &failure);
+    const bool may_go_on = status != CNNF_E_NOMEM && status != CNNF_E_CANCELLED && s->budget.used <= s->most_steps;
+    if (status && step->ignore_errors && may_go_on) return ignore_failure(s, step, &failure);
     if (status) {
         cnnfi_error_copy(s->error, &failure);
         return cnnfi_error_prefix(s->error, status, "%s", step->pass->name);
@@ -246,9 +251,18 @@ static cnnf_status run_step(state *s, const cnnfi_step *step)
     return status;
 }
 
-static cnnf_status report_progress(const state *s, size_t done)
+/* A pass that takes long asks in between. */
+static bool is_cancelled(void *user)
+{
+    const state *s = user;
+    const cnnf_pipeline *p = s->pipeline;
+    return p->progress && p->progress(s->done, p->list.count, p->progress_user) != 0;
+}
+
+static cnnf_status report_progress(state *s, size_t done)
 {
     const cnnf_pipeline *p = s->pipeline;
+    s->done = done;
     if (!p->progress || p->progress(done, p->list.count, p->progress_user) == 0) return CNNF_OK;
     return cnnfi_fail(s->error, CNNF_E_CANCELLED, "cancelled after %zu of %zu passes", done, p->list.count);
 }
@@ -283,6 +297,10 @@ cnnf_status cnnf_pipeline_run_report(cnnf_graph **out, cnnf_buffer **report, con
         .error = error,
     };
     cnnfi_arena_init(&s.arena, pipeline->context);
+    cnnfi_budget_init(&s.budget, pipeline->context);
+    s.budget.stop = is_cancelled;
+    s.budget.user = &s;
+    s.most_steps = cnnfi_limit(pipeline->context, CNNF_LIMIT_STEPS);
     cnnf_status status = run_steps(&s);
     if (!status && report) status = cnnfi_report_finish(&text, report, error);
     if (!status) {

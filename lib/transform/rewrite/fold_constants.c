@@ -21,6 +21,7 @@ typedef struct folder {
     int64_t max_bytes;
     cnnf_tensor ***values; /* by node: its outputs; NULL not constant */
     int32_t *n_values;
+    cnnf_status spent; /* a failure of the budget's, which is the pass's */
 } folder;
 
 /* ---- values ---- */
@@ -148,6 +149,9 @@ static cnnf_status compute(folder *f, evaluation *e, const cnnfi_kernel *kernel)
         .most_bytes = (uint64_t)f->max_bytes, .load = load_the_rest, .place = place_output, .user = e};
     const cnnf_status inferred = cnnfi_kernel_infer(kernel, &e->call);
     if (inferred || !e->call.n_outputs) return CNNF_E_UNSUPPORTED;
+    /* What it would take counts also when it is too large to be kept: that is not found out for nothing. */
+    f->spent = cnnfi_budget_spend(f->run->budget, cnnfi_kernel_work(kernel, &e->call), f->run->error);
+    CNNFI_TRY(f->spent);
     return cnnfi_kernel_compute(kernel, &e->call, &once);
 }
 
@@ -173,10 +177,11 @@ static cnnf_status fold_node(folder *f, const cnnf_node *node)
     if (!status) status = compute(f, e, kernel);
     if (!status)
         status = keep_values(f, node, e->results, e->call.n_outputs);
-    else if (status != CNNF_E_NOMEM)
+    else if (status != CNNF_E_NOMEM && !f->spent)
         note_unfolded(f, node, status, e);
     evaluation_free(e);
     cnnfi_free(f->in->context, e);
+    CNNFI_TRY(f->spent);
     if (status == CNNF_E_NOMEM) return cnnfi_fail_nomem(f->run->error);
     return CNNF_OK;
 }

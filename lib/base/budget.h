@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Work, bounded as memory is: CNNF_LIMIT_STEPS of one call (a run, a pipeline). One budget, one thread. */
+#ifndef CNNFI_BASE_BUDGET_H
+#define CNNFI_BASE_BUDGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/context.h"
+
+/* What one step may do beside looking at a node. */
+#define CNNFI_STEP_ELEMENTS        1024 /* read or written */
+#define CNNFI_STEP_MULTIPLICATIONS 4096
+
+typedef struct cnnfi_budget {
+    const cnnf_context *context; /* borrowed */
+    uint64_t used, asked;        /* asked: `used` when `stop` was asked last */
+    bool (*stop)(void *user);    /* asked from time to time whether to go on; nullable */
+    void *user;
+} cnnfi_budget;
+
+void cnnfi_budget_init(cnnfi_budget *budget, const cnnf_context *context);
+/* CNNF_E_LIMIT when that was too much, CNNF_E_CANCELLED when `stop` says so. budget NULL: nobody counts. */
+cnnf_status cnnfi_budget_spend(cnnfi_budget *budget, uint64_t steps, cnnf_error *error);
+
+#endif
