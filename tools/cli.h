@@ -120,6 +120,9 @@ int cmd_check(int argc, char **argv);
 int cmd_predict(int argc, char **argv);
 int cmd_benchmark_model(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
+int cmd_convert(int argc, char **argv);
+int cmd_strip_unused(int argc, char **argv);
+int cmd_optimize_for_inference(int argc, char **argv);
 
 extern const command cli_commands[];
 extern const size_t cli_command_count;

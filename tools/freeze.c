@@ -97,26 +97,14 @@ static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph
     return status;
 }
 
-static cnnf_status add_input(void *pipeline, const char *name, cnnf_error *error)
-{
-    return cnnf_pipeline_add_input(pipeline, name, error);
-}
-
 /* --inputs: the graph begins there. */
 static cnnf_status cut_at_inputs(cnnf_graph **model, const session *s, const arguments *a)
 {
-    cnnf_pipeline *pipeline = NULL;
     cnnf_graph *cut = NULL;
-    output_names names = {.used = 0};
+    output_names names;
     if (!a->input_nodes || !*a->input_nodes) return CNNF_OK;
     cnnf_status status = find_outputs(&names, s, a, *model);
-    if (!status) status = cnnf_pipeline_new(&pipeline, s->context, s->error);
-    if (!status) status = cli_each(a->input_nodes, add_input, pipeline, s->error);
-    for (size_t i = 0; !status && i < names.list.count; i++)
-        status = cnnf_pipeline_add_output(pipeline, names.list.values[i], s->error);
-    if (!status) status = cnnf_pipeline_add(pipeline, "strip_unused_nodes", s->error);
-    if (!status) status = cnnf_pipeline_run(&cut, pipeline, *model, s->error);
-    cnnf_pipeline_free(pipeline);
+    if (!status) status = run_between(&cut, s, *model, "strip_unused_nodes", a->input_nodes, &names.list);
     if (status) return status;
     cnnf_graph_unref(*model);
     *model = cut;

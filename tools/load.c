@@ -120,12 +120,43 @@ cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *gra
     return CNNF_OK;
 }
 
+static cnnf_status add_pipeline_input(void *pipeline, const char *name, cnnf_error *error)
+{
+    return cnnf_pipeline_add_input(pipeline, name, error);
+}
+
+cnnf_status run_between(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes,
+                        const char *inputs, const flag_list *outputs)
+{
+    cnnf_pipeline *pipeline = NULL;
+    cnnf_status status = cnnf_pipeline_new(&pipeline, s->context, s->error);
+    if (!status) status = cnnf_pipeline_add(pipeline, passes, s->error);
+    if (!status) status = cli_each(inputs, add_pipeline_input, pipeline, s->error);
+    for (size_t i = 0; !status && i < outputs->count; i++)
+        status = cnnf_pipeline_add_output(pipeline, outputs->values[i], s->error);
+    if (!status) status = cnnf_pipeline_run(out, pipeline, graph, s->error);
+    cnnf_pipeline_free(pipeline);
+    return status;
+}
+
 cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version)
 {
     char pass[96]; /* a release that was asked for is a demand; the default is the oldest one that will do */
     snprintf(pass, sizeof pass, "target_tf(version=%.16s%s)", version ? version : "1.15",
              version ? "" : ", ignore_errors=true, kernels=false"); /* node for node what Keras builds */
     return run_passes(out, s, graph, pass, NULL);
+}
+
+/* Whether it is a MetaGraphDef, and its checkpoint is beside it: the values of PREFIX.meta are in PREFIX. */
+static bool has_values_beside(const session *s, const char *path)
+{
+    int32_t format = CNNF_FORMAT_UNKNOWN;
+    cnnf_checkpoint *checkpoint = NULL;
+    if (is_stdin(path) || cnnf_format_detect(&format, s->context, path, NULL)) return false;
+    if (format != CNNF_FORMAT_META_GRAPH && format != CNNF_FORMAT_META_GRAPH_TEXT) return false;
+    const bool found = cnnf_checkpoint_open(&checkpoint, s->context, path, NULL) == CNNF_OK;
+    cnnf_checkpoint_unref(checkpoint);
+    return found;
 }
 
 cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, const char *checkpoint,
@@ -137,6 +168,8 @@ cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, con
     cnnf_status status = load_options_from_flags(&options, s, flags);
     if (!status) status = cnnf_load_options_set_training_state(options, 0, s->error);
     if (!status) status = load_path(&graph, s, path, options);
+    if (!status && (!checkpoint || !*checkpoint) && cnnf_graph_variable_count(graph) && has_values_beside(s, path))
+        checkpoint = path;
     if (!status && checkpoint && *checkpoint) {
         status = cnnf_bind_checkpoint(out, graph, checkpoint, options, s->error);
         cnnf_graph_unref(graph);

@@ -28,6 +28,9 @@ cnnf_status run_passes(cnnf_graph **out, const session *s, const cnnf_graph *gra
 /* The same, with the JSON report written to `path` (nullable). */
 cnnf_status run_passes_report(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes,
                               const flag_list *outputs, const char *path);
+/* The same between `inputs` (a comma list; NULL: the declared ones) and outputs. */
+cnnf_status run_between(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *passes,
+                        const char *inputs, const flag_list *outputs);
 /* The graph for TensorFlow `version` (NULL = 1.15). */
 cnnf_status lower_to_target(cnnf_graph **out, const session *s, const cnnf_graph *graph, const char *version);
 

@@ -96,9 +96,10 @@ CNNF_API cnnf_status cnnf_load_options_set_progress(cnnf_load_options *options, 
                                                     cnnf_error *error);
 
 /**
- * Loads a model or graph. `path`: UTF-8; a file, or a SavedModel folder. `options` NULL = defaults.
- * On success *out is a *new* graph, released with cnnf_graph_unref(). A Keras model and a
- * SavedModel have their variables bound; a GraphDef or MetaGraphDef has not.
+ * Loads a model or graph. `path`: UTF-8; a file, a SavedModel folder, or what a training run left: its folder, a
+ * checkpoint's prefix or any file of a checkpoint with a .meta beside it. `options` NULL = defaults.
+ * On success *out is a *new* graph, released with cnnf_graph_unref(). A Keras model, a
+ * SavedModel and a checkpoint have their variables bound; a GraphDef or MetaGraphDef has not.
  * CNNF_OK; CNNF_E_IO, CNNF_E_FORMAT (the message says what the file is), CNNF_E_CORRUPT,
  * CNNF_E_UNSUPPORTED, CNNF_E_LIMIT, CNNF_E_MISMATCH, CNNF_E_NOT_FOUND, CNNF_E_CANCELLED,
  * CNNF_E_INVALID, CNNF_E_NOMEM; on failure *out is NULL. @since 0.1

@@ -9,6 +9,7 @@
 #include "graph/graph.h"
 #include "loader/graphdef/graph_file.h"
 #include "loader/keras/read/keras.h"
+#include "loader/run_folder.h"
 #include "loader/sniff.h"
 
 typedef cnnf_status (*load_fn)(cnnf_graph **out, const cnnfi_graph_file *file, cnnf_error *error);
@@ -131,15 +132,65 @@ static cnnf_status saved_model_file(char **out, cnnf_context *context, const cha
     return CNNF_OK;
 }
 
+/* ---- what a training run left: a graph in a .meta, its values in a checkpoint ---- */
+
+/* Says that there is none. */
+typedef cnnf_status (*absent_fn)(cnnf_graph **out, cnnf_context *context, const char *path,
+                                 const cnnf_load_options *options, cnnf_error *error);
+
+static cnnf_status fail_folder(cnnf_graph **out, cnnf_context *context, const char *path,
+                               const cnnf_load_options *options, cnnf_error *error)
+{
+    (void)out, (void)context, (void)options;
+    return cnnfi_fail_in_file(error, CNNF_E_FORMAT, path, -1,
+                              "%s: is a folder without saved_model.pb, saved_model.pbtxt or a .meta", path);
+}
+
+static cnnf_status load_meta_and_values(cnnf_graph **out, cnnf_context *context, const char *meta, const char *prefix,
+                                        const cnnf_load_options *options, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    if (!prefix) return load_one_file(out, context, meta, options, error);
+    CNNFI_TRY(load_one_file(&graph, context, meta, options, error));
+    const cnnf_status status = cnnf_bind_checkpoint(out, graph, prefix, options, error);
+    cnnf_graph_unref(graph);
+    if (status == CNNF_OK) cnnfi_log(context, CNNF_LOG_INFO, "%s with the values of %s", meta, prefix);
+    return status;
+}
+
+static cnnf_status load_run(cnnf_graph **out, cnnf_context *context, const char *path, const cnnf_load_options *options,
+                            absent_fn absent, cnnf_error *error)
+{
+    char *meta = NULL, *prefix = NULL;
+    CNNFI_TRY(cnnfi_find_run(&meta, &prefix, context, path, error));
+    const cnnf_status status = meta ? load_meta_and_values(out, context, meta, prefix, options, error)
+                                    : absent(out, context, path, options, error);
+    cnnfi_free(context, meta);
+    cnnfi_free(context, prefix);
+    return status;
+}
+
+/* A file of a checkpoint, or a name that is none of a file: a prefix. */
+static bool may_be_run(cnnf_context *context, const char *path, const cnnf_load_options *options)
+{
+    static const int32_t formats[] = {CNNF_FORMAT_CHECKPOINT_INDEX, CNNF_FORMAT_CHECKPOINT_DATA,
+                                      CNNF_FORMAT_CHECKPOINT_STATE, CNNF_FORMAT_CHECKPOINT_V1};
+    int32_t format = CNNF_FORMAT_UNKNOWN;
+    if (options && options->format != CNNF_FORMAT_UNKNOWN && options->format != CNNF_FORMAT_META_GRAPH) return false;
+    if (!cnnfi_os_exists(path)) return true;
+    if (cnnf_format_detect(&format, context, path, NULL) != CNNF_OK) return false;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (formats[i] == format) return true;
+    }
+    return false;
+}
+
 static cnnf_status load_folder(cnnf_graph **out, cnnf_context *context, const char *path,
                                const cnnf_load_options *options, cnnf_error *error)
 {
     char *file = NULL;
     CNNFI_TRY(saved_model_file(&file, context, path, error));
-    if (file == NULL) {
-        return cnnfi_fail_in_file(error, CNNF_E_FORMAT, path, -1,
-                                  "%s: is a folder without saved_model.pb or saved_model.pbtxt", path);
-    }
+    if (file == NULL) return load_run(out, context, path, options, fail_folder, error);
     cnnf_status status = load_one_file(out, context, file, options, error);
     cnnfi_free(context, file);
     return status;
@@ -154,8 +205,9 @@ cnnf_status cnnf_load_file(cnnf_graph **out, cnnf_context *context, const char *
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_file: out is NULL");
     *out = NULL;
     if (context == NULL || path == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_file: NULL argument");
-    return cnnfi_os_is_folder(path) ? load_folder(out, context, path, options, error)
-                                    : load_one_file(out, context, path, options, error);
+    if (cnnfi_os_is_folder(path)) return load_folder(out, context, path, options, error);
+    if (may_be_run(context, path, options)) return load_run(out, context, path, options, load_one_file, error);
+    return load_one_file(out, context, path, options, error);
 }
 
 cnnf_status cnnf_load_memory(cnnf_graph **out, cnnf_context *context, const void *data, size_t size, const char *name,

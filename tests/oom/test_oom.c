@@ -128,6 +128,40 @@ static cnnf_status load_saved_model(cnnf_context *context, const fixture *x, cnn
     return drop_graph(status, graph);
 }
 
+/* A prefix without values, and a wildcard. */
+static cnnf_status load_run(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_checkpoint *checkpoint = NULL;
+    cnnf_status status = cnnf_load_file(&graph, context, SOURCE_ROOT "/tests/golden/graphdef/graph", NULL, error);
+    if (!status)
+        status = cnnf_checkpoint_open(&checkpoint, context, SOURCE_ROOT "/tests/golden/checkpoint/v1_shards/model.c*",
+                                      error);
+    cnnf_checkpoint_unref(checkpoint);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+/* A graph against itself: the inputs that its output needs, an open size, a function put in its call's place. */
+static cnnf_status compare_open(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    static const char text[] =
+        "node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' "
+        "value { shape { dim { size: -1 } dim { size: -1 } } } } }\n"
+        "node { name: 'f' op: 'PartitionedCall' input: 'x' attr { key: 'Tin' value { list { type: DT_FLOAT } } } "
+        "attr { key: 'Tout' value { list { type: DT_FLOAT } } } attr { key: 'f' value { func { name: 'relu' } } } }\n"
+        "library { function { signature { name: 'relu' input_arg { name: 'a' type: DT_FLOAT } output_arg { name: 'b' "
+        "type: DT_FLOAT } } node_def { name: 'r' op: 'Relu' input: 'a' attr { key: 'T' value { type: DT_FLOAT } } } "
+        "ret { key: 'b' value: 'r:activations:0' } } }\nversions { producer: 134 }\n";
+    cnnf_graph *graph = NULL;
+    cnnf_comparison *comparison = NULL;
+    cnnf_status status = cnnf_load_memory(&graph, context, text, sizeof text - 1, "text", NULL, error);
+    if (!status) status = cnnf_compare_numbers(&comparison, graph, graph, NULL, error);
+    cnnf_comparison_free(comparison);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
 /* Passes and writers work in the graph's own context: reload it in the faulty one first. */
 static cnnf_status with_model(cnnf_context *context, cnnf_error *error,
                               cnnf_status (*then)(const cnnf_graph *, const fixture *, cnnf_error *), const fixture *x)
@@ -386,6 +420,8 @@ static const struct {
     {"load_all_fields", load_all_fields},
     {"load_meta_graph", load_meta_graph},
     {"load_saved_model", load_saved_model},
+    {"load_run", load_run},
+    {"compare_open", compare_open},
     {"freeze", freeze},
     {"guess_outputs", guess_outputs},
     {"write_binary", write_binary},

@@ -113,6 +113,88 @@ class Graphs(unittest.TestCase):
         self.assertIn("RandomUniform", result.stderr)
         self.assertEqual(result.returncode, 6)
 
+    def run_folder(self):
+        folder = self.dir / "run"
+        shutil.copytree(FROZEN / "after_fit", folder)
+        for step in (5, 40):
+            for ending in (".meta", ".index", ".data-00000-of-00001"):
+                shutil.copy(folder / f"fit.ckpt{ending}", folder / f"model.ckpt-{step}{ending}")
+        return folder
+
+    def test_what_a_run_left(self):
+        """Its folder, a prefix, any file of a checkpoint: the .meta beside it, with its values."""
+        folder = self.run_folder()
+        self.good("freeze", folder / "fit.ckpt.meta", self.dir / "want.pb", "--input_checkpoint", folder / "fit.ckpt")
+        want = (self.dir / "want.pb").read_bytes()
+        for name in ("fit.ckpt", "fit.ckpt.meta", "fit.ckpt.index", "fit.ckpt.data-00000-of-00001", "model.ckpt-5", "fit.c*",
+                     "model.ckpt-?", "model.ckpt-4*", "."):
+            self.good("freeze", folder / name, self.dir / "out.pb")
+            self.assertEqual((self.dir / "out.pb").read_bytes(), want, name)
+        self.assertIn("model.ckpt-40.meta", self.good("freeze", folder, self.dir / "out.pb").stderr)
+        (folder / "checkpoint").write_text('model_checkpoint_path: "model.ckpt-5"\n')
+        self.assertIn("model.ckpt-5.meta", self.good("freeze", folder, self.dir / "out.pb").stderr)
+        self.good("freeze", folder / "checkpoint", self.dir / "out.pb")
+        self.good("freeze", folder / "fit.ckpt.meta", self.dir / "out.pb", "--input_checkpoint", folder / "model.ckpt-4?")
+
+    def test_what_a_run_did_not_leave(self):
+        folder = self.run_folder()
+        result = run("freeze", folder / "model.ckpt-*", self.dir / "never.pb")
+        self.assertEqual(result.returncode, 4, result.stderr)
+        result = run("freeze", folder / "fit.ckpt.meta", self.dir / "never.pb", "--input_checkpoint", folder / "model.ckpt-*")
+        self.assertEqual(result.returncode, 2)
+        self.assertIn("fits 2 checkpoints", result.stderr)
+        for meta in folder.glob("*.meta"):
+            meta.unlink()
+        for name, text in ((".", "without saved_model.pb, saved_model.pbtxt or a .meta"), ("fit.ckpt.index", "a checkpoint's index"),
+                           ("fit.ckpt", "cannot open")):
+            result = run("freeze", folder / name, self.dir / "never.pb")
+            self.assertIn(text, result.stderr)
+            self.assertIn(result.returncode, (3, 4))
+        self.assertFalse((self.dir / "never.pb").exists())
+
+    def test_convert_changes_nothing(self):
+        for path in ("gather/sm", "after_fit/fit.ckpt.meta", "two_heads/g.pbtxt", "moving_averages/eval.pb"):
+            binary, text, again = (self.dir / name for name in ("a.pb", "a.pbtxt", "b.pb"))
+            self.good("convert", FROZEN / path, binary)
+            self.good("convert", binary, text)
+            self.assertTrue(text.read_text().startswith("node {"))
+            self.good("convert", text, again)
+            self.assertEqual(binary.read_bytes(), again.read_bytes(), path)
+        self.good("convert", binary, self.dir / "c.pbtxt", "--as_binary")
+        self.assertEqual(binary.read_bytes(), (self.dir / "c.pbtxt").read_bytes())
+        self.assertEqual(run("convert", binary, binary).returncode, 2)
+
+    def test_optimize_for_inference(self):
+        folder = FROZEN / "after_fit"
+        for more in ([], ["--input_names=conv2d_input", "--output_names=probs/Softmax", "--placeholder_type_enum=1"]):
+            self.good("optimize_for_inference", f"--input={folder}/fit.ckpt", f"--output={self.dir}/out.pb", *more)
+            summary = self.good("summarize_graph", self.dir / "out.pb").stdout
+            self.assertNotIn("BatchNorm", summary)
+            self.assertNotIn("Identity", summary)
+            self.good("predict", "--graph", self.dir / "out.pb", f"--feed=conv2d_input={folder}/x.npy",
+                      f"--fetch=probs/Softmax={self.dir}/y.npy")
+            self.assert_close(self.dir / "y.npy", folder / "y.npy")
+        self.good("optimize_for_inference", f"--input={folder}/fit.ckpt", f"--output={self.dir}/out.pbtxt", "--frozen_graph=false")
+        self.assertTrue((self.dir / "out.pbtxt").read_text().startswith("node {"))
+
+    def test_strip_unused(self):
+        folder = FROZEN / "after_fit"
+        self.good("freeze", folder / "fit.ckpt", self.dir / "frozen.pb")
+        result = self.good("strip_unused", f"--input_graph={self.dir}/frozen.pb", f"--output_graph={self.dir}/out.pb",
+                           "--input_node_names=activation/Relu", "--output_node_names=dense/BiasAdd", "--placeholder_type_enum=1")
+        self.assertRegex(result.stdout, r"^\d+ ops in the final graph\.\n$")
+        summary = self.good("summarize_graph", self.dir / "out.pb", "--print_structure").stdout
+        self.assertIn("activation/Relu (Placeholder): []\n", summary)
+        self.assertIn("dense/BiasAdd (BiasAdd): [dense/MatMul, dense/BiasAdd/ReadVariableOp]\n", summary)
+        self.assertRegex(summary, r"dense/bias \(Const\): \[\], value=Tensor<type: float shape: \[3\] values: \S+ \S+ \S+>\n")
+        result = run("strip_unused", f"--input_graph={self.dir}/frozen.pb", f"--output_graph={self.dir}/never.pb",
+                     "--input_node_names=activation/Relu", "--output_node_names=dense/BiasAdd", "--placeholder_type_enum=1,1")
+        self.assertEqual((result.returncode, result.stderr),
+                         (2, "cnnfreeze: --placeholder_type_enum has 2 types for 1 inputs\n"))
+        result = run("strip_unused", f"--input_graph={self.dir}/frozen.pb", f"--output_graph={self.dir}/never.pb",
+                     "--input_node_names=nobody", "--output_node_names=dense/BiasAdd")
+        self.assertEqual(result.returncode, 3)
+
 
 if __name__ == "__main__":
     unittest.main()

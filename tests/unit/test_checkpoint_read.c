@@ -124,6 +124,8 @@ START_TEST(v1_shards)
 {
     const int64_t dims[] = {2, 2};
     static const char *const paths[] = {GOLDEN("checkpoint/v1_shards"), GOLDEN("checkpoint/v1_shards/model.ckpt"),
+                                        GOLDEN("checkpoint/v1_shards/model.ckpt-\?\?\?\?\?-of-00001"),
+                                        GOLDEN("checkpoint/v1_shards/model.c*"),
                                         GOLDEN("checkpoint/v1_shards/model.ckpt-00000-of-00001")};
     for (size_t i = 0; i < 3; i++) {
         cnnf_checkpoint *c = open_ok(paths[i]);

@@ -124,7 +124,7 @@ START_TEST(folders_need_a_model)
     char line[200];
     cnnf_graph *graph = NULL;
     ck_assert_int_eq(cnnf_load_file(&graph, context, folder, NULL, error), CNNF_E_FORMAT);
-    snprintf(line, sizeof line, "%s: is a folder without saved_model.pb or saved_model.pbtxt", folder);
+    snprintf(line, sizeof line, "%s: is a folder without saved_model.pb, saved_model.pbtxt or a .meta", folder);
     ck_assert_str_eq(cnnf_error_message(error), line);
     ck_assert_int_eq(cnnf_load_file(&graph, context, folder_path("none.pb"), NULL, error), CNNF_E_IO);
     snprintf(line, sizeof line, "%s: cannot open: No such file or directory", folder_path("none.pb"));

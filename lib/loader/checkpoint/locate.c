@@ -86,8 +86,9 @@ static cnnf_status find_v1_shard(char **out, cnnf_context *context, const char *
     *out = NULL;
     char *folder = slash ? join(context, prefix, (size_t)(slash - prefix) + 1, "") : join(context, ".", 1, "");
     if (!folder) return cnnfi_fail_nomem(error);
-    cnnf_status status = CNNF_OK;
-    if (cnnfi_os_list(context, folder, &names, &count) == 0) {
+    const int code = cnnfi_os_list(context, folder, &names, &count);
+    cnnf_status status = code == cnnfi_os_no_memory() ? cnnfi_fail_nomem(error) : CNNF_OK;
+    if (code == 0) {
         for (size_t i = 0; i < count && !*out && status == CNNF_OK; i++) {
             const size_t n = before_shard(names[i]);
             if (n != strlen(base) || memcmp(names[i], base, n) != 0) continue;
@@ -109,6 +110,73 @@ static char *first_of_pattern(cnnf_context *context, const char *path)
     if (shard && n > tail && memcmp(path + n - tail, pattern, sizeof pattern - 1) == 0)
         memcpy(shard + n - tail, "-00000", 6);
     return shard;
+}
+
+/* ---- prefixes with wildcards ---- */
+
+static bool has_wildcard(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return strpbrk(slash ? slash + 1 : path, "*?") != NULL;
+}
+
+/* Whether `name` is of a checkpoint that fits the pattern; an index loses its ending. */
+static cnnf_status fits_pattern(bool *yes, cnnf_context *context, const char *pattern, const char *base, char *name,
+                                cnnf_error *error)
+{
+    const size_t n = strlen(name), ending = strlen(".index");
+    const bool index = n > ending && cnnfi_ends_with(name, ".index");
+    if (index) name[n - ending] = '\0';
+    *yes = cnnfi_glob_match(base, name);
+    if (!*yes || index) return CNNF_OK;
+    if (before_shard(name)) {
+        *yes = member_prefix(name) == 0; /* a V1 shard, not a bundle's data */
+        return CNNF_OK;
+    }
+    char *path = join(context, pattern, (size_t)(base - pattern), name);
+    if (!path) return cnnfi_fail_nomem(error);
+    *yes = false;
+    const cnnf_status status = is_file(path) ? is_table(yes, context, path, error) : CNNF_OK;
+    cnnfi_free(context, path);
+    return status == CNNF_E_NOMEM ? status : CNNF_OK;
+}
+
+/* The one name of a checkpoint that a pattern stands for: a prefix, a V1 file, the first of V1 shards. NULL: none. */
+static cnnf_status choose(const char **out, cnnf_context *context, const char *pattern, const char *base, char **names,
+                          size_t count, cnnf_error *error)
+{
+    size_t matches = 0;
+    *out = NULL;
+    for (size_t i = 0; i < count; i++) {
+        bool yes = false;
+        CNNFI_TRY(fits_pattern(&yes, context, pattern, base, names[i], error));
+        const size_t shard = before_shard(names[i]);
+        if (!yes || (*out && shard && strncmp(*out, names[i], shard) == 0)) continue; /* another of its shards */
+        *out = names[i];
+        matches++;
+    }
+    if (matches < 2) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_INVALID, "%s: fits %zu checkpoints, '%s' the last of them", pattern, matches, *out);
+}
+
+static cnnf_status expand(char **out, cnnf_context *context, const char *pattern, cnnf_error *error)
+{
+    const char *slash = strrchr(pattern, '/'), *base = slash ? slash + 1 : pattern, *name = NULL;
+    char **names = NULL, *folder = join(context, slash ? pattern : ".", slash ? (size_t)(slash - pattern) + 1 : 1, "");
+    size_t count = 0;
+    *out = NULL;
+    if (!folder) return cnnfi_fail_nomem(error);
+    const int code = cnnfi_os_list(context, folder, &names, &count);
+    cnnf_status status = code == cnnfi_os_no_memory() ? cnnfi_fail_nomem(error)
+                         : code                       ? CNNF_OK
+                                                      : choose(&name, context, pattern, base, names, count, error);
+    if (status == CNNF_OK && name) {
+        *out = join(context, pattern, (size_t)(base - pattern), name);
+        if (!*out) status = cnnfi_fail_nomem(error);
+    }
+    cnnfi_free(context, names);
+    cnnfi_free(context, folder);
+    return status;
 }
 
 static cnnf_status locate_table(cnnfi_checkpoint_place *out, cnnf_context *context, const char *path, cnnf_error *error)
@@ -225,5 +293,9 @@ cnnf_status cnnfi_checkpoint_locate(cnnfi_checkpoint_place *out, cnnf_context *c
     if (index) return found(out, join(context, path, strlen(path), ""), CNNFI_CHECKPOINT_V2, error);
     if (cnnfi_os_is_folder(path)) return locate_in_folder(out, context, path, error);
     if (is_state_file(context, path)) return locate_state(out, context, path, error);
-    return locate_prefix(out, context, path, error);
+    char *expanded = NULL;
+    if (!cnnfi_os_exists(path) && has_wildcard(path)) CNNFI_TRY(expand(&expanded, context, path, error));
+    const cnnf_status status = locate_prefix(out, context, expanded ? expanded : path, error);
+    cnnfi_free(context, expanded);
+    return status;
 }
