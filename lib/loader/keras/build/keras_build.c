@@ -284,7 +284,7 @@ static void cast_inputs(cnnfi_kc *kc)
             memcpy(cast, kc->inputs, kc->n_inputs * sizeof *cast);
             kc->inputs = cast;
         }
-        const char *mask = x->mask;
+        const cnnfi_kt *mask = x->mask;
         cast[i] = cnnfi_kb_cast(kc->b, "Cast", *x, to);
         cast[i].mask = mask;
     }
@@ -304,19 +304,21 @@ static void run_row(cnnfi_kc *kc)
         row->call(kc);
 }
 
-/* Keras 3 hands a mask over as an argument. */
+/* Keras 3 hands a mask over as an argument, or several as a list. */
 static const cnnfi_kt *with_mask(cnnfi_kb *b, const cnnfi_keras_call *call, const cnnfi_kt *named, size_t n,
                                  const cnnfi_kt *inputs)
 {
-    for (size_t i = 0; call && n && i < call->n_named; i++) {
+    cnnfi_kt *masked = NULL;
+    for (size_t i = 0, k = 0; call && k < n && i < call->n_named; i++) {
         if (strcmp(call->names[i], "mask") != 0) continue;
-        cnnfi_kt *masked = cnnfi_builder_array(b->graph, n, sizeof *masked);
-        if (!masked) break;
-        memcpy(masked, inputs, n * sizeof *masked);
-        masked[0].mask = named[i].name;
-        return masked;
+        if (!masked) {
+            masked = cnnfi_builder_array(b->graph, n, sizeof *masked);
+            if (!masked) break;
+            memcpy(masked, inputs, n * sizeof *masked);
+        }
+        masked[k++].mask = named[i].name ? &named[i] : NULL;
     }
-    return inputs;
+    return masked ? masked : inputs;
 }
 
 static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs, size_t *n_outputs,
@@ -361,6 +363,12 @@ void cnnfi_kc_return_masked(cnnfi_kc *kc, cnnfi_kt y)
     cnnfi_kc_return_n(kc, 1, &y);
 }
 
+void cnnfi_kc_return_masked3(cnnfi_kc *kc, cnnfi_kt y)
+{
+    if (kc->b->keras3) y.mask = kc->inputs[0].mask;
+    cnnfi_kc_return_n(kc, 1, &y);
+}
+
 void cnnfi_kc_return(cnnfi_kc *kc, cnnfi_kt y)
 {
     cnnfi_kc_return_n(kc, 1, &y);
@@ -376,7 +384,7 @@ static void copy_unmodified(cnnfi_kb *b, const cnnfi_keras_layer *layer, size_t 
             same = same || (inputs[k].name && strcmp(tensors[i].name, inputs[k].name) == 0);
         if (!same) continue;
         const char *saved = b->scope;
-        const char *mask = tensors[i].mask;
+        const cnnfi_kt *mask = tensors[i].mask;
         if (b->tf) (void)cnnfi_kb_push(b, scope_name(b, layer->name));
         tensors[i] = cnnfi_kb_unary(b, "Identity", "Identity", tensors[i]);
         tensors[i].mask = mask;
@@ -637,6 +645,7 @@ static void forget_states(cnnfi_keras_container *container)
         layer->state = NULL;
         if (layer->inner) forget_states(layer->inner);
         if (layer->wrapped) layer->wrapped->state = NULL;
+        if (layer->backward) layer->backward->state = NULL;
         if (layer->wrapped && layer->wrapped->inner) forget_states(layer->wrapped->inner);
     }
 }

@@ -32,9 +32,10 @@ typedef struct cnnfi_kt {
     cnnf_dtype dtype;
     int32_t rank;
     int64_t dims[CNNFI_KERAS_MAX_RANK];
-    bool variable;    /* a resource handle: each op that takes it reads it in its own scope */
-    bool open_size;   /* TensorFlow 1 does not know the size that Keras computed: a transposed convolution's output */
-    const char *mask; /* Keras' _keras_mask: a bool tensor [batch, steps], or NULL */
+    bool variable;  /* a resource handle: each op that takes it reads it in its own scope */
+    bool open_size; /* TensorFlow 1 does not know the size that Keras computed: a transposed convolution's output */
+    /* Keras' _keras_mask: a bool tensor [batch, steps, ...] in the graph's arena, or NULL */
+    const struct cnnfi_kt *mask;
 } cnnfi_kt;
 
 /* What the builder remembers of a layer between its calls. */
@@ -115,6 +116,8 @@ cnnf_node *cnnfi_kb_node_t(cnnfi_kb *b, cnnfi_kt *out, const char *op, const cha
                            const cnnfi_kt *inputs);
 /* Output `port` of the same node. */
 cnnfi_kt cnnfi_kb_port(cnnfi_kb *b, const cnnfi_kt *out, int32_t port);
+/* t with `mask` as its mask. */
+cnnfi_kt cnnfi_kb_masked(cnnfi_kb *b, cnnfi_kt t, cnnfi_kt mask);
 /* t with another shape. */
 cnnfi_kt cnnfi_kt_shaped(cnnfi_kt t, int32_t rank, const int64_t *dims);
 /* A resource variable read now, in this scope ("ReadVariableOp"); anything else as it is. */
@@ -222,6 +225,8 @@ int32_t cnnfi_kc_axis(cnnfi_kc *kc, int64_t axis, int32_t rank);
 
 void cnnfi_kc_return(cnnfi_kc *kc, cnnfi_kt y);        /* one output */
 void cnnfi_kc_return_masked(cnnfi_kc *kc, cnnfi_kt y); /* with the first input's mask: supports_masking */
+/* The same where only Keras 3's layer supports masking. */
+void cnnfi_kc_return_masked3(cnnfi_kc *kc, cnnfi_kt y);
 void cnnfi_kc_return_n(cnnfi_kc *kc, size_t n, const cnnfi_kt *tensors);
 /* The activation named by config key (null or absent: linear), in the current scope. */
 cnnfi_kt cnnfi_kc_activation(cnnfi_kc *kc, const char *key, cnnfi_kt x);

@@ -119,6 +119,14 @@ cnnfi_kt cnnfi_kb_port(cnnfi_kb *b, const cnnfi_kt *out, int32_t port)
     return t;
 }
 
+cnnfi_kt cnnfi_kb_masked(cnnfi_kb *b, cnnfi_kt t, cnnfi_kt mask)
+{
+    cnnfi_kt *kept = cnnfi_builder_array(b->graph, 1, sizeof *kept);
+    if (kept) *kept = mask;
+    t.mask = kept;
+    return t;
+}
+
 cnnfi_kt cnnfi_kt_shaped(cnnfi_kt t, int32_t rank, const int64_t *dims)
 {
     t.rank = rank;

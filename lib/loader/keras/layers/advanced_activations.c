@@ -160,12 +160,25 @@ static int32_t softmax_axis(cnnfi_kc *kc)
     return cnnfi_kc_axis(kc, cnnfi_json_int(axis, -1), kc->inputs[0].rank);
 }
 
+/* What is masked is made very negative: added to in tf.keras, replaced in Keras 3. */
+static cnnfi_kt without_masked(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt mask)
+{
+    if (b->keras3) {
+        cnnfi_kt low = cnnfi_kb_scalar(b, "Const", x.dtype, x.dtype == CNNF_HALF ? -3e4 : -1e9);
+        return cnnfi_kt_shaped(cnnfi_kb_where(b, mask, x, low), x.rank, x.dims);
+    }
+    cnnfi_kt hidden = cnnfi_kb_const_binary(b, "Sub", "sub", 1, cnnfi_kb_cast(b, "Cast", mask, x.dtype));
+    cnnfi_kt adder = cnnfi_kb_binary_const(b, "Mul", "mul", hidden, x.dtype == CNNF_HALF ? -65504. / 2 : -1e9);
+    return cnnfi_kb_binary(b, "AddV2", "add", x, adder);
+}
+
 static void softmax_tf(cnnfi_kc *kc)
 {
     cnnfi_kb *b = kc->b;
     cnnfi_kt x = kc->inputs[0];
     int32_t axis = softmax_axis(kc);
     if (!cnnfi_kb_ok(b)) return;
+    if (x.mask) x = without_masked(b, x, *x.mask);
     if (axis == x.rank - 1) {
         cnnfi_kc_return_masked(kc, cnnfi_kb_unary(b, "Softmax", "Softmax", x));
         return;

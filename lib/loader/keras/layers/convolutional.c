@@ -41,9 +41,8 @@ static cnnfi_kt plain(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt kernel, const cnnfi_kcon
     return cnnfi_keras_conv_op(b, "", x, kernel, c->n, c->strides, same, first);
 }
 
-/* tf.nn.convolution() or one of its kin in scope `name` */
-static cnnfi_kt convolution(cnnfi_kc *kc, const char *name, cnnfi_kt x, cnnfi_kt kernel, const cnnfi_kconv *c,
-                            bool first)
+cnnfi_kt cnnfi_keras_convolution(cnnfi_kc *kc, const char *name, cnnfi_kt x, cnnfi_kt kernel, const cnnfi_kconv *c,
+                                 bool first)
 {
     cnnfi_kb *b = kc->b;
     const char *saved = cnnfi_kb_push(b, name);
@@ -69,7 +68,7 @@ static void conv_multi(cnnfi_kc *kc)
     cnnfi_kconv c = cnnfi_keras_conv_read(kc, rank_of(kc));
     cnnfi_kt x = cnnfi_keras_causal_pad(b, kc->inputs[0], &c);
     if (c.first) x = cnnfi_keras_to_last(b, x);
-    cnnfi_kt y = convolution(kc, "convolution", x, cnnfi_kc_variable(kc, 0), &c, false);
+    cnnfi_kt y = cnnfi_keras_convolution(kc, "convolution", x, cnnfi_kc_variable(kc, 0), &c, false);
     if (c.first) y = cnnfi_keras_to_first(b, y);
     y = cnnfi_keras_bias_multi(kc, y, 1, c.first);
     cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", y));
@@ -81,7 +80,7 @@ static void conv_tf(cnnfi_kc *kc)
     cnnfi_kb *b = kc->b;
     cnnfi_kconv c = cnnfi_keras_conv_read(kc, rank_of(kc));
     cnnfi_kt x = cnnfi_keras_causal_pad(b, kc->inputs[0], &c);
-    cnnfi_kt y = convolution(kc, names[c.n - 1], x, cnnfi_kc_variable(kc, 0), &c, c.first);
+    cnnfi_kt y = cnnfi_keras_convolution(kc, names[c.n - 1], x, cnnfi_kc_variable(kc, 0), &c, c.first);
     y = cnnfi_keras_bias_tf(kc, y, 1, c.first);
     cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", y));
 }

@@ -156,6 +156,12 @@ static void dropout_tf(cnnfi_kc *kc)
     cnnfi_kc_return_masked(kc, cnnfi_kb_unary(kc->b, "Identity", "Identity", kc->inputs[0]));
 }
 
+/* Identity carries a mask in Keras 3 only. */
+static void identity_tf(cnnfi_kc *kc)
+{
+    cnnfi_kc_return_masked3(kc, cnnfi_kb_unary(kc->b, "Identity", "Identity", kc->inputs[0]));
+}
+
 static void activation(cnnfi_kc *kc)
 {
     cnnfi_kc_return_masked(kc, cnnfi_kc_activation(kc, "activation", kc->inputs[0]));
@@ -291,7 +297,7 @@ static const cnnfi_keras_row rows[] = {
     {"Flatten", "data_format", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, flatten, flatten_tf},
     NOTHING("GaussianDropout", ""),
     NOTHING("GaussianNoise", ""),
-    DROPOUT("Identity", ""),
+    {"Identity", "", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, identity_tf},
     {"Permute", "dims", "", CNNFI_KERAS_VERIFIED, 2, 8, 1, 1, NULL, permute, NULL},
     {"RepeatVector", "n", "", CNNFI_KERAS_VERIFIED, 2, 2, 1, 1, NULL, repeat_vector, NULL},
     {"Reshape", "target_shape", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, reshape, NULL},

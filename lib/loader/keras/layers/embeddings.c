@@ -53,7 +53,8 @@ static void embedding(cnnfi_kc *kc)
     bool wide = b->tf && x.dtype == CNNF_INT64;
     if (x.dtype != CNNF_INT32 && !wide) indices = cnnfi_kb_cast(b, "Cast", x, CNNF_INT32);
     cnnfi_kt y = lookup(kc, cnnfi_kc_variable(kc, 0), indices);
-    if (cnnfi_kc_bool(kc, "mask_zero", false)) y.mask = cnnfi_kb_binary_const(b, "NotEqual", "NotEqual", x, 0).name;
+    if (cnnfi_kc_bool(kc, "mask_zero", false))
+        y = cnnfi_kb_masked(b, y, cnnfi_kb_binary_const(b, "NotEqual", "NotEqual", x, 0));
     cnnfi_kc_return(kc, y);
 }
 
@@ -68,10 +69,10 @@ static void masking(cnnfi_kc *kc)
     cnnfi_kt y = cnnfi_kb_binary(b, "Mul", "mul", x, cnnfi_kb_cast(b, "Cast", any, x.dtype));
     y = cnnfi_kt_shaped(y, x.rank, x.dims);
     if (b->tf) {
-        y.mask = cnnfi_kb_squeeze(b, "Squeeze", any, -1).name;
+        y = cnnfi_kb_masked(b, y, cnnfi_kb_squeeze(b, "Squeeze", any, -1));
     } else {
         cnnfi_kt again = cnnfi_kb_binary_const(b, "NotEqual", "NotEqual", x, value);
-        y.mask = cnnfi_kb_reduce_axis(b, "Any", "Any", again, -1, false).name;
+        y = cnnfi_kb_masked(b, y, cnnfi_kb_reduce_axis(b, "Any", "Any", again, -1, false));
     }
     cnnfi_kc_return(kc, y);
 }

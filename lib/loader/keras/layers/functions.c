@@ -570,7 +570,51 @@ static void pool(cnnfi_kc *kc, const char *op)
     cnnfi_kc_return(kc, y);
 }
 
+/* any() and all(): axis or keepdims as for the other reductions */
+static void reduce_bool(cnnfi_kc *kc, const char *op)
+{
+    if (kc->n_inputs == 0 || !kc->inputs[0].name || kc->inputs[0].dtype != CNNF_BOOL)
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its input is no bool tensor");
+    else
+        reduce(kc, op);
+}
+
+static void logical(cnnfi_kc *kc, const char *op)
+{
+    cnnfi_kt y, inputs[2] = {kc->inputs[0], kc->inputs[kc->n_inputs > 1 ? 1 : 0]};
+    const size_t n = strcmp(op, "LogicalNot") == 0 ? 1 : 2;
+    if (kc->n_inputs != n || inputs[0].dtype != CNNF_BOOL || inputs[1].dtype != CNNF_BOOL || !inputs[0].name ||
+        !inputs[1].name) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs are no bool tensors");
+        return;
+    }
+    cnnfi_kt shape = cnnfi_kt_broadcast(inputs[0], inputs[1]);
+    (void)cnnfi_kb_node(kc->b, &y, op, op, n, inputs);
+    cnnfi_kc_return(kc, cnnfi_kt_shaped(y, shape.rank, shape.dims));
+}
+
+/* zeros_like() and ones_like(), with a dtype of their own */
+static void filled_like(cnnfi_kc *kc, const char *op)
+{
+    cnnfi_kt x = kc->inputs[0];
+    const char *name = cnnfi_json_string(argument(kc, 1, "dtype"), NULL);
+    const bool to_bool = name && strcmp(name, "bool") == 0;
+    if (!x.name || (name && !to_bool)) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "dtype '%s' is not supported", name ? name : "?");
+        return;
+    }
+    if (to_bool && x.dtype != CNNF_BOOL) x = cnnfi_kb_cast(kc->b, "Cast", x, CNNF_BOOL);
+    cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, op, op, x));
+}
+
 static const function functions[] = {
+    {"All|math.reduce_all|reduce_all", reduce_bool, "All"},
+    {"Any|math.reduce_any|reduce_any", reduce_bool, "Any"},
+    {"LogicalAnd|math.logical_and|logical_and", logical, "LogicalAnd"},
+    {"LogicalNot|math.logical_not|logical_not", logical, "LogicalNot"},
+    {"LogicalOr|math.logical_or|logical_or", logical, "LogicalOr"},
+    {"OnesLike|ones_like", filled_like, "OnesLike"},
+    {"ZerosLike|zeros_like", filled_like, "ZerosLike"},
     {"Absolute|Abs|math.abs|abs", unary, "Abs"},
     {"Add|math.add|__operators__.add|__operators__.radd", binary, "AddV2"},
     {"math.add_n|add_n", add_n, "AddN"},

@@ -233,7 +233,7 @@ static void group_norm(cnnfi_kc *kc)
     items[g.axis + 1] = cnnfi_kdim_tensor(channels_of_group(b, shape, &g));
     if (n.scale) n.gamma = cnnfi_kb_reshape_to(b, "Reshape", n.gamma, (size_t)n.x.rank, items, dims);
     if (n.center) n.beta = cnnfi_kb_reshape_to(b, "Reshape", n.beta, (size_t)n.x.rank, items, dims);
-    cnnfi_kc_return(kc, cnnfi_kb_reshape_by(b, "Reshape", cnnfi_kb_batchnorm(b, &n), shape, x.rank, x.dims));
+    cnnfi_kc_return_masked3(kc, cnnfi_kb_reshape_by(b, "Reshape", cnnfi_kb_batchnorm(b, &n), shape, x.rank, x.dims));
 }
 
 /* ---- UnitNormalization ---- */

@@ -46,3 +46,8 @@ bool cnnfi_keras_class_has_weights(const char *class_name)
     const cnnfi_keras_row *row = cnnfi_keras_row_find(class_name);
     return !row || row->weights[0] != '\0';
 }
+
+bool cnnfi_keras_class_is_layer(const char *class_name)
+{
+    return cnnfi_keras_row_find(class_name) != NULL;
+}

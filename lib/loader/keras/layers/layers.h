@@ -66,6 +66,9 @@ int64_t cnnfi_keras_channels(cnnfi_kc *kc, bool channels_first);
 /* Conv2D or Conv3D called `name`: x and the kernel as they are. */
 cnnfi_kt cnnfi_keras_conv_op(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kernel, int32_t n,
                              const int64_t *strides, bool same, bool first);
+/* tf.nn.convolution() or one of its kin in scope `name`; first: channels are the second dimension. */
+cnnfi_kt cnnfi_keras_convolution(cnnfi_kc *kc, const char *name, cnnfi_kt x, cnnfi_kt kernel, const cnnfi_kconv *c,
+                                 bool first);
 cnnfi_kt cnnfi_keras_causal_pad(cnnfi_kb *b, cnnfi_kt x, const cnnfi_kconv *c);
 /* use_bias of a tf.keras convolution: variable `index`. */
 cnnfi_kt cnnfi_keras_bias_tf(cnnfi_kc *kc, cnnfi_kt y, size_t index, bool channels_first);

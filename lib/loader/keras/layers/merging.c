@@ -49,17 +49,110 @@ static bool check(cnnfi_kc *kc, int32_t except)
     return cnnfi_kb_ok(kc->b);
 }
 
-/* One mask, however many of the inputs have it, is the output's; Keras would join several. */
+/* ---- masks ---- */
+
+/* K.all(K.concatenate(masks, axis), axis=over); tf.concat() of one tensor is tf.identity() */
+static cnnfi_kt all_of(cnnfi_kb *b, size_t n, const cnnfi_kt *masks, int32_t axis, int32_t over)
+{
+    cnnfi_kt joined;
+    if (n > 1) {
+        joined = cnnfi_kb_concat(b, "concat", n, masks, axis);
+    } else {
+        const char *saved = cnnfi_kb_push(b, "concat");
+        cnnfi_kb_reserve(b, "concat_dim");
+        joined = cnnfi_kb_unary(b, "Identity", "", masks[0]);
+        cnnfi_kb_pop(b, saved);
+    }
+    return cnnfi_kb_reduce_axis(b, "All", "All", joined, over, false);
+}
+
+/* LogicalOr and kin have no attribute T. */
+static cnnfi_kt logical(cnnfi_kb *b, const char *op, size_t n, const cnnfi_kt *inputs)
+{
+    cnnfi_kt out, shape = n > 1 ? cnnfi_kt_broadcast(inputs[0], inputs[1]) : inputs[0];
+    (void)cnnfi_kb_node(b, &out, op, op, n, inputs);
+    return cnnfi_kt_shaped(out, shape.rank, shape.dims);
+}
+
+/* _Merge.compute_mask() of Keras 2: steps that every mask there is lets through. */
+static cnnfi_kt common(cnnfi_kc *kc, cnnfi_kt y)
+{
+    cnnfi_kt *masks = cnnfi_builder_array(kc->b->graph, kc->n_inputs, sizeof *masks);
+    size_t n = 0;
+    for (size_t i = 0; masks && i < kc->n_inputs; i++)
+        if (kc->inputs[i].mask) masks[n++] = cnnfi_kb_expand_dims(kc->b, "ExpandDims", *kc->inputs[i].mask, 0);
+    return n ? cnnfi_kb_masked(kc->b, y, all_of(kc->b, n, masks, 0, 0)) : y;
+}
+
+/* Keras 3: steps that any mask lets through, where all inputs have one. */
+static cnnfi_kt any_of_all(cnnfi_kc *kc, cnnfi_kt y)
+{
+    const cnnfi_kt *first = kc->inputs[0].mask;
+    for (size_t i = 0; i < kc->n_inputs; i++)
+        if (!kc->inputs[i].mask) return y;
+    cnnfi_kt mask = *first;
+    for (size_t i = 1; i < kc->n_inputs; i++)
+        mask = logical(kc->b, "LogicalOr", 2, (const cnnfi_kt[]){mask, *kc->inputs[i].mask});
+    return cnnfi_kb_masked(kc->b, y, mask);
+}
+
+static bool any_masked(const cnnfi_kc *kc)
+{
+    for (size_t i = 0; i < kc->n_inputs; i++)
+        if (kc->inputs[i].mask) return true;
+    return false;
+}
+
 static void give(cnnfi_kc *kc, cnnfi_kt y)
 {
     y.mask = NULL;
-    for (size_t i = 0; i < kc->n_inputs; i++) {
-        const char *mask = kc->inputs[i].mask;
-        if (mask && y.mask && strcmp(mask, y.mask) != 0)
-            cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs have different masks");
-        if (mask) y.mask = mask;
-    }
+    if (any_masked(kc) && cnnfi_kb_ok(kc->b)) y = kc->b->keras3 ? any_of_all(kc, y) : common(kc, y);
     cnnfi_kc_return(kc, y);
+}
+
+/* A bool tensor of x's shape (ones_like(x, "bool")) */
+static cnnfi_kt all_true(cnnfi_kb *b, cnnfi_kt x)
+{
+    cnnfi_kt y, shape[2];
+    const char *saved = cnnfi_kb_push(b, "ones_like");
+    shape[0] = cnnfi_kb_shape_of(b, "Shape", x);
+    shape[1] = cnnfi_kb_scalar(b, "Const", CNNF_BOOL, 1);
+    cnnf_node *node = cnnfi_kb_node(b, &y, "Fill", "", 2, shape);
+    cnnfi_node_set_type(b->graph, node, "T", CNNF_BOOL);
+    cnnfi_node_set_type(b->graph, node, "index_type", CNNF_INT32);
+    cnnfi_kb_pop(b, saved);
+    y.dtype = CNNF_BOOL;
+    return cnnfi_kt_shaped(y, x.rank, x.dims);
+}
+
+/* Keras 3 spreads a mask over the features. */
+static cnnfi_kt spread(cnnfi_kb *b, cnnfi_kt mask, cnnfi_kt x)
+{
+    cnnfi_kt every = all_true(b, x), none = logical(b, "LogicalNot", 1, &every);
+    return logical(b, "LogicalOr", 2, (const cnnfi_kt[]){mask, none});
+}
+
+/* Concatenate.compute_mask() */
+static cnnfi_kt joined_mask(cnnfi_kc *kc, cnnfi_kt y, int32_t axis)
+{
+    cnnfi_kb *b = kc->b;
+    cnnfi_kt *masks = cnnfi_builder_array(b->graph, kc->n_inputs, sizeof *masks);
+    for (size_t i = 0; masks && i < kc->n_inputs; i++) {
+        cnnfi_kt x = kc->inputs[i];
+        masks[i] = x.mask ? *x.mask : all_true(b, x);
+        if (masks[i].rank >= x.rank) continue;
+        masks[i] = cnnfi_kb_expand_dims(b, "ExpandDims", masks[i], -1);
+        if (b->keras3) masks[i] = spread(b, masks[i], x);
+    }
+    if (!masks || !cnnfi_kb_ok(b)) return y;
+    for (size_t i = 1; i < kc->n_inputs; i++) {
+        if (fits(&masks[0], &masks[i], axis) && masks[0].rank == masks[i].rank) continue;
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "the masks of its inputs cannot be joined, in Keras either");
+        return y;
+    }
+    if (!b->keras3) return cnnfi_kb_masked(b, y, all_of(b, kc->n_inputs, masks, axis, -1));
+    cnnfi_kt joined = cnnfi_kb_concat(b, "concat", kc->n_inputs, masks, axis);
+    return cnnfi_kb_masked(b, y, cnnfi_kb_reduce_axis(b, "Any", "Any", joined, -1, false));
 }
 
 /* ---- elementwise ---- */
@@ -83,19 +176,88 @@ static void subtract(cnnfi_kc *kc)
     give(kc, fold(kc, "Sub", "sub"));
 }
 
+/* ---- Keras 3's merges that look at masks themselves ---- */
+
+static cnnfi_kt where_mask(cnnfi_kb *b, cnnfi_kt mask, cnnfi_kt x, cnnfi_kt y)
+{
+    cnnfi_kt out = cnnfi_kb_where(b, cnnfi_kb_expand_dims(b, "ExpandDims", mask, -1), x, y);
+    return cnnfi_kt_shaped(out, x.rank, x.dims);
+}
+
+static cnnfi_kt either(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt y)
+{
+    return logical(b, "LogicalOr", 2, (const cnnfi_kt[]){x, y});
+}
+
+/* Masked steps count as ones, and where all are masked the product is zero. */
+static void multiply_masked(cnnfi_kc *kc)
+{
+    cnnfi_kb *b = kc->b;
+    const cnnfi_kt *inputs = check(kc, -1) ? aligned(kc) : NULL;
+    cnnfi_kt y = kc->inputs[0], mask = y;
+    size_t masked = 0;
+    for (size_t i = 0; inputs && i < kc->n_inputs; i++) {
+        cnnfi_kt x = inputs[i];
+        if (x.mask) {
+            mask = masked++ ? either(b, mask, *x.mask) : *x.mask;
+            x = where_mask(b, *x.mask, x, cnnfi_kb_scalar(b, "Const", x.dtype, 1));
+        }
+        y = i ? cnnfi_kb_binary(b, "Mul", "mul", y, x) : x;
+    }
+    if (inputs && masked == kc->n_inputs)
+        y = cnnfi_kb_masked(b, where_mask(b, mask, y, cnnfi_kb_scalar(b, "Const", y.dtype, 0)), mask);
+    cnnfi_kc_return(kc, y);
+}
+
+/* A masked step takes the other input's value. */
+static void extreme_masked(cnnfi_kc *kc, const char *op)
+{
+    cnnfi_kb *b = kc->b;
+    const cnnfi_kt *inputs = check(kc, -1) ? aligned(kc) : NULL;
+    cnnfi_kt y = kc->inputs[0];
+    const cnnfi_kt *mask = y.mask;
+    for (size_t i = 0; inputs && i < kc->n_inputs; i++) {
+        cnnfi_kt x = inputs[i];
+        if (i == 0) {
+            y = x;
+            continue;
+        }
+        cnnfi_kt left = y, right = x.mask ? where_mask(b, *x.mask, x, y) : x;
+        if (mask) left = where_mask(b, *mask, y, right);
+        y = cnnfi_kb_binary(b, op, op, left, right);
+        if (mask && x.mask)
+            mask = cnnfi_kb_masked(b, y, either(b, *mask, *x.mask)).mask;
+        else
+            mask = NULL;
+    }
+    y.mask = mask;
+    cnnfi_kc_return(kc, y);
+}
+
 static void multiply(cnnfi_kc *kc)
 {
-    give(kc, fold(kc, "Mul", "mul"));
+    if (kc->b->keras3 && any_masked(kc))
+        multiply_masked(kc);
+    else
+        give(kc, fold(kc, "Mul", "mul"));
+}
+
+static void extreme(cnnfi_kc *kc, const char *op)
+{
+    if (kc->b->keras3 && any_masked(kc))
+        extreme_masked(kc, op);
+    else
+        give(kc, fold(kc, op, op));
 }
 
 static void maximum(cnnfi_kc *kc)
 {
-    give(kc, fold(kc, "Maximum", "Maximum"));
+    extreme(kc, "Maximum");
 }
 
 static void minimum(cnnfi_kc *kc)
 {
-    give(kc, fold(kc, "Minimum", "Minimum"));
+    extreme(kc, "Minimum");
 }
 
 static void average(cnnfi_kc *kc)
@@ -109,9 +271,9 @@ static void average(cnnfi_kc *kc)
 static void concat_along(cnnfi_kc *kc, int64_t written)
 {
     int32_t axis = cnnfi_kc_axis(kc, written, kc->inputs[0].rank);
-    for (size_t i = 0; i < kc->n_inputs; i++)
-        if (kc->inputs[i].mask && axis == 1) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "it joins steps that have masks");
-    if (check(kc, axis)) give(kc, cnnfi_kb_concat(kc->b, "concat", kc->n_inputs, kc->inputs, axis));
+    if (!check(kc, axis)) return;
+    cnnfi_kt y = cnnfi_kb_concat(kc->b, "concat", kc->n_inputs, kc->inputs, axis);
+    cnnfi_kc_return(kc, any_masked(kc) ? joined_mask(kc, y, axis) : y);
 }
 
 static void concatenate(cnnfi_kc *kc)

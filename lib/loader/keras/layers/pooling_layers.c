@@ -145,9 +145,7 @@ static void masked_average(cnnfi_kc *kc, int32_t axis)
 {
     cnnfi_kb *b = kc->b;
     bool keep = cnnfi_kc_bool(kc, "keepdims", false);
-    cnnfi_kt x = kc->inputs[0],
-             mask = {.name = x.mask, .dtype = CNNF_BOOL, .rank = 2, .dims = {x.dims[0], x.dims[axis]}};
-    mask = cnnfi_kb_cast(b, "Cast", mask, x.dtype);
+    cnnfi_kt x = kc->inputs[0], mask = cnnfi_kb_cast(b, "Cast", *x.mask, x.dtype);
     int64_t column[3] = {-1, axis == 1 ? x.dims[1] : 1, axis == 1 ? 1 : x.dims[2]};
     if (b->tf)
         mask = cnnfi_kb_expand_dims(b, "ExpandDims", mask, axis == 1 ? 2 : 1);
@@ -160,7 +158,7 @@ static void masked_average(cnnfi_kc *kc, int32_t axis)
 
 static void global_average_1d(cnnfi_kc *kc)
 {
-    if (kc->inputs[0].mask)
+    if (kc->inputs[0].mask && kc->inputs[0].mask->rank == 2)
         masked_average(kc, steps_axis(kc));
     else
         global_1d(kc, "Mean");

@@ -29,7 +29,8 @@ static void rescaling(cnnfi_kc *kc)
     cnnfi_kt scale = cast_constant(kc, cnnfi_json_get(kc->config, "scale"));
     cnnfi_kt offset = offset_value ? cast_constant(kc, offset_value) : cnnfi_kb_scalar(b, "Cast_1/x", x.dtype, 0);
     if (cnnfi_kb_ok(b))
-        cnnfi_kc_return(kc, cnnfi_kb_binary(b, "AddV2", "add", cnnfi_kb_binary(b, "Mul", "mul", x, scale), offset));
+        cnnfi_kc_return_masked3(kc,
+                                cnnfi_kb_binary(b, "AddV2", "add", cnnfi_kb_binary(b, "Mul", "mul", x, scale), offset));
 }
 
 /* ---- Normalization ---- */
@@ -119,9 +120,10 @@ static void normalization(cnnfi_kc *kc)
     cnnfi_kt deviation =
         cnnfi_kb_binary_const(b, "Maximum", "Maximum", cnnfi_kb_unary(b, "Sqrt", "Sqrt", variance), 1e-7);
     if (invert)
-        cnnfi_kc_return(kc, cnnfi_kb_binary(b, "AddV2", "add", mean, cnnfi_kb_binary(b, "Mul", "mul", x, deviation)));
+        cnnfi_kc_return_masked3(
+            kc, cnnfi_kb_binary(b, "AddV2", "add", mean, cnnfi_kb_binary(b, "Mul", "mul", x, deviation)));
     else
-        cnnfi_kc_return(kc, cnnfi_kb_binary(b, "RealDiv", "truediv", moved, deviation));
+        cnnfi_kc_return_masked3(kc, cnnfi_kb_binary(b, "RealDiv", "truediv", moved, deviation));
 }
 
 /* ---- Resizing, CenterCrop, RandomCrop ---- */

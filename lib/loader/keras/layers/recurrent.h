@@ -7,7 +7,10 @@
 
 /* Weights, in the current scope. */
 void cnnfi_keras_rnn_build(cnnfi_kc *kc);
-/* The unrolled layer in the current scope; reverse: the other way round than its configuration says. */
-void cnnfi_keras_rnn_call(cnnfi_kc *kc, bool reverse);
+/* Puts the states that Keras 3 hands over as `initial_state` behind the input. */
+void cnnfi_keras_rnn_inputs(cnnfi_kc *kc);
+/* The layer in the current scope. reverse: the other way round than its configuration says; zero_output: masked steps
+   give zeros, whatever it says. */
+void cnnfi_keras_rnn_call(cnnfi_kc *kc, bool reverse, bool zero_output);
 
 #endif

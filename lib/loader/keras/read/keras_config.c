@@ -74,14 +74,15 @@ static bool dropped(const reader *r, const char *name)
     return false;
 }
 
-/* .keras files name the module ("keras.src.ops.numpy"); in an H5 only a layer's config has a dtype or says whether it
- * is trainable. */
+/* .keras files name the module ("keras.src.ops.numpy"); in an H5 only a layer says whether it is trainable, or has a
+   dtype while it is known as a layer ("SpatialDropout1D"; "ZerosLike" has one too). */
 static bool is_operation(const reader *r, const cnnfi_json *object, const cnnfi_json *config)
 {
     const char *module = cnnfi_json_string(cnnfi_json_get(object, "module"), NULL);
     if (module) return strstr(module, ".ops.") != NULL;
+    const bool is_layer = cnnfi_keras_class_is_layer(cnnfi_json_string(cnnfi_json_get(object, "class_name"), ""));
     return r->model->world == CNNFI_KERAS_3 && cnnfi_json_is_object(config) && !cnnfi_json_get(config, "trainable") &&
-           !cnnfi_json_get(config, "dtype") && !cnnfi_json_get(config, "batch_shape") &&
+           !(cnnfi_json_get(config, "dtype") && is_layer) && !cnnfi_json_get(config, "batch_shape") &&
            !cnnfi_json_get(config, "batch_input_shape") && !cnnfi_json_get(config, "layers");
 }
 
@@ -99,7 +100,11 @@ static cnnf_status read_parts(reader *r, cnnfi_keras_layer *layer, const cnnfi_j
     if (!is_wrapper_class(layer->class_name)) return CNNF_OK;
     layer->wrapped = array(r, 1, sizeof *layer->wrapped);
     if (!layer->wrapped) return cnnfi_fail_nomem(r->error);
-    return read_layer(r, layer->wrapped, cnnfi_json_get(config, "layer"));
+    CNNFI_TRY(read_layer(r, layer->wrapped, cnnfi_json_get(config, "layer")));
+    const cnnfi_json *backward = cnnfi_json_get(config, "backward_layer");
+    if (!cnnfi_json_is_object(backward)) return CNNF_OK;
+    layer->backward = array(r, 1, sizeof *layer->backward);
+    return layer->backward ? read_layer(r, layer->backward, backward) : cnnfi_fail_nomem(r->error);
 }
 
 /* Members are read by position, which is slow in objects as large as nobody writes them. */
@@ -138,7 +143,7 @@ static cnnf_status read_layer(reader *r, cnnfi_keras_layer *layer, const cnnfi_j
     layer->identity = dropped(r, layer->name);
     if (cnnfi_json_is_object(config)) CNNFI_TRY(check_fields(r, config));
     if (cnnfi_json_is_object(config) &&
-        !cnnfi_keras_normalise_config(r->doc, layer->class_name, cnnfi_json_mut(r->doc, config)))
+        !cnnfi_keras_normalise_config(r->doc, layer->stored_class, layer->class_name, cnnfi_json_mut(r->doc, config)))
         return cnnfi_fail_nomem(r->error);
     if (r->model->keras_major == 0 && cnnfi_keras_is_keras1_config(config)) r->model->keras_major = 1;
     return layer->identity ? CNNF_OK : read_parts(r, layer, config);
@@ -210,21 +215,46 @@ static const cnnfi_json *tensor_in(const scope *s, const cnnfi_json *v)
     return looks && cnnfi_strmap_get(&s->names, cnnfi_json_string(cnnfi_json_at(v, 0), "")) >= 0 ? v : NULL;
 }
 
+/* An argument may be a list of tensors, or of lists: initial_state=[h, c]. */
+#define LIST_DEPTH 3
+
+static size_t count_tensors(const scope *s, const cnnfi_json *v, int depth)
+{
+    size_t n = 0;
+    if (tensor_in(s, v)) return 1;
+    for (size_t i = 0; cnnfi_json_is_array(v) && depth > 0 && i < cnnfi_json_size(v); i++)
+        n += count_tensors(s, cnnfi_json_at(v, i), depth - 1);
+    return n;
+}
+
+static cnnf_status read_named(reader *r, const scope *s, cnnfi_keras_call *call, const char *name, const cnnfi_json *v,
+                              int depth)
+{
+    const cnnfi_json *history = tensor_in(s, v);
+    if (history) {
+        call->names[call->n_named] = name;
+        return read_history(r, s, &call->named[call->n_named++], history);
+    }
+    for (size_t i = 0; cnnfi_json_is_array(v) && depth > 0 && i < cnnfi_json_size(v); i++)
+        CNNFI_TRY(read_named(r, s, call, name, cnnfi_json_at(v, i), depth - 1));
+    return CNNF_OK;
+}
+
 static cnnf_status read_kwargs(reader *r, const scope *s, cnnfi_keras_call *call, const cnnfi_json *kwargs)
 {
-    size_t n = cnnfi_json_size(kwargs);
-    if (!cnnfi_json_is_object(kwargs) || n == 0) return CNNF_OK;
+    size_t n = 0;
+    if (!cnnfi_json_is_object(kwargs) || cnnfi_json_size(kwargs) == 0) return CNNF_OK;
     CNNFI_TRY(check_fields(r, kwargs));
     call->kwargs = kwargs;
+    for (size_t i = 0; i < cnnfi_json_size(kwargs); i++)
+        n += count_tensors(s, cnnfi_json_value_at(kwargs, i), LIST_DEPTH);
+    CNNFI_TRY(cnnfi_check_limit(r->model->context, CNNF_LIMIT_NODES, n, "arguments of a call", r->error));
+    if (n == 0) return CNNF_OK;
     call->named = array(r, n, sizeof *call->named);
     call->names = array(r, n, sizeof *call->names);
     if (!call->named || !call->names) return cnnfi_fail_nomem(r->error);
-    for (size_t i = 0; i < n; i++) {
-        const cnnfi_json *history = tensor_in(s, cnnfi_json_value_at(kwargs, i));
-        if (!history) continue;
-        call->names[call->n_named] = cnnfi_json_key_at(kwargs, i);
-        CNNFI_TRY(read_history(r, s, &call->named[call->n_named++], history));
-    }
+    for (size_t i = 0; i < cnnfi_json_size(kwargs); i++)
+        CNNFI_TRY(read_named(r, s, call, cnnfi_json_key_at(kwargs, i), cnnfi_json_value_at(kwargs, i), LIST_DEPTH));
     return CNNF_OK;
 }
 

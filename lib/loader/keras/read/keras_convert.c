@@ -138,6 +138,7 @@ static cnnf_status flip_kernel(cnnfi_keras_model *model, cnnfi_keras_weight *wei
 
 static cnnf_status convert_convolution(cnnfi_keras_model *model, const cnnfi_keras_layer *layer, cnnf_error *error)
 {
+    if (model->keras_major != 1 && !model->theano_kernels) return CNNF_OK;
     order o = identity(MAX_RANK);
     cnnfi_keras_weight *kernel = &layer->weights[0];
     if (cnnf_tensor_dtype(kernel->value) != CNNF_FLOAT) return CNNF_OK;
@@ -150,23 +151,32 @@ static cnnf_status convert_convolution(cnnfi_keras_model *model, const cnnfi_ker
 
 /* ---- recurrent layers ---- */
 
+static bool same_shape(const cnnf_tensor *x, const cnnf_tensor *y)
+{
+    if (cnnf_tensor_rank(x) != cnnf_tensor_rank(y)) return false;
+    for (int32_t i = 0; i < cnnf_tensor_rank(x); i++)
+        if (cnnf_tensor_dim(x, i) != cnnf_tensor_dim(y, i)) return false;
+    return true;
+}
+
 /* Weights at the indices, side by side along the last dimension. */
 static cnnf_status join(cnnfi_keras_model *model, const cnnfi_keras_layer *layer, const size_t *indices, size_t n,
                         cnnfi_keras_weight *out, cnnf_error *error)
 {
     const cnnf_tensor *first = layer->weights[indices[0]].value;
-    int32_t rank = cnnf_tensor_rank(first);
-    int64_t rows = rank == 2 ? cnnf_tensor_dim(first, 0) : 1, columns = cnnf_tensor_dim(first, rank - 1);
+    const int32_t rank = cnnf_tensor_rank(first);
+    int64_t dims[MAX_RANK];
     cnnf_tensor *made = NULL, *part = NULL;
-    if (rank < 1 || rank > 2 || columns > INT32_MAX)
-        return cnnfi_keras_fail(error, CNNF_E_MISMATCH, layer, "its weights are no matrices");
+    if (rank < 1 || rank > 4 || cnnf_tensor_dim(first, rank - 1) < 1 || cnnf_tensor_dim(first, rank - 1) > INT32_MAX)
+        return cnnfi_keras_fail(error, CNNF_E_MISMATCH, layer, "its weights are no kernels");
     for (size_t k = 0; k < n; k++) {
         const cnnf_tensor *t = layer->weights[indices[k]].value;
-        if (cnnf_tensor_rank(t) != rank || cnnf_tensor_dim(t, 0) != cnnf_tensor_dim(first, 0) ||
-            cnnf_tensor_dim(t, rank - 1) != columns || cnnf_tensor_dtype(t) != CNNF_FLOAT)
+        if (!same_shape(t, first) || cnnf_tensor_dtype(t) != CNNF_FLOAT)
             return cnnfi_keras_fail(error, CNNF_E_MISMATCH, layer, "the weights of its gates have different shapes");
     }
-    const int64_t dims[2] = {rank == 2 ? rows : columns * (int64_t)n, columns * (int64_t)n};
+    const int64_t columns = cnnf_tensor_dim(first, rank - 1), rows = cnnf_tensor_element_count(first) / columns;
+    memcpy(dims, cnnfi_tensor_dims(first), (size_t)rank * sizeof dims[0]);
+    dims[rank - 1] = columns * (int64_t)n;
     CNNFI_TRY(cnnf_tensor_new(&made, model->context, CNNF_FLOAT, rank, dims, error));
     cnnf_status status = CNNF_OK;
     for (size_t k = 0; k < n && status == CNNF_OK; k++) {
@@ -182,19 +192,23 @@ static cnnf_status join(cnnfi_keras_model *model, const cnnfi_keras_layer *layer
     return status == CNNF_OK ? replace(model, out, made, error) : status;
 }
 
+static int32_t gates_of(const char *class_name)
+{
+    if (strcmp(class_name, "LSTM") == 0 || strcmp(class_name, "ConvLSTM2D") == 0) return 4;
+    return strcmp(class_name, "GRU") == 0 ? 3 : 0;
+}
+
 /* Keras 1 had one matrix a gate: GRU z, r, h; LSTM i, c, f, o, of which Keras 2 makes i, f, c, o. */
-static cnnf_status convert_recurrent(cnnfi_keras_model *model, cnnfi_keras_layer *layer, cnnf_error *error)
+static cnnf_status join_gates(cnnfi_keras_model *model, cnnfi_keras_layer *layer, cnnf_error *error)
 {
     static const size_t gru[3] = {0, 3, 6}, lstm[4] = {0, 6, 3, 9};
-    bool is_gru = strcmp(layer->class_name, "GRU") == 0 && layer->n_weights == 9;
-    bool is_lstm = strcmp(layer->class_name, "LSTM") == 0 && layer->n_weights == 12;
-    if (model->keras_major != 1 || (!is_gru && !is_lstm)) return CNNF_OK;
+    const size_t n = (size_t)gates_of(layer->class_name);
     cnnfi_keras_weight *joined = cnnfi_arena_array(&model->arena, 3, sizeof *joined);
     if (!joined) return cnnfi_fail_nomem(error);
     for (size_t part = 0; part < 3; part++) {
-        size_t indices[4], n = is_gru ? 3 : 4;
+        size_t indices[4];
         for (size_t k = 0; k < n; k++)
-            indices[k] = (is_gru ? gru[k] : lstm[k]) + part;
+            indices[k] = (n == 3 ? gru[k] : lstm[k]) + part;
         CNNFI_TRY(join(model, layer, indices, n, &joined[part], error));
     }
     layer->weights = joined;
@@ -202,28 +216,150 @@ static cnnf_status convert_recurrent(cnnfi_keras_model *model, cnnfi_keras_layer
     return CNNF_OK;
 }
 
+/* ---- cuDNN ---- */
+
+/* The numbers of one gate's matrix, `columns` of a row of `wide`, in a file of cuDNN's: by columns, or turned. */
+static void turn_gate(const float *from, float *to, int64_t rows, int64_t columns, int64_t wide, bool by_columns)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t k = 0; k < columns; k++) {
+            int64_t at = by_columns ? k * rows + i : k * columns + i;
+            to[i * wide + k] = from[at / columns * wide + at % columns];
+        }
+}
+
+/* _convert_rnn_weights(): kernels are kept by columns, recurrent kernels turned, each gate for itself. */
+static cnnf_status turn_kernel(cnnfi_keras_model *model, cnnfi_keras_weight *weight, int32_t gates, bool by_columns,
+                               cnnf_error *error)
+{
+    cnnf_tensor *loaded = NULL, *made = NULL;
+    CNNFI_TRY(cnnf_tensor_load(&loaded, weight->value, error));
+    int64_t rows = cnnf_tensor_dim(loaded, 0), wide = cnnf_tensor_dim(loaded, 1), columns = wide / gates;
+    cnnf_status status = cnnf_tensor_new(&made, model->context, CNNF_FLOAT, 2, cnnfi_tensor_dims(loaded), error);
+    for (int32_t g = 0; status == CNNF_OK && rows > 0 && g < gates; g++)
+        turn_gate((const float *)cnnf_tensor_data(loaded) + g * columns,
+                  (float *)cnnf_tensor_data_mut(made) + g * columns, rows, columns, wide, by_columns);
+    cnnf_tensor_unref(loaded);
+    return status == CNNF_OK ? replace(model, weight, made, error) : status;
+}
+
+/* LSTM adds the two halves of cuDNN's bias, GRU keeps them as rows. */
+static cnnf_status convert_bias(cnnfi_keras_model *model, cnnfi_keras_weight *weight, int32_t gates, cnnf_error *error)
+{
+    cnnf_tensor *loaded = NULL, *made = NULL;
+    int64_t half = cnnf_tensor_dim(weight->value, 0) / 2;
+    if (gates == 3) {
+        CNNFI_TRY(cnnfi_tensor_reshape(&made, weight->value, 2, (const int64_t[]){2, half}, error));
+        return replace(model, weight, made, error);
+    }
+    CNNFI_TRY(cnnf_tensor_load(&loaded, weight->value, error));
+    cnnf_status status = cnnf_tensor_new(&made, model->context, CNNF_FLOAT, 1, &half, error);
+    const float *from = cnnf_tensor_data(loaded);
+    for (int64_t i = 0; status == CNNF_OK && i < half; i++)
+        ((float *)cnnf_tensor_data_mut(made))[i] = from[i] + from[half + i];
+    cnnf_tensor_unref(loaded);
+    return status == CNNF_OK ? replace(model, weight, made, error) : status;
+}
+
+/* Weights of CuDNNLSTM and CuDNNGRU: one bias of two per gate and unit, whatever the class is called. */
+static bool is_cudnn(const cnnfi_keras_layer *layer)
+{
+    const int32_t gates = gates_of(layer->class_name);
+    if (gates == 0 || layer->n_weights != 3) return false;
+    const cnnf_tensor *kernel = layer->weights[0].value, *recurrent = layer->weights[1].value,
+                      *bias = layer->weights[2].value;
+    if (cnnf_tensor_rank(kernel) != 2 || cnnf_tensor_rank(recurrent) != 2 || cnnf_tensor_rank(bias) != 1) return false;
+    const int64_t units = cnnf_tensor_dim(recurrent, 0), wide = cnnf_tensor_dim(recurrent, 1);
+    for (size_t i = 0; i < 3; i++)
+        if (cnnf_tensor_dtype(layer->weights[i].value) != CNNF_FLOAT) return false;
+    return units > 0 && wide % gates == 0 && wide / gates == units && cnnf_tensor_dim(kernel, 1) == wide &&
+           cnnf_tensor_dim(bias, 0) % 2 == 0 && cnnf_tensor_dim(bias, 0) / 2 == wide;
+}
+
+static cnnf_status convert_cudnn(cnnfi_keras_model *model, cnnfi_keras_layer *layer, cnnf_error *error)
+{
+    const int32_t gates = gates_of(layer->class_name);
+    CNNFI_TRY(turn_kernel(model, &layer->weights[0], gates, true, error));
+    CNNFI_TRY(turn_kernel(model, &layer->weights[1], gates, false, error));
+    return convert_bias(model, &layer->weights[2], gates, error);
+}
+
+/* Both kernels are a convolution's. */
+static cnnf_status convert_conv_lstm(cnnfi_keras_model *model, const cnnfi_keras_layer *layer, bool keras1,
+                                     cnnf_error *error)
+{
+    const order first = {.perm = {2, 3, 1, 0}};
+    for (size_t i = 0; i < 2 && i < layer->n_weights; i++) {
+        cnnfi_keras_weight *kernel = &layer->weights[i];
+        if (cnnf_tensor_rank(kernel->value) != 4 || cnnf_tensor_dtype(kernel->value) != CNNF_FLOAT) continue;
+        if (keras1 && first_format(layer)) CNNFI_TRY(apply(model, kernel, &first, error));
+        if (model->theano_kernels) CNNFI_TRY(flip_kernel(model, kernel, error));
+    }
+    return CNNF_OK;
+}
+
+static cnnf_status convert_recurrent(cnnfi_keras_model *model, cnnfi_keras_layer *layer, cnnf_error *error)
+{
+    const size_t gates = (size_t)gates_of(layer->class_name);
+    const bool keras1 = gates > 0 && layer->n_weights == 3 * gates; /* nobody else has as many */
+    if (keras1) CNNFI_TRY(join_gates(model, layer, error));
+    if (strcmp(layer->class_name, "ConvLSTM2D") == 0) return convert_conv_lstm(model, layer, keras1, error);
+    return is_cudnn(layer) ? convert_cudnn(model, layer, error) : CNNF_OK;
+}
+
 /* ---- all layers ---- */
+
+static cnnf_status convert_layer(cnnfi_keras_model *model, cnnfi_keras_layer *layer, cnnf_error *error);
+
+/* The weights from `first` on, `n` of them, as those of the layer inside; back come as many as that has in Keras 2. */
+static cnnf_status convert_inside(cnnfi_keras_model *model, const cnnfi_keras_layer *layer,
+                                  const cnnfi_keras_layer *within, size_t first, size_t n, cnnfi_keras_layer *out,
+                                  cnnf_error *error)
+{
+    *out = *within;
+    out->weights = layer->weights + first;
+    out->n_weights = n;
+    return convert_layer(model, out, error);
+}
+
+/* Bidirectional: two layers' weights, in halves. */
+static cnnf_status convert_directions(cnnfi_keras_model *model, cnnfi_keras_layer *layer, cnnf_error *error)
+{
+    cnnfi_keras_layer sides[2];
+    const size_t half = layer->n_weights / 2;
+    for (size_t i = 0; i < 2; i++) {
+        const cnnfi_keras_layer *within = i == 1 && layer->backward ? layer->backward : layer->wrapped;
+        CNNFI_TRY(convert_inside(model, layer, within, i * half, half, &sides[i], error));
+    }
+    const size_t n = sides[0].n_weights, m = sides[1].n_weights;
+    cnnfi_keras_weight *weights = cnnfi_arena_array(&model->arena, n + m, sizeof *weights);
+    if (!weights) return cnnfi_fail_nomem(error);
+    memcpy(weights, sides[0].weights, n * sizeof *weights);
+    memcpy(weights + n, sides[1].weights, m * sizeof *weights);
+    layer->weights = weights;
+    layer->n_weights = n + m;
+    return CNNF_OK;
+}
 
 static cnnf_status convert_layer(cnnfi_keras_model *model, cnnfi_keras_layer *layer, cnnf_error *error)
 {
+    cnnfi_keras_layer inside;
+    if (layer->n_weights == 0) return CNNF_OK;
     if (layer->wrapped && !layer->wrapped->inner) {
         /* the wrapper holds the weights; what they are is told by the layer inside */
-        cnnfi_keras_layer inside = *layer->wrapped;
-        inside.weights = layer->weights;
-        inside.n_weights = layer->n_weights;
-        CNNFI_TRY(convert_layer(model, &inside, error));
+        if (strcmp(layer->class_name, "Bidirectional") == 0)
+            return layer->n_weights % 2 == 0 ? convert_directions(model, layer, error) : CNNF_OK;
+        CNNFI_TRY(convert_inside(model, layer, layer->wrapped, 0, layer->n_weights, &inside, error));
         layer->weights = inside.weights;
         layer->n_weights = inside.n_weights;
         return CNNF_OK;
     }
-    if (layer->n_weights == 0) return CNNF_OK;
     if (is_convolution(layer->class_name)) return convert_convolution(model, layer, error);
     return convert_recurrent(model, layer, error);
 }
 
 cnnf_status cnnfi_keras_convert_weights(cnnfi_keras_model *model, cnnfi_keras_container *container, cnnf_error *error)
 {
-    if (model->keras_major != 1 && !model->theano_kernels) return CNNF_OK;
     for (size_t i = 0; i < container->n_layers; i++) {
         cnnfi_keras_layer *layer = &container->layers[i];
         cnnfi_keras_container *inner = layer->inner ? layer->inner : layer->wrapped ? layer->wrapped->inner : NULL;

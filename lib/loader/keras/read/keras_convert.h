@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Weights of Keras 1 and of the Theano backend, brought to the shapes and order of Keras 2 on TensorFlow. */
+/* Weights of Keras 1, of the Theano backend and of cuDNN's layers, brought to the shapes and order of Keras 2 on
+ * TensorFlow. */
 #ifndef CNNFI_LOADER_KERAS_READ_KERAS_CONVERT_H
 #define CNNFI_LOADER_KERAS_READ_KERAS_CONVERT_H
 

@@ -106,15 +106,60 @@ static cnnf_status read_vars(reader *r, weight_list *list, const char *path, cnn
 /* Attributes that hold layers with weights, in the order of a layer's own list of weights. */
 static const char *const children[] = {"cell", "layer", "forward_layer", "backward_layer", "activation"};
 
-static cnnf_status read_tree(reader *r, weight_list *list, const char *path, cnnf_dtype floats, int depth)
+/* The cells that a layer, or the layer inside a wrapper, stacks (StackedRNNCells); NULL. */
+static const cnnfi_json *cells_of(const cnnfi_keras_layer *layer, bool backward)
 {
+    const cnnfi_keras_layer *inside = backward && layer->backward ? layer->backward : layer->wrapped;
+    const cnnfi_json *cell = cnnfi_json_get(inside ? inside->config : layer->config, "cell");
+    const cnnfi_json *cells = cnnfi_json_get(cnnfi_json_get(cell, "config"), "cells");
+    return cnnfi_json_is_array(cells) ? cells : NULL;
+}
+
+static const char *numbered(reader *r, const char *base, int64_t number)
+{
+    return number == 0 ? base : cnnfi_arena_printf(&r->model->arena, "%s_%lld", base, (long long)number);
+}
+
+/* <path>/cells/lstm_cell, lstm_cell_1, gru_cell ...: a list numbers what it holds by class. */
+static cnnf_status read_cells(reader *r, weight_list *list, const char *path, const cnnfi_json *cells,
+                              cnnf_dtype floats, cnnfi_strmap *used)
+{
+    for (size_t i = 0; i < cnnfi_json_size(cells); i++) {
+        const char *class_name = cnnfi_json_string(cnnfi_json_get(cnnfi_json_at(cells, i), "class_name"), "");
+        char *base = snake_case(&r->model->arena, class_name);
+        const int64_t number = base ? cnnfi_strmap_get(used, base) + 1 : 0;
+        const char *name = base ? numbered(r, base, number) : NULL;
+        char *child = name ? join(r, path, name) : NULL;
+        if (!child || !cnnfi_strmap_set(used, base, number)) return cnnfi_fail_nomem(r->error);
+        CNNFI_TRY(read_vars(r, list, child, floats));
+    }
+    return CNNF_OK;
+}
+
+static cnnf_status read_stack(reader *r, weight_list *list, const char *path, const cnnfi_json *cells,
+                              cnnf_dtype floats)
+{
+    cnnfi_strmap used;
+    char *folder = join(r, path, "cells");
+    if (!folder) return cnnfi_fail_nomem(r->error);
+    cnnfi_strmap_init(&used, r->model->context);
+    const cnnf_status status = read_cells(r, list, folder, cells, floats, &used);
+    cnnfi_strmap_free(&used);
+    return status;
+}
+
+static cnnf_status read_tree(reader *r, weight_list *list, const char *path, const cnnfi_keras_layer *layer, int depth)
+{
+    const cnnf_dtype floats = cnnfi_keras_weight_dtype(layer);
+    const cnnfi_json *cells = cells_of(layer, strstr(path, "backward_layer") != NULL);
     CNNFI_TRY(read_vars(r, list, path, floats));
     for (size_t i = 0; depth < 4 && i < sizeof children / sizeof children[0]; i++) {
         char *child = join(r, path, children[i]);
         bool there = false;
         if (!child) return cnnfi_fail_nomem(r->error);
         CNNFI_TRY(is_there(&there, r, child));
-        if (there) CNNFI_TRY(read_tree(r, list, child, floats, depth + 1));
+        if (there) CNNFI_TRY(read_tree(r, list, child, layer, depth + 1));
+        if (there && i == 0 && cells) CNNFI_TRY(read_stack(r, list, child, cells, floats));
     }
     return CNNF_OK;
 }
@@ -123,7 +168,7 @@ static cnnf_status read_layer_weights(reader *r, cnnfi_keras_layer *layer, const
 {
     weight_list list = {.items = NULL};
     if (layer->inner) return read_container(r, layer->inner, path);
-    CNNFI_TRY(read_tree(r, &list, path, cnnfi_keras_weight_dtype(layer), 0));
+    CNNFI_TRY(read_tree(r, &list, path, layer, 0));
     layer->weights = list.items;
     layer->n_weights = list.count;
     if (!layer->wrapped || !layer->wrapped->inner) return CNNF_OK;
@@ -137,11 +182,6 @@ typedef struct layer_folder {
     char *path; /* NULL: none */
     bool may_count_twice;
 } layer_folder;
-
-static const char *numbered(reader *r, const char *base, int64_t number)
-{
-    return number == 0 ? base : cnnfi_arena_printf(&r->model->arena, "%s_%lld", base, (long long)number);
-}
 
 /*
  * The folder of the next layer of class `base`: base, base_1, base_2 ... tf.keras 2.12 and 2.13 walk

@@ -29,6 +29,8 @@ static const struct {
     {"LSTMV2", "LSTM"},
     {"GRUV1", "GRU"},
     {"GRUV2", "GRU"},
+    {"CuDNNLSTM", "LSTM"},
+    {"CuDNNGRU", "GRU"},
     {"MaxPool1D", "MaxPooling1D"},
     {"MaxPool2D", "MaxPooling2D"},
     {"MaxPool3D", "MaxPooling3D"},
@@ -163,10 +165,23 @@ static bool unwrap_values(cnnfi_json_doc *doc, cnnfi_json *config)
     return true;
 }
 
-bool cnnfi_keras_normalise_config(cnnfi_json_doc *doc, const char *class_name, cnnfi_json *config)
+/* What cuDNN's layers have no field for: their only activations, and GRU's second bias. */
+static bool complete_cudnn(cnnfi_json_doc *doc, const char *stored, cnnfi_json *config)
 {
-    return rename_fields(doc, class_name, config) && join_kernel_size(doc, config) && rename_values(doc, config) &&
-           unwrap_dtype(doc, config) && unmix_dtype(doc, config) && unwrap_values(doc, config);
+    static const struct {
+        const char *key, *value;
+    } fixed[] = {{"activation", "\"tanh\""}, {"recurrent_activation", "\"sigmoid\""}, {"reset_after", "true"}};
+    if (strncmp(stored, "CuDNN", 5) != 0) return true;
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        if (!cnnfi_json_get(config, fixed[i].key) && !set_text(doc, config, fixed[i].key, fixed[i].value)) return false;
+    return true;
+}
+
+bool cnnfi_keras_normalise_config(cnnfi_json_doc *doc, const char *stored, const char *class_name, cnnfi_json *config)
+{
+    return complete_cudnn(doc, stored, config) && rename_fields(doc, class_name, config) &&
+           join_kernel_size(doc, config) && rename_values(doc, config) && unwrap_dtype(doc, config) &&
+           unmix_dtype(doc, config) && unwrap_values(doc, config);
 }
 
 bool cnnfi_keras_is_keras1_config(const cnnfi_json *config)

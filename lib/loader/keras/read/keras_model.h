@@ -66,8 +66,9 @@ struct cnnfi_keras_layer {
     cnnfi_keras_container *inner; /* nested Sequential or functional model; NULL */
     cnnfi_keras_layer *wrapped; /* TimeDistributed, Bidirectional: the layer inside (weights stay with the wrapper; when
                                 it is a model, its layers have them too); NULL */
-    bool identity;              /* --drop_layer */
-    struct cnnfi_kstate *state; /* the builder's: variables and outputs; NULL when read */
+    cnnfi_keras_layer *backward; /* Bidirectional(backward_layer=...): the other direction's own layer; NULL */
+    bool identity;               /* --drop_layer */
+    struct cnnfi_kstate *state;  /* the builder's: variables and outputs; NULL when read */
 };
 
 /* A Sequential or functional model: the whole file's, or a nested one. Sequentials are read as a chain of calls
@@ -112,6 +113,8 @@ cnnf_status cnnfi_keras_model_json(cnnfi_json_doc **out, cnnfi_keras_model *mode
 
 /* Whether layers of this class may have weights; true for unknown classes. (The table is the builder's: layers/.) */
 bool cnnfi_keras_class_has_weights(const char *class_name);
+/* Whether it is a layer of the table, under this name. */
+bool cnnfi_keras_class_is_layer(const char *class_name);
 
 /* "layer 'conv2d' (Conv2D): ..." */
 cnnf_status cnnfi_keras_fail(cnnf_error *error, cnnf_status code, const cnnfi_keras_layer *layer, const char *format,

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a recurrent layer repeats: its cell, or the cells stacked in it. */
+#ifndef CNNFI_LOADER_KERAS_LAYERS_RNN_CELLS_H
+#define CNNFI_LOADER_KERAS_LAYERS_RNN_CELLS_H
+
+#include "loader/keras/layers/layers.h"
+
+#define CNNFI_RNN_MAX_CELL_STATES 2
+
+typedef struct cnnfi_rnn_cell cnnfi_rnn_cell;
+
+typedef struct cnnfi_rnn_kind {
+    const char *layer, *cell, *scope; /* "LSTM", "LSTMCell", "lstm_cell" */
+    int32_t gates, states, rank;      /* rank: of a step's input */
+    /* Weights, in the current scope; x: what a step's input looks like. */
+    void (*build)(cnnfi_rnn_cell *c, cnnfi_kt x);
+    /* state[0] is the output */
+    void (*step)(cnnfi_rnn_cell *c, cnnfi_kt x, cnnfi_kt *state);
+    /* The first states where they are no zeros of [batch, units]; x: the layer's input. NULL otherwise. */
+    void (*initial)(cnnfi_rnn_cell *c, cnnfi_kt x, cnnfi_kt *state);
+} cnnfi_rnn_kind;
+
+struct cnnfi_rnn_cell {
+    const cnnfi_rnn_kind *kind;
+    cnnfi_kc kc;       /* the layer's, with the cell's configuration */
+    const char *scope; /* tf.keras: its name */
+    int32_t gates;
+    int64_t units;
+    bool use_bias, reset_after, separate; /* separate: implementation 1, one product for each gate */
+    cnnfi_kt kernel, recurrent, bias;
+    const struct cnnfi_rnn_slices *cut; /* multi-backend */
+    cnnfi_kconv conv;                   /* ConvLSTM */
+};
+
+/* A layer's cells, in the order data goes through them. */
+typedef struct cnnfi_rnn {
+    size_t n_cells, n_states;
+    cnnfi_rnn_cell *cells;
+    const char *stack; /* tf.keras: scope of StackedRNNCells; NULL */
+} cnnfi_rnn;
+
+extern const cnnfi_rnn_kind cnnfi_rnn_simple, cnnfi_rnn_gru, cnnfi_rnn_lstm;
+extern const cnnfi_rnn_kind cnnfi_rnn_conv_lstm[3];
+
+/* All cells, one step: state holds n_states and is replaced; the output is the return value. */
+cnnfi_kt cnnfi_rnn_step(cnnfi_rnn *rnn, cnnfi_kt x, cnnfi_kt *state);
+
+/* ---- over time (rnn_unroll.c) ---- */
+
+typedef struct cnnfi_rnn_run {
+    cnnfi_kb *b;
+    cnnfi_rnn *rnn;
+    cnnfi_kt x;           /* [batch, steps, ...]; time_major: [steps, batch, ...] */
+    const cnnfi_kt *mask; /* [batch, steps], NULL */
+    bool time_major, backwards, zero_output, sequences;
+    bool written_out;   /* Keras' own unroll=True */
+    cnnfi_kt *state;    /* n_states: the first, then the last */
+    cnnfi_kt last, all; /* all: only when sequences is set */
+} cnnfi_rnn_run;
+
+/* K.rnn(unroll=True) */
+void cnnfi_rnn_unroll(cnnfi_rnn_run *run);
+
+#endif
