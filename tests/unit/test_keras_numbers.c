@@ -14,13 +14,20 @@ typedef struct model_case {
 } model_case;
 
 static const model_case cases[] = {
-    {"i2_act_leaky", "model.h5", 1, 1}, {"i2_act_prelu", "model.h5", 1, 1},     {"i2_bn_i32", "model.h5", 1, 1},
-    {"i2_dense_i64", "model.h5", 1, 1}, {"i3_act_relulayer", "model.h5", 1, 1}, {"i3_flat_dense_u8", "model.h5", 1, 1},
-    {"k2.13.1", "model.keras", 1, 1},   {"k2.15win", "model.keras", 1, 1},      {"m3_F_feat", "model.h5", 1, 2},
-    {"m3_F_feat", "model.keras", 1, 2}, {"m3_F_first_out", "model.h5", 2, 2},   {"m3_F_first_out", "model.keras", 2, 2},
-    {"n7_one", "model.h5", 1, 1},       {"n7_one", "model.keras", 1, 1},        {"n7_wrong2", "model.h5", 1, 2},
-    {"n7_wrong2", "model.keras", 1, 2}, {"o2_ops", "model.h5", 1, 1},           {"w2_seq", "old.h5", 1, 1},
-    {"w2_seq", "w.weights.h5", 1, 1},   {"w3_func", "w.weights.h5", 1, 1},
+    {"i2_act_leaky", "model.h5", 1, 1},     {"i2_act_prelu", "model.h5", 1, 1},
+    {"i2_bn_i32", "model.h5", 1, 1},        {"i2_dense_i64", "model.h5", 1, 1},
+    {"i3_act_relulayer", "model.h5", 1, 1}, {"i3_flat_dense_u8", "model.h5", 1, 1},
+    {"k2.13.1", "model.keras", 1, 1},       {"k2.15win", "model.keras", 1, 1},
+    {"m3_F_feat", "model.h5", 1, 2},        {"m3_F_feat", "model.keras", 1, 2},
+    {"m3_F_first_out", "model.h5", 2, 2},   {"m3_F_first_out", "model.keras", 2, 2},
+    {"n7_one", "model.h5", 1, 1},           {"n7_one", "model.keras", 1, 1},
+    {"n7_wrong2", "model.h5", 1, 2},        {"n7_wrong2", "model.keras", 1, 2},
+    {"o2_ops", "model.h5", 1, 1},           {"w2_seq", "old.h5", 1, 1},
+    {"w2_seq", "w.weights.h5", 1, 1},       {"w3_func", "w.weights.h5", 1, 1},
+    {"r1_gru_back", "model.h5", 1, 1},      {"r1_keras1_both", "model.h5", 1, 1},
+    {"r1_words", "model.h5", 1, 1},         {"r2_both", "model.h5", 1, 1},
+    {"r2_conv", "model.h5", 1, 1},          {"r2_cudnn", "model.h5", 1, 1},
+    {"r3_stack", "model.keras", 1, 1},      {"r3_states", "model.keras", 2, 1},
 };
 
 static const char *path_in(char *room, size_t size, const model_case *c, const char *file)
