@@ -118,6 +118,7 @@ int cmd_inspect_checkpoint(int argc, char **argv);
 int cmd_compare_graphs(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_predict(int argc, char **argv);
+int cmd_quantize(int argc, char **argv);
 int cmd_benchmark_model(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
 int cmd_convert(int argc, char **argv);

@@ -19,6 +19,8 @@ const command cli_commands[] = {
     {"check", "GRAPH --for=vitis-ai", "the demands of the next tool, one by one", cmd_check},
     {"predict", "--graph=G --feed NAME=x.npy --fetch NAME=y.npy [flags]", "runs a graph on arrays", cmd_predict},
     {"benchmark_model", "--graph=G [flags]", "images per second and latency", cmd_benchmark_model},
+    {"quantize", "MODEL --for=vitis-ai --calibration=DATA -o DIR [flags]", "the graph that the DPU's quantizer makes",
+     cmd_quantize},
     {"evaluate", "--graph=G --dataset=FILE [flags]", "accuracy on a data set", cmd_evaluate},
 };
 

@@ -53,6 +53,7 @@
 #include <cnnfreeze/metrics.h>
 #include <cnnfreeze/dataset.h>
 #include <cnnfreeze/npy.h>
+#include <cnnfreeze/quantize.h>
 #include <cnnfreeze/comparison.h>
 
 #endif

@@ -18,7 +18,9 @@ for stage in STAGES:
     BELOW[stage] = BELOW["edit"] | {"edit"}
 BELOW["evaluation"] = BELOW["edit"] | {"edit", "evaluator"}
 # Constant folding computes with the evaluator's kernels; a second implementation of every op would be a second set of bugs.
-EXCEPTIONS = {("transform/rewrite/fold_constants.c", "evaluator/kernels/kernel.h")}
+EXCEPTIONS = {("transform/rewrite/fold_constants.c", "evaluator/kernels/kernel.h"),
+              # Calibration runs what the passes of the quantizer have made, batch by batch.
+              ("evaluation/quantizer.h", "transform/quantize/quantize.h")}
 POSIX = re.compile(r"#include <(unistd|fcntl|pthread|dirent|signal|sched|sys/\w+)\.h>")
 INCLUDE = re.compile(r'#include "([^"]+)"')
 

@@ -315,6 +315,49 @@ static cnnf_status fold_constants(cnnf_context *context, const fixture *x, cnnf_
     return run_pipeline(context, x, "fold_constants", error);
 }
 
+static cnnf_status quantize(cnnf_context *context, const char *folder, const char *feed, const char *output,
+                            cnnf_error *error)
+{
+    char path[1024];
+    cnnf_graph *graph = NULL, *out = NULL, *deployed = NULL;
+    cnnf_quantizer_options *options = NULL;
+    cnnf_quantizer *quantizer = NULL;
+    cnnf_buffer *report = NULL;
+    cnnf_tensor *x = NULL;
+    snprintf(path, sizeof path, SOURCE_ROOT "/tests/golden/vitis/%s/input.pb", folder);
+    cnnf_status status = cnnf_load_file(&graph, context, path, NULL, error);
+    snprintf(path, sizeof path, SOURCE_ROOT "/tests/golden/vitis/%s/x0.npy", folder);
+    if (!status) status = cnnf_npy_load(&x, context, path, error);
+    if (!status) status = cnnf_quantizer_options_new(&options, context, error);
+    if (!status) status = cnnf_quantizer_options_add_input(options, feed, error);
+    if (!status) status = cnnf_quantizer_options_add_output(options, output, error);
+    if (!status) status = cnnf_quantizer_options_set(options, "threads", 1, error);
+    if (!status) status = cnnf_quantizer_new(&quantizer, graph, options, error);
+    const cnnf_tensor *batch = x;
+    if (!status) status = cnnf_quantizer_feed(quantizer, &feed, &batch, 1, error);
+    if (!status) status = cnnf_quantizer_finish(&out, quantizer, error);
+    if (!status) status = cnnf_quantizer_deploy(&deployed, quantizer, error);
+    if (!status) status = cnnf_quantizer_report(&report, quantizer, 1, error);
+    cnnf_buffer_free(report);
+    cnnf_graph_unref(out);
+    cnnf_graph_unref(deployed);
+    cnnf_quantizer_free(quantizer);
+    cnnf_quantizer_options_free(options);
+    cnnf_tensor_unref(x);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status quantize_pools(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return quantize(context, "k225_pools", "input_1", "global_average_pooling2d_1/Mean", error);
+}
+
+static cnnf_status quantize_dense(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return quantize(context, "x_dense_bn", "x", "out", error);
+}
+
 static cnnf_status evaluate(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
     cnnf_graph *graph = NULL;
@@ -434,6 +477,8 @@ static const struct {
     {"plain_passes", plain_passes},
     {"fold_constants", fold_constants},
     {"evaluate", evaluate},
+    {"quantize_pools", quantize_pools},
+    {"quantize_dense", quantize_dense},
     {"read_csv", read_csv},
     {"read_gz", read_gz},
     {"read_npz", read_npz},

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a quantizer has found, as text and as JSON; and how far the result is from the float graph, layer by layer. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/error.h"
+#include "base/num.h"
+#include "evaluation/quantizer.h"
+#include "graph/tensor.h"
+
+/* ---- signal and noise ---- */
+
+typedef struct comparison {
+    double signal, noise;
+} comparison;
+
+/* The rounded tensor's name is FLOAT/aquant: the float graph has it without the end. */
+static bool float_name(char *out, size_t size, const char *fix)
+{
+    const size_t length = strlen(fix), end = strlen("/aquant");
+    if (length <= end || strcmp(fix + length - end, "/aquant") || length - end >= size) return false;
+    memcpy(out, fix, length - end);
+    out[length - end] = 0;
+    return true;
+}
+
+static void compare(comparison *c, const cnnf_tensor *want, const cnnf_tensor *got)
+{
+    const float *x = cnnf_tensor_data(want), *y = cnnf_tensor_data(got);
+    const int64_t n = cnnf_tensor_element_count(want);
+    if (n != cnnf_tensor_element_count(got) || cnnf_tensor_dtype(want) != CNNF_FLOAT) return;
+    for (int64_t i = 0; i < n; i++) {
+        const double signal = (double)x[i], noise = (double)y[i] - signal;
+        c->signal += signal * signal;
+        c->noise += noise * noise;
+    }
+}
+
+/* What is compared: names in both graphs, one entry for each activation. */
+typedef struct subjects {
+    const char **floats, **fixes; /* [count] */
+    size_t *numbers;              /* [count] of FixNeurons */
+    size_t count;
+    cnnf_tensor **want, **got; /* [count] of the row at hand */
+} subjects;
+
+static bool subjects_find(subjects *s, cnnf_quantizer *q, cnnfi_arena *arena)
+{
+    const size_t n = q->plan.n_fixes + 1;
+    *s = (subjects){.floats = cnnfi_arena_array(arena, n, sizeof *s->floats),
+                    .fixes = cnnfi_arena_array(arena, n, sizeof *s->fixes),
+                    .numbers = cnnfi_arena_array(arena, n, sizeof *s->numbers),
+                    .want = cnnfi_arena_array(arena, n, sizeof *s->want),
+                    .got = cnnfi_arena_array(arena, n, sizeof *s->got)};
+    if (!s->floats || !s->fixes || !s->numbers || !s->want || !s->got) return false;
+    for (size_t i = 0; i < q->plan.n_fixes; i++) {
+        char name[1024];
+        const cnnf_node *node =
+            float_name(name, sizeof name, q->plan.fixes[i]) ? cnnf_graph_find(q->prepared, name) : NULL;
+        if (!node || strcmp(node->op, "Const") == 0) continue;
+        s->floats[s->count] = cnnfi_arena_strdup(arena, name);
+        if (!s->floats[s->count]) return false;
+        s->fixes[s->count] = q->plan.fixes[i];
+        s->numbers[s->count++] = i;
+    }
+    return true;
+}
+
+static cnnf_status compare_row(comparison *c, const subjects *s, cnnf_quantizer *q, cnnf_evaluator *plain,
+                               cnnf_evaluator *rounded, int64_t row, cnnf_error *error)
+{
+    const size_t n = q->inputs.count;
+    cnnf_tensor **feeds = cnnfi_calloc(q->context, n + 1, sizeof *feeds);
+    if (!feeds) return cnnfi_fail_nomem(error);
+    cnnf_status status = CNNF_OK;
+    for (size_t i = 0; !status && i < n; i++)
+        status = cnnfi_quantizer_rows(&feeds[i], q->sample[i], row, 1, error);
+    const cnnf_tensor *const *in = (const cnnf_tensor *const *)feeds;
+    if (!status) status = cnnf_evaluator_run(s->want, plain, q->inputs.names, in, n, s->floats, s->count, error);
+    if (!status) status = cnnf_evaluator_run(s->got, rounded, q->inputs.names, in, n, s->fixes, s->count, error);
+    for (size_t i = 0; i < s->count; i++) {
+        if (!status) compare(&c[i], s->want[i], s->got[i]);
+        cnnf_tensor_unref(s->want[i]);
+        cnnf_tensor_unref(s->got[i]);
+        s->want[i] = s->got[i] = NULL;
+    }
+    for (size_t i = 0; i < n; i++)
+        cnnf_tensor_unref(feeds[i]);
+    cnnfi_free(q->context, feeds);
+    return status;
+}
+
+static bool has_sample(const cnnf_quantizer *q)
+{
+    for (size_t i = 0; i < q->inputs.count; i++) {
+        if (!q->sample || !q->sample[i] || cnnf_tensor_dim(q->sample[i], 0) < 1) return false;
+    }
+    return true;
+}
+
+/* snr[i] in dB of FixNeuron i; NaN where it is not known. */
+static cnnf_status measure(double *snr, cnnf_quantizer *q, cnnfi_arena *arena, cnnf_error *error)
+{
+    subjects s;
+    cnnf_graph *graph = NULL;
+    cnnf_evaluator *plain = NULL, *rounded = NULL;
+    comparison *c = cnnfi_arena_array(arena, q->plan.n_fixes + 1, sizeof *c);
+    for (size_t i = 0; i < q->plan.n_fixes; i++)
+        snr[i] = (double)NAN;
+    if (!c || !subjects_find(&s, q, arena)) return cnnfi_fail_nomem(error);
+    if (!s.count || !has_sample(q)) return CNNF_OK;
+    cnnf_status status = cnnfi_quantize_position(&graph, q->fixed, &q->plan, q->adjusted, error);
+    if (!status) status = cnnfi_quantizer_evaluator(&plain, q, q->prepared, error);
+    if (!status) status = cnnfi_quantizer_evaluator(&rounded, q, graph, error);
+    for (int64_t row = 0; !status && row < cnnf_tensor_dim(q->sample[0], 0); row++)
+        status = compare_row(c, &s, q, plain, rounded, row, error);
+    for (size_t i = 0; !status && i < s.count; i++) {
+        if (c[i].signal > 0)
+            snr[s.numbers[i]] = c[i].noise > 0 ? 10 * log10(c[i].signal / c[i].noise) : (double)INFINITY;
+    }
+    cnnf_evaluator_free(plain);
+    cnnf_evaluator_free(rounded);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+/* ---- words ---- */
+
+/* With `digits` places behind the point; "inf" and "-" in text, null in JSON. */
+static void put_number(cnnfi_strbuf *out, double x, int digits, bool json)
+{
+    char text[352];
+    if (!isfinite(x)) {
+        cnnfi_strbuf_puts(out, json ? "null" : isnan(x) ? "-" : "inf");
+        return;
+    }
+    cnnfi_format_fixed(text, x, digits);
+    cnnfi_strbuf_puts(out, text);
+}
+
+static double share(const cnnfi_fix_facts *f)
+{
+    return f->elements > 0 ? f->saturated / f->elements : 0;
+}
+
+static void write_text(cnnfi_strbuf *out, const cnnf_quantizer *q, const double *snr)
+{
+    cnnfi_strbuf_printf(out, "%zu FixNeurons, %" PRId64 " batches\n", q->plan.n_fixes, q->batches);
+    cnnfi_strbuf_puts(out, "position  calibrated  bits       least        most  saturated  SNR dB  node\n");
+    for (size_t i = 0; i < q->plan.n_fixes; i++) {
+        const cnnf_node *node = cnnf_graph_find(q->fixed, q->plan.fixes[i]);
+        char least[352], most[352], cut[352];
+        cnnfi_format_fixed(least, q->facts[i].least, 5);
+        cnnfi_format_fixed(most, q->facts[i].most, 5);
+        cnnfi_format_fixed(cut, 100 * share(&q->facts[i]), 3);
+        cnnfi_strbuf_printf(out, "%8" PRId64 "  %10" PRId64 "  %4" PRId64 "  %10s  %10s  %8s%%  ", q->adjusted[i],
+                            q->calibrated[i], cnnf_node_attr_int(node, "bit_width", 0), least, most, cut);
+        put_number(out, snr[i], 2, false);
+        cnnfi_strbuf_printf(out, "  %s\n", q->plan.fixes[i]);
+    }
+    for (size_t i = 0; i < q->outputs.count; i++)
+        cnnfi_strbuf_printf(out, "output %s: fetch %s\n", q->outputs.names[i], q->plan.outputs[i]);
+    for (const cnnfi_quantize_note *n = q->notes.first; n; n = n->next)
+        cnnfi_strbuf_printf(out, "%s: %s\n", n->node, n->text);
+}
+
+static void write_fix(cnnfi_strbuf *out, const cnnf_quantizer *q, const double *snr, size_t i)
+{
+    const cnnf_node *node = cnnf_graph_find(q->fixed, q->plan.fixes[i]);
+    cnnfi_strbuf_puts(out, i ? ",\n  {\"node\": " : "\n  {\"node\": ");
+    cnnfi_strbuf_json_string(out, q->plan.fixes[i]);
+    cnnfi_strbuf_printf(out, ", \"position\": %" PRId64 ", \"calibrated_position\": %" PRId64, q->adjusted[i],
+                        q->calibrated[i]);
+    static const char *const keys[] = {"bit_width", "method", "mode"};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        cnnfi_strbuf_printf(out, ", \"%s\": %" PRId64, keys[k], cnnf_node_attr_int(node, keys[k], 0));
+    cnnfi_strbuf_puts(out, ", \"least\": ");
+    put_number(out, q->facts[i].least, 8, true);
+    cnnfi_strbuf_puts(out, ", \"most\": ");
+    put_number(out, q->facts[i].most, 8, true);
+    cnnfi_strbuf_puts(out, ", \"saturated\": ");
+    put_number(out, share(&q->facts[i]), 8, true);
+    cnnfi_strbuf_puts(out, ", \"snr_db\": ");
+    put_number(out, snr[i], 4, true);
+    cnnfi_strbuf_putc(out, '}');
+}
+
+static void write_json(cnnfi_strbuf *out, const cnnf_quantizer *q, const double *snr)
+{
+    cnnfi_strbuf_printf(out, "{\"batches\": %" PRId64 ",\n \"fix_neurons\": [", q->batches);
+    for (size_t i = 0; i < q->plan.n_fixes; i++)
+        write_fix(out, q, snr, i);
+    cnnfi_strbuf_puts(out, "],\n \"outputs\": {");
+    for (size_t i = 0; i < q->outputs.count; i++) {
+        if (i) cnnfi_strbuf_puts(out, ", ");
+        cnnfi_strbuf_json_string(out, q->outputs.names[i]);
+        cnnfi_strbuf_puts(out, ": ");
+        cnnfi_strbuf_json_string(out, q->plan.outputs[i]);
+    }
+    cnnfi_strbuf_puts(out, "},\n \"notes\": [");
+    for (const cnnfi_quantize_note *n = q->notes.first; n; n = n->next) {
+        cnnfi_strbuf_puts(out, n == q->notes.first ? "\n  {\"node\": " : ",\n  {\"node\": ");
+        cnnfi_strbuf_json_string(out, n->node);
+        cnnfi_strbuf_puts(out, ", \"text\": ");
+        cnnfi_strbuf_json_string(out, n->text);
+        cnnfi_strbuf_putc(out, '}');
+    }
+    cnnfi_strbuf_puts(out, "]}\n");
+}
+
+cnnf_status cnnf_quantizer_report(cnnf_buffer **out, cnnf_quantizer *q, int32_t json, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    cnnfi_arena arena;
+    cnnfi_strbuf text;
+    if (!out) return cnnfi_fail_null(error, __func__);
+    *out = NULL;
+    if (!q) return cnnfi_fail_null(error, __func__);
+    CNNFI_TRY(cnnfi_quantizer_positions(q, error));
+    cnnfi_arena_init(&arena, q->context);
+    cnnfi_strbuf_init(&text, q->context);
+    double *snr = cnnfi_arena_array(&arena, q->plan.n_fixes + 1, sizeof *snr);
+    cnnf_status status = snr ? measure(snr, q, &arena, error) : cnnfi_fail_nomem(error);
+    if (!status && json)
+        write_json(&text, q, snr);
+    else if (!status)
+        write_text(&text, q, snr);
+    if (!status) status = cnnfi_strbuf_finish(&text, out, error);
+    cnnfi_strbuf_free(&text);
+    cnnfi_arena_free(&arena);
+    return status;
+}

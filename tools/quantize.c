@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* quantize: a frozen graph to what the DPU's quantizer makes of it, calibrated on examples. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+#include "load.h"
+#include "output.h"
+#include "rows.h"
+
+#define MAX_INPUTS 16
+#define NAME_ROOM  512
+
+enum { N_OPTIONS = 12 };
+
+typedef struct arguments {
+    const char *model, *target, *folder, *checkpoint, *inputs, *outputs, *shapes, *labels, *label_map;
+    flag_list calibration;
+    int64_t iterations, batch, one_hot;
+    double scale, mean, std;
+    bool channels_first;
+    output_flags out;
+    keras_flags keras;
+    int64_t options[N_OPTIONS]; /* by cnnf_quantizer_option_name() */
+    bool simulate_dpu, do_cle, as_vai_q;
+} arguments;
+
+/* ---- the graph ---- */
+
+static cnnf_status remember(void *user, const char *name, cnnf_error *error)
+{
+    flag_list *list = user;
+    if (list->count == sizeof list->values / sizeof *list->values) return CNNF_E_LIMIT;
+    list->values[list->count++] = name;
+    return CNNF_OK;
+}
+
+/* Names of nodes, copied: what gives them may be gone when they are used. */
+typedef struct names {
+    flag_list list;
+    char room[16384];
+    size_t used;
+} names;
+
+static cnnf_status keep_name(void *user, const char *name, cnnf_error *error)
+{
+    names *n = user;
+    const size_t length = strlen(name) + 1;
+    if (n->used + length > sizeof n->room) return CNNF_E_LIMIT;
+    memcpy(n->room + n->used, name, length);
+    n->used += length;
+    return remember(&n->list, n->room + n->used - length, error);
+}
+
+static cnnf_status find_outputs(names *outputs, const session *s, const arguments *a, const cnnf_graph *graph)
+{
+    cnnf_status status = cli_each(a->outputs, keep_name, outputs, s->error);
+    for (int64_t i = 0; !status && !a->outputs && i < cnnf_graph_output_count(graph); i++)
+        status = keep_name(outputs, cnnf_graph_output_name(graph, i), s->error);
+    if (status || outputs->list.count) return status;
+    status = each_guessed_output(s, graph, keep_name, outputs);
+    if (status || outputs->list.count) return status;
+    cli_say(0, "%s: no output found; give --output_nodes", a->model);
+    return CNNF_E_NOT_FOUND;
+}
+
+static bool has_variables(const cnnf_graph *graph)
+{
+    for (int64_t i = 0; i < cnnf_graph_node_count(graph); i++) {
+        const char *op = cnnf_node_op(cnnf_graph_node(graph, i));
+        if (strcmp(op, "VariableV2") == 0 || strcmp(op, "VarHandleOp") == 0 || strcmp(op, "Variable") == 0) return true;
+    }
+    return false;
+}
+
+static cnnf_status freeze(cnnf_graph **out, const session *s, const cnnf_graph *graph, const names *outputs)
+{
+    cnnf_freeze_options *options = NULL;
+    cnnf_status status = cnnf_freeze_options_new(&options, s->context, s->error);
+    for (size_t i = 0; !status && i < outputs->list.count; i++)
+        status = cnnf_freeze_options_add_output(options, outputs->list.values[i], s->error);
+    if (!status) status = cnnf_freeze(out, NULL, graph, options, s->error);
+    cnnf_freeze_options_free(options);
+    return status;
+}
+
+/* A model that is not frozen becomes what `freeze --for=vitis-ai` makes of it; a frozen graph is taken as it is. */
+static cnnf_status frozen_graph(cnnf_graph **out, const session *s, const cnnf_graph *model, const names *outputs)
+{
+    cnnf_graph *inference = NULL, *frozen = NULL;
+    if (!has_variables(model)) {
+        *out = cnnf_graph_ref(model);
+        return CNNF_OK;
+    }
+    cnnf_status status =
+        run_passes(&inference, s, model, "inline_functions set_learning_phase remove_dropout", &outputs->list);
+    if (!status) status = freeze(&frozen, s, inference, outputs);
+    if (!status) status = run_passes(out, s, frozen, cnnf_check_target_passes("vitis-ai"), &outputs->list);
+    cnnf_graph_unref(inference);
+    cnnf_graph_unref(frozen);
+    return status;
+}
+
+static cnnf_status set_shapes(cnnf_graph **out, const session *s, const arguments *a, const cnnf_graph *graph,
+                              const names *outputs)
+{
+    char passes[1024];
+    const char *first = a->inputs ? a->inputs : default_input(graph);
+    if (!a->shapes || !first || strchr(first, ',')) {
+        *out = cnnf_graph_ref(graph);
+        return CNNF_OK;
+    }
+    snprintf(passes, sizeof passes, "set_input_shape(name=\"%s\", shape=\"%s\")", first, a->shapes);
+    return run_passes(out, s, graph, passes, &outputs->list);
+}
+
+static cnnf_status load_graph(cnnf_graph **out, names *outputs, const session *s, const arguments *a)
+{
+    cnnf_graph *model = NULL, *frozen = NULL;
+    cnnf_status status = load_model(&model, s, a->model, a->checkpoint, &a->keras);
+    if (!status) status = find_outputs(outputs, s, a, model);
+    if (!status) status = frozen_graph(&frozen, s, model, outputs);
+    if (!status) status = set_shapes(out, s, a, frozen, outputs);
+    cnnf_graph_unref(model);
+    cnnf_graph_unref(frozen);
+    return status;
+}
+
+/* ---- the quantizer ---- */
+
+static cnnf_status add_input(void *user, const char *name, cnnf_error *error)
+{
+    return cnnf_quantizer_options_add_input(user, name, error);
+}
+
+static cnnf_status make_quantizer(cnnf_quantizer **out, const session *s, const arguments *a, const cnnf_graph *graph,
+                                  const names *outputs)
+{
+    cnnf_quantizer_options *options = NULL;
+    cnnf_status status = cnnf_quantizer_options_new(&options, s->context, s->error);
+    for (int32_t i = 0; !status && i < cnnf_quantizer_option_count(); i++)
+        status = cnnf_quantizer_options_set(options, cnnf_quantizer_option_name(i), a->options[i], s->error);
+    if (!status) status = cli_each(a->inputs, add_input, options, s->error);
+    for (size_t i = 0; !status && i < outputs->list.count; i++)
+        status = cnnf_quantizer_options_add_output(options, outputs->list.values[i], s->error);
+    if (!status) status = cnnf_quantizer_new(out, graph, options, s->error);
+    cnnf_quantizer_options_free(options);
+    return status;
+}
+
+/* ---- calibration: NAME=x.npy for each input, or one data set ---- */
+
+typedef struct arrays {
+    char names[MAX_INPUTS][NAME_ROOM];
+    const char *name_list[MAX_INPUTS];
+    cnnf_tensor *tensors[MAX_INPUTS];
+    size_t count;
+} arrays;
+
+static bool is_npy(const char *path)
+{
+    const size_t length = strlen(path);
+    return length > 4 && strcmp(path + length - 4, ".npy") == 0;
+}
+
+static bool are_arrays(const arguments *a)
+{
+    for (size_t i = 0; i < a->calibration.count; i++) {
+        if (!is_npy(a->calibration.values[i])) return false;
+    }
+    return true;
+}
+
+static cnnf_status load_arrays(arrays *in, const session *s, const arguments *a, const cnnf_quantizer *q)
+{
+    cnnf_status status = CNNF_OK;
+    if (a->calibration.count > MAX_INPUTS) return CNNF_E_LIMIT;
+    for (size_t i = 0; !status && i < a->calibration.count; i++) {
+        const char *path = cli_split_pair(a->calibration.values[i], in->names[i], NAME_ROOM);
+        in->name_list[i] = path ? in->names[i] : cnnf_quantizer_input_name(q, (int32_t)i);
+        if (!path) path = a->calibration.values[i];
+        if (!in->name_list[i]) {
+            cli_say(0, "%s: the graph has no input number %zu", path, i + 1);
+            return CNNF_E_INVALID;
+        }
+        status = cnnf_npy_load(&in->tensors[i], s->context, path, s->error);
+        in->count++;
+    }
+    return status;
+}
+
+static cnnf_status feed_rows(cnnf_quantizer *q, const session *s, const arrays *in, int64_t first, int64_t rows)
+{
+    cnnf_tensor *parts[MAX_INPUTS] = {NULL};
+    cnnf_status status = CNNF_OK;
+    for (size_t i = 0; !status && i < in->count; i++)
+        status = take_rows(&parts[i], s, in->tensors[i], first, rows, rows);
+    if (!status) status = cnnf_quantizer_feed(q, in->name_list, (const cnnf_tensor *const *)parts, in->count, s->error);
+    for (size_t i = 0; i < in->count; i++)
+        cnnf_tensor_unref(parts[i]);
+    return status;
+}
+
+static cnnf_status feed_arrays(cnnf_quantizer *q, const session *s, const arguments *a)
+{
+    static arrays in;
+    progress bar;
+    cnnf_status status = load_arrays(&in, s, a, q);
+    const int64_t total = !status ? cnnf_tensor_dim(in.tensors[0], 0) : 0;
+    for (size_t i = 0; !status && i < in.count; i++) {
+        if (total > 0 && cnnf_tensor_dim(in.tensors[i], 0) == total) continue;
+        cli_say(0, "%s: arrays of no rows, or of different numbers of rows", a->calibration.values[i]);
+        status = CNNF_E_INVALID;
+    }
+    cli_progress_start(&bar, "examples");
+    for (int64_t first = 0, n = 0; !status && first < total && (!a->iterations || n < a->iterations); n++) {
+        const int64_t rows = total - first < a->batch ? total - first : a->batch;
+        status = feed_rows(q, s, &in, first, rows);
+        first += rows;
+        if (!status && cli_progress((uint64_t)first, (uint64_t)total, &bar)) status = CNNF_E_CANCELLED;
+    }
+    cli_progress_end(&bar);
+    for (size_t i = 0; i < in.count; i++)
+        cnnf_tensor_unref(in.tensors[i]);
+    return status;
+}
+
+/* The shape of one example: the input's, without the batch. */
+static cnnf_status set_example_shape(cnnf_dataset_options *options, const session *s, const cnnf_graph *graph,
+                                     const cnnf_quantizer *q)
+{
+    int64_t dims[8];
+    int32_t rank = 0;
+    const cnnf_node *node = cnnf_graph_find(graph, cnnf_quantizer_input_name(q, 0));
+    for (int32_t i = 1; i < cnnf_node_attr_shape_rank(node, "shape") && rank < 8; i++) {
+        dims[rank] = cnnf_node_attr_shape_dim(node, "shape", i);
+        if (dims[rank++] < 0) return CNNF_OK; /* the file may know */
+    }
+    return rank ? cnnf_dataset_options_set_shape(options, rank, dims, s->error) : CNNF_OK;
+}
+
+static cnnf_status feed_dataset(cnnf_quantizer *q, const session *s, const arguments *a, const cnnf_graph *graph)
+{
+    cnnf_dataset_options *options = NULL;
+    cnnf_dataset *dataset = NULL;
+    progress bar;
+    cnnf_status status = cnnf_dataset_options_new(&options, s->context, s->error);
+    if (!status) status = set_example_shape(options, s, graph, q);
+    if (!status && a->scale > 0) status = cnnf_dataset_options_set_scale(options, a->scale, s->error);
+    if (!status) status = cnnf_dataset_options_set_normalization(options, a->mean, a->std, s->error);
+    if (!status && a->labels) status = cnnf_dataset_options_set_labels_file(options, a->labels, s->error);
+    if (!status && a->label_map) status = cnnf_dataset_options_set_label_map(options, a->label_map, s->error);
+    if (!status && a->one_hot) status = cnnf_dataset_options_set_one_hot(options, a->one_hot, s->error);
+    if (!status) status = cnnf_dataset_options_set_channels_first(options, a->channels_first, s->error);
+    if (!status) status = cnnf_dataset_open(&dataset, s->context, a->calibration.values[0], options, s->error);
+    cli_progress_start(&bar, "examples");
+    if (!status)
+        status = cnnf_quantizer_feed_dataset(q, dataset, a->batch, a->iterations, cli_progress, &bar, s->error);
+    cli_progress_end(&bar);
+    cnnf_dataset_options_free(options);
+    cnnf_dataset_free(dataset);
+    return status;
+}
+
+/* ---- results ---- */
+
+enum { EVAL_MODEL, DEPLOY_MODEL, INFO_TEXT, INFO_JSON, N_FILES };
+
+static const char *const file_names[N_FILES] = {"quantize_eval_model.pb", "deploy_model.pb", "quantize_info.txt",
+                                                "quantize_info.json"};
+
+static char file_room[N_FILES][4096];
+static const char *paths[N_FILES];
+
+static bool make_paths(const arguments *a)
+{
+    for (int i = 0; i < N_FILES; i++) {
+        const int length = snprintf(file_room[i], sizeof file_room[i], "%s/%s", a->folder, file_names[i]);
+        if (length < 0 || (size_t)length >= sizeof file_room[i]) return false;
+        paths[i] = file_room[i];
+    }
+    return true;
+}
+
+static cnnf_status make_folder(const arguments *a)
+{
+    if (!mkdir(a->folder, 0777) || errno == EEXIST) return CNNF_OK;
+    cli_say(0, "%s: cannot make the folder: %s", a->folder, strerror(errno));
+    return CNNF_E_IO;
+}
+
+static cnnf_status write_graph(const session *s, const arguments *a, const cnnf_graph *graph, int file)
+{
+    const cnnf_status status = output_graph(s, graph, paths[file], &a->out);
+    if (!status) printf("Wrote %s\n", paths[file]);
+    return status;
+}
+
+static cnnf_status write_report(const session *s, cnnf_quantizer *q, int32_t json)
+{
+    cnnf_buffer *buffer = NULL;
+    const char *path = paths[json ? INFO_JSON : INFO_TEXT];
+    cnnf_status status = cnnf_quantizer_report(&buffer, q, json, s->error);
+    if (!status) status = output_buffer(s, buffer, path);
+    if (!status) printf("Wrote %s\n", path);
+    cnnf_buffer_free(buffer);
+    return status;
+}
+
+/* A graph that the older step does not take has none: the other files are there. */
+static cnnf_status write_deployed(const session *s, const arguments *a, cnnf_quantizer *q)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_status status = cnnf_quantizer_deploy(&graph, q, s->error);
+    if (status == CNNF_E_UNSUPPORTED) {
+        printf("No deploy_model.pb: %s\n", cnnf_error_message(s->error));
+        cnnf_error_clear(s->error);
+        return CNNF_OK;
+    }
+    if (!status) status = write_graph(s, a, graph, DEPLOY_MODEL);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status write_results(const session *s, const arguments *a, cnnf_quantizer *q)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_status status = cnnf_quantizer_finish(&graph, q, s->error);
+    if (!status) status = make_folder(a);
+    if (!status) status = write_graph(s, a, graph, EVAL_MODEL);
+    if (!status) status = write_deployed(s, a, q);
+    if (!status) status = write_report(s, q, 0);
+    if (!status) status = write_report(s, q, 1);
+    for (int32_t i = 0; !status && i < cnnf_quantizer_output_count(q); i++)
+        printf("%s%s", i ? ", " : " Quantized output names: ", cnnf_quantizer_output_name(q, i));
+    if (!status) printf("\n");
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status run(const session *s, const arguments *a)
+{
+    static names outputs;
+    cnnf_graph *graph = NULL;
+    cnnf_quantizer *q = NULL;
+    cnnf_status status = load_graph(&graph, &outputs, s, a);
+    if (!status) status = make_quantizer(&q, s, a, graph, &outputs);
+    if (!status) status = are_arrays(a) ? feed_arrays(q, s, a) : feed_dataset(q, s, a, graph);
+    if (!status) status = write_results(s, a, q);
+    cnnf_quantizer_free(q);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+/* ---- flags ---- */
+
+static int64_t *option(arguments *a, const char *name)
+{
+    for (int32_t i = 0; i < cnnf_quantizer_option_count(); i++) {
+        if (strcmp(cnnf_quantizer_option_name(i), name) == 0) return &a->options[i];
+    }
+    return NULL;
+}
+
+static void claim_calibration(output_claim *claim, const arguments *a)
+{
+    static char given[MAX_INPUTS][NAME_ROOM];
+    for (size_t i = 0; i < a->calibration.count && i < MAX_INPUTS; i++) {
+        const char *path = cli_split_pair(a->calibration.values[i], given[i], NAME_ROOM);
+        claim_input(claim, path ? path : a->calibration.values[i]);
+    }
+}
+
+int cmd_quantize(int argc, char **argv)
+{
+    static arguments a = {.iterations = 0, .batch = 32, .std = 1, .out = OUTPUT_DEFAULTS};
+    output_claim claim = {.n_outputs = 0};
+    for (int32_t i = 0; i < cnnf_quantizer_option_count() && i < N_OPTIONS; i++)
+        a.options[i] = cnnf_quantizer_option_default(i);
+    const flag flags[] = {
+        {"for", FLAG_STRING, &a.target, "vitis-ai", "the next tool (vitis-ai)"},
+        {"o", FLAG_STRING, &a.folder, "DIR", "folder of the results, made where it is not there"},
+        {"output_dir", FLAG_STRING, &a.folder, "DIR", "the same"},
+        {"calibration", FLAG_LIST, &a.calibration, "DATA", "a data set, or NAME=x.npy for each input; repeatable"},
+        {"calib_iter", FLAG_INT, &a.iterations, "N", "batches (all that there are)"},
+        {"batchsize", FLAG_INT, &a.batch, "N", "examples per batch (32)"},
+        {"input_nodes", FLAG_STRING, &a.inputs, "A,B", "nodes to feed (the declared ones)"},
+        {"output_nodes", FLAG_STRING, &a.outputs, "A,B", "nodes to fetch (the declared ones)"},
+        {"input_shapes", FLAG_STRING, &a.shapes, "?,28,28,1", "shape of the input, where the graph does not say"},
+        {"method", FLAG_INT, option(&a, "method"), "0|1|2", "0 no overflow, 1 least squared error, 2 relative (1)"},
+        {"weight_bit", FLAG_INT, option(&a, "weight_bit"), "N", "bits of weights and biases (8)"},
+        {"activation_bit", FLAG_INT, option(&a, "activation_bit"), "N", "bits of activations (8)"},
+        {"align_concat", FLAG_INT, option(&a, "align_concat"), "0|1|2", "0 all, 1 outputs, 2 none (0)"},
+        {"align_pool", FLAG_INT, option(&a, "align_pool"), "0|1|2", "0 all, 1 outputs, 2 none (0)"},
+        {"simulate_dpu", FLAG_INT, option(&a, "simulate_dpu"), "0|1", "pools with the DPU's constants (1)"},
+        {"adjust_shift_bias", FLAG_INT, option(&a, "adjust_shift_bias"), "0|1", "bias shifts in the DPU's range (1)"},
+        {"adjust_shift_cut", FLAG_INT, option(&a, "adjust_shift_cut"), "0|1", "sum shifts in the DPU's range (1)"},
+        {"do_cle", FLAG_INT, option(&a, "do_cle"), "0|1", "equalize weights across layers (0)"},
+        {"replace_softmax", FLAG_INT, option(&a, "replace_softmax"), "0|1", "Softmax as the DPU's hard softmax (0)"},
+        {"as_vai_q", FLAG_BOOL, &a.as_vai_q, NULL, "the tool's own result, where it is wrong too"},
+        {"threads", FLAG_INT, option(&a, "threads"), "N", "threads (all processors)"},
+        {"input_checkpoint", FLAG_STRING, &a.checkpoint, "PREFIX", "values of a graph that is not frozen"},
+        {"labels", FLAG_STRING, &a.labels, "FILE", "labels of IDX, NPY or image data"},
+        {"label_map", FLAG_STRING, &a.label_map, "FILE", "classes of the labels"},
+        {"one_hot", FLAG_INT, &a.one_hot, "CLASSES", "CSV: the first columns are a one-hot label"},
+        {"scale", FLAG_DOUBLE, &a.scale, "X", "divide pixels by X (255 for CSV, IDX, images; 1 for NPY, NPZ)"},
+        {"mean", FLAG_DOUBLE, &a.mean, "X", "then subtract X (0)"},
+        {"std", FLAG_DOUBLE, &a.std, "X", "then divide by X (1)"},
+        {"nchw", FLAG_BOOL, &a.channels_first, NULL, "the graph wants channels first"},
+        OUTPUT_FLAGS(a.out),
+        KERAS_FLAGS(a.keras),
+    };
+    const command self = {"quantize", "MODEL --for=vitis-ai --calibration=DATA -o DIR [flags]",
+                          "the graph that the DPU's quantizer makes", NULL};
+    int code;
+    if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, &a.model, 1, 1, &code)) return code;
+    if (!a.calibration.count || !a.folder) return cli_say(EXIT_USAGE, "quantize: --calibration and -o are needed");
+    if (a.target && strcmp(a.target, "vitis-ai"))
+        return cli_say(EXIT_USAGE, "quantize: --for=%s is not known; vitis-ai is", a.target);
+    if (a.batch < 1 || a.iterations < 0 || a.one_hot < 0)
+        return cli_say(EXIT_USAGE, "quantize: a number is out of range");
+    if (a.as_vai_q) *option(&a, "as_vai_q") = 1;
+    claim_input(&claim, a.model);
+    claim_input(&claim, a.checkpoint);
+    claim_input(&claim, a.labels);
+    claim_input(&claim, a.label_map);
+    claim_calibration(&claim, &a);
+    if (!make_paths(&a)) return cli_say(EXIT_LIMIT, "%s: the path is too long", a.folder);
+    for (int i = 0; i < N_FILES; i++)
+        claim_output(&claim, &paths[i]);
+    if ((code = claim_check(&claim, a.out.in_place))) return code;
+    session s;
+    if (!cli_session(&s)) return EXIT_LIMIT;
+    code = cli_finish(&s, run(&s, &a));
+    cli_session_end(&s);
+    return code;
+}
