@@ -14,7 +14,7 @@
 #define LEAST_NS    1000000000u /* measured time at least */
 
 typedef struct arguments {
-    const char *graph, *input, *shape, *output, *backend, *format;
+    const char *graph, *input, *shape, *output, *backend, *isa, *format;
     int64_t threads, max_runs;
     keras_flags keras;
 } arguments;
@@ -138,6 +138,7 @@ static cnnf_status benchmark(const session *s, const arguments *a)
     if (!status) status = cnnf_evaluator_options_new(&options, s->context, s->error);
     if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads, s->error);
     if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend, s->error);
+    if (!status && a->isa) status = cnnf_evaluator_options_set_isa(options, a->isa, s->error);
     if (!status) status = cnnf_evaluator_new(&evaluator, graph, options, s->error);
     if (!status) status = measure(&m, evaluator, s, input, output, x, (uint64_t)a->max_runs);
     if (!status) print_measurement(&m, cnnf_evaluator_backend(evaluator), a->format && strcmp(a->format, "json") == 0);
@@ -161,6 +162,7 @@ int cmd_benchmark_model(int argc, char **argv)
         {"num_threads", FLAG_INT, &a.threads, "N", "threads (all processors)"},
         {"max_num_runs", FLAG_INT, &a.max_runs, "N", "stop after so many runs (10000)"},
         {"backend", FLAG_STRING, &a.backend, "NAME", "auto, portable or onednn"},
+        {"isa", FLAG_STRING, &a.isa, "NAME", "instruction set: auto, sse2, avx2, avx512 or neon"},
         {"format", FLAG_STRING, &a.format, "text|json", "what to print (text)"},
         KERAS_FLAGS(a.keras),
     };

@@ -12,8 +12,8 @@
 #include "rows.h"
 
 typedef struct arguments {
-    const char *graph, *model, *against, *checkpoint, *input, *output, *dataset, *labels, *shape, *backend, *format,
-        *confusion, *label_map;
+    const char *graph, *model, *against, *checkpoint, *input, *output, *dataset, *labels, *shape, *backend, *isa,
+        *format, *confusion, *label_map;
     bool full_batches_only, channels_first;
     output_flags out;
     int64_t batch, threads, topk, worst, one_hot;
@@ -57,6 +57,7 @@ static cnnf_status subject_open(subject *m, const session *s, const arguments *a
     if (!status) status = cnnf_evaluator_options_new(&options, s->context, s->error);
     if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads, s->error);
     if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend, s->error);
+    if (!status && a->isa) status = cnnf_evaluator_options_set_isa(options, a->isa, s->error);
     if (!status) status = cnnf_evaluator_new(&m->evaluator, m->graph, options, s->error);
     cnnf_evaluator_options_free(options);
     return status;
@@ -224,6 +225,7 @@ int cmd_evaluate(int argc, char **argv)
         {"format", FLAG_STRING, &a.format, "text|full|json", "what to print (text)"},
         {"threads", FLAG_INT, &a.threads, "N", "threads (all processors)"},
         {"backend", FLAG_STRING, &a.backend, "NAME", "auto, portable or onednn"},
+        {"isa", FLAG_STRING, &a.isa, "NAME", "instruction set: auto, sse2, avx2, avx512 or neon"},
         IN_PLACE_FLAG(a.out),
         KERAS_FLAGS(a.keras),
     };

@@ -14,7 +14,7 @@
 #define MAX_TENSORS 64
 
 typedef struct arguments {
-    const char *graph, *checkpoint, *backend;
+    const char *graph, *checkpoint, *backend, *isa;
     flag_list feeds, fetches;
     int64_t batch, threads;
     output_flags out;
@@ -147,6 +147,7 @@ static cnnf_status make_evaluator(cnnf_evaluator **out, const session *s, const 
     cnnf_status status = cnnf_evaluator_options_new(&options, s->context, s->error);
     if (!status) status = cnnf_evaluator_options_set_threads(options, (int32_t)a->threads, s->error);
     if (!status && a->backend) status = cnnf_evaluator_options_set_backend(options, a->backend, s->error);
+    if (!status && a->isa) status = cnnf_evaluator_options_set_isa(options, a->isa, s->error);
     if (!status) status = cnnf_evaluator_new(out, graph, options, s->error);
     cnnf_evaluator_options_free(options);
     return status;
@@ -202,6 +203,7 @@ int cmd_predict(int argc, char **argv)
         PHASE_FLAG(a.inference),
         {"threads", FLAG_INT, &a.threads, "N", "threads (all processors)"},
         {"backend", FLAG_STRING, &a.backend, "NAME", "auto, portable or onednn"},
+        {"isa", FLAG_STRING, &a.isa, "NAME", "instruction set: auto, sse2, avx2, avx512 or neon"},
         IN_PLACE_FLAG(a.out),
         KERAS_FLAGS(a.keras),
     };

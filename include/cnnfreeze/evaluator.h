@@ -40,6 +40,14 @@ CNNF_API cnnf_status cnnf_evaluator_options_set_threads(cnnf_evaluator_options *
 CNNF_API cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, const char *backend,
                                                         cnnf_error *error);
 /**
+ * The instruction set of the portable backend's fused steps: "auto" (the default: the best that the processor has),
+ * "sse2", "avx2", "avx512", on 64-bit ARM "neon", elsewhere "baseline". Each gives the same bits in every run; two of
+ * them differ by rounding, as sums are fused or not and Winograd's transform pays or not. CNNF_OK, CNNF_E_NOT_FOUND
+ * (not in this build), CNNF_E_UNSUPPORTED (not in this processor), CNNF_E_INVALID (NULL). @since 0.1
+ */
+CNNF_API cnnf_status cnnf_evaluator_options_set_isa(cnnf_evaluator_options *options, const char *isa,
+                                                    cnnf_error *error);
+/**
  * Strict: the last bits never depend on the thread count. The portable backend keeps that promise
  * always; onednn then takes one image at a time. Default 0. @since 0.1
  */
@@ -70,7 +78,7 @@ CNNF_API void cnnf_evaluator_cancel(cnnf_evaluator *evaluator);
 /**
  * How a run with these feeds (their dtypes and shapes matter, not their values) and fetches is done:
  * *out is a *new* buffer with JSON text: "arena_bytes", and for every step its node, op, how many
- * nodes it does at once, backend, algorithm ("winograd F(4x4, 3x3)", "direct", "general" ...) and
+ * nodes it does at once, backend, algorithm ("winograd F(4x4, 3x3)", "direct", "general" ...), instruction set and
  * output shape. The text is for people and logs; its wording may change. Status as
  * cnnf_evaluator_run(); on failure *out is NULL. @since 0.1
  */

@@ -6,8 +6,8 @@
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
-#elif defined(__ARM_FEATURE_CRC32)
-#include <arm_acle.h>
+#elif defined(__aarch64__)
+#include "base/os.h"
 #endif
 
 /*
@@ -61,7 +61,7 @@ static uint32_t crc_portable(uint32_t crc, const uint8_t *p, size_t size)
     return crc;
 }
 
-#if defined(__x86_64__) || defined(__ARM_FEATURE_CRC32)
+#if defined(__x86_64__) || defined(__aarch64__)
 
 #if defined(__x86_64__)
 #define HARDWARE          __attribute__((target("sse4.2")))
@@ -70,9 +70,22 @@ static uint32_t crc_portable(uint32_t crc, const uint8_t *p, size_t size)
 #define HAVE_HARDWARE     __builtin_cpu_supports("sse4.2")
 #else
 #define HARDWARE
-#define CRC64(crc, value) __crc32cd((crc), (value))
-#define CRC8(crc, value)  __crc32cb((crc), (value))
-#define HAVE_HARDWARE     true
+#define CRC64(crc, value) crc32cx((crc), (value))
+#define CRC8(crc, value)  crc32cb((crc), (value))
+#define HAVE_HARDWARE     cnnfi_os_has_arm_crc32()
+
+/* Optional in ARMv8.0: compilers give the intrinsics only to files that require it, each in another way. */
+static inline uint32_t crc32cx(uint32_t crc, uint64_t value)
+{
+    __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(value));
+    return crc;
+}
+
+static inline uint32_t crc32cb(uint32_t crc, uint8_t value)
+{
+    __asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"((uint32_t)value));
+    return crc;
+}
 #endif
 
 /*

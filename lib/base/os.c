@@ -16,6 +16,10 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 
 #include "base/checked.h"
 #include "base/context.h"
@@ -687,6 +691,17 @@ int32_t cnnfi_os_processors(void)
 #endif
     const long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 && n < 4096 ? (int32_t)n : 1;
+}
+
+bool cnnfi_os_has_arm_crc32(void)
+{
+#if defined(__aarch64__) && (defined(__ARM_FEATURE_CRC32) || defined(__APPLE__))
+    return true;
+#elif defined(__aarch64__) && defined(__linux__)
+    return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
+#else
+    return false;
+#endif
 }
 
 uint64_t cnnfi_os_now_ns(void)

@@ -103,7 +103,8 @@ void cnnfi_os_hdf5_unlock(void);
 
 int64_t cnnfi_os_pid(void);
 uint64_t cnnfi_os_thread_id(void); /* of the calling thread, to compare */
-int32_t cnnfi_os_processors(void); /* those this process may use, >= 1 */
-uint64_t cnnfi_os_now_ns(void);    /* monotonic */
+int32_t cnnfi_os_processors(void);
+bool cnnfi_os_has_arm_crc32(void); /* the crc instructions of ARMv8.1 */ /* those this process may use, >= 1 */
+uint64_t cnnfi_os_now_ns(void);                                          /* monotonic */
 
 #endif

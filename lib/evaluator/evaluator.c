@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "evaluator/plan/compile.h"
 #include "evaluator/plan/describe.h"
+#include "evaluator/plan/fuse.h"
 #include "evaluator/plan/inline_calls.h"
 #include "evaluator/run/run.h"
 #include "evaluator/run/thread_pool.h"
@@ -23,6 +24,7 @@ struct cnnf_evaluator_options {
     cnnf_context *context;
     int32_t threads;
     const char *backend; /* a literal */
+    const char *isa;     /* a literal; NULL: the best */
     bool strict;
 };
 
@@ -38,7 +40,7 @@ typedef struct entry {
 struct cnnf_evaluator {
     cnnf_context *context; /* a reference */
     cnnf_graph *graph;     /* a reference */
-    const char *backend;
+    const char *backend, *isa;
     int64_t pid;
     bool strict;
     cnnfi_pool *pool;
@@ -104,6 +106,15 @@ cnnf_status cnnf_evaluator_options_set_backend(cnnf_evaluator_options *options, 
                       sizeof known / sizeof *known > 2 ? ", onednn" : "");
 }
 
+cnnf_status cnnf_evaluator_options_set_isa(cnnf_evaluator_options *options, const char *isa, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!options || !isa) return cnnfi_fail_null(error, __func__);
+    if (strcmp(isa, "auto") != 0) return cnnfi_isa_find(&options->isa, isa, error);
+    options->isa = NULL;
+    return CNNF_OK;
+}
+
 cnnf_status cnnf_evaluator_options_set_deterministic(cnnf_evaluator_options *options, int32_t strict, cnnf_error *error)
 {
     cnnf_error_clear(error);
@@ -118,6 +129,7 @@ static cnnf_status set_up(cnnf_evaluator *e, const cnnf_evaluator_options *optio
 {
     int32_t threads = options && options->threads > 0 ? options->threads : cnnfi_os_processors();
     e->backend = options ? options->backend : "auto";
+    e->isa = options ? options->isa : NULL;
     e->strict = options && options->strict;
     e->pid = cnnfi_os_pid();
     e->mutex = cnnfi_mutex_new(e->context);
@@ -265,6 +277,7 @@ static cnnf_status find_or_compile(cnnf_evaluator *e, const request *r, cnnfi_st
                                .backend = e->backend,
                                .threads = cnnfi_pool_threads(e->pool),
                                .strict = e->strict,
+                               .isa = e->isa,
                                .callees = e->callees,
                                .budget = budget};
     CNNFI_TRY(cnnfi_plan_compile(out, e->context, &make, error));

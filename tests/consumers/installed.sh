@@ -51,7 +51,9 @@ if command -v cmake >/dev/null; then
     for program in "$out"/cmake/*_c "$out"/cmake/*_cpp; do "$program" "$graph" >/dev/null || fail "$program"; done
 fi
 # What came along, and that the command starts.
-for file in bin/cnnfreeze bin/freeze_graph share/licenses/cnnfreeze/LICENSE share/doc/cnnfreeze/examples/02_freeze.c; do
+examples=''
+if [ -d "$build/examples" ]; then examples=share/doc/cnnfreeze/examples/02_freeze.c; fi
+for file in bin/cnnfreeze bin/freeze_graph share/licenses/cnnfreeze/LICENSE $examples; do
     [ -e "$(find "$out/root" -path "*/$file")" ] || fail "no $file"
 done
 "$(find "$out/root" -path '*bin/freeze_graph')" --help >/dev/null

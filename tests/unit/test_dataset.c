@@ -277,9 +277,9 @@ END_TEST
 /* A folder of two classes, as its generator made it: tests/golden/dataset/images.py. */
 START_TEST(image_folders)
 {
+    if (!cnnf_has_feature("images")) return;
     cnnf_dataset_options *options = unscaled();
     cnnf_tensor *x = NULL, *y = NULL, *want = NULL;
-    if (!cnnf_has_feature("images")) return;
     ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 3, (int64_t[]){8, 8, 1}, NULL), CNNF_OK);
     cnnf_dataset *dataset = open_or_fail(GOLDEN("dataset/images"), options);
     int64_t n = cnnf_dataset_count(dataset);

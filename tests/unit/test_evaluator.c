@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/context.h"
 #include "base/os.h"
+#include "evaluator/fused/simd.h"
 #include "evaluator/kernels/kernel.h"
+#include "evaluator/plan/fuse.h"
 #include "graph/builder.h"
 #include "support.h"
 
@@ -330,6 +333,96 @@ START_TEST(backends_agree)
 }
 END_TEST
 
+/* Every instruction set that this processor has: the same bits for any threads, all within rounding of each other. */
+static const char *const sets[] = {"sse2", "avx2", "avx512", "neon", "baseline"};
+#define N_SETS (sizeof(sets) / sizeof(sets[0]))
+
+/* Every fused step is of this set. */
+static void assert_isa(fixture *f, cnnf_evaluator_options *options, cnnf_tensor *x, const char *isa)
+{
+    char wanted[32];
+    const char *feed = "x", *fetch = "y";
+    const cnnf_tensor *feeds[1] = {x};
+    int steps = 0;
+    cnnf_evaluator *e = NULL;
+    cnnf_buffer *text = NULL;
+    snprintf(wanted, sizeof wanted, "\"isa\": \"%s\"", isa);
+    ck_assert_int_eq(cnnf_evaluator_new(&e, f->graph, options, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_describe(&text, e, &feed, feeds, 1, &fetch, 1, f->error), CNNF_OK);
+    for (const char *at = cnnf_buffer_data(text); (at = strstr(at, "\"isa\": ")) != NULL; at++, steps++)
+        ck_assert_int_eq(strncmp(at, wanted, strlen(wanted)), 0);
+    ck_assert_int_ge(steps, 3);
+    cnnf_buffer_free(text);
+    cnnf_evaluator_free(e);
+}
+
+START_TEST(instruction_sets_agree)
+{
+    fixture f = network();
+    cnnf_evaluator_options *options = NULL;
+    cnnf_tensor *x = images(&f, 5), *first = NULL;
+    ck_assert_int_eq(cnnf_evaluator_options_new(&options, f.context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_evaluator_options_set_isa(options, "abacus", f.error), CNNF_E_NOT_FOUND);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(f.error), "this build has auto, "));
+    ck_assert_int_eq(cnnf_evaluator_options_set_isa(options, NULL, NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_evaluator_options_set_isa(NULL, "auto", NULL), CNNF_E_INVALID);
+    for (size_t s = 0; s < N_SETS; s++) {
+        const cnnf_status status = cnnf_evaluator_options_set_isa(options, sets[s], NULL);
+        ck_assert(status == CNNF_OK || status == CNNF_E_NOT_FOUND || status == CNNF_E_UNSUPPORTED);
+        if (status != CNNF_OK) continue;
+        same_bits_for_any_threads(&f, options, x);
+        assert_isa(&f, options, x, sets[s]);
+        cnnf_tensor *y = run_with(&f, options, 2, x);
+        if (!first) first = cnnf_tensor_ref(y);
+        const float *a = cnnf_tensor_data(first), *b = cnnf_tensor_data(y);
+        for (int64_t i = 0; i < cnnf_tensor_element_count(y); i++)
+            ck_assert_msg(fabsf(a[i] - b[i]) < 1e-5f, "%s: %g, not %g", sets[s], (double)b[i], (double)a[i]);
+        cnnf_tensor_unref(y);
+    }
+    ck_assert_ptr_nonnull(first);
+    ck_assert_int_eq(cnnf_evaluator_options_set_isa(options, "auto", NULL), CNNF_OK);
+    cnnf_tensor_unref(first);
+    cnnf_tensor_unref(x);
+    cnnf_evaluator_options_free(options);
+    end(&f);
+}
+END_TEST
+
+static void pool_with(const cnnfi_simd *simd, bool average, const float *x, float *y)
+{
+    const cnnfi_pooling p = {.height = 7,
+                             .width = 9,
+                             .channels = 21,
+                             .out_height = 4,
+                             .out_width = 5,
+                             .filter_y = 3,
+                             .filter_x = 3,
+                             .stride_y = 2,
+                             .stride_x = 2,
+                             .before_y = 1,
+                             .before_x = 1,
+                             .average = average};
+    simd->pooling(&p, x, y, 0, 4);
+}
+
+/* Pooling takes the best set by itself: its bits are the same in all of them. */
+START_TEST(instruction_sets_pool_the_same)
+{
+    float x[7 * 9 * 21], wanted[4 * 5 * 21], y[4 * 5 * 21];
+    for (int i = 0; i < 7 * 9 * 21; i++)
+        x[i] = (float)(i * 31 % 97) / 97.0f - 0.5f;
+    for (int average = 0; average < 2; average++) {
+        pool_with(cnnfi_simd_best(), average, x, wanted);
+        for (size_t s = 0; s < N_SETS; s++) {
+            const char *found = NULL;
+            if (cnnfi_isa_find(&found, sets[s], NULL) != CNNF_OK) continue;
+            pool_with(cnnfi_simd_find(found), average, x, y);
+            ck_assert_int_eq(memcmp(y, wanted, sizeof y), 0);
+        }
+    }
+}
+END_TEST
+
 /* Activations big enough for a segment; the middle one is read twice. */
 static fixture big_network(void)
 {
@@ -586,6 +679,8 @@ static Suite *suite(void)
     tcase_add_test(t, dead_branches_are_not_run);
     tcase_add_test(t, fused_steps_equal_their_parts);
     tcase_add_test(t, backends_agree);
+    tcase_add_test(t, instruction_sets_agree);
+    tcase_add_test(t, instruction_sets_pool_the_same);
     tcase_add_test(t, batches_equal_their_images);
     tcase_add_test(t, bands_equal_whole_layers);
     tcase_add_test(t, many_threads_get_the_same_bits);

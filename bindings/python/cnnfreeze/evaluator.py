@@ -21,16 +21,18 @@ class Evaluator(Owner):
 
     threads        the caller's included; 0 = as many as processors
     backend        "auto", "portable" or "onednn" (NotFoundError where it is not built in)
+    isa            instruction set: "auto", "sse2", "avx2", "avx512", on ARM "neon"; UnsupportedError where the processor lacks it
     deterministic  the last bits never depend on the number of threads
 
     After a fork the child makes a new one (InvalidError otherwise; Graph.predict() does by itself).
     """
 
-    def __init__(self, graph, threads: int = 0, backend: str = "auto", deterministic: bool = False):
+    def __init__(self, graph, threads: int = 0, backend: str = "auto", deterministic: bool = False, isa: str = "auto"):
         self._context, self._graph, self._default_outputs = graph._context, graph.handle, graph._outputs
         options = Options(lib.evaluator_options_new, lib.evaluator_options_free, self._context)
         options.set(lib.evaluator_options_set_threads, threads)
         options.set(lib.evaluator_options_set_backend, encode(backend))
+        options.set(lib.evaluator_options_set_isa, encode(isa))
         options.set(lib.evaluator_options_set_deterministic, int(deterministic))
         self._handle = make(lib.evaluator_new, lib.evaluator_free, self._context.handle, graph=self._graph,
                             options=options.handle)

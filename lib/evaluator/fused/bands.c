@@ -115,6 +115,7 @@ cnnf_status cnnfi_pair_portable(cnnfi_fused **out, cnnf_context *context, const 
     *scratch_size = p->band_bytes * (size_t)p->slots;
     p->base = (cnnfi_fused){.backend = "portable",
                             .algorithm = "matrix product and depthwise in bands",
+                            .isa = first->isa,
                             .run = run,
                             .run_one = run_one,
                             .free = free_pair,

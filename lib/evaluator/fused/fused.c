@@ -434,7 +434,8 @@ cnnf_status cnnfi_fusion_portable(cnnfi_fused **out, cnnf_context *context, cnnf
     f->base.free = cnnfi_fused_conv_free;
     f->base.backend = "portable";
     f->base.batch = fusion->w.batch;
-    f->simd = cnnfi_simd_best();
+    f->simd = cnnfi_simd_find(fusion->isa);
+    f->base.isa = f->simd->name;
     f->w = fusion->w;
     bool done = pack_post(context, f, fusion, &post);
     if (done && fusion->depthwise)

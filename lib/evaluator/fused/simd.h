@@ -79,6 +79,9 @@ typedef struct cnnfi_simd {
 
 /* The best table for this processor. */
 const cnnfi_simd *cnnfi_simd_best(void);
+/* The table of one instruction set, whether the processor has it or not; NULL: the best one. NULL when there is none.
+ */
+const cnnfi_simd *cnnfi_simd_find(const char *isa);
 
 /* Panels of a matrix with `columns` columns, and its floats when packed for sums of `depth`. */
 static inline int64_t cnnfi_panel_count(const cnnfi_simd *simd, int64_t columns)

@@ -423,8 +423,10 @@ static cnnf_status add_fetches(cnnfi_compiler *c)
 
 static cnnf_status compile(cnnfi_compiler *c)
 {
-    const cnnfi_fuse_options fuse = {
-        .backend = c->request->backend, .threads = c->request->threads, .strict = c->request->strict};
+    const cnnfi_fuse_options fuse = {.backend = c->request->backend,
+                                     .threads = c->request->threads,
+                                     .strict = c->request->strict,
+                                     .isa = c->request->isa};
     CNNFI_TRY(cnnfi_compiler_prune(c));
     CNNFI_TRY(add_feeds(c));
     for (int32_t i = 0; i < c->n_order; i++) {

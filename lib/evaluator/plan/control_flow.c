@@ -27,6 +27,7 @@ static cnnf_status compile_inner(cnnfi_compiler *c, const inner *in, cnnfi_plan 
                                         .backend = r->backend,
                                         .threads = r->threads,
                                         .strict = r->strict,
+                                        .isa = r->isa,
                                         .callees = r->callees,
                                         .budget = r->budget,
                                         .depth = r->depth + 1,

@@ -29,10 +29,13 @@ static void describe_step(const cnnfi_plan *plan, const cnnfi_step *step, bool a
     cnnfi_strbuf_json_string(out, step->node->name);
     cnnfi_strbuf_puts(out, ", \"op\": ");
     cnnfi_strbuf_json_string(out, step->node->op);
-    cnnfi_strbuf_printf(out, ", \"nodes\": %d, \"backend\": \"%s\", \"algorithm\": \"%s%s\", \"shape\": \"%s\"}%s\n",
+    cnnfi_strbuf_printf(out, ", \"nodes\": %d, \"backend\": \"%s\", \"algorithm\": \"%s%s\"",
                         step->kind == CNNFI_STEP_FUSED ? (int)step->fused->n_nodes : 1,
                         step->kind == CNNFI_STEP_FUSED ? step->fused->backend : "portable", algorithm(step),
-                        alone ? "" : ", image by image", shape, last ? "" : ",");
+                        alone ? "" : ", image by image");
+    if (step->kind == CNNFI_STEP_FUSED && step->fused->isa)
+        cnnfi_strbuf_printf(out, ", \"isa\": \"%s\"", step->fused->isa);
+    cnnfi_strbuf_printf(out, ", \"shape\": \"%s\"}%s\n", shape, last ? "" : ",");
 }
 
 /* A segment is told by its parts. */

@@ -488,7 +488,8 @@ static cnnf_status try_chain(chain *c, int32_t index, const beginning *b)
 {
     const cnnfi_step root = c->plan->steps[index];
     cnnfi_fused *fused = NULL;
-    c->fusion = (cnnfi_fusion){.threads = c->fusion.threads, .strict = c->fusion.strict, .exact = c->fusion.exact};
+    c->fusion = (cnnfi_fusion){
+        .threads = c->fusion.threads, .strict = c->fusion.strict, .exact = c->fusion.exact, .isa = c->fusion.isa};
     c->stage = LINEAR;
     c->scaled = c->shifted = c->late = false;
     c->n_absorbed = 0;
@@ -578,7 +579,7 @@ cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_fuse_options *options,
     chain c = {.plan = plan,
                .error = error,
                .reader = reader,
-               .fusion = {.threads = options->threads, .strict = options->strict},
+               .fusion = {.threads = options->threads, .strict = options->strict, .isa = options->isa},
                .absorbed = cnnfi_array(context, (size_t)plan->n_steps + 1, sizeof(int32_t))};
     choose_backends(&c, options->backend);
     c.fusion.exact = is_on_grid(plan);

@@ -20,6 +20,7 @@ typedef struct cnnfi_fusion {
     int32_t threads;
     bool strict;         /* one image at a time, so that blocks do not depend on the threads */
     bool exact;          /* sums of products in any order, but no other algorithm: on a grid they are exact */
+    const char *isa;     /* the portable backend's instruction set; NULL: the best */
     size_t scratch_size; /* set by the backend */
 } cnnfi_fusion;
 
@@ -28,12 +29,17 @@ typedef struct cnnfi_fuse_options {
     const char *backend;
     int32_t threads;
     bool strict; /* cnnfi_fusion.strict */
+    const char *isa;
 } cnnfi_fuse_options;
 
 /* Replaces steps by fused ones. */
 cnnf_status cnnfi_plan_fuse(cnnfi_plan *plan, const cnnfi_fuse_options *options, cnnf_error *error);
 
 /* ---- back ends ---- */
+
+/* The literal of the portable backend's instruction set called `name`. CNNF_OK, CNNF_E_NOT_FOUND (not in this build),
+   CNNF_E_UNSUPPORTED (not in this processor). */
+cnnf_status cnnfi_isa_find(const char **out, const char *name, cnnf_error *error);
 
 /* A backend's answer: *out stays NULL when it does not take the work. `fusion` is borrowed for the call.
    While running, inputs are the data and, if any, the residual tensor; the output is declared. */

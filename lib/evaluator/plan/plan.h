@@ -96,6 +96,7 @@ typedef struct cnnfi_step {
 struct cnnfi_fused {
     const char *backend;   /* "portable", "onednn" */
     const char *algorithm; /* "winograd 4x4", for cnnf_evaluator_describe() */
+    const char *isa;       /* its instruction set, the same; NULL: none of its own */
     cnnf_status (*run)(const cnnfi_fused *self, cnnfi_call *call);
     void (*free)(cnnf_context *context, cnnfi_fused *self);
     int32_t n_nodes; /* how many nodes of the graph it stands for */

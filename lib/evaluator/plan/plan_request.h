@@ -21,7 +21,8 @@ struct cnnfi_plan_request {
     cnnfi_loaded_constants *constants;
     const char *backend;
     int32_t threads;
-    bool strict; /* bits must not depend on the number of threads, whatever the backend */
+    bool strict;     /* bits must not depend on the number of threads, whatever the backend */
+    const char *isa; /* cnnfi_fusion.isa */
     cnnfi_callees *callees;
     cnnfi_budget *budget;
     /* Of plans inside plans, instead of names and tensors: where feeds and fetches are, and what is known of the feeds

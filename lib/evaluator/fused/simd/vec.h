@@ -18,9 +18,16 @@
 #elif defined(__AVX2__)
 #define LANES     8
 #define MOST_ROWS 4 /* 8 sums of 16 registers; a multiple of 4 for pooling */
+#elif defined(__aarch64__)
+#define LANES     4
+#define MOST_ROWS 12 /* 24 sums, 2 columns, 1 broadcast: of 32 registers */
 #else
 #define LANES     4
 #define MOST_ROWS 4
+#endif
+#if CNNFI_SMALL_TILES
+#undef MOST_ROWS
+#define MOST_ROWS 4 /* the big ones take minutes to instrument */
 #endif
 
 typedef float vec __attribute__((vector_size(LANES * 4)));
