@@ -131,6 +131,7 @@ int cmd_compare_graphs(int argc, char **argv)
         {"format", FLAG_STRING, &a.format, "text|json", "what to print (text)"},
         KERAS_FLAGS(a.keras),
     };
+    a.keras.shapes = &a.inference.shapes;
     const command self = {"compare_graphs", "A B [flags]", "two graphs side by side, structure and numbers", NULL};
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, a.paths, 2, 2, &code)) return code;

@@ -177,6 +177,7 @@ int cmd_freeze(int argc, char **argv)
         {"signature", FLAG_STRING, &a.keras.signature, "NAME", "signature of a SavedModel (serving_default)"},
         KERAS_FLAGS(a.keras),
     };
+    a.keras.shapes = &a.inference.shapes;
     const command self = {"freeze", "INPUT OUT.pb [flags]", "any model to one frozen inference graph", NULL};
     const char *positional[2] = {NULL, NULL};
     int code;

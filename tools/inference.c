@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_RANK 8
 /* Room for a list of passes with the names that a caller gives. */
 #define PASSES_SIZE 16384
 
@@ -73,12 +72,6 @@ cnnf_status infer_only(cnnf_graph **out, const session *s, const cnnf_graph *gra
 
 /* ---- shapes of inputs ---- */
 
-typedef struct input_shape {
-    char name[512]; /* "": any input it fits */
-    int64_t dims[MAX_RANK];
-    int32_t rank;
-} input_shape;
-
 /* One number, "?", "None" or "-1"; false at anything else. */
 static bool take_dim(const char **at, int64_t *out)
 {
@@ -102,7 +95,7 @@ static bool parse_dims(const char *at, input_shape *out)
 {
     at += strspn(at, " [(");
     for (out->rank = 0; *at && !strchr("])", *at);) {
-        if (out->rank == MAX_RANK || !take_dim(&at, &out->dims[out->rank])) return false;
+        if (out->rank == MAX_INPUT_RANK || !take_dim(&at, &out->dims[out->rank])) return false;
         out->rank++;
         at += strspn(at, " ");
         if (*at && !strchr("])", *at) && !strchr(",x;", *at++)) return false;
@@ -129,6 +122,13 @@ static bool parse_shape(const char *text, input_shape *out)
     memcpy(out->name, text, length);
     out->name[length] = '\0';
     return parse_dims(dims, out);
+}
+
+bool parse_input_shape(const char *text, input_shape *out)
+{
+    if (parse_shape(text, out) && out->rank > 0) return true;
+    cli_say(0, "--input_shape is [NAME:]1,28,28,1, not '%s'", text);
+    return false;
 }
 
 /* Whether the shape, with a batch put before it where it has none, can be the input's. 0: no, else how well. */
@@ -216,10 +216,7 @@ cnnf_status set_input_shapes(cnnf_graph **graph, const session *s, const inferen
     cnnf_status status = CNNF_OK;
     for (size_t i = 0; !status && i < flags->shapes.count; i++) {
         input_shape shape;
-        if (!parse_shape(flags->shapes.values[i], &shape)) {
-            cli_say(0, "--input_shape is [NAME:]1,28,28,1, not '%s'", flags->shapes.values[i]);
-            return CNNF_E_INVALID;
-        }
+        if (!parse_input_shape(flags->shapes.values[i], &shape)) return CNNF_E_INVALID;
         status = set_one(graph, s, &shape);
     }
     if (!status && flags->batch > 0) status = set_batch(graph, s, flags->batch);

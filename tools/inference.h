@@ -26,6 +26,17 @@ typedef struct inference_flags {
         "batch", FLAG_INT, &(f).batch, "N", "batch size of the inputs"                                                 \
     }
 
+#define MAX_INPUT_RANK 8
+
+/* "[NAME:]1,28,28,1" */
+typedef struct input_shape {
+    char name[512]; /* "": any input it fits */
+    int64_t dims[MAX_INPUT_RANK];
+    int32_t rank;
+} input_shape;
+
+/* false: it is none, said. */
+bool parse_input_shape(const char *text, input_shape *out);
 /* Takes `*graph`, gives it with --input_shape and --batch. An input that is not there is CNNF_E_NOT_FOUND, said. */
 cnnf_status set_input_shapes(cnnf_graph **graph, const session *s, const inference_flags *flags);
 /* Functions in place where `flat`, the learning phase as the flags say, no dropout: what the graph means when it

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "inference.h"
 #include "load.h"
 #include "output.h"
 
@@ -13,6 +14,7 @@ typedef struct arguments {
     const char *model, *prefix, *folder, *graph_name;
     bool no_training_state;
     output_flags out;
+    inference_flags inference;
     keras_flags keras;
     const char *target_tf;
 } arguments;
@@ -61,6 +63,7 @@ static cnnf_status convert(const session *s, const arguments *a, const char *gra
     cnnf_status status = load_options_from_flags(&options, s, &a->keras);
     if (!status) status = cnnf_load_options_set_training_state(options, !a->no_training_state, s->error);
     if (!status) status = load_path(&model, s, a->model, options);
+    if (!status) status = set_input_shapes(&model, s, &a->inference);
     if (!status) status = lower_to_target(&lowered, s, model, a->target_tf);
     if (!status) status = cnnf_graph_with_saver(&with_saver, lowered, s->error);
     if (!status) status = write_checkpoint(s, a, with_saver);
@@ -100,10 +103,12 @@ int cmd_keras2tf(int argc, char **argv)
         {"graph_name", FLAG_STRING, &a.graph_name, "NAME", "file name of the GraphDef (tf_complete_model.pb)"},
         {"as_text", FLAG_BOOL, &a.out.text, NULL, "write the GraphDef as text"},
         {"no_training_state", FLAG_BOOL, &a.no_training_state, NULL, "leave the optimizer's variables out"},
+        INPUT_SHAPE_FLAG(a.inference),
         {"target_tf", FLAG_STRING, &a.target_tf, "VERSION", "oldest TensorFlow that must read the graph (1.15)"},
         OUTPUT_FLAGS(a.out),
         KERAS_FLAGS(a.keras),
     };
+    a.keras.shapes = &a.inference.shapes;
     const command self = {"keras2tf", "MODEL.{h5,keras} CKPT_PREFIX GRAPH_DIR [flags]",
                           "Keras model to checkpoint and GraphDef", NULL};
     const char *positional[3];

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inference.h"
 #include "output.h"
 
 static cnnf_status set_variables(cnnf_load_options *options, const session *s, const char *kind)
@@ -42,6 +43,14 @@ static cnnf_status add_list(cnnf_load_options *options, const session *s, const 
     return status;
 }
 
+static cnnf_status set_shape(cnnf_load_options *options, const session *s, const flag_list *shapes)
+{
+    input_shape shape;
+    if (!shapes || !shapes->count) return CNNF_OK;
+    if (!parse_input_shape(shapes->values[0], &shape)) return CNNF_E_INVALID;
+    return cnnf_load_options_set_input_shape(options, shape.rank, shape.dims, s->error);
+}
+
 cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, const keras_flags *flags)
 {
     cnnf_status status = cnnf_load_options_new(out, s->context, s->error);
@@ -49,6 +58,7 @@ cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, c
     if (!status) status = set_variables(*out, s, flags->variables);
     if (!status && flags->architecture)
         status = cnnf_load_options_set_architecture_file(*out, flags->architecture, s->error);
+    if (!status) status = set_shape(*out, s, flags->shapes);
     if (!status) status = map_layers(*out, s, &flags->map_layer);
     if (!status) status = add_list(*out, s, &flags->drop_layer, cnnf_load_options_drop_layer);
     if (!status) status = add_list(*out, s, &flags->tags, cnnf_load_options_add_tag);

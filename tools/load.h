@@ -9,6 +9,7 @@ typedef struct keras_flags {
     const char *name_suffix, *variables, *architecture;
     flag_list map_layer, drop_layer, tags;
     const char *signature;
+    const flag_list *shapes; /* --input_shape, for a Sequential that says none; NULL */
 } keras_flags;
 
 #define KERAS_FLAGS(k)                                                                                                 \

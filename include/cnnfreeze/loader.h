@@ -63,9 +63,16 @@ CNNF_API cnnf_status cnnf_load_options_set_name_suffix(cnnf_load_options *option
 CNNF_API cnnf_status cnnf_load_options_set_variables(cnnf_load_options *options, int32_t variables, cnnf_error *error);
 /** Keras: whether the optimizer's state becomes variables too; default 1. @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_set_training_state(cnnf_load_options *options, int32_t keep, cnnf_error *error);
-/** Keras: the JSON architecture for a weights-only file. @since 0.1 */
+/** Keras: the JSON architecture for a weights-only file, or for weights saved as a checkpoint (its prefix). @since 0.1
+ */
 CNNF_API cnnf_status cnnf_load_options_set_architecture_file(cnnf_load_options *options, const char *path,
                                                              cnnf_error *error);
+/**
+ * Keras: the input shape of a Sequential that does not say one, with the batch or without: -1 is unknown. Rank 1 to 8.
+ * @since 0.1
+ */
+CNNF_API cnnf_status cnnf_load_options_set_input_shape(cnnf_load_options *options, int32_t rank, const int64_t *dims,
+                                                       cnnf_error *error);
 /** Keras: treat class `from` as class `to`. @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_map_layer(cnnf_load_options *options, const char *from, const char *to,
                                                  cnnf_error *error);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loader/load_options.h"
 
+#include <string.h>
+
 #include "base/context.h"
 #include "base/error.h"
 
@@ -109,6 +111,23 @@ cnnf_status cnnf_load_options_set_architecture_file(cnnf_load_options *options, 
     cnnf_error_clear(error);
     if (options == NULL || path == NULL) return cnnfi_fail_null(error, __func__);
     return set_text(options, &options->architecture_file, path, error);
+}
+
+cnnf_status cnnf_load_options_set_input_shape(cnnf_load_options *options, int32_t rank, const int64_t *dims,
+                                              cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (options == NULL || dims == NULL) return cnnfi_fail_null(error, __func__);
+    const int32_t most = (int32_t)(sizeof options->input_dims / sizeof *options->input_dims);
+    if (rank < 1 || rank > most) return cnnfi_fail(error, CNNF_E_INVALID, "an input shape of rank %d", (int)rank);
+    for (int32_t i = 0; i < rank; i++) {
+        if (dims[i] < -1 || dims[i] > INT32_MAX)
+            return cnnfi_fail(error, CNNF_E_INVALID, "dimension %d of an input shape is %lld", (int)i,
+                              (long long)dims[i]);
+    }
+    options->input_rank = rank;
+    memcpy(options->input_dims, dims, (size_t)rank * sizeof *dims);
+    return CNNF_OK;
 }
 
 cnnf_status cnnf_load_options_map_layer(cnnf_load_options *options, const char *from, const char *to, cnnf_error *error)

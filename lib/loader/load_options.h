@@ -20,6 +20,8 @@ struct cnnf_load_options {
     int32_t variables;            /* CNNF_VARIABLES_* */
     bool training_state;          /* true */
     char *architecture_file;      /* NULL: none */
+    int32_t input_rank;           /* 0: none */
+    int64_t input_dims[8];        /* [input_rank] */
     cnnfi_names map_from, map_to; /* pairs */
     cnnfi_names drop_layers;
     cnnfi_names tags; /* none: "serve" */

@@ -70,6 +70,17 @@ static cnnf_status load_source(cnnf_graph **out, cnnfi_source *source, const cnn
     return rule->load(out, &file, error);
 }
 
+/* A checkpoint of a Keras model's weights, with its architecture. */
+static cnnf_status load_weights(cnnf_graph **out, cnnf_context *context, const char *path,
+                                const cnnf_load_options *options, cnnf_error *error)
+{
+#if CNNFI_HAVE_KERAS_H5
+    return cnnfi_load_keras_checkpoint(out, context, path, options, error);
+#else
+    return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: this library was built without HDF5", path);
+#endif
+}
+
 /* ---- SavedModel folders ---- */
 
 /* FOLDER/NAME, or NAME beside FILE: a new block. */
@@ -206,6 +217,8 @@ cnnf_status cnnf_load_file(cnnf_graph **out, cnnf_context *context, const char *
     *out = NULL;
     if (context == NULL || path == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_file: NULL argument");
     if (cnnfi_os_is_folder(path)) return load_folder(out, context, path, options, error);
+    if (may_be_run(context, path, options) && options && options->architecture_file)
+        return load_weights(out, context, path, options, error);
     if (may_be_run(context, path, options)) return load_run(out, context, path, options, load_one_file, error);
     return load_one_file(out, context, path, options, error);
 }

@@ -34,7 +34,7 @@ def _choice(table, value, what):
 
 
 def _load_options(context, hook, name_suffix=None, training_state=True, architecture=None, map_layer=(), drop_layer=(),
-                  variables=None, tags=(), signature=None, format=None, saver=None):
+                  variables=None, tags=(), signature=None, format=None, saver=None, input_shape=None):
     options = Options(lib.load_options_new, lib.load_options_free, context)
     options.set(lib.load_options_set_training_state, int(training_state))
     options.set(lib.load_options_set_name_suffix, name_suffix and encode(name_suffix))
@@ -43,6 +43,9 @@ def _load_options(context, hook, name_suffix=None, training_state=True, architec
     options.set(lib.load_options_set_format, _choice(_FORMATS, format, "format"))
     options.set(lib.load_options_set_signature, signature and encode(signature))
     options.set(lib.load_options_set_saver_file, saver and encode_path(saver))
+    if input_shape is not None:
+        dims = [-1 if dim is None else int(dim) for dim in input_shape]
+        options.set(lib.load_options_set_input_shape, len(dims), (c_int64 * len(dims))(*dims))
     for old, new in dict(map_layer).items():
         options.set(lib.load_options_map_layer, encode(old), encode(new))
     for name in listed(drop_layer):

@@ -243,6 +243,9 @@ void cnnfi_kb_run(cnnfi_kb *b, cnnfi_keras_layer *layer, const cnnfi_keras_call 
    known. */
 cnnfi_keras_layer *cnnfi_kb_activation_layer(cnnfi_kc *kc, const cnnfi_json *activation);
 
+/* CNNF_E_UNSUPPORTED with all of them when the model has more than one class that is not supported
+   (keras_unsupported.c). */
+cnnf_status cnnfi_keras_check_classes(const cnnfi_keras_model *model, cnnf_error *error);
 /* The whole model as a published graph. */
 cnnf_status cnnfi_keras_build(cnnf_graph **out, cnnfi_keras_model *model, int32_t variables, const char *suffix,
                               bool training_state, cnnf_error *error);

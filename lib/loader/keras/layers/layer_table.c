@@ -21,6 +21,7 @@ static const cnnfi_keras_family *const families[] = {
     &cnnfi_keras_functions,
     &cnnfi_keras_recurrent,
     &cnnfi_keras_wrappers,
+    &cnnfi_keras_addons,
 };
 /* clang-format on */
 
@@ -39,6 +40,12 @@ const cnnfi_keras_row *cnnfi_keras_row_find(const char *class_name)
         }
     }
     return NULL;
+}
+
+bool cnnfi_keras_class_takes_rank(const char *class_name, int32_t rank)
+{
+    const cnnfi_keras_row *row = cnnfi_keras_row_find(class_name);
+    return row && rank >= row->min_rank && rank <= row->max_rank;
 }
 
 bool cnnfi_keras_class_has_weights(const char *class_name)

@@ -28,6 +28,7 @@ extern const cnnfi_keras_family cnnfi_keras_operations;
 extern const cnnfi_keras_family cnnfi_keras_functions;
 extern const cnnfi_keras_family cnnfi_keras_recurrent;
 extern const cnnfi_keras_family cnnfi_keras_wrappers;
+extern const cnnfi_keras_family cnnfi_keras_addons;
 
 const cnnfi_keras_family *cnnfi_keras_family_at(size_t index); /* NULL past the last */
 

@@ -10,5 +10,8 @@
 /* An H5 or .keras file, told apart by its first bytes. options NULL = the defaults. */
 cnnf_status cnnfi_load_keras(cnnf_graph **out, cnnf_context *context, cnnfi_source *source,
                              const cnnf_load_options *options, cnnf_error *error);
+/* Weights in TensorFlow's format (a checkpoint's prefix), options->architecture_file their architecture. */
+cnnf_status cnnfi_load_keras_checkpoint(cnnf_graph **out, cnnf_context *context, const char *path,
+                                        const cnnf_load_options *options, cnnf_error *error);
 
 #endif

@@ -517,6 +517,27 @@ static cnnf_status dim_shape(reader *r, const cnnfi_keras_layer *layer, const cn
     return *shape ? CNNF_OK : cnnfi_fail_nomem(r->error);
 }
 
+/* What the caller said; a batch that was not given is unknown. *shape stays NULL where nothing was said. */
+static cnnf_status given_shape(reader *r, const cnnfi_keras_layer *first, const cnnfi_json **shape)
+{
+    char text[256] = "[";
+    const int32_t rank = r->options ? r->options->input_rank : 0;
+    if (rank == 0) return CNNF_OK;
+    while (first->inner && first->inner->n_layers > 1)
+        first = &first->inner->layers[1]; /* behind its InputLayer */
+    const bool batch = !cnnfi_keras_class_takes_rank(first->class_name, rank);
+    size_t used = (size_t)snprintf(text, sizeof text, batch ? "[null" : "[");
+    for (int32_t i = 0; i < rank && used < sizeof text; i++) {
+        const int64_t dim = r->options->input_dims[i];
+        const char *comma = i || batch ? "," : "";
+        used += (size_t)(dim < 0 ? snprintf(text + used, sizeof text - used, "%snull", comma)
+                                 : snprintf(text + used, sizeof text - used, "%s%lld", comma, (long long)dim));
+    }
+    if (used + 1 < sizeof text) snprintf(text + used, sizeof text - used, "]");
+    *shape = cnnfi_json_from_text(r->doc, text);
+    return *shape ? CNNF_OK : cnnfi_fail_nomem(r->error);
+}
+
 /* config of the InputLayer that Keras puts before `first`. */
 static cnnf_status make_input(reader *r, cnnfi_keras_layer *input, const cnnfi_keras_layer *first,
                               const cnnfi_json *build_shape)
@@ -525,8 +546,11 @@ static cnnf_status make_input(reader *r, cnnfi_keras_layer *input, const cnnfi_k
     const cnnfi_json *shape = first_shape(first, &dtype);
     if (!shape) shape = build_shape;
     if (!shape) CNNFI_TRY(dim_shape(r, first, &shape));
+    if (!shape) CNNFI_TRY(given_shape(r, first, &shape));
     if (!cnnfi_json_is_array(shape))
-        return FAIL(r, CNNF_E_UNSUPPORTED, "layer '%s' begins a Sequential and no input shape is known", first->name);
+        return FAIL(r, CNNF_E_UNSUPPORTED,
+                    "layer '%s' begins a Sequential and no input shape is known: give it with --input_shape",
+                    first->name);
     char *text = cnnfi_arena_printf(&r->model->arena, "{\"dtype\":\"%s\",\"sparse\":false}", dtype);
     cnnfi_json *config = text ? cnnfi_json_mut(r->doc, cnnfi_json_from_text(r->doc, text)) : NULL;
     input->class_name = input->stored_class = "InputLayer";

@@ -26,25 +26,11 @@ static cnnf_status parse_config(reader *r, const char *text, size_t size, const 
     return cnnfi_keras_model_json(doc, r->model, text, size, what, r->error);
 }
 
-static cnnf_status read_architecture(reader *r, const char *path, cnnfi_json_doc **doc)
-{
-    cnnfi_source *source = NULL;
-    uint8_t *text = NULL;
-    size_t size = 0;
-    CNNFI_TRY(cnnfi_source_open(&source, r->model->context, path, r->error));
-    cnnf_status status =
-        cnnfi_check_limit(r->model->context, CNNF_LIMIT_ATTR_BYTES, cnnfi_source_size(source), path, r->error);
-    if (status == CNNF_OK) status = cnnfi_source_read_all(source, &text, &size, r->error);
-    if (status == CNNF_OK) status = parse_config(r, (const char *)text, size, path, doc);
-    cnnfi_free(r->model->context, text);
-    cnnfi_source_unref(source);
-    return status;
-}
-
 static cnnf_status read_model_config(reader *r, const cnnf_load_options *options, cnnfi_json_doc **doc)
 {
     const char *text = NULL;
-    if (options && options->architecture_file) return read_architecture(r, options->architecture_file, doc);
+    if (options && options->architecture_file)
+        return cnnfi_keras_read_architecture(doc, r->model, options->architecture_file, r->error);
     CNNFI_TRY(cnnfi_h5_attr_string(&text, r->h5, &r->model->arena, "/", "model_config", r->error));
     if (!text)
         return cnnfi_fail(r->error, CNNF_E_UNSUPPORTED,
@@ -141,16 +127,6 @@ static cnnf_status read_folders(reader *r, const char *root)
                       root);
 }
 
-static bool has_weights(const cnnfi_keras_layer *layer)
-{
-    if (layer->identity) return false;
-    if (layer->wrapped) return has_weights(layer->wrapped);
-    for (size_t i = 0; layer->inner && i < layer->inner->n_layers; i++) {
-        if (has_weights(&layer->inner->layers[i])) return true;
-    }
-    return !layer->inner && cnnfi_keras_class_has_weights(layer->class_name);
-}
-
 /*
  * Weights of a file whose layers are called otherwise than the architecture's: load_weights() matches those with
  * weights in order (load_weights_from_hdf5_group()), and so do we.
@@ -168,7 +144,7 @@ static cnnf_status read_in_order(reader *r, const char **names, size_t count)
         CNNFI_TRY(
             cnnfi_h5_attr_strings(&weights, &n, &found, r->h5, &r->model->arena, group, "weight_names", r->error));
         if (n == 0) continue;
-        while (next < top->n_layers && !has_weights(&top->layers[next]))
+        while (next < top->n_layers && !cnnfi_keras_has_weights(&top->layers[next]))
             next++;
         CNNFI_TRY(read_group(r, next < top->n_layers ? &top->layers[next] : NULL, names[i]));
         cnnfi_log(r->model->context, CNNF_LOG_INFO, "weights of '%s' go to layer '%s', by their order", names[i],
@@ -176,7 +152,7 @@ static cnnf_status read_in_order(reader *r, const char **names, size_t count)
         next++;
         given++;
     }
-    while (next < top->n_layers && !has_weights(&top->layers[next]))
+    while (next < top->n_layers && !cnnfi_keras_has_weights(&top->layers[next]))
         next++;
     if (next == top->n_layers) return CNNF_OK;
     return cnnfi_fail(r->error, CNNF_E_MISMATCH, "%s: the file has weights for %zu layers, layer '%s' gets none",

@@ -44,6 +44,10 @@ static const struct {
     {"GlobalAvgPool2D", "GlobalAveragePooling2D"},
     {"GlobalAvgPool3D", "GlobalAveragePooling3D"},
     {"NormalizationV1", "Normalization"},
+    {"Addons>GroupNormalization", "GroupNormalization"},
+    {"Addons>InstanceNormalization", "GroupNormalization"}, /* its groups are -1: one for each channel */
+    {"Custom>InstanceNormalization", "InstanceNormalization"},
+    {"Custom>L2Normalization", "L2Normalization"},
     {"RandomFlipV1", "RandomFlip"},
 };
 

@@ -115,6 +115,8 @@ cnnf_status cnnfi_keras_model_json(cnnfi_json_doc **out, cnnfi_keras_model *mode
 bool cnnfi_keras_class_has_weights(const char *class_name);
 /* Whether it is a layer of the table, under this name. */
 bool cnnfi_keras_class_is_layer(const char *class_name);
+/* Whether it takes an input of that rank, the batch included; false for unknown classes. */
+bool cnnfi_keras_class_takes_rank(const char *class_name, int32_t rank);
 
 /* "layer 'conv2d' (Conv2D): ..." */
 cnnf_status cnnfi_keras_fail(cnnf_error *error, cnnf_status code, const cnnfi_keras_layer *layer, const char *format,

@@ -14,7 +14,19 @@ cnnf_status cnnfi_keras_read_h5(cnnfi_keras_model **out, cnnf_context *context, 
 cnnf_status cnnfi_keras_read_v3(cnnfi_keras_model **out, cnnf_context *context, cnnfi_source *source,
                                 const cnnf_load_options *options, cnnf_error *error);
 
-/* ---- pieces the two share ---- */
+/* An object-based checkpoint of weights, with options->architecture_file. */
+cnnf_status cnnfi_keras_read_checkpoint(cnnfi_keras_model **out, cnnf_context *context, const char *path,
+                                        const cnnf_load_options *options, cnnf_error *error);
+/* A model that multi_gpu_model() made becomes the one it was made of. */
+void cnnfi_keras_take_replicated(cnnfi_keras_model *model);
+
+/* ---- pieces they share ---- */
+
+/* The JSON of a file, as one of the model's documents. */
+cnnf_status cnnfi_keras_read_architecture(cnnfi_json_doc **out, cnnfi_keras_model *model, const char *path,
+                                          cnnf_error *error);
+/* Whether Keras counts it among the layers with weights. */
+bool cnnfi_keras_has_weights(const cnnfi_keras_layer *layer);
 
 /* Sets world, keras_version and keras_major. */
 cnnf_status cnnfi_keras_set_version(cnnfi_keras_model *model, const char *version, const cnnfi_json *config,

@@ -5,6 +5,7 @@
 
 #include "base/context.h"
 #include "base/strmap.h"
+#include "loader/keras/read/keras_read.h"
 
 typedef struct leaf {
     cnnfi_keras_layer *layer;
@@ -134,4 +135,14 @@ cnnf_status cnnfi_keras_weights_give(cnnfi_keras_model *model, cnnfi_keras_layer
     for (size_t i = 0; i < count; i++)
         owner[i]->weights[owner[i]->n_weights++] = weights[i];
     return CNNF_OK;
+}
+
+bool cnnfi_keras_has_weights(const cnnfi_keras_layer *layer)
+{
+    if (layer->identity) return false;
+    if (layer->wrapped) return cnnfi_keras_has_weights(layer->wrapped);
+    for (size_t i = 0; layer->inner && i < layer->inner->n_layers; i++) {
+        if (cnnfi_keras_has_weights(&layer->inner->layers[i])) return true;
+    }
+    return !layer->inner && cnnfi_keras_class_has_weights(layer->class_name);
 }
