@@ -226,6 +226,80 @@ START_TEST(line_limit)
 }
 END_TEST
 
+/* ---- steps of work ---- */
+
+static cnnf_status run_passes(const char *passes, uint64_t steps, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL, *out = NULL;
+    cnnf_pipeline *pipeline = NULL;
+    cnnf_context *context = limited_context(CNNF_LIMIT_STEPS, steps);
+    ck_assert_int_eq(cnnf_load_file(&graph, context, GOLDEN("loops/invariant_weights.called.pb"), NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_new(&pipeline, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_add(pipeline, passes, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_add_output(pipeline, "out_0", NULL), CNNF_OK);
+    const cnnf_status status = cnnf_pipeline_run(&out, pipeline, graph, error);
+    ck_assert((out != NULL) == (status == CNNF_OK));
+    cnnf_graph_unref(out);
+    cnnf_graph_unref(graph);
+    cnnf_pipeline_free(pipeline);
+    test_context_done(context);
+    return status;
+}
+
+/* The least number that a pipeline can do with, one less and one more; a pass that ignores errors ignores no limit. */
+START_TEST(steps_of_passes)
+{
+    static const char *const passes[] = {"fold_constants", "inline_functions", "merge_duplicate_nodes",
+                                         "prune inline_functions fold_constants", "fold_constants(ignore_errors=true)"};
+    cnnf_error *error = cnnf_error_new();
+    uint64_t low = 1, high = 100000;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        const cnnf_status status = run_passes(passes[_i], middle, error);
+        *(status ? &low : &high) = status ? middle + 1 : middle;
+    }
+    ck_assert_uint_gt(low, 1);
+    ck_assert_uint_lt(low, 10000);
+    ck_assert_int_eq(run_passes(passes[_i], low - 1, error), CNNF_E_LIMIT);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), cnnf_limit_name(CNNF_LIMIT_STEPS)));
+    ck_assert_int_eq(run_passes(passes[_i], low, error), CNNF_OK);
+    ck_assert_int_eq(run_passes(passes[_i], low + 1, error), CNNF_OK);
+    cnnf_error_free(error);
+}
+END_TEST
+
+/* A pass that takes long asks whether to go on: 20,000 nodes are more than the steps between two questions. */
+static int32_t stop_inside(uint64_t done, uint64_t total, void *user)
+{
+    int *calls = user;
+    ck_assert_uint_eq(total, 1);
+    ck_assert_uint_eq(done, 0);
+    return ++*calls > 1;
+}
+
+START_TEST(a_pass_is_cancelled_inside)
+{
+    int calls = 0;
+    static char text[60 * 20000];
+    cnnf_graph *graph = NULL, *out = NULL;
+    cnnf_pipeline *pipeline = NULL;
+    cnnf_context *context = limited_context(0, 0);
+    text[0] = '\0';
+    for (int i = 0, at = 0; i < 20000; i++)
+        at += snprintf(text + at, sizeof text - (size_t)at, "node { name: 'n%d' op: 'NoOp' }\n", i);
+    ck_assert_int_eq(cnnf_load_memory(&graph, context, text, strlen(text), "many.pbtxt", NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_new(&pipeline, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_add(pipeline, "merge_duplicate_nodes", NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_set_progress(pipeline, stop_inside, &calls, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_run(&out, pipeline, graph, NULL), CNNF_E_CANCELLED);
+    ck_assert_int_eq(calls, 2);
+    ck_assert_ptr_null(out);
+    cnnf_graph_unref(graph);
+    cnnf_pipeline_free(pipeline);
+    test_context_done(context);
+}
+END_TEST
+
 static Suite *limits_suite(void)
 {
     Suite *suite = suite_create("limits");
@@ -235,6 +309,8 @@ static Suite *limits_suite(void)
     tcase_add_loop_test(tests, tensor_limits, 0, 2);
     tcase_add_test(tests, file_size_limit);
     tcase_add_test(tests, line_limit);
+    tcase_add_loop_test(tests, steps_of_passes, 0, 5);
+    tcase_add_test(tests, a_pass_is_cancelled_inside);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -393,6 +393,52 @@ static cnnf_status evaluate(cnnf_context *context, const fixture *x, cnnf_error 
     return status;
 }
 
+/* Runs a graph of tests/golden/loops: `given_I_0` is what `feed_I` is fed. */
+static cnnf_status run_loops(cnnf_context *context, const char *path, size_t n_feeds, cnnf_error *error)
+{
+    static const char *const feeds[] = {"feed_0", "feed_1"}, *const given[] = {"given_0_0", "given_1_0"};
+    const char *fetch = "out_0";
+    const cnnf_tensor *values[2] = {NULL};
+    cnnf_graph *graph = NULL;
+    cnnf_evaluator *evaluator = NULL;
+    cnnf_evaluator_options *options = NULL;
+    cnnf_tensor *y = NULL;
+    cnnf_status status = cnnf_load_file(&graph, context, path, NULL, error);
+    for (size_t i = 0; !status && i < n_feeds; i++)
+        values[i] = cnnf_node_attr_tensor(cnnf_graph_find(graph, given[i]), "value");
+    if (!status) status = cnnf_evaluator_options_new(&options, context, error);
+    if (!status) status = cnnf_evaluator_options_set_threads(options, 1, error);
+    if (!status) status = cnnf_evaluator_options_set_backend(options, "portable", error);
+    if (!status) status = cnnf_evaluator_new(&evaluator, graph, options, error);
+    if (!status) status = cnnf_evaluator_run(&y, evaluator, feeds, values, n_feeds, &fetch, 1, error);
+    if (status && y) status = CNNF_E_INTERNAL;
+    cnnf_tensor_unref(y);
+    cnnf_evaluator_free(evaluator);
+    cnnf_evaluator_options_free(options);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status run_frames(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return run_loops(context, SOURCE_ROOT "/tests/golden/loops/branch_in_loop.frames.pb", 2, error);
+}
+
+static cnnf_status run_functions(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return run_loops(context, SOURCE_ROOT "/tests/golden/loops/array_grows.functions.pb", 2, error);
+}
+
+static cnnf_status run_lists(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return run_loops(context, SOURCE_ROOT "/tests/golden/loops/lists.functions.pb", 1, error);
+}
+
+static cnnf_status run_arrays(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return run_loops(context, SOURCE_ROOT "/tests/golden/loops/array_split.frames.pb", 1, error);
+}
+
 /* The first two examples of a data set; no shape: the file's own. */
 static cnnf_status read_dataset(cnnf_context *context, const char *path, int32_t rank, const int64_t *dims,
                                 cnnf_error *error)
@@ -491,6 +537,10 @@ static const struct {
     {"evaluate", evaluate},
     {"quantize_pools", quantize_pools},
     {"quantize_dense", quantize_dense},
+    {"run_frames", run_frames},
+    {"run_functions", run_functions},
+    {"run_lists", run_lists},
+    {"run_arrays", run_arrays},
     {"read_csv", read_csv},
     {"read_gz", read_gz},
     {"read_npz", read_npz},
