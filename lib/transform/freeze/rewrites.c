@@ -228,6 +228,19 @@ static cnnf_status rewrite_call(cnnfi_conversion *c, const cnnfi_arrival *at, cn
     return CNNF_OK;
 }
 
+/* TensorFlow's tool does not know StatelessCase. What it writes loads where the branches take the variable's value, and
+   stays as it was; where they take the variable itself they have to be told. */
+static cnnf_status rewrite_stateless_case(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
+{
+    const cnnf_node *node = cnnfi_conversion_original(c, at);
+    const cnnfi_attr *types = cnnfi_node_attr(node, "Tin");
+    const int32_t argument = at->input - 1;
+    const bool is_list = types && types->kind == CNNF_ATTR_LIST && types->u.list.item_kind == CNNF_ATTR_TYPE;
+    const bool is_there = is_list && argument >= 0 && (size_t)argument < types->u.list.count;
+    if (is_there && types->u.list.u.types[argument] != CNNF_RESOURCE) return CNNF_OK;
+    return rewrite_call(c, at, error);
+}
+
 static cnnfi_function *body_copy(const cnnfi_conversion *c, const cnnf_node *loop)
 {
     const cnnfi_attr *body = cnnfi_node_attr(loop, "body");
@@ -285,7 +298,7 @@ static const struct {
     {"ResourceGather", rewrite_gather},
     {"ResourceGatherNd", rewrite_gather_nd},
     {"StatefulPartitionedCall", rewrite_call},
-    {"StatelessCase", rewrite_call},
+    {"StatelessCase", rewrite_stateless_case},
     {"StatelessIf", rewrite_call},
     {"StatelessWhile", rewrite_while},
     {"Switch", rewrite_intermediate},
