@@ -323,3 +323,53 @@ def test_loops_and_branches(tmp_path, reader, kind, meta):
     np.save(case.folder + "/x.npy", x)
     cnnfreeze("predict", "--graph=" + case.folder + "/ours.pb", "--feed", f"x={case.folder}/x.npy", "--fetch", f"out={case.folder}/y.npy")
     np.testing.assert_allclose(np.load(case.folder + "/y.npy"), want, rtol=1e-5, atol=1e-6)
+
+
+RECURRENT = {
+    "lstm": lambda k: [k.LSTM(4)], "gru": lambda k: [k.GRU(4, return_sequences=True), k.SimpleRNN(2)],
+    "masked": lambda k: [k.Masking(0.), k.Bidirectional(k.LSTM(3, return_sequences=True)), k.TimeDistributed(k.Dense(2))],
+    "stacked": lambda k: [k.RNN([k.LSTMCell(3), k.GRUCell(2)])], "embedded": lambda k: [k.Embedding(9, 4, mask_zero=True), k.LSTM(3)],
+}
+
+
+@pytest.mark.parametrize("kind", RECURRENT)
+def test_saved_models_of_recurrent_layers(tmp_path, kind):
+    """Frozen as it is: loops in functions; computed by the command and by TensorFlow."""
+    if tuple(map(int, tf2.__version__.split(".")[:2])) >= (2, 16):
+        pytest.skip("needs tf.keras 2")
+    folder = str(tmp_path)
+    code = ("import sys, numpy as np, tensorflow as tf; import test_freeze; k = tf.keras; "
+            "kind, folder = sys.argv[1:]; k.utils.set_random_seed(4); layers = test_freeze.RECURRENT[kind](k.layers); "
+            "ids = kind == 'embedded'; shape = (None,) if ids else (None, 3); "
+            "m = k.Sequential([k.layers.InputLayer(shape, dtype='int32' if ids else None)] + layers); "
+            "x = np.random.default_rng(1).normal(0, 1, (2, 5, 3)).astype('float32'); x[0, 3:] = 0; "
+            "x = np.array([[1, 2, 3, 0], [4, 0, 0, 0]], 'int32') if ids else x; "
+            "np.save(folder + '/x.npy', x); np.save(folder + '/y.npy', m(x).numpy()); m.save(folder + '/model', save_format='tf')")
+    import sys
+    subprocess.run([sys.executable, "-c", code, kind, folder], check=True, capture_output=True, cwd=os.path.dirname(os.path.abspath(__file__)))
+    x, y = np.load(folder + "/x.npy"), np.load(folder + "/y.npy")
+    out = "StatefulPartitionedCall"
+    ours = subprocess.run([CNNFREEZE, "freeze_graph", f"--input_saved_model_dir={folder}/model", f"--output_graph={folder}/ours.pb",
+                           f"--output_node_names={out}"], capture_output=True, text=True, check=False)
+    assert ours.returncode == 0, ours.stderr
+    try:
+        with tf.Graph().as_default():
+            tf_freeze.freeze_graph("", "", True, "", out, "", "", folder + "/theirs.pb", True, "", input_saved_model_dir=folder + "/model")
+        theirs = open(folder + "/theirs.pb", "rb").read()
+        graph = tf.GraphDef.FromString(theirs)
+        feed = [n.name for n in graph.node if n.op == "Placeholder" and n.name.startswith("serving")][0]
+        with tf.Graph().as_default(), tf.Session() as session:
+            tf.import_graph_def(graph, name="")
+            session.run(out + ":0", {feed + ":0": x})
+    except Exception as failure:  # it fails, or what it writes does not load: ours has to
+        print("theirs:", str(failure)[:200])
+    else:
+        assert renumbered(open(folder + "/ours.pb", "rb").read()) == renumbered(theirs)
+    graph = tf.GraphDef.FromString(open(folder + "/ours.pb", "rb").read())
+    feed = [n.name for n in graph.node if n.op == "Placeholder" and n.name.startswith("serving")][0]
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graph, name="")
+        np.testing.assert_allclose(session.run(out + ":0", {feed + ":0": x}), y, rtol=1e-5, atol=1e-6)
+    cnnfreeze("predict", f"--graph={folder}/ours.pb", "--feed", f"{feed}={folder}/x.npy", "--fetch", f"{out}={folder}/z.npy")
+    np.testing.assert_allclose(np.load(folder + "/z.npy"), y, rtol=1e-5, atol=1e-6)
+    cnnfreeze("freeze", folder + "/model", "-o", folder + "/fold.pb", "--fold", "--verify")

@@ -378,6 +378,13 @@ class Contexts(unittest.TestCase):
         with self.assertRaises(ValueError):
             cnnfreeze.Context(limits={"max_nodes": -1})
 
+    def test_steps(self):
+        path = ROOT / "tests/golden/loops/array_grows.functions.pb"
+        tight = cnnfreeze.load(path, context=cnnfreeze.Context(limits={"max_steps": 20}))
+        self.assertEqual(cnnfreeze.Context(untrusted=True).limits["max_steps"], 30000000)
+        with self.assertRaisesRegex(cnnfreeze.LimitError, "max_steps"):
+            tight.transform("fold_constants inline_functions merge_duplicate_nodes prune", outputs=["out_0"])
+
     def test_untrusted(self):
         limits = cnnfreeze.Context(untrusted=True).limits
         self.assertEqual((limits["max_nodes"], limits["max_file_bytes"]), (100000, 256 << 20))

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,13 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMAND = os.environ["CNNFREEZE_COMMAND"]
 MODEL, DATA = ROOT / "examples/data/keras_trained_model.h5", ROOT / "examples/data/digits_test.csv"
 OUTPUT = "activation_6/Softmax"
+
+
+def npy(dtype, shape, data):
+    """The bytes of a .npy file."""
+    head = repr({"descr": dtype, "fortran_order": False, "shape": shape}).encode()
+    head += b" " * (117 - len(head)) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + data
 
 
 def run(*arguments, program=COMMAND):
@@ -194,6 +202,19 @@ class Command(unittest.TestCase):
                           ["freeze_graph", f"--input_graph={self.dir}/frozen.pb", f"--output_graph={self.dir}/back.pb"]):
             result = run(*arguments, "--check_output")
             self.assertEqual(result.returncode, 0, (arguments, result.stderr))
+
+    def test_a_loop_and_its_steps(self):
+        graph = ROOT / "tests/golden/loops/nested.functions.pb"
+        n, x, y = self.dir / "n.npy", self.dir / "x.npy", self.dir / "y.npy"
+        n.write_bytes(npy("<i4", (), struct.pack("<i", 1000000)))
+        x.write_bytes(npy("<f4", (3,), struct.pack("<3f", 1, 2, 3)))
+        call = ["predict", f"--graph={graph}", f"--feed=feed_0={n}", f"--feed=feed_1={x}", f"--fetch=out_0={y}"]
+        result = run(*call, "--limit=max_steps=100000")
+        self.assertEqual(result.returncode, 5, result.stderr)
+        self.assertIn("max_steps", result.stderr)
+        n.write_bytes(npy("<i4", (), struct.pack("<i", 5)))
+        self.assertEqual(run(*call, "--untrusted").returncode, 0)
+        self.assertEqual(len(y.read_bytes()), 128 + 12)
 
     def test_limits(self):
         out = self.dir / "limited.pb"

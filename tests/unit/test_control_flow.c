@@ -9,6 +9,7 @@
 
 #include "base/budget.h"
 #include "base/context.h"
+#include "graph/graph.h"
 #include "support.h"
 
 #define MOST_FILES 64
@@ -134,6 +135,68 @@ START_TEST(numbers_are_those_of_tensorflow)
     }
     ck_assert_int_gt(n_files, 15);
     ck_assert_int_gt(rounds, n_files);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+END_TEST
+
+/* ---- passes leave the numbers as they are ---- */
+
+static cnnf_graph *transform(const cnnf_graph *graph, const turn *t, const char *passes, const char *file)
+{
+    cnnf_graph *out = NULL;
+    cnnf_pipeline *pipeline = NULL;
+    cnnf_error *error = cnnf_error_new();
+    ck_assert_int_eq(cnnf_pipeline_new(&pipeline, graph->context, error), CNNF_OK);
+    ck_assert_int_eq(cnnf_pipeline_add(pipeline, passes, error), CNNF_OK);
+    for (size_t i = 0; i < t->n_feeds; i++)
+        ck_assert_int_eq(cnnf_pipeline_add_input(pipeline, t->feeds[i], error), CNNF_OK);
+    for (size_t i = 0; i < t->n_fetches; i++)
+        ck_assert_int_eq(cnnf_pipeline_add_output(pipeline, t->fetches[i], error), CNNF_OK);
+    const cnnf_status status = cnnf_pipeline_run(&out, pipeline, graph, error);
+    const bool is_newer = status == CNNF_E_UNSUPPORTED && strstr(cnnf_error_message(error), "newer than TensorFlow");
+    ck_assert_msg(status == CNNF_OK || is_newer, "%s, %s: %s", file, passes, cnnf_error_message(error));
+    cnnf_pipeline_free(pipeline);
+    cnnf_error_free(error);
+    return out;
+}
+
+START_TEST(passes_keep_the_numbers)
+{
+    static const char *const passes[] = {"prune",
+                                         "fold_constants",
+                                         "inline_functions",
+                                         "merge_duplicate_nodes",
+                                         "remove_nodes(op=Identity)",
+                                         "remove_identity",
+                                         "sort_by_execution_order",
+                                         "remove_dropout",
+                                         "fold_batch_norms",
+                                         "target_tf(version=1.15)",
+                                         "inline_functions remove_identity fold_constants merge_duplicate_nodes prune "
+                                         "obfuscate_names"};
+    cnnf_context *context = test_context();
+    cnnf_error *error = cnnf_error_new();
+    for (int i = 0; i < n_files; i++) {
+        turn t;
+        cnnf_graph *graph = load(context, files[i]);
+        for (int round = 0; read_turn(&t, graph, round); round++) {
+            cnnf_tensor *outputs[MOST];
+            cnnf_evaluator *evaluator = NULL;
+            cnnf_graph *other = transform(graph, &t, passes[_i], files[i]);
+            if (!other) continue;
+            ck_assert_int_eq(cnnf_evaluator_new(&evaluator, other, NULL, error), CNNF_OK);
+            ck_assert_msg(run(outputs, evaluator, &t, error) == CNNF_OK, "%s, %s: %s", files[i], passes[_i],
+                          cnnf_error_message(error));
+            for (size_t k = 0; k < t.n_fetches; k++) {
+                expect_equal(outputs[k], t.wanted[k], files[i]);
+                cnnf_tensor_unref(outputs[k]);
+            }
+            cnnf_evaluator_free(evaluator);
+            cnnf_graph_unref(other);
+        }
+        cnnf_graph_unref(graph);
+    }
     cnnf_error_free(error);
     test_context_done(context);
 }
@@ -450,6 +513,7 @@ static Suite *control_flow_suite(void)
     TCase *tests = tcase_create("control_flow");
     find_files();
     tcase_add_test(tests, numbers_are_those_of_tensorflow);
+    tcase_add_loop_test(tests, passes_keep_the_numbers, 0, 11);
     tcase_add_loop_test(tests, steps_are_counted, 0, 3);
     tcase_add_test(tests, a_budget_ends);
     tcase_add_loop_test(tests, programs_are_refused, 0, (int)(sizeof programs / sizeof *programs));

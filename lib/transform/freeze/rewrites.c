@@ -257,7 +257,8 @@ static cnnfi_shape *shape_at(cnnf_node *copy, const char *key, size_t index)
 }
 
 /* A loop returns what it takes: the body's output and the loop's shape change with the argument. A scalar stands
-   in `_output_shapes` for a resource; TensorFlow leaves it, and then cannot load what it wrote. */
+   in `_output_shapes` for a resource; TensorFlow leaves it, and then cannot load what it wrote, unless the loop is in a
+   function, where nobody reads that attribute. */
 static cnnf_status rewrite_while(cnnfi_conversion *c, const cnnfi_arrival *at, cnnf_error *error)
 {
     CNNFI_TRY(rewrite_call(c, at, error));
@@ -268,7 +269,7 @@ static cnnf_status rewrite_while(cnnfi_conversion *c, const cnnfi_arrival *at, c
     if (!own_attr(copy, "output_shapes")) cnnfi_node_attr_slot(c->edit->b, copy, "output_shapes");
     cnnfi_shape *declared = shape_at(copy, "output_shapes", index), *known = shape_at(copy, "_output_shapes", index);
     if (declared) *declared = shape;
-    if (known && known->rank == 0) *known = shape;
+    if (known && known->rank == 0 && at->scope == CNNFI_MAIN_SCOPE) *known = shape;
     cnnfi_function *body = body_copy(c, cnnfi_conversion_original(c, at));
     if (body && index < body->n_outputs) body->outputs[index].type = cnnfi_arrival_dtype(at);
     return CNNF_OK;
