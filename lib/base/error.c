@@ -116,6 +116,8 @@ void cnnfi_print_line(char *out, size_t size, const char *format, va_list args)
 
 /* Every record begins empty, so that nothing of an older failure stays; printed first, for args may quote that one. */
 static void record(cnnf_error *error, cnnf_status code, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
+static void record(cnnf_error *error, cnnf_status code, const char *format, va_list args)
 {
     char message[sizeof error->message];
     cnnfi_print_line(message, sizeof message, format, args);

@@ -398,6 +398,8 @@ const cnnfi_use *cnnfi_edit_only_reader(const cnnfi_edit *edit, const cnnf_node 
 /* ---- changing nodes ---- */
 
 static const char *unique_name(cnnfi_edit *edit, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+static const char *unique_name(cnnfi_edit *edit, const char *format, va_list args)
 {
     if (edit->b->status) return NULL;
     va_list again;

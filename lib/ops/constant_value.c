@@ -333,7 +333,7 @@ static cnnf_status eval_logical(const work *w)
     if (!x && !y) return CNNF_OK;
     CNNFI_TRY(new_values(w, 0, &v));
     if (!v) {
-        const bool is_one = cnnfi_constant_scalar(x, &a) | cnnfi_constant_scalar(y, &b);
+        const bool has_x = cnnfi_constant_scalar(x, &a), has_y = cnnfi_constant_scalar(y, &b), is_one = has_x || has_y;
         const double value = logical(a, b, decides);
         return is_one && !isnan(value) ? keep_uniform(w, value) : CNNF_OK;
     }

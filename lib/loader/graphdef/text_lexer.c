@@ -16,6 +16,9 @@
 
 static cnnf_status fail_at(const cnnfi_lexer *lexer, cnnf_status code, uint64_t line, uint64_t column,
                            cnnf_error *error, const char *format, va_list arguments)
+    __attribute__((format(printf, 6, 0)));
+static cnnf_status fail_at(const cnnfi_lexer *lexer, cnnf_status code, uint64_t line, uint64_t column,
+                           cnnf_error *error, const char *format, va_list arguments)
 {
     char what[512];
     const char *name = cnnfi_source_name(lexer->source);
