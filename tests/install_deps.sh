@@ -3,6 +3,7 @@
 # Installs what building and testing needs on Debian 12; the only file that knows the packages.
 #   install_deps.sh          what is missing of the Debian packages
 #   install_deps.sh --fuzz             what fuzzing needs: clang with libFuzzer
+#   install_deps.sh --cross SYSTEM     what tests/cross.sh needs
 #   install_deps.sh --wheel            what tests/wheel.sh needs
 #   install_deps.sh --conformance DIR   a Python environment with the reference tools in DIR
 set -eu
@@ -44,6 +45,11 @@ case "${1:-}" in
 --fuzz) install_packages $build_packages $fuzz_packages ;;
 --conformance) conformance "$2" ;;
 --build) install_packages $build_packages ;;
+--cross)
+    case "$2" in
+    aarch64) install_packages meson ninja-build pkg-config protobuf-c-compiler python3 gcc libc6-dev gcc-aarch64-linux-gnu qemu-user-static ;;
+    musl) install_packages meson ninja-build pkg-config protobuf-c-compiler python3 gcc libc6-dev musl-tools dpkg-dev ;;
+    esac ;;
 --wheel) install_packages $build_packages python3-venv make dpkg-dev ;;
 *) install_packages $build_packages $test_packages ;;
 esac

@@ -157,10 +157,11 @@ static struct {
     flag_list limits;
 } common;
 
-static const flag common_flags[] = {
+const flag cli_common_flags[] = {
     {"untrusted", FLAG_BOOL, &common.untrusted, NULL, "limits for files from strangers"},
     {"limit", FLAG_LIST, &common.limits, "NAME=VALUE", "a limit of its own (K, M, G: times 1024); repeatable"},
 };
+const size_t cli_common_flag_count = sizeof cli_common_flags / sizeof *cli_common_flags;
 
 static const char *const multiples = "KMG";
 
@@ -256,26 +257,6 @@ void cli_session_end(session *s)
 
 /* ---- flags ---- */
 
-#define N_COMMON (sizeof common_flags / sizeof *common_flags)
-
-static void print_flags(const flag *flags, size_t n_flags)
-{
-    for (size_t i = 0; i < n_flags; i++) {
-        char text[128];
-        snprintf(text, sizeof text, "--%s%s%s", flags[i].name, flags[i].value_name ? "=" : "",
-                 flags[i].value_name ? flags[i].value_name : "");
-        printf("  %-34s %s\n", text, flags[i].help);
-    }
-}
-
-static void print_help(const command *self, const flag *flags, size_t n_flags)
-{
-    printf("cnnfreeze %s - %s\n\nusage: cnnfreeze %s %s\n", self->name, self->summary, self->name, self->usage);
-    puts("\nflags (--flag=value or --flag value):");
-    print_flags(flags, n_flags);
-    print_flags(common_flags, N_COMMON);
-}
-
 static const flag *find_flag(const flag *flags, size_t n, const char *name, size_t length)
 {
     for (size_t i = 0; i < n; i++) {
@@ -317,6 +298,19 @@ static bool store(const flag *f, const char *value)
     return false;
 }
 
+static const char *flag_name(size_t index, const void *table)
+{
+    return ((const flag *)table)[index].name;
+}
+
+static int unknown_flag(const command *self, const flag *flags, size_t n_flags, const char *written, const char *text)
+{
+    const char *meant = cli_nearest(text, flag_name, flags, n_flags);
+    if (!meant) meant = cli_nearest(text, flag_name, cli_common_flags, cli_common_flag_count);
+    if (meant) return cli_say(EXIT_USAGE, "%s: unknown flag '%s'; did you mean --%s?", self->name, written, meant);
+    return cli_say(EXIT_USAGE, "%s: unknown flag '%s' (see cnnfreeze help %s)", self->name, written, self->name);
+}
+
 /* One flag at argv[*i]; takes the next argument where the flag needs it. 0 = stored. */
 static int parse_flag(const command *self, const flag *flags, size_t n_flags, int argc, char **argv, int *i)
 {
@@ -324,9 +318,8 @@ static int parse_flag(const command *self, const flag *flags, size_t n_flags, in
     const char *equals = strchr(text, '=');
     const size_t length = equals ? (size_t)(equals - text) : strlen(text);
     const flag *f = find_flag(flags, n_flags, text, length);
-    if (!f) f = find_flag(common_flags, N_COMMON, text, length);
-    if (!f)
-        return cli_say(EXIT_USAGE, "%s: unknown flag '%s' (see cnnfreeze %s --help)", self->name, argv[*i], self->name);
+    if (!f) f = find_flag(cli_common_flags, cli_common_flag_count, text, length);
+    if (!f) return unknown_flag(self, flags, n_flags, argv[*i], text);
     const char *next = *i + 1 < argc ? argv[*i + 1] : NULL;
     const char *value = equals ? equals + 1 : NULL;
     if (!value && f->kind == FLAG_OPTIONAL) {
@@ -350,7 +343,7 @@ bool cli_parse(const command *self, const flag *flags, size_t n_flags, int argc,
     for (int i = 1; i < argc && !*exit_code; i++) {
         const char *arg = argv[i];
         if (!only_positional && (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0)) {
-            print_help(self, flags, n_flags);
+            cli_help(self, flags, n_flags);
             return false;
         }
         if (!only_positional && strcmp(arg, "--") == 0)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cnnfreeze/cnnfreeze.h>
 
@@ -63,6 +64,18 @@ typedef struct session {
  */
 bool cli_parse(const command *self, const flag *flags, size_t n_flags, int argc, char **argv, const char **positional,
                size_t min_positional, size_t max_positional, int *exit_code);
+
+/* The manual of one subcommand, in the form asked for. */
+void cli_help(const command *self, const flag *flags, size_t n_flags);
+extern const flag cli_common_flags[];
+extern const size_t cli_common_flag_count;
+/* The name nearest to a mistyped one (up to a '='), NULL when none is near. */
+typedef const char *(*cli_name_fn)(size_t index, const void *table);
+const char *cli_nearest(const char *word, cli_name_fn name, const void *table, size_t count);
+const command *cli_find_command(const char *name);
+int cli_unknown_command(const char *name);
+/* The list of subcommands; returns `code`. */
+int cli_usage(FILE *to, int code);
 
 /* A context that logs to stderr, with the limits of --untrusted and --limit. false: out of memory, already said. */
 bool cli_session(session *s);
@@ -121,6 +134,7 @@ int cmd_predict(int argc, char **argv);
 int cmd_quantize(int argc, char **argv);
 int cmd_benchmark_model(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
+int cmd_help(int argc, char **argv);
 int cmd_convert(int argc, char **argv);
 int cmd_strip_unused(int argc, char **argv);
 int cmd_optimize_for_inference(int argc, char **argv);

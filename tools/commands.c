@@ -22,6 +22,7 @@ const command cli_commands[] = {
     {"quantize", "MODEL --for=vitis-ai --calibration=DATA -o DIR [flags]", "the graph that the DPU's quantizer makes",
      cmd_quantize},
     {"evaluate", "--graph=G --dataset=FILE [flags]", "accuracy on a data set", cmd_evaluate},
+    {"help", "[SUBCOMMAND] [flags]", "the manual of a subcommand; completions for shells", cmd_help},
 };
 
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;

@@ -5,24 +5,16 @@
 
 #include "cli.h"
 
-static int print_usage(FILE *to, int code)
+int cli_usage(FILE *to, int code)
 {
     fprintf(to,
             "cnnfreeze %s - trained Keras CNN to frozen TensorFlow graph, without TensorFlow\n\n"
-            "usage: cnnfreeze SUBCOMMAND ... (--help after any of them)\n\n",
+            "usage: cnnfreeze SUBCOMMAND ... (cnnfreeze help SUBCOMMAND: its manual)\n\n",
             cnnf_version_string());
     for (size_t i = 0; i < cli_command_count; i++) {
         fprintf(to, "  %-20s %s\n", cli_commands[i].name, cli_commands[i].summary);
     }
     return code;
-}
-
-static const command *find_command(const char *name)
-{
-    for (size_t i = 0; i < cli_command_count; i++) {
-        if (strcmp(cli_commands[i].name, name) == 0) return &cli_commands[i];
-    }
-    return NULL;
 }
 
 int main(int argc, char **argv)
@@ -31,16 +23,16 @@ int main(int argc, char **argv)
     const char *slash = argc ? strrchr(argv[0], '/') : NULL;
     const char *self = slash ? slash + 1 : argc ? argv[0] : "cnnfreeze";
     if (strcmp(self, "freeze_graph") == 0) return cmd_freeze_graph(argc, argv);
-    if (argc < 2) return print_usage(stderr, EXIT_USAGE);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return print_usage(stdout, EXIT_DONE);
+    if (argc < 2) return cli_usage(stderr, EXIT_USAGE);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return cli_usage(stdout, EXIT_DONE);
     if (strcmp(argv[1], "--version") == 0) {
         printf("cnnfreeze %s\n", cnnf_version_string());
         return EXIT_DONE;
     }
-    const command *found = find_command(argv[1]);
+    const command *found = cli_find_command(argv[1]);
     if (!found) {
-        cli_say(0, "unknown subcommand '%s'", argv[1]);
-        return print_usage(stderr, EXIT_USAGE);
+        cli_unknown_command(argv[1]);
+        return cli_usage(stderr, EXIT_USAGE);
     }
     return found->run(argc - 1, argv + 1);
 }

@@ -41,26 +41,26 @@ ALWAYS void block_3x3(const cnnfi_depthwise *d, const cnnfi_post *post, const ro
     const int64_t line = d->width * d->channels, step = d->channels;
     const vec start = load(post->bias + c);
     vec sums[4];
-#pragma GCC unroll 4
+    UNROLL(4)
     for (int o = 0; o < count; o++)
         sums[o] = start;
-#pragma GCC unroll 3
+    UNROLL(3)
     for (int i = 0; i < 3; i++) {
         vec in[9], f[3];
-#pragma GCC unroll 9
+        UNROLL(9)
         for (int k = 0; k < (count - 1) * stride + 3; k++)
             in[k] = load_n(x + i * line + k * step + c, n);
-#pragma GCC unroll 3
+        UNROLL(3)
         for (int k = 0; k < 3; k++)
             f[k] = load(d->filter + (3 * i + k) * step + c);
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int o = 0; o < count; o++) {
-#pragma GCC unroll 3
+            UNROLL(3)
             for (int k = 0; k < 3; k++)
                 sums[o] += in[o * stride + k] * f[k];
         }
     }
-#pragma GCC unroll 4
+    UNROLL(4)
     for (int o = 0; o < count; o++)
         put(d, post, j, column + o, sums[o], c, n);
 }

@@ -26,9 +26,9 @@ ALWAYS void store_simple(const int rows, const int width, const cnnfi_gemm *g, v
     const float low = g->post.clamp_first ? g->post.low_first : -INFINITY;
     const float high = g->post.clamp_first ? g->post.high_first : INFINITY;
     const int64_t step = g->channels, columns = p->columns;
-#pragma GCC unroll 16
+    UNROLL(16)
     for (int m = 0; m < rows; m++) {
-#pragma GCC unroll 2
+        UNROLL(2)
         for (int v = 0; v < width; v++)
             store_n(y + m * step + v * LANES, clamp(sums[m][v], low, high), columns - v * LANES);
     }
@@ -39,9 +39,9 @@ ALWAYS void store_plain(const int rows, const int width, const cnnfi_gemm *g, ve
 {
     const cnnfi_post post = g->post;
     const int64_t step = g->channels, columns = p->columns, first = p->first;
-#pragma GCC unroll 16
+    UNROLL(16)
     for (int m = 0; m < rows; m++) {
-#pragma GCC unroll 2
+        UNROLL(2)
         for (int v = 0; v < width; v++) {
             const int64_t at = m * step + v * LANES, n = columns - v * LANES;
             store_n(y + at, finish(&post, sums[m][v], first + v * LANES, residual ? residual + at : NULL, n), n);
@@ -54,12 +54,12 @@ ALWAYS void store_pooled(const int rows, const int width, const cnnfi_gemm *g, v
 {
     const cnnfi_post post = g->post;
     const int64_t step = g->channels, columns = p->columns, first = p->first;
-#pragma GCC unroll 4
+    UNROLL(4)
     for (int m = 0; m < rows / 4; m++) {
-#pragma GCC unroll 2
+        UNROLL(2)
         for (int v = 0; v < width; v++) {
             vec best = finish(&post, sums[4 * m][v], first + v * LANES, NULL, 0);
-#pragma GCC unroll 4
+            UNROLL(4)
             for (int i = 1; i < 4; i++)
                 best = larger(best, finish(&post, sums[4 * m + i][v], first + v * LANES, NULL, 0));
             store_n(y + m * step + v * LANES, best, columns - v * LANES);
@@ -94,16 +94,18 @@ BOTH(DEFINE_TILE, 2)
 BOTH(DEFINE_TILE, 3)
 BOTH(DEFINE_TILE, 4)
 BOTH(DEFINE_POOLED, 4)
-#if MOST_ROWS == 12
+#if MOST_ROWS >= 8
 BOTH(DEFINE_TILE, 5)
 BOTH(DEFINE_TILE, 6)
 BOTH(DEFINE_TILE, 7)
 BOTH(DEFINE_TILE, 8)
+BOTH(DEFINE_POOLED, 8)
+#endif
+#if MOST_ROWS == 12
 BOTH(DEFINE_TILE, 9)
 BOTH(DEFINE_TILE, 10)
 BOTH(DEFINE_TILE, 11)
 BOTH(DEFINE_TILE, 12)
-BOTH(DEFINE_POOLED, 8)
 BOTH(DEFINE_POOLED, 12)
 #endif
 
@@ -114,16 +116,20 @@ BOTH(DEFINE_POOLED, 12)
     }
 static const tile_fn tiles[MOST_ROWS][2] = {
     PAIR(tile, 1), PAIR(tile, 2),  PAIR(tile, 3),  PAIR(tile, 4),
-#if MOST_ROWS == 12
+#if MOST_ROWS >= 8
     PAIR(tile, 5), PAIR(tile, 6),  PAIR(tile, 7),  PAIR(tile, 8),
+#endif
+#if MOST_ROWS == 12
     PAIR(tile, 9), PAIR(tile, 10), PAIR(tile, 11), PAIR(tile, 12),
 #endif
 };
 /* By rows / 4 - 1. */
 static const tile_fn pooled[MOST_ROWS / 4][2] = {
     PAIR(pooled, 4),
-#if MOST_ROWS == 12
+#if MOST_ROWS >= 8
     PAIR(pooled, 8),
+#endif
+#if MOST_ROWS == 12
     PAIR(pooled, 12),
 #endif
 };

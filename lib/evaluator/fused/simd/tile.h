@@ -10,27 +10,27 @@ ALWAYS void tile_sums(const int rows, const int width, vec sums[MOST_ROWS][2], c
                       const int64_t *runs, int64_t n_runs, int64_t run_length, const float *b, const float *start)
 {
     const vec first[2] = {start ? load(start) : (vec){0}, start && width > 1 ? load(start + LANES) : (vec){0}};
-#pragma GCC unroll 16
+    UNROLL(16)
     for (int m = 0; m < rows; m++) {
-#pragma GCC unroll 2
+        UNROLL(2)
         for (int v = 0; v < width; v++)
             sums[m][v] = first[v];
     }
     for (int64_t r = 0; r < n_runs; r++) {
         const float *p[MOST_ROWS];
-#pragma GCC unroll 16
+        UNROLL(16)
         for (int m = 0; m < rows; m++)
             p[m] = a[m] + runs[r];
         for (int64_t k = 0; k < run_length; k++) {
             vec column[2];
-#pragma GCC unroll 2
+            UNROLL(2)
             for (int v = 0; v < width; v++)
                 column[v] = load(b + v * LANES);
             b += width * LANES;
-#pragma GCC unroll 16
+            UNROLL(16)
             for (int m = 0; m < rows; m++) {
                 const float value = p[m][k];
-#pragma GCC unroll 2
+                UNROLL(2)
                 for (int v = 0; v < width; v++)
                     sums[m][v] += value * column[v];
             }

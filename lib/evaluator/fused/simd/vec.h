@@ -20,7 +20,7 @@
 #define MOST_ROWS 4 /* 8 sums of 16 registers; a multiple of 4 for pooling */
 #elif defined(__aarch64__)
 #define LANES     4
-#define MOST_ROWS 12 /* 24 sums, 2 columns, 1 broadcast: of 32 registers */
+#define MOST_ROWS 8 /* 16 sums, 2 columns, 8 values that are loaded ahead: of 32 registers */
 #else
 #define LANES     4
 #define MOST_ROWS 4
@@ -35,6 +35,15 @@ typedef int32_t mask __attribute__((vector_size(LANES * 4)));
 typedef float vec_at __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
 #define ALWAYS static inline __attribute__((always_inline))
+
+/* The loop that follows, of at most n rounds, as so many copies: its arrays then are registers. Each compiler has a
+ * word. */
+#define PRAGMA(words) _Pragma(#words)
+#if defined(__clang__)
+#define UNROLL(n) PRAGMA(clang loop unroll(full))
+#else
+#define UNROLL(n) PRAGMA(GCC unroll n)
+#endif
 
 #define JOIN2(a, b) a##_##b
 #define JOIN(a, b)  JOIN2(a, b)

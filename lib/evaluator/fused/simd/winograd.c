@@ -57,18 +57,18 @@ static void transform_input(const cnnfi_winograd *w, const float *const *pixels,
     for (int64_t c = 0; c < w->in_channels; c += LANES) {
         const int64_t n = w->in_channels - c;
         vec line[6][6], out[6];
-#pragma GCC unroll 6
+        UNROLL(6)
         for (int j = 0; j < 6; j++) {
             input_line(out, load_n(pixels[j] + c, n), load_n(pixels[6 + j] + c, n), load_n(pixels[12 + j] + c, n),
                        load_n(pixels[18 + j] + c, n), load_n(pixels[24 + j] + c, n), load_n(pixels[30 + j] + c, n));
-#pragma GCC unroll 6
+            UNROLL(6)
             for (int i = 0; i < 6; i++)
                 line[i][j] = out[i];
         }
-#pragma GCC unroll 6
+        UNROLL(6)
         for (int i = 0; i < 6; i++) {
             input_line(out, line[i][0], line[i][1], line[i][2], line[i][3], line[i][4], line[i][5]);
-#pragma GCC unroll 6
+            UNROLL(6)
             for (int j = 0; j < 6; j++)
                 store(v + (6 * i + j) * stride + c, out[j]);
         }
@@ -92,11 +92,13 @@ BOTH(1)
 BOTH(2)
 BOTH(3)
 BOTH(4)
-#if MOST_ROWS == 12
+#if MOST_ROWS >= 8
 BOTH(5)
 BOTH(6)
 BOTH(7)
 BOTH(8)
+#endif
+#if MOST_ROWS == 12
 BOTH(9)
 BOTH(10)
 BOTH(11)
@@ -109,9 +111,12 @@ typedef void (*product_fn)(const float *const *a, int64_t depth, const float *b,
         product_##rows##_1, product_##rows##_2                                                                         \
     }
 static const product_fn products[MOST_ROWS][2] = {
-    PAIR(1), PAIR(2), PAIR(3), PAIR(4),
+    PAIR(1), PAIR(2),  PAIR(3),  PAIR(4),
+#if MOST_ROWS >= 8
+    PAIR(5), PAIR(6),  PAIR(7),  PAIR(8),
+#endif
 #if MOST_ROWS == 12
-    PAIR(5), PAIR(6), PAIR(7), PAIR(8), PAIR(9), PAIR(10), PAIR(11), PAIR(12),
+    PAIR(9), PAIR(10), PAIR(11), PAIR(12),
 #endif
 };
 
@@ -138,18 +143,18 @@ static void multiply(const cnnfi_winograd *w, const float *v, int64_t v_stride, 
 ALWAYS void output_tile(const float *m, int64_t stride, vec bias, vec out[4][4])
 {
     vec line[4][6], column[4];
-#pragma GCC unroll 6
+    UNROLL(6)
     for (int j = 0; j < 6; j++) {
         output_line(column, load(m + j * stride), load(m + (6 + j) * stride), load(m + (12 + j) * stride),
                     load(m + (18 + j) * stride), load(m + (24 + j) * stride), load(m + (30 + j) * stride));
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int i = 0; i < 4; i++)
             line[i][j] = column[i];
     }
-#pragma GCC unroll 4
+    UNROLL(4)
     for (int i = 0; i < 4; i++) {
         output_line(out[i], line[i][0], line[i][1], line[i][2], line[i][3], line[i][4], line[i][5]);
-#pragma GCC unroll 4
+        UNROLL(4)
         for (int j = 0; j < 4; j++)
             out[i][j] += bias;
     }
