@@ -11,7 +11,7 @@ set -eu
 build_packages="gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libhdf5-dev
     libjansson-dev zlib1g-dev libsnappy-dev libpng-dev libjpeg-dev libdnnl-dev check python3"
 fuzz_packages="clang-14 libclang-rt-14-dev llvm-14"
-test_packages="cmake abigail-tools clang-tidy clang-format g++ python3-venv python3-dev python3-numpy binutils"
+test_packages="cmake abigail-tools doxygen bash groff clang-tidy clang-format g++ python3-venv python3-dev python3-numpy binutils"
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi

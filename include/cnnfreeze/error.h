@@ -5,7 +5,7 @@
  * Every function that can fail takes a nullable `cnnf_error *` last. Recording an error never
  * allocates. After a success the object is unchanged; after a failure it holds that failure.
  * The message is one line: "<file>: <format>: <where>: <what>", at most 1,000 bytes, bytes that
- * do not print written as \xNN.
+ * do not print written as `\xNN`.
  *
  * Thread-safety: unsafe; one object per thread or call.
  */
