@@ -84,6 +84,7 @@ static cnnf_status list_in(cnnfi_call *call, cnnfi_list **list)
 static cnnf_status new_list(cnnfi_call *call, int32_t shape_input, int64_t count, cnnfi_list **out)
 {
     cnnfi_value shape = cnnfi_value_unknown(0);
+    *out = NULL;
     if (shape_input >= 0) CNNFI_TRY(read_shape(call, shape_input, &shape));
     if (count < 0) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "a list of %lld elements", (long long)count);
     CNNFI_TRY(
