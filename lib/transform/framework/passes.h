@@ -87,6 +87,8 @@ struct cnnfi_pass {
     X(fold_old_batch_norms)                                                                                            \
     X(freeze_variables)                                                                                                \
     X(fuse_pad_and_conv)                                                                                               \
+    X(fuse_relu6)                                                                                                      \
+    X(fuse_softmax)                                                                                                    \
     X(inline_functions)                                                                                                \
     X(inline_partitionedcall)                                                                                          \
     X(insert_logging)                                                                                                  \
@@ -108,6 +110,7 @@ struct cnnfi_pass {
     X(set_device)                                                                                                      \
     X(set_input_shape)                                                                                                 \
     X(set_learning_phase)                                                                                              \
+    X(set_versions)                                                                                                    \
     X(sort_by_execution_order)                                                                                         \
     X(static_shapes)                                                                                                   \
     X(strip_unused_nodes)                                                                                              \
