@@ -40,14 +40,24 @@ static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cn
     return status;
 }
 
+/* Ops that every next tool knows, in place of their pieces. */
+#define WHOLE_OPS "fuse_softmax fuse_relu6"
+
+/* What the target's own passes leave to the end: OpenCV 5 takes `versions` for a promise. */
+static const char *last_passes(const char *target)
+{
+    return target && strcmp(target, "opencv") == 0 ? "set_versions" : "";
+}
+
 /* What follows freezing, in order: folding, the caller's passes, the next tool's demands, the target's vocabulary. */
 static void pass_list(char *out, size_t size, const arguments *a)
 {
     const char *target = a->target ? cnnf_check_target_passes(a->target) : NULL;
     /* A release that was asked for is a demand; the default is the oldest one that will do. */
-    snprintf(out, size, "%s %s %s %s target_tf(version=%.16s%s)", a->inline_functions ? "prune" : "",
-             a->fold ? "fold_batch_norms" : "", a->transforms ? a->transforms : "", target ? target : "",
-             a->target_tf ? a->target_tf : "1.15", a->target_tf ? "" : ", ignore_errors=true");
+    snprintf(out, size, "%s %s %s %s %s target_tf(version=%.16s%s) %s", a->inline_functions ? "prune" : "",
+             a->fold ? "fold_batch_norms" : "", a->transforms ? a->transforms : "", target ? WHOLE_OPS : "",
+             target ? target : "", a->target_tf ? a->target_tf : "1.15", a->target_tf ? "" : ", ignore_errors=true",
+             last_passes(a->target));
 }
 
 static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, const arguments *a, const cnnf_graph *model)

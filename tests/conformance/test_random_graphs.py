@@ -21,7 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 COMMAND = os.path.join(os.environ.get("CNNFREEZE_BUILD", os.path.join(ROOT, "build")), "tools", "cnnfreeze")
 # Around the sizes at which payloads leave the message (1024) and pieces end (256 KiB), and none at all.
 SIZES = [0, 1, 2, 3, 255, 256, 257, 1023, 1024, 1025, 1600, 4095, 4096, 65535, 65536, 65537, 262140, 262144, 262148]
-SEEDS = range(40)
+SEEDS, FEW_SEEDS = range(30), range(12)
 
 
 def run(*arguments):
@@ -41,8 +41,8 @@ def constant(rng, node):
     node.op = "Const"
     node.attr["dtype"].type = tf.as_dtype(dtype).as_datatype_enum
     node.attr["value"].tensor.CopyFrom(tensor_util.make_tensor_proto(values, shape=shape))
-    if rng.random() < 0.2:  # as some writers have it: values as a list
-        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values.tolist() or 0.0, tf.as_dtype(dtype), shape if count else []))
+    if count and rng.random() < 0.2:  # as some writers have it: values as a list
+        node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values.tolist(), tf.as_dtype(dtype), shape))
     return node
 
 
@@ -151,7 +151,7 @@ def test_written_and_read_on_both_sides(seed, tmp_path):
     assert np.array_equal(compute(parse(ours)), compute(graph))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", FEW_SEEDS)
 def test_passes_leave_a_graph_that_tensorflow_runs(seed, tmp_path):
     """The writer meets graphs that passes made: payloads at new places."""
     graph = make(seed)
@@ -166,7 +166,7 @@ def test_passes_leave_a_graph_that_tensorflow_runs(seed, tmp_path):
         assert np.allclose(got, want, rtol=1e-5, atol=1e-5), (passes, got, want)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", FEW_SEEDS)
 def test_frozen_graphs_compute_the_same(seed, tmp_path):
     graph = make(seed)
     source, x, y = tmp_path / "a.pb", tmp_path / "x.npy", tmp_path / "y.npy"

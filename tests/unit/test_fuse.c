@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuse_softmax, fuse_relu6, set_versions: what they take, what they leave, that the numbers stay. */
+/* fuse_softmax, fuse_relu6, set_versions, convert_to_float16: what they take, what they leave, that the numbers stay.
+ */
 #include <string.h>
 
 #include "passes_support.h"
 #include "graph/builder.h"
+#include "graph/tensor.h"
 
 static cnnf_node *add(cnnfi_builder *b, const char *op, const char *name, const char *first, const char *second)
 {
@@ -183,6 +185,73 @@ START_TEST(versions_are_what_is_asked_for)
 }
 END_TEST
 
+/* y = softmax(relu(x * w) + big), w of 20 numbers, big beyond half precision. */
+static cnnf_graph *make_product(cnnf_context *context)
+{
+    static const int64_t dims[] = {1, 20};
+    static const float big = 1e6f;
+    float weights[20];
+    for (int i = 0; i < 20; i++)
+        weights[i] = (float)i / 7;
+    cnnfi_builder *b = begin(context, 0);
+    cnnf_node *x = cnnfi_builder_add(b, "Placeholder", "in");
+    cnnfi_node_set_type(b, x, "dtype", CNNF_FLOAT);
+    cnnfi_node_set_shape(b, x, "shape", 2, (const int64_t[]){-1, 20});
+    cnnfi_builder_const_f32(b, "big", 0, &big, 1);
+    cnnf_tensor *value = NULL;
+    ck_assert_int_eq(cnnfi_tensor_copy(&value, context, CNNF_FLOAT, 2, dims, weights, NULL), CNNF_OK);
+    cnnf_node *constant = cnnfi_builder_add(b, "Const", "w2");
+    cnnfi_node_set_type(b, constant, "dtype", CNNF_FLOAT);
+    cnnfi_node_set_tensor(b, constant, "value", value);
+    cnnf_tensor_unref(value);
+    add(b, "Mul", "product", "in", "w2");
+    add(b, "Relu", "r", "product", NULL);
+    add(b, "Softmax", "y", "r", NULL);
+    add(b, "AddV2", "sum", "r", "big");
+    return publish(b);
+}
+
+static void expect_near(const cnnf_graph *a, const cnnf_graph *b)
+{
+    cnnf_comparison *comparison = NULL;
+    cnnf_comparison_options *options = NULL;
+    cnnf_error error = {.offset = -1};
+    ck_assert_int_eq(cnnf_comparison_options_new(&options, a->context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_comparison_options_add_output(options, "y", NULL, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_comparison_options_set_tolerance(options, 5e-3, NULL), CNNF_OK);
+    const cnnf_status status = cnnf_compare_numbers(&comparison, a, b, options, &error);
+    ck_assert_msg(status == CNNF_OK, "%s", error.message);
+    ck_assert(cnnf_comparison_within(comparison));
+    ck_assert_double_gt(cnnf_comparison_max_abs(comparison), 0); /* it is half precision */
+    cnnf_comparison_free(comparison);
+    cnnf_comparison_options_free(options);
+}
+
+START_TEST(half_precision)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = make_product(context);
+    cnnf_graph *weights = run_twice(graph, "convert_to_float16", NULL, "y,sum");
+    cnnf_graph *all = run_twice(graph, "convert_to_float16(what=all)", NULL, "y,sum");
+    ck_assert_str_eq(cnnf_node_op(cnnf_graph_find(weights, "w2")), "Cast");
+    ck_assert_int_eq(cnnf_tensor_dtype(cnnf_node_attr_tensor(cnnf_graph_find(weights, "w2/half"), "value")), CNNF_HALF);
+    ck_assert_str_eq(cnnf_node_op(cnnf_graph_find(weights, "big")), "Const");
+    ck_assert_str_eq(cnnf_node_op(cnnf_graph_find(all, "y")), "Cast");
+    ck_assert_int_eq(cnnf_node_attr_type(cnnf_graph_find(all, "y"), "DstT", 0), CNNF_FLOAT);
+    ck_assert_int_eq(cnnf_node_attr_type(cnnf_graph_find(all, "r"), "T", 0), CNNF_HALF);
+    ck_assert_int_eq(cnnf_node_attr_type(cnnf_graph_find(all, "in"), "dtype", 0), CNNF_FLOAT);
+    ck_assert_int_eq(cnnf_tensor_dtype(cnnf_node_attr_tensor(cnnf_graph_find(all, "w2"), "value")), CNNF_HALF);
+    expect_near(graph, weights);
+    expect_near(graph, all);
+    cnnf_graph *none = NULL;
+    ck_assert_int_eq(versions(&none, graph, "convert_to_float16(what=some)"), CNNF_E_INVALID);
+    cnnf_graph_unref(all);
+    cnnf_graph_unref(weights);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 static Suite *fuse_suite(void)
 {
     Suite *suite = suite_create("fuse");
@@ -191,6 +260,7 @@ static Suite *fuse_suite(void)
     tcase_add_loop_test(tests, clipping_to_six_is_relu6, 0, (int)(sizeof clips / sizeof *clips));
     tcase_add_test(tests, a_constant_that_widens_is_no_clip);
     tcase_add_test(tests, versions_are_what_is_asked_for);
+    tcase_add_test(tests, half_precision);
     suite_add_tcase(suite, tests);
     return suite;
 }

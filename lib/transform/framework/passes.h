@@ -81,6 +81,7 @@ struct cnnfi_pass {
 #define CNNFI_PASSES(X)                                                                                                \
     X(add_default_attributes)                                                                                          \
     X(backport_concatv2)                                                                                               \
+    X(convert_to_float16)                                                                                              \
     X(flatten_atrous_conv)                                                                                             \
     X(fold_batch_norms)                                                                                                \
     X(fold_constants)                                                                                                  \
