@@ -33,6 +33,15 @@ static cnnf_status declare_outputs(cnnf_graph **graph, const session *s, const a
     return CNNF_OK;
 }
 
+/* Says on stderr what decides whether the graph trains, where its name does not; what else fails here is the report's.
+ */
+static void name_learning_phase(const session *s, const cnnf_graph *graph)
+{
+    cnnf_graph *inference = NULL;
+    if (run_passes(&inference, s, graph, "set_learning_phase", NULL)) cnnf_error_clear(s->error);
+    cnnf_graph_unref(inference);
+}
+
 static cnnf_status check(const session *s, const arguments *a)
 {
     cnnf_graph *graph = NULL;
@@ -40,6 +49,7 @@ static cnnf_status check(const session *s, const arguments *a)
     int64_t unmet = 0;
     cnnf_status status = load_model(&graph, s, a->graph, NULL, &a->keras);
     if (!status) status = declare_outputs(&graph, s, a);
+    if (!status) name_learning_phase(s, graph);
     if (!status) status = cnnf_check_graph(&report, &unmet, graph, a->target, a->report, s->error);
     if (!status) fwrite(cnnf_buffer_data(report), 1, cnnf_buffer_size(report), stdout);
     if (!status && unmet) {
