@@ -58,7 +58,7 @@ CNNF_API cnnf_status cnnf_comparison_options_set_inside(cnnf_comparison_options 
 
 /**
  * Compares; *out is *new*, also when the numbers differ. `options` NULL = the defaults. CNNF_OK;
- * CNNF_E_NOT_FOUND (an input or output), CNNF_E_INVALID (an input's shape is not known: give its
+ * CNNF_E_NOT_FOUND (an input or output), CNNF_E_INVALID (an input that is no number: give its
  * value), and what cnnf_evaluator_run() returns. @since 0.1
  */
 CNNF_API cnnf_status cnnf_compare_numbers(cnnf_comparison **out, const cnnf_graph *a, const cnnf_graph *b,

@@ -191,14 +191,19 @@ typedef struct runner {
     cnnf_comparison *comparison;
 } runner;
 
-static cnnf_status input_dims(runner *r, const cnnfi_comparison_input *input, int64_t *dims, cnnf_error *error)
+/* Of an input of which nothing is known: an image of three channels. */
+#define IMAGE_RANK     4
+#define IMAGE_CHANNELS 3
+
+static cnnf_status input_dims(runner *r, const cnnfi_comparison_input *input, int32_t *rank, int64_t *dims,
+                              cnnf_error *error)
 {
-    const char *name = input->names[0];
-    if (input->rank == CNNFI_UNKNOWN || cnnfi_type_of(input->dtype) == CNNFI_T_NONE)
-        return cnnfi_fail(error, CNNF_E_INVALID, "input '%s': its shape or dtype is not known; give its shape or value",
-                          name);
-    for (int32_t i = 0; i < input->rank; i++) {
-        dims[i] = input->dims[i];
+    const bool anything = input->rank == CNNFI_UNKNOWN;
+    if (cnnfi_type_of(input->dtype) == CNNFI_T_NONE)
+        return cnnfi_fail(error, CNNF_E_INVALID, "input '%s' is no number; give its value", input->names[0]);
+    *rank = anything ? IMAGE_RANK : input->rank;
+    for (int32_t i = 0; i < *rank; i++) {
+        dims[i] = anything && i == IMAGE_RANK - 1 ? IMAGE_CHANNELS : input->dims[i];
         if (dims[i] >= 0) continue;
         dims[i] = i == 0 ? r->options->batch : sizes[r->size_index];
         r->has_open |= i > 0;
@@ -212,8 +217,9 @@ static cnnf_status random_tensor(cnnf_tensor **out, runner *r, const cnnfi_compa
     int64_t dims[CNNFI_OP_MAX_RANK] = {0};
     char element[16];
     const cnnfi_type type = cnnfi_type_of(input->dtype);
-    CNNFI_TRY(input_dims(r, input, dims, error));
-    CNNFI_TRY(cnnf_tensor_new(out, r->context, input->dtype, input->rank, dims, error));
+    int32_t rank = 0;
+    CNNFI_TRY(input_dims(r, input, &rank, dims, error));
+    CNNFI_TRY(cnnf_tensor_new(out, r->context, input->dtype, rank, dims, error));
     char *to = cnnf_tensor_data_mut(*out);
     const size_t size = cnnf_dtype_size(input->dtype);
     const bool real = type < CNNFI_T_I8 || type >= CNNFI_T_C64;
@@ -505,8 +511,8 @@ static cnnf_status run_first(runner *r, const pair_list *outputs, uint64_t *stat
 {
     const uint64_t start = *state;
     struct cnnf_error swallowed = {0};
-    cnnf_status status = make_feeds(r, state, error);
-    if (status == CNNF_OK) status = compare_outputs(r, outputs, error);
+    CNNFI_TRY(make_feeds(r, state, error));
+    cnnf_status status = compare_outputs(r, outputs, error);
     const cnnf_status first = status;
     while (may_be_size(status) && r->has_open && r->size_index + 1 < N_SIZES) {
         *state = start;
