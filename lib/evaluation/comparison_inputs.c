@@ -15,12 +15,15 @@
 
 /* ---- which nodes ---- */
 
-static bool is_declared(const cnnf_graph *graph, const char *name)
+/* Flags of what the file calls an input: a new block, NULL = no memory. */
+static bool *find_declared(const cnnf_graph *graph)
 {
-    for (int64_t i = 0; i < cnnf_graph_input_count(graph); i++) {
-        if (strcmp(cnnf_graph_input_name(graph, i), name) == 0) return true;
+    bool *declared = cnnfi_calloc(graph->context, graph->n_nodes + 1, sizeof *declared);
+    for (int64_t i = 0; declared && i < cnnf_graph_input_count(graph); i++) {
+        const cnnf_node *node = cnnf_graph_find(graph, cnnf_graph_input_name(graph, i));
+        if (node) declared[node->index] = true;
     }
-    return false;
+    return declared;
 }
 
 /* What somebody has to feed: placeholders, and what the file calls an input. */
@@ -29,21 +32,38 @@ static bool is_placeholder(const cnnf_node *node)
     return strcmp(node->op, "Placeholder") == 0 || strcmp(node->op, "PlaceholderV2") == 0;
 }
 
-/* Flags of the nodes that the outputs need: a new block. */
-static cnnf_status find_needed(bool **out, const cnnf_graph *graph, const char *const *outputs, size_t n_outputs,
-                               cnnf_error *error)
+/* Marks what is needed of the nodes on the stack; what stands behind an input is not. */
+static void walk(bool *needed, const bool *declared, const cnnf_graph *graph, int32_t *stack, size_t n)
 {
-    int32_t *roots = cnnfi_array(graph->context, n_outputs + 1, sizeof *roots);
+    while (n > 0) {
+        const cnnf_node *node = graph->nodes[stack[--n]];
+        for (size_t k = 0; k < node->n_inputs && !declared[node->index]; k++) {
+            const int32_t input = node->edges[k].node;
+            if (input < 0 || needed[input]) continue;
+            needed[input] = true;
+            stack[n++] = input;
+        }
+    }
+}
+
+/* Flags of the nodes that the outputs need: a new block. */
+static cnnf_status find_needed(bool **out, const bool *declared, const cnnf_graph *graph, const char *const *outputs,
+                               size_t n_outputs, cnnf_error *error)
+{
+    int32_t *stack = cnnfi_array(graph->context, graph->n_nodes + 1, sizeof *stack);
+    size_t n = 0;
     cnnf_status status = CNNF_OK;
     *out = cnnfi_calloc(graph->context, graph->n_nodes + 1, sizeof **out);
-    if (!roots || !*out) status = cnnfi_fail_nomem(error);
+    if (!stack || !*out || !declared) status = cnnfi_fail_nomem(error);
     for (size_t i = 0; i < n_outputs && status == CNNF_OK; i++) {
         const cnnf_node *node = NULL;
         status = cnnfi_resolve_node(&node, graph, outputs[i], error);
-        if (status == CNNF_OK) roots[i] = node->index;
+        if (status != CNNF_OK || (*out)[node->index]) continue;
+        (*out)[node->index] = true;
+        stack[n++] = node->index;
     }
-    if (status == CNNF_OK) status = cnnfi_reach(*out, graph, roots, n_outputs, false, error);
-    cnnfi_free(graph->context, roots);
+    if (status == CNNF_OK) walk(*out, declared, graph, stack, n);
+    cnnfi_free(graph->context, stack);
     return status;
 }
 
@@ -164,7 +184,7 @@ static cnnf_status learn_open(cnnfi_comparison_inputs *inputs, const cnnf_graph 
 typedef struct finder {
     cnnfi_comparison_inputs *inputs;
     const cnnf_graph *graph;
-    bool *needed; /* [n_nodes] */
+    bool *declared, *needed; /* [n_nodes] */
     cnnf_error *error;
 } finder;
 
@@ -177,7 +197,7 @@ static cnnf_status each_input(const finder *f, cnnf_status (*take)(const finder 
     }
     for (size_t i = 0; i < f->graph->n_nodes; i++) {
         const cnnf_node *node = f->graph->nodes[i];
-        if (f->needed[i] && is_placeholder(node) && !is_declared(f->graph, node->name)) CNNFI_TRY(take(f, node));
+        if (f->needed[i] && is_placeholder(node) && !f->declared[i]) CNNFI_TRY(take(f, node));
     }
     return CNNF_OK;
 }
@@ -229,12 +249,17 @@ cnnf_status cnnfi_comparison_inputs_find(cnnfi_comparison_inputs *out, const cnn
     *out = (cnnfi_comparison_inputs){.context = graphs[0]->context};
     finder first = {.inputs = out, .graph = graphs[0], .error = error}, second = first;
     second.graph = graphs[1];
-    cnnf_status status = find_needed(&first.needed, graphs[0], outputs[0], n_outputs, error);
-    if (status == CNNF_OK) status = find_needed(&second.needed, graphs[1], outputs[1], n_outputs, error);
+    first.declared = find_declared(graphs[0]);
+    second.declared = find_declared(graphs[1]);
+    cnnf_status status = find_needed(&first.needed, first.declared, graphs[0], outputs[0], n_outputs, error);
+    if (status == CNNF_OK)
+        status = find_needed(&second.needed, second.declared, graphs[1], outputs[1], n_outputs, error);
     if (status == CNNF_OK) status = each_input(&first, take_first);
     if (status == CNNF_OK) status = each_input(&second, take_same_name);
     if (status == CNNF_OK) status = each_input(&second, take_other_name);
     if (status == CNNF_OK) status = learn_open(out, graphs[0], error);
+    cnnfi_free(out->context, first.declared);
+    cnnfi_free(out->context, second.declared);
     cnnfi_free(out->context, first.needed);
     cnnfi_free(out->context, second.needed);
     if (status != CNNF_OK) cnnfi_comparison_inputs_free(out);
