@@ -340,13 +340,28 @@ static cnnf_status write_results(const session *s, const arguments *a, cnnf_quan
     return status;
 }
 
-static cnnf_status run(const session *s, const arguments *a)
+/* What fits into half a GiB with room for a large network: 32 examples, 8 images of 224 x 224 in colour. */
+static int64_t default_batch(const cnnf_graph *graph, const cnnf_quantizer *q)
+{
+    enum { MOST = 32, ELEMENTS = 8 * 224 * 224 * 3 };
+    const cnnf_node *node = cnnf_graph_find(graph, cnnf_quantizer_input_name(q, 0));
+    int64_t elements = 1;
+    for (int32_t i = 1; i < cnnf_node_attr_shape_rank(node, "shape") && elements < ELEMENTS; i++) {
+        const int64_t dim = cnnf_node_attr_shape_dim(node, "shape", i);
+        if (dim > ELEMENTS) return 1;
+        if (dim > 0) elements *= dim;
+    }
+    return elements > ELEMENTS ? 1 : ELEMENTS / elements < MOST ? ELEMENTS / elements : MOST;
+}
+
+static cnnf_status run(const session *s, arguments *a)
 {
     static names outputs;
     cnnf_graph *graph = NULL;
     cnnf_quantizer *q = NULL;
     cnnf_status status = load_graph(&graph, &outputs, s, a);
     if (!status) status = make_quantizer(&q, s, a, graph, &outputs);
+    if (!status && !a->batch) a->batch = default_batch(graph, q);
     if (!status) status = are_arrays(a) ? feed_arrays(q, s, a) : feed_dataset(q, s, a, graph);
     if (!status) status = write_results(s, a, q);
     cnnf_quantizer_free(q);
@@ -375,7 +390,7 @@ static void claim_calibration(output_claim *claim, const arguments *a)
 
 int cmd_quantize(int argc, char **argv)
 {
-    static arguments a = {.iterations = 0, .batch = 32, .std = 1, .out = OUTPUT_DEFAULTS};
+    static arguments a = {.iterations = 0, .batch = 0, .std = 1, .out = OUTPUT_DEFAULTS};
     output_claim claim = {.n_outputs = 0};
     for (int32_t i = 0; i < cnnf_quantizer_option_count() && i < N_OPTIONS; i++)
         a.options[i] = cnnf_quantizer_option_default(i);
@@ -385,7 +400,7 @@ int cmd_quantize(int argc, char **argv)
         {"output_dir", FLAG_STRING, &a.folder, "DIR", "the same"},
         {"calibration", FLAG_LIST, &a.calibration, "DATA", "a data set, or NAME=x.npy for each input; repeatable"},
         {"calib_iter", FLAG_INT, &a.iterations, "N", "batches (all that there are)"},
-        {"batchsize", FLAG_INT, &a.batch, "N", "examples per batch (32)"},
+        {"batchsize", FLAG_INT, &a.batch, "N", "examples per batch (32, fewer of large images)"},
         {"input_nodes", FLAG_STRING, &a.inputs, "A,B", "nodes to feed (the declared ones)"},
         {"output_nodes", FLAG_STRING, &a.outputs, "A,B", "nodes to fetch (the declared ones)"},
         {"input_shapes", FLAG_STRING, &a.shapes, "?,28,28,1", "shape of the input, where the graph does not say"},
@@ -419,7 +434,7 @@ int cmd_quantize(int argc, char **argv)
     if (!a.calibration.count || !a.folder) return cli_say(EXIT_USAGE, "quantize: --calibration and -o are needed");
     if (a.target && strcmp(a.target, "vitis-ai"))
         return cli_say(EXIT_USAGE, "quantize: --for=%s is not known; vitis-ai is", a.target);
-    if (a.batch < 1 || a.iterations < 0 || a.one_hot < 0)
+    if (a.batch < 0 || a.iterations < 0 || a.one_hot < 0)
         return cli_say(EXIT_USAGE, "quantize: a number is out of range");
     if (a.as_vai_q) *option(&a, "as_vai_q") = 1;
     claim_input(&claim, a.model);

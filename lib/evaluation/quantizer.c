@@ -97,7 +97,6 @@ static cnnf_status make_facts(cnnf_quantizer *q, cnnf_error *error)
 
 static cnnf_status build(cnnf_quantizer *q, const cnnf_graph *graph, cnnf_error *error)
 {
-    cnnf_graph *calibrating = NULL;
     CNNFI_TRY(default_inputs(q, graph, error));
     CNNFI_TRY(default_outputs(q, graph, error));
     CNNFI_TRY(check_names(graph, &q->inputs, "an input", error));
@@ -110,10 +109,7 @@ static cnnf_status build(cnnf_quantizer *q, const cnnf_graph *graph, cnnf_error 
     cnnf_status status = cnnfi_quantize_prepare(&q->prepared, graph, &q->options, &q->notes, error);
     if (!status)
         status = cnnfi_quantize_insert(&q->fixed, &q->plan, &q->arena, q->prepared, &q->options, &q->notes, error);
-    if (!status) status = cnnfi_quantize_calibrate(&calibrating, q->fixed, error);
     if (!status) status = make_facts(q, error);
-    if (!status) status = cnnfi_quantizer_evaluator(&q->evaluator, q, calibrating, error);
-    cnnf_graph_unref(calibrating);
     return status;
 }
 
@@ -203,6 +199,22 @@ const char *cnnf_quantizer_output_name(const cnnf_quantizer *q, int32_t index)
 
 /* ---- feeding ---- */
 
+static cnnf_status wake(cnnf_quantizer *q, cnnf_error *error)
+{
+    cnnf_graph *calibrating = NULL;
+    if (q->evaluator) return CNNF_OK;
+    CNNFI_TRY(cnnfi_quantize_calibrate(&calibrating, q->fixed, error));
+    const cnnf_status status = cnnfi_quantizer_evaluator(&q->evaluator, q, calibrating, error);
+    cnnf_graph_unref(calibrating);
+    return status;
+}
+
+void cnnfi_quantizer_rest(cnnf_quantizer *q)
+{
+    cnnf_evaluator_free(q->evaluator);
+    q->evaluator = NULL;
+}
+
 static void count_facts(cnnfi_fix_facts *facts, const double *found)
 {
     const int64_t position = (int64_t)found[CNNFI_FIX_FACT_POSITION];
@@ -271,6 +283,7 @@ cnnf_status cnnf_quantizer_feed(cnnf_quantizer *q, const char *const *names, con
         if (!cnnf_tensor_element_count(tensors[i]))
             return cnnfi_fail(error, CNNF_E_INVALID, "the batch for '%s' is empty", names[i]);
     }
+    CNNFI_TRY(wake(q, error));
     CNNFI_TRY(cnnf_evaluator_run(q->found, q->evaluator, names, tensors, count, q->fetches, q->n_fetches, error));
     const cnnf_status status = keep_sample(q, names, tensors, count, error);
     for (size_t i = 0; i < q->n_fetches; i++) {
@@ -278,6 +291,7 @@ cnnf_status cnnf_quantizer_feed(cnnf_quantizer *q, const char *const *names, con
         cnnf_tensor_unref(q->found[i]);
     }
     q->batches += !status;
+    if (!status && count && cnnf_tensor_rank(tensors[0])) q->examples += cnnf_tensor_dim(tensors[0], 0);
     return status;
 }
 

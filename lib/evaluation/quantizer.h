@@ -28,13 +28,13 @@ struct cnnf_quantizer {
     cnnfi_quantize_notes notes;
     cnnf_graph *prepared, *fixed; /* without and with FixNeurons */
     cnnfi_quantize_plan plan;
-    cnnf_evaluator *evaluator; /* of the graph that finds positions */
+    cnnf_evaluator *evaluator; /* of the graph that finds positions; NULL while none is fed */
     cnnfi_fix_facts *facts;    /* [n_fixes] */
     const char **fetches;      /* [n_fetches] */
     size_t *fetched;           /* [n_fetches] numbers of FixNeurons */
     cnnf_tensor **found;       /* [n_fetches] of the run under way */
     size_t n_fetches;
-    int64_t batches;
+    int64_t batches, examples;
     cnnf_tensor **sample;           /* [inputs.count]; NULL before the first batch */
     int64_t *calibrated, *adjusted; /* [n_fixes]; NULL before cnnfi_quantizer_positions() */
 };
@@ -43,6 +43,8 @@ struct cnnf_quantizer {
 cnnf_status cnnfi_quantizer_positions(cnnf_quantizer *q, cnnf_error *error);
 cnnf_status cnnfi_quantizer_evaluator(cnnf_evaluator **out, const cnnf_quantizer *q, const cnnf_graph *graph,
                                       cnnf_error *error);
+/* Lets the evaluator go; the next batch makes another. */
+void cnnfi_quantizer_rest(cnnf_quantizer *q);
 /* Rows [first, first + rows) of a tensor, as many as there are: a copy. */
 cnnf_status cnnfi_quantizer_rows(cnnf_tensor **out, const cnnf_tensor *from, int64_t first, int64_t rows,
                                  cnnf_error *error);

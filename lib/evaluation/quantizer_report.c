@@ -68,28 +68,53 @@ static bool subjects_find(subjects *s, cnnf_quantizer *q, cnnfi_arena *arena)
     return true;
 }
 
-static cnnf_status compare_row(comparison *c, const subjects *s, cnnf_quantizer *q, cnnf_evaluator *plain,
-                               cnnf_evaluator *rounded, int64_t row, cnnf_error *error)
+/* Runs one graph on the sample and lets its evaluator go before the next one comes: the weights of both would be twice
+   as much. */
+static cnnf_status run_sample(cnnf_tensor **out, const char **fetches, const subjects *s, const cnnf_quantizer *q,
+                              const cnnf_graph *graph, cnnf_tensor *const *feeds, cnnf_error *error)
+{
+    cnnf_evaluator *evaluator = NULL;
+    cnnf_status status = cnnfi_quantizer_evaluator(&evaluator, q, graph, error);
+    if (!status)
+        status = cnnf_evaluator_run(out, evaluator, q->inputs.names, (const cnnf_tensor *const *)feeds, q->inputs.count,
+                                    fetches, s->count, error);
+    cnnf_evaluator_free(evaluator);
+    return status;
+}
+
+static cnnf_status compare_rows(comparison *c, const subjects *s, cnnf_quantizer *q, const cnnf_graph *rounded,
+                                int64_t rows, cnnf_error *error)
 {
     const size_t n = q->inputs.count;
     cnnf_tensor **feeds = cnnfi_calloc(q->context, n + 1, sizeof *feeds);
     if (!feeds) return cnnfi_fail_nomem(error);
     cnnf_status status = CNNF_OK;
     for (size_t i = 0; !status && i < n; i++)
-        status = cnnfi_quantizer_rows(&feeds[i], q->sample[i], row, 1, error);
-    const cnnf_tensor *const *in = (const cnnf_tensor *const *)feeds;
-    if (!status) status = cnnf_evaluator_run(s->want, plain, q->inputs.names, in, n, s->floats, s->count, error);
-    if (!status) status = cnnf_evaluator_run(s->got, rounded, q->inputs.names, in, n, s->fixes, s->count, error);
+        status = cnnfi_quantizer_rows(&feeds[i], q->sample[i], 0, rows, error);
+    if (!status) status = run_sample(s->want, s->floats, s, q, q->prepared, feeds, error);
+    if (!status) status = run_sample(s->got, s->fixes, s, q, rounded, feeds, error);
     for (size_t i = 0; i < s->count; i++) {
         if (!status) compare(&c[i], s->want[i], s->got[i]);
         cnnf_tensor_unref(s->want[i]);
         cnnf_tensor_unref(s->got[i]);
-        s->want[i] = s->got[i] = NULL;
     }
     for (size_t i = 0; i < n; i++)
         cnnf_tensor_unref(feeds[i]);
     cnnfi_free(q->context, feeds);
     return status;
+}
+
+/* As many rows of the sample as keep what is compared small; at least one. */
+static int64_t sample_rows(const cnnf_quantizer *q)
+{
+    enum { MOST_BYTES = 32 * 1024 * 1024 };
+    double elements = 0;
+    for (size_t i = 0; i < q->plan.n_fixes; i++)
+        elements += q->facts[i].elements;
+    const double bytes = q->examples ? elements / (double)q->examples * sizeof(float) : 0;
+    const int64_t rows = bytes > 0 && bytes * CNNFI_QUANTIZER_SAMPLE > MOST_BYTES ? (int64_t)(MOST_BYTES / bytes)
+                                                                                  : CNNFI_QUANTIZER_SAMPLE;
+    return rows < 1 ? 1 : rows;
 }
 
 static bool has_sample(const cnnf_quantizer *q)
@@ -105,23 +130,18 @@ static cnnf_status measure(double *snr, cnnf_quantizer *q, cnnfi_arena *arena, c
 {
     subjects s;
     cnnf_graph *graph = NULL;
-    cnnf_evaluator *plain = NULL, *rounded = NULL;
     comparison *c = cnnfi_arena_array(arena, q->plan.n_fixes + 1, sizeof *c);
     for (size_t i = 0; i < q->plan.n_fixes; i++)
         snr[i] = (double)NAN;
     if (!c || !subjects_find(&s, q, arena)) return cnnfi_fail_nomem(error);
     if (!s.count || !has_sample(q)) return CNNF_OK;
     cnnf_status status = cnnfi_quantize_position(&graph, q->fixed, &q->plan, q->adjusted, error);
-    if (!status) status = cnnfi_quantizer_evaluator(&plain, q, q->prepared, error);
-    if (!status) status = cnnfi_quantizer_evaluator(&rounded, q, graph, error);
-    for (int64_t row = 0; !status && row < cnnf_tensor_dim(q->sample[0], 0); row++)
-        status = compare_row(c, &s, q, plain, rounded, row, error);
+    cnnfi_quantizer_rest(q);
+    if (!status) status = compare_rows(c, &s, q, graph, sample_rows(q), error);
     for (size_t i = 0; !status && i < s.count; i++) {
         if (c[i].signal > 0)
             snr[s.numbers[i]] = c[i].noise > 0 ? 10 * log10(c[i].signal / c[i].noise) : (double)INFINITY;
     }
-    cnnf_evaluator_free(plain);
-    cnnf_evaluator_free(rounded);
     cnnf_graph_unref(graph);
     return status;
 }

@@ -62,6 +62,13 @@ typedef struct cnnfi_pooling {
     bool average;
 } cnnfi_pooling;
 
+/* Multiples of a step, a power of two; scale is 1 / step. */
+typedef struct cnnfi_grid {
+    float low, high; /* least and greatest multiple */
+    float scale, step;
+    bool up; /* negative halves go up, not away from zero */
+} cnnfi_grid;
+
 typedef struct cnnfi_simd {
     const char *name;
     int32_t lanes; /* floats of a vector; a panel has 2 of them, the last one perhaps 1 */
@@ -75,6 +82,11 @@ typedef struct cnnfi_simd {
     void (*depthwise)(const cnnfi_depthwise *d, const float *x, float *y, int64_t begin, int64_t end);
     /* Output rows [begin, end) over all images. */
     void (*pooling)(const cnnfi_pooling *p, const float *x, float *y, int64_t begin, int64_t end);
+    /* sums[k]: squared errors of the grid whose scale is 2^k times g's, in units of its step squared; 5 of them. */
+    void (*grid_errors)(const cnnfi_grid *g, const float *x, int64_t n, float *sums);
+    void (*grid_range)(const float *x, int64_t n, float *least, float *most); /* n > 0 */
+    /* y[i] = x[i] on the grid; how many the grid ends before. y may be x. */
+    int64_t (*grid_round)(const cnnfi_grid *g, const float *x, float *y, int64_t n);
 } cnnfi_simd;
 
 /* The best table for this processor. */

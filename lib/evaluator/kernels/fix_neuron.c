@@ -2,8 +2,10 @@
 /* FixNeuron: values rounded to a grid of powers of two, as Vitis AI's quantizer does (ops/fixed_grid.h). */
 #include "ops/fixed_grid.h"
 
+#include <float.h>
 #include <math.h>
 
+#include "evaluator/fused/simd.h"
 #include "evaluator/kernels/portable.h"
 
 typedef struct job {
@@ -13,13 +15,36 @@ typedef struct job {
     cnnfi_fix_neuron fix;
     int64_t first;                       /* of the candidates */
     double errors[CNNFI_FIX_CANDIDATES]; /* by candidate */
+    const cnnfi_simd *simd;
+    _Atomic int64_t outside; /* elements that the grid ends before */
 } job;
+
+/* Positions with which no product leaves the normal numbers. */
+#define FAR 60
+
+static cnnfi_grid grid_of(const job *j, int64_t position)
+{
+    const float half = ldexpf(1.0f, (int)j->fix.bits - 1);
+    return (cnnfi_grid){.low = -half,
+                        .high = half - 1.0f,
+                        .scale = ldexpf(1.0f, (int)position),
+                        .step = ldexpf(1.0f, (int)-position),
+                        .up = j->fix.mode == CNNFI_FIX_ACTIVATION};
+}
 
 static void round_part(int64_t begin, int64_t end, void *user)
 {
-    const job *j = user;
-    cnnfi_fix_neuron_round(j->y + begin, j->x + begin, end - begin, j->fix.bits, j->fix.position, j->fix.mode);
+    job *j = user;
+    const int64_t position = j->fix.position;
+    if (position < -FAR || position > FAR) {
+        cnnfi_fix_neuron_round(j->y + begin, j->x + begin, end - begin, j->fix.bits, position, j->fix.mode);
+        return;
+    }
+    const cnnfi_grid grid = grid_of(j, position);
+    j->outside += j->simd->grid_round(&grid, j->x + begin, j->y + begin, end - begin);
 }
+
+/* ---- positions ---- */
 
 static void measure(int64_t begin, int64_t end, void *user)
 {
@@ -29,22 +54,51 @@ static void measure(int64_t begin, int64_t end, void *user)
     }
 }
 
+/* All candidates at once, where squares are added up. */
+static void measure_squares(job *j)
+{
+    float sums[CNNFI_FIX_CANDIDATES];
+    const cnnfi_grid grid = grid_of(j, j->first);
+    j->simd->grid_errors(&grid, j->x, j->count, sums);
+    for (int i = 0; i < CNNFI_FIX_CANDIDATES; i++)
+        j->errors[i] = ldexp((double)sums[i], -2 * i);
+}
+
+static cnnfi_fix_range find_range(const job *j)
+{
+    cnnfi_fix_range range = {0, 0};
+    if (!j->count) return range;
+    j->simd->grid_range(j->x, j->count, &range.least, &range.most);
+    if (fabsf(range.least) < FLT_MIN) range.least = 0;
+    if (fabsf(range.most) < FLT_MIN) range.most = 0;
+    return range;
+}
+
 /* The position of the tensor at hand. */
 static int64_t find_position(const cnnfi_call *call, job *j, cnnfi_fix_range range)
 {
     int64_t best = 0;
+    const bool relative = j->fix.method == CNNFI_FIX_MIN_DEPTHWISE && j->fix.mode == CNNFI_FIX_DEPTHWISE_WEIGHT;
     j->first = cnnfi_fix_neuron_position(range, j->fix.bits);
     if (j->fix.method == CNNFI_FIX_NON_OVERFLOW || j->first == CNNFI_FIX_ZERO_POSITION) return j->first;
-    cnnfi_parallel_for(call->pool, CNNFI_FIX_CANDIDATES, 1, measure, j);
+    if (relative || j->first < -FAR || j->first + CNNFI_FIX_CANDIDATES > FAR)
+        cnnfi_parallel_for(call->pool, CNNFI_FIX_CANDIDATES, 1, measure, j);
+    else
+        measure_squares(j);
     for (int64_t i = 1; i < CNNFI_FIX_CANDIDATES; i++) {
         if (j->errors[i] < j->errors[best]) best = i;
     }
     return j->first + best;
 }
 
+/* ---- the ops ---- */
+
 static cnnf_status begin(cnnfi_call *call, job *j)
 {
-    *j = (job){.x = call->inputs[0].data, .y = call->outputs[0].data, .count = call->inputs[0].count};
+    *j = (job){.x = call->inputs[0].data,
+               .y = call->outputs[0].data,
+               .count = call->inputs[0].count,
+               .simd = cnnfi_simd_best()};
     return cnnfi_fix_neuron_read(call, &j->fix);
 }
 
@@ -58,20 +112,9 @@ static cnnf_status fix_run(cnnfi_call *call)
 {
     job j;
     CNNFI_TRY(begin(call, &j));
-    if (j.fix.phase == CNNFI_FIX_CALIBRATE)
-        j.fix.position = find_position(call, &j, cnnfi_fix_neuron_range(j.x, j.count));
+    if (j.fix.phase == CNNFI_FIX_CALIBRATE) j.fix.position = find_position(call, &j, find_range(&j));
     finish(call, &j);
     return CNNF_OK;
-}
-
-static int64_t count_outside(const job *j)
-{
-    const double step = ldexp(1.0, (int)-j->fix.position), half = ldexp(1.0, (int)j->fix.bits - 1);
-    const double low = (-half - 0.5) * step, high = (half - 0.5) * step;
-    int64_t outside = 0;
-    for (int64_t i = 0; i < j->count; i++)
-        outside += (double)j->x[i] < low || (double)j->x[i] >= high;
-    return outside;
 }
 
 static cnnf_status calibrate_run(cnnfi_call *call)
@@ -79,14 +122,14 @@ static cnnf_status calibrate_run(cnnfi_call *call)
     job j;
     double *facts = call->outputs[1].data;
     CNNFI_TRY(begin(call, &j));
-    const cnnfi_fix_range range = cnnfi_fix_neuron_range(j.x, j.count);
+    const cnnfi_fix_range range = find_range(&j);
     j.fix.position = find_position(call, &j, range);
+    finish(call, &j);
     facts[CNNFI_FIX_FACT_POSITION] = (double)j.fix.position;
     facts[CNNFI_FIX_FACT_LEAST] = (double)range.least;
     facts[CNNFI_FIX_FACT_MOST] = (double)range.most;
     facts[CNNFI_FIX_FACT_COUNT] = (double)j.count;
-    facts[CNNFI_FIX_FACT_SATURATED] = (double)count_outside(&j);
-    finish(call, &j);
+    facts[CNNFI_FIX_FACT_SATURATED] = (double)j.outside;
     return CNNF_OK;
 }
 
