@@ -143,7 +143,10 @@ cnnf_status cnnf_quantizer_new(cnnf_quantizer **out, const cnnf_graph *graph, co
     cnnfi_arena_init(&q->arena, q->context);
     cnnfi_quantizer_defaults(values);
     take_options(q, options ? options->values : values);
-    cnnf_status status = options ? copy_names(q, &q->inputs, &options->inputs, error) : CNNF_OK;
+    cnnf_status status = CNNF_OK;
+    if (q->options.replace_softmax)
+        status = cnnfi_fail(error, CNNF_E_UNSUPPORTED, "replace_softmax: the DPU's hard softmax is not known here");
+    if (!status && options) status = copy_names(q, &q->inputs, &options->inputs, error);
     if (!status && options) status = copy_names(q, &q->outputs, &options->outputs, error);
     if (!status) status = build(q, graph, error);
     if (status) {

@@ -335,6 +335,19 @@ static void check_words(const cnnf_graph *graph, uint32_t pick)
     if (cnnf_check_graph(&report, NULL, graph, target, CNNF_REPORT_TEXT, NULL) == CNNF_OK) cnnf_buffer_free(report);
 }
 
+/* The quantizer's stages end, whatever the graph; nothing is fed. */
+static void check_quantizer(const cnnf_graph *graph, uint32_t pick)
+{
+    cnnf_quantizer *quantizer = NULL;
+    cnnf_quantizer_options *options = NULL;
+    if (cnnf_quantizer_options_new(&options, graph->context, NULL)) return;
+    cnnf_quantizer_options_set(options, "as_vai_q", pick & 1, NULL);
+    cnnf_quantizer_options_set(options, "do_cle", pick >> 1 & 1, NULL);
+    cnnf_quantizer_new(&quantizer, graph, options, NULL);
+    cnnf_quantizer_free(quantizer);
+    cnnf_quantizer_options_free(options);
+}
+
 void check_graph(const cnnf_graph *graph, uint32_t pick, bool exact)
 {
     static experiment before; /* a leak checker finds what it holds when an oracle dies */
@@ -346,6 +359,7 @@ void check_graph(const cnnf_graph *graph, uint32_t pick, bool exact)
     check_pass(&before, graph, cnnf_pass_name((int32_t)(pick / passes % passes)), exact);
     check_freeze(&before, graph);
     check_words(graph, pick);
+    check_quantizer(graph, pick);
     forget_results(&before);
     for (size_t i = 0; i < before.n_feeds; i++)
         cnnf_tensor_unref((cnnf_tensor *)(uintptr_t)before.feeds[i]);

@@ -273,5 +273,39 @@ class Comparing(unittest.TestCase):
         self.assertTrue(cnnfreeze.compare_numbers(a, b, {"x": [1, 2]}, [("x", "x")], inside=False))
 
 
+@needs_numpy
+class Quantizing(unittest.TestCase):
+    def quantizer(self, **options):
+        graph = cnnfreeze.load(MODEL).freeze()
+        return cnnfreeze.Quantizer(graph, **options)
+
+    def test_from_model_to_accuracy(self):
+        data = cnnfreeze.Dataset(DIGITS, (28, 28, 1))
+        quantizer = self.quantizer()
+        quantizer.feed_dataset(data, batch=32, batches=2)
+        quantized = quantizer.finish()
+        self.assertEqual(quantizer.inputs, ["input_1"])
+        self.assertEqual(quantizer.outputs, ["activation_6/Softmax/aquant"])
+        self.assertEqual(sum(quantized[name].op == "FixNeuron" for name in quantized), len(quantizer.report()["fix_neurons"]))
+        self.assertIn("SNR", str(quantizer))
+        images, labels = next(data.batches(100))
+        scores = quantized.predict(images)[0]
+        self.assertGreater((scores.argmax(1) == labels).mean(), 0.95)
+
+    def test_arrays_are_fed(self):
+        quantizer = self.quantizer(method=0)
+        quantizer.feed(np.random.default_rng(0).random((4, 28, 28, 1), "f"))
+        self.assertEqual({fix["method"] for fix in quantizer.report()["fix_neurons"]}, {0})
+
+    def test_what_is_wrong_is_raised(self):
+        self.assertIn("align_pool", cnnfreeze.quantizer_options())
+        with self.assertRaises(cnnfreeze.NotFoundError):
+            self.quantizer(metod=1)
+        with self.assertRaises(cnnfreeze.InvalidError):
+            self.quantizer(method=7)
+        with self.assertRaises(cnnfreeze.InvalidError):
+            self.quantizer().finish()
+
+
 if __name__ == "__main__":
     sys.exit(unittest.main())

@@ -389,6 +389,7 @@ START_TEST(a_quantizer_is_checked)
     ck_assert_int_eq(cnnf_quantizer_new(&t.quantizer, NULL, NULL, t.error), CNNF_E_INVALID);
     ck_assert_int_eq(open_quantizer(&t, none, 1, NULL, 0), CNNF_E_NOT_FOUND);
     ck_assert_ptr_null(t.quantizer);
+    ck_assert_int_eq(open_quantizer(&t, out, 1, "replace_softmax", 1), CNNF_E_UNSUPPORTED);
     ck_assert_int_eq(open_quantizer(&t, out, 1, NULL, 0), CNNF_OK);
     ck_assert_int_eq(cnnf_quantizer_input_count(t.quantizer), 1);
     ck_assert_ptr_null(cnnf_quantizer_input_name(t.quantizer, 1));
