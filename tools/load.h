@@ -10,12 +10,14 @@ typedef struct keras_flags {
     flag_list map_layer, drop_layer, tags;
     const char *signature;
     const flag_list *shapes; /* --input_shape, for a Sequential that says none; NULL */
+    int64_t rnn_steps;
 } keras_flags;
 
 #define KERAS_FLAGS(k)                                                                                                 \
     {"name_suffix", FLAG_STRING, &(k).name_suffix, "SUFFIX", "Keras: suffix of every node (_1)"},                      \
         {"variables", FLAG_STRING, &(k).variables, "KIND", "Keras: reference or resource (as the file's Keras)"},      \
         {"architecture", FLAG_STRING, &(k).architecture, "FILE.json", "Keras: architecture of a weights-only file"},   \
+        {"rnn_steps", FLAG_INT, &(k).rnn_steps, "N", "Keras: steps of recurrent layers of open length (a loop)"},      \
         {"map_layer", FLAG_LIST, &(k).map_layer, "Old=New", "Keras: treat a class as another; repeatable"},            \
     {                                                                                                                  \
         "drop_layer", FLAG_LIST, &(k).drop_layer, "NAME", "Keras: treat a layer as an identity; repeatable"            \

@@ -78,6 +78,9 @@ CNNF_API cnnf_status cnnf_load_options_map_layer(cnnf_load_options *options, con
                                                  cnnf_error *error);
 /** Keras: treat the layer called `name` as an identity. @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_drop_layer(cnnf_load_options *options, const char *name, cnnf_error *error);
+/** Keras: recurrent layers whose number of steps is not known are written out for `steps` of them, which inputs must
+ * then have; 0, the default: they become loops. At most 65536. @since 0.1 */
+CNNF_API cnnf_status cnnf_load_options_set_rnn_steps(cnnf_load_options *options, int64_t steps, cnnf_error *error);
 /** SavedModel: a tag the meta graph must have; repeatable; default "serve". @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_add_tag(cnnf_load_options *options, const char *tag, cnnf_error *error);
 /** SavedModel: the signature whose inputs and outputs are declared; default "serving_default", else the only one.

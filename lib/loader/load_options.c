@@ -148,6 +148,16 @@ cnnf_status cnnf_load_options_drop_layer(cnnf_load_options *options, const char 
     return add_name(options, &options->drop_layers, name, error);
 }
 
+cnnf_status cnnf_load_options_set_rnn_steps(cnnf_load_options *options, int64_t steps, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (options == NULL) return cnnfi_fail_null(error, __func__);
+    if (steps < 0 || steps > CNNFI_MAX_RNN_STEPS)
+        return cnnfi_fail(error, CNNF_E_INVALID, "rnn_steps must be between 0 and %d", CNNFI_MAX_RNN_STEPS);
+    options->rnn_steps = steps;
+    return CNNF_OK;
+}
+
 cnnf_status cnnf_load_options_add_tag(cnnf_load_options *options, const char *tag, cnnf_error *error)
 {
     cnnf_error_clear(error);

@@ -22,8 +22,6 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 COMMAND = os.environ.get("CNNFREEZE", os.path.join(ROOT, "build/tools/cnnfreeze")).split()
 ENVIRONMENTS = {"k225": "tf115", "tfk": "tf215", "k3": "k3"}
 TOLERANCE = 1e-4
-# What the command says of models whose length is open is tested elsewhere.
-OPEN = re.compile("open_|sequential_words")
 
 
 def interpreter(world):
@@ -52,7 +50,7 @@ def base(tmp_path_factory):
 
 
 def cases():
-    return [(world, name) for name, (worlds, _) in recurrent_cases.CASES.items() for world in worlds if not OPEN.match(name)]
+    return [(world, name) for name, (worlds, _) in recurrent_cases.CASES.items() for world in worlds]
 
 
 def run(*arguments):
@@ -81,3 +79,17 @@ def test_numbers(world, name, base, tmp_path):
             assert ours.shape == truth.shape, (model, i)
             error = np.abs(ours.astype(np.float64) - truth).max(initial=0)
             assert error <= TOLERANCE * max(1.0, np.abs(truth).max(initial=0)), (model, i)
+
+
+@pytest.mark.parametrize("world", list(ENVIRONMENTS))
+@pytest.mark.parametrize("name", ["open_lstm_all_masked", "open_bidirectional_masked", "open_states"])
+def test_written_out(world, name, base, tmp_path):
+    case = os.path.join(folder(world, base), name)
+    steps = np.load(f"{case}/x0.npy").shape[1]
+    said = run("freeze", f"{case}/model.h5", "-o", f"{tmp_path}/frozen.pb", f"--rnn_steps={steps}")
+    outputs = names(said, "Output")
+    run("predict", f"--graph={tmp_path}/frozen.pb", f"--feed={names(said, 'Input')[0]}={case}/x0.npy",
+        *[f"--fetch={n}={tmp_path}/y{i}.npy" for i, n in enumerate(outputs)])
+    assert b"TensorArray" not in open(f"{tmp_path}/frozen.pb", "rb").read()
+    for i in range(len(outputs)):
+        assert np.abs(np.load(f"{tmp_path}/y{i}.npy") - np.load(f"{case}/y{i}.npy")).max() <= TOLERANCE

@@ -229,6 +229,41 @@ START_TEST(dropped_layer_is_an_identity)
 }
 END_TEST
 
+/* A loop by itself, as many steps as are asked for otherwise. */
+START_TEST(open_recurrent_layers_loop_or_are_written_out)
+{
+    static const struct {
+        const char *file;
+        int64_t exits; /* time, outputs, the output before and two states of each loop */
+    } expected[] = {{GOLDEN("numbers/r1_open/model.h5"), 5}, {GOLDEN("numbers/r2_open/model.h5"), 10}};
+    for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        cnnf_graph *graph = NULL;
+        ck_assert_int_eq(cnnf_load_options_set_rnn_steps(options, 0, NULL), CNNF_OK);
+        ck_assert_int_eq(cnnf_load_file(&graph, context, expected[i].file, options, NULL), CNNF_OK);
+        ck_assert_int_eq(count_op(graph, "Exit"), expected[i].exits);
+        ck_assert_int_eq(count_op(graph, "Unpack"), 0);
+        cnnf_graph_unref(graph);
+        ck_assert_int_eq(cnnf_load_options_set_rnn_steps(options, 6, NULL), CNNF_OK);
+        ck_assert_int_eq(cnnf_load_file(&graph, context, expected[i].file, options, NULL), CNNF_OK);
+        ck_assert_int_eq(count_op(graph, "Exit"), 0);
+        ck_assert_int_ge(count_op(graph, "Unpack"), 2); /* steps and their masks */
+        cnnf_graph_unref(graph);
+    }
+}
+END_TEST
+
+START_TEST(steps_to_write_out_are_checked)
+{
+    cnnf_error *error = cnnf_error_new();
+    ck_assert_int_eq(cnnf_load_options_set_rnn_steps(options, -1, error), CNNF_E_INVALID);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), "rnn_steps must be between 0 and 65536"));
+    ck_assert_int_eq(cnnf_load_options_set_rnn_steps(options, 65537, error), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_load_options_set_rnn_steps(NULL, 1, error), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_load_options_set_rnn_steps(options, 65536, error), CNNF_OK);
+    cnnf_error_free(error);
+}
+END_TEST
+
 static Suite *keras_build_suite(void)
 {
     Suite *suite = suite_create("keras_build");
@@ -242,6 +277,8 @@ static Suite *keras_build_suite(void)
     tcase_add_test(tcase, weights_that_do_not_fit_are_refused);
     tcase_add_test(tcase, weight_shapes_are_checked);
     tcase_add_test(tcase, dropped_layer_is_an_identity);
+    tcase_add_test(tcase, open_recurrent_layers_loop_or_are_written_out);
+    tcase_add_test(tcase, steps_to_write_out_are_checked);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -158,6 +158,7 @@ cnnf_status cnnf_load_options_set_input_shape(cnnf_load_options *options, int32_
 cnnf_status cnnf_load_options_set_format(cnnf_load_options *options, int32_t format, cnnf_error *error)
 cnnf_status cnnf_load_options_set_name_suffix(cnnf_load_options *options, char *suffix, cnnf_error *error)
 cnnf_status cnnf_load_options_set_progress(cnnf_load_options *options, cnnf_progress_fn progress, void *user, cnnf_error *error)
+cnnf_status cnnf_load_options_set_rnn_steps(cnnf_load_options *options, int64_t steps, cnnf_error *error)
 cnnf_status cnnf_load_options_set_saver_file(cnnf_load_options *options, char *path, cnnf_error *error)
 cnnf_status cnnf_load_options_set_signature(cnnf_load_options *options, char *signature, cnnf_error *error)
 cnnf_status cnnf_load_options_set_training_state(cnnf_load_options *options, int32_t keep, cnnf_error *error)

@@ -34,9 +34,10 @@ def _choice(table, value, what):
 
 
 def _load_options(context, hook, name_suffix=None, training_state=True, architecture=None, map_layer=(), drop_layer=(),
-                  variables=None, tags=(), signature=None, format=None, saver=None, input_shape=None):
+                  variables=None, tags=(), signature=None, format=None, saver=None, input_shape=None, rnn_steps=0):
     options = Options(lib.load_options_new, lib.load_options_free, context)
     options.set(lib.load_options_set_training_state, int(training_state))
+    options.set(lib.load_options_set_rnn_steps, rnn_steps)
     options.set(lib.load_options_set_name_suffix, name_suffix and encode(name_suffix))
     options.set(lib.load_options_set_architecture_file, architecture and encode_path(architecture))
     options.set(lib.load_options_set_variables, _choice(_VARIABLES, variables, "variables"))
@@ -77,7 +78,8 @@ def load(source, *, context: Context | None = None, progress: Progress | None = 
     format    demand one of "keras", "graphdef", "metagraph", "saved_model"
 
     Keras: name_suffix (of every node), training_state (False: no optimizer's variables), architecture (JSON file of a
-    weights-only file), variables ("reference" or "resource"), map_layer {class: class}, drop_layer [layer names].
+    weights-only file), variables ("reference" or "resource"), map_layer {class: class}, drop_layer [layer names], rnn_steps
+    (recurrent layers of open length are written out for so many steps; 0: they loop).
     SavedModel: tags, signature.
 
     MissingFileError and other FileErrors (OSError), FormatError (the message says what the file is), CorruptError,

@@ -52,6 +52,9 @@ typedef struct cnnfi_kstate {
     void *extra;                   /* a family's own, in the graph's arena */
 } cnnfi_kstate;
 
+/* A loop being built (keras_loop.c). */
+typedef struct cnnfi_kloop cnnfi_kloop;
+
 typedef struct cnnfi_kb {
     cnnf_context *context;
     cnnfi_builder *graph;
@@ -64,9 +67,10 @@ typedef struct cnnfi_kb {
     const char *scope;  /* "a/b"; "" at the root */
     const char *colocate; /* ops.colocate_with(): nodes are placed with this one; NULL */
     cnnfi_strmap names;   /* TensorFlow's _names_in_use: lower case -> count */
-    int32_t ghost;  /* > 0: names are taken but no node is made (a nested model's own graph, which nothing uses) */
-    int32_t depth;  /* of containers */
-    uint64_t n_ops; /* ghosts too: nested models called many times multiply */
+    int32_t ghost;     /* > 0: names are taken but no node is made (a nested model's own graph, which nothing uses) */
+    int32_t depth;     /* of containers */
+    cnnfi_kloop *loop; /* whose body nodes are made for now; NULL */
+    uint64_t n_ops;    /* ghosts too: nested models called many times multiply */
 } cnnfi_kb;
 
 /* One call of one layer, as its builder sees it. */
@@ -185,6 +189,27 @@ cnnfi_kt cnnfi_kb_clip(cnnfi_kb *b, cnnfi_kt x, double low, double high);
 cnnfi_kt cnnfi_kb_clip_tensors(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt low, cnnfi_kt high);
 /* The shape two tensors broadcast to; unknown dims stay unknown. */
 cnnfi_kt cnnfi_kt_broadcast(cnnfi_kt x, cnnfi_kt y);
+
+/* ---- loops (keras_loop.c) ---- */
+
+/*
+ * tf.while_loop() of TensorFlow 1 ("while"): Enter, Merge, Switch, NextIteration and Exit frames. Until it ends, what a
+ * node takes from outside comes through an Enter of its own, and what takes nothing from inside waits for the
+ * iteration.
+ */
+struct cnnfi_kloop {
+    const char *saved, *scope, *frame, *pivot;
+    struct cnnfi_kentered *entered; /* outer tensor -> Enter */
+    size_t n;
+    cnnfi_kt *switches;
+};
+/* while vars[0] < limit; vars: the first values, then those of an iteration. */
+bool cnnfi_kb_loop_begin(cnnfi_kb *b, cnnfi_kloop *loop, size_t n, cnnfi_kt *vars, cnnfi_kt limit);
+/* vars: the next values, then the last. */
+void cnnfi_kb_loop_end(cnnfi_kb *b, cnnfi_kloop *loop, cnnfi_kt *vars);
+/* For cnnfi_kb_node(): the inputs of `node` as the loop sees them; *waits: they say nothing of the iteration. */
+void cnnfi_kb_loop_inputs(cnnfi_kb *b, const char *node, size_t n, const cnnfi_kt *inputs, const char **names,
+                          bool *waits);
 
 /* ---- variables (keras_vars.c) ---- */
 

@@ -41,11 +41,13 @@ void cnnfi_kc_fail_config(const cnnfi_kc *kc, cnnf_status code, const char *form
 
 static cnnfi_kt read_at(cnnfi_kb *b, cnnfi_kt t)
 {
-    cnnfi_kt handle = t;
+    cnnfi_kt handle = t, out;
     handle.variable = false;
-    cnnf_node *node = cnnfi_kb_node(b, &t, "ReadVariableOp", "ReadVariableOp", 1, &handle);
+    handle.dtype = CNNF_RESOURCE;
+    cnnf_node *node = cnnfi_kb_node(b, &out, "ReadVariableOp", "ReadVariableOp", 1, &handle);
+    out.dtype = t.dtype;
     cnnfi_node_set_type(b->graph, node, "dtype", t.dtype);
-    return t;
+    return out;
 }
 
 cnnfi_kt cnnfi_kb_read(cnnfi_kb *b, cnnfi_kt t)
@@ -94,10 +96,13 @@ cnnf_node *cnnfi_kb_node(cnnfi_kb *b, cnnfi_kt *out, const char *op, const char 
     cnnf_node *node = NULL;
     const char **names = NULL;
     if (cnnfi_kb_ok(b) && (any_variable(n, inputs) || b->ghost == 0)) names = input_names(b, result.name, n, inputs);
+    bool waits = false;
+    if (names && b->loop && b->ghost == 0) cnnfi_kb_loop_inputs(b, result.name, n, inputs, names, &waits);
     if (names && b->ghost == 0) {
         node = cnnfi_builder_add(b->graph, op, result.name);
         for (size_t i = 0; i < n; i++)
             cnnfi_node_add_input(b->graph, node, names[i]);
+        if (waits) cnnfi_node_add_input(b->graph, node, cnnfi_builder_printf(b->graph, "^%s", b->loop->pivot));
         if (b->colocate) cnnfi_kb_colocate(b, node, b->colocate);
     }
     *out = result;

@@ -220,8 +220,8 @@ static bool check(cnnfi_kc *kc)
 {
     const cnnfi_kt *x = &kc->inputs[0];
     int64_t steps = x->dims[time_major(kc) ? 0 : 1];
-    if (steps < 1 || steps > MAX_STEPS)
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "a recurrent layer is unrolled here and needs a known number of steps");
+    if (steps == 0 || steps > MAX_STEPS)
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "%lld steps are not supported", (long long)steps);
     if (x->mask && x->mask->rank != 2)
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its mask has %d dimensions, not 2", x->mask->rank);
     for (int32_t i = 2; i < x->rank; i++)
@@ -271,9 +271,14 @@ void cnnfi_keras_rnn_call(cnnfi_kc *kc, bool reverse, bool zero_output)
                          .sequences = cnnfi_kc_bool(kc, "return_sequences", false),
                          .written_out = cnnfi_kc_bool(kc, "unroll", false),
                          .state = state};
+    int64_t *steps = &run.x.dims[run.time_major ? 0 : 1];
     first_states(kc, rnn, state);
     if (!cnnfi_kb_ok(b)) return;
-    cnnfi_rnn_unroll(&run);
+    if (*steps < 0 && b->model->rnn_steps > 0) *steps = b->model->rnn_steps;
+    if (*steps < 0)
+        cnnfi_rnn_loop(&run);
+    else
+        cnnfi_rnn_unroll(&run);
     if (!cnnfi_kb_ok(b)) return;
     results[0] = run.sequences ? run.all : run.last;
     results[0].mask = run.sequences ? kc->inputs[0].mask : NULL;

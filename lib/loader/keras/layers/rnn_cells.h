@@ -45,7 +45,7 @@ extern const cnnfi_rnn_kind cnnfi_rnn_conv_lstm[3];
 /* All cells, one step: state holds n_states and is replaced; the output is the return value. */
 cnnfi_kt cnnfi_rnn_step(cnnfi_rnn *rnn, cnnfi_kt x, cnnfi_kt *state);
 
-/* ---- over time (rnn_unroll.c) ---- */
+/* ---- over time ---- */
 
 typedef struct cnnfi_rnn_run {
     cnnfi_kb *b;
@@ -58,7 +58,19 @@ typedef struct cnnfi_rnn_run {
     cnnfi_kt last, all; /* all: only when sequences is set */
 } cnnfi_rnn_run;
 
-/* K.rnn(unroll=True) */
+/* K.rnn(unroll=True): the steps written out (rnn_unroll.c) */
 void cnnfi_rnn_unroll(cnnfi_rnn_run *run);
+/* K.rnn(): a loop over TensorArrays (rnn_loop.c) */
+void cnnfi_rnn_loop(cnnfi_rnn_run *run);
+
+/* What both do (rnn_time.c): batch and time exchanged; time reversed, which is dimension 0 by then. */
+cnnfi_kt cnnfi_rnn_swap_time(cnnfi_kb *b, cnnfi_kt x);
+cnnfi_kt cnnfi_rnn_reversed(cnnfi_kb *b, cnnfi_kt x);
+/* The run's mask: [steps, batch], in tf.keras [steps, batch, 1] */
+cnnfi_kt cnnfi_rnn_turned_mask(cnnfi_rnn_run *run);
+/* A step's mask for where(), as wide as `like`; tf.keras repeats it along the dimensions from `fixed` on. */
+cnnfi_kt cnnfi_rnn_fit_mask(cnnfi_kb *b, cnnfi_kt mask, cnnfi_kt like, int32_t fixed);
+/* The run's states are `held` again where the step is masked. */
+void cnnfi_rnn_hold_states(cnnfi_rnn_run *run, cnnfi_kt mask, const cnnfi_kt *held, int32_t fixed);
 
 #endif

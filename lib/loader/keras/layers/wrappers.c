@@ -119,6 +119,16 @@ static cnnfi_kt masked_output(cnnfi_kc *kc, cnnfi_kt y, const cnnfi_kt *given, c
     return cnnfi_kb_masked(b, y, unfold_time(b, inner == given ? again : *inner, kc->inputs[0], steps));
 }
 
+/* What the layer inside gets for a mask: nothing in Keras 3 unless there is one for it alone; one that is folded if it
+   asks for one; else, in Keras 2, one that it can only carry on. */
+static cnnfi_kt with_inner_mask(cnnfi_kc *kc, cnnfi_kt folded)
+{
+    const cnnfi_kt *mask = kc->inputs[0].mask;
+    folded.mask = NULL;
+    if (!mask || by_steps(kc) || (kc->b->keras3 && mask->rank < 3)) return folded;
+    return cnnfi_kb_masked(kc->b, folded, asks_for_mask(kc->layer->wrapped) ? fold_mask(kc->b, *mask) : *mask);
+}
+
 static void time_distributed(cnnfi_kc *kc)
 {
     cnnfi_kb *b = kc->b;
@@ -131,9 +141,7 @@ static void time_distributed(cnnfi_kc *kc)
     if (x.dims[1] < 0)
         steps = cnnfi_kb_slice(b, "strided_slice", cnnfi_kb_shape_of(b, "Shape", x), 1, 2, false, false, true);
     cnnfi_kt folded = fold_time(b, x);
-    folded.mask = NULL;
-    if (x.mask && !by_steps(kc) && asks_for_mask(kc->layer->wrapped) && !(b->keras3 && x.mask->rank < 3))
-        folded = cnnfi_kb_masked(b, folded, fold_mask(b, *x.mask));
+    folded = with_inner_mask(kc, folded);
     const cnnfi_kt *given = folded.mask;
     const char *saved = b->scope;
     /* tf.keras calls the layer, multi-backend Keras its call() */

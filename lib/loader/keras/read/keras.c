@@ -48,6 +48,7 @@ cnnf_status cnnfi_keras_read_architecture(cnnfi_json_doc **out, cnnfi_keras_mode
 static cnnf_status build(cnnf_graph **out, cnnfi_keras_model *model, const cnnf_load_options *options,
                          cnnf_error *error)
 {
+    model->rnn_steps = options->rnn_steps;
     cnnfi_keras_take_replicated(model);
     CNNFI_TRY(cnnfi_keras_check_classes(model, error));
     return cnnfi_keras_build(out, model, options->variables, options->name_suffix, options->training_state, error);

@@ -92,6 +92,7 @@ typedef struct cnnfi_keras_model {
     const char *keras_version; /* "2.2.4"; "" when the file does not say */
     int32_t keras_major;       /* 1, 2, 3; 0 unknown */
     bool theano_kernels;       /* backend theano: convolution kernels are rotated and were converted on reading */
+    int64_t rnn_steps;         /* > 0: recurrent layers of unknown length are written out for so many steps */
     cnnfi_keras_container *top;
     const cnnfi_json *training_config; /* NULL when not compiled */
     size_t n_optimizer_weights;
