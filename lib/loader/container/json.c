@@ -300,6 +300,21 @@ static cnnf_status explain(const char *text, size_t size, const char *what, cnnf
     return right ? cnnfi_fail_nomem(error) : fail_syntax(&e, what, error);
 }
 
+/* Keras 1 writes marshalled code as a string with \\u0000 in it, which jansson takes for the end of a C string. Nobody
+   reads that code; its zeros become U+FFFD. */
+static void replace_nuls(char *text, size_t size)
+{
+    static const char nul[] = "\\u0000", stand_in[] = "\\ufffd";
+    const size_t n = sizeof nul - 1;
+    bool inside = false;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '"') inside = !inside;
+        if (!inside || text[i] != '\\') continue;
+        if (size - i >= n && memcmp(text + i, nul, n) == 0) memcpy(text + i, stand_in, n);
+        i++;
+    }
+}
+
 /* Longer than any number that a program writes. */
 #define LEAST_PAD ((size_t)1024)
 
@@ -319,6 +334,7 @@ static cnnf_status parse_into(cnnfi_json_doc *doc, const char *text, size_t size
     cnnfi_strbuf_puts(&buf, "\",");
     cnnfi_strbuf_add(&buf, text, size);
     cnnfi_strbuf_putc(&buf, ']');
+    if (!buf.failed) replace_nuls(buf.data, buf.size);
     doc->literals = json_array();
     json_t *both = buf.failed || !doc->literals ? NULL : json_loadb(buf.data, buf.size, 0, NULL);
     const bool parsed = json_array_size(both) == 2;

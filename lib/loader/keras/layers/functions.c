@@ -607,6 +607,233 @@ static void filled_like(cnnfi_kc *kc, const char *op)
     cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, op, op, x));
 }
 
+/* ---- tf.nn.bias_add() and tf.image ---- */
+
+static void bias_add(cnnfi_kc *kc, const char *op)
+{
+    cnnfi_kt x = first(kc), bias = tensor(kc, 1, "bias", x.dtype);
+    const char *format = cnnfi_json_string(argument(kc, 2, "data_format"), "NHWC");
+    if (cnnfi_kb_ok(kc->b) && (x.rank < 2 || bias.rank != 1))
+        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its bias has %d dimensions", bias.rank);
+    if (cnnfi_kb_ok(kc->b))
+        cnnfi_kc_return(kc, cnnfi_kb_bias_add(kc->b, op, x, bias, format[1] == 'C' ? "NCHW" : "NHWC"));
+}
+
+/* An image or a batch of images; the first of its last three dimensions is its height. */
+static bool image_of(cnnfi_kc *kc, cnnfi_kt *x, int32_t *height, bool sized)
+{
+    cnnfi_kt t;
+    *x = named_tensor(kc, "image|images|contents", &t) ? t : first(kc);
+    *height = x->rank - 3;
+    if (!cnnfi_kb_ok(kc->b)) return false;
+    if (x->rank != 3 && x->rank != 4)
+        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its image has %d dimensions", x->rank);
+    else if (x->dtype != CNNF_FLOAT)
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its image is not float32");
+    else if (sized && (x->dims[*height] < 0 || x->dims[*height + 1] < 0))
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "the size of its image must be known");
+    return cnnfi_kb_ok(kc->b);
+}
+
+static cnnfi_kt reversed(cnnfi_kb *b, cnnfi_kt x, int32_t axis)
+{
+    const char *saved = cnnfi_kb_push(b, "ReverseV2");
+    cnnfi_kt out, inputs[2] = {x, cnnfi_kb_ints(b, "axis", 1, &axis)};
+    cnnf_node *node = cnnfi_kb_node_t(b, &out, "ReverseV2", "", 2, inputs);
+    cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
+    cnnfi_kb_pop(b, saved);
+    return out;
+}
+
+static void flip_image(cnnfi_kc *kc, const char *side)
+{
+    cnnfi_kt x;
+    int32_t at;
+    if (image_of(kc, &x, &at, false)) cnnfi_kc_return(kc, reversed(kc->b, x, at + (side[0] == 'W')));
+}
+
+static cnnfi_kt turned_image(cnnfi_kb *b, cnnfi_kt x, int32_t at)
+{
+    int32_t perm[4] = {0, 1, 2, 3};
+    perm[at] = at + 1;
+    perm[at + 1] = at;
+    return cnnfi_kb_transpose(b, "transpose", x, perm);
+}
+
+static void transpose_image(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x;
+    int32_t at;
+    if (image_of(kc, &x, &at, false)) cnnfi_kc_return(kc, turned_image(kc->b, x, at));
+}
+
+static void rot90(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x;
+    int32_t at;
+    int64_t k = ((cnnfi_json_int(argument(kc, 1, "k"), 1) % 4) + 4) % 4;
+    if (!image_of(kc, &x, &at, false)) return;
+    if (k == 1) x = turned_image(kc->b, reversed(kc->b, x, at + 1), at);
+    if (k == 2) x = reversed(kc->b, reversed(kc->b, x, at), at + 1);
+    if (k == 3) x = reversed(kc->b, turned_image(kc->b, x, at), at + 1);
+    cnnfi_kc_return(kc, k ? x : cnnfi_kb_unary(kc->b, "Identity", "Identity", x));
+}
+
+static void rgb_to_grayscale(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    static const float weights[3] = {0.2989f, 0.587f, 0.114f};
+    cnnfi_kt x;
+    int32_t at;
+    if (!image_of(kc, &x, &at, false)) return;
+    if (x.dims[x.rank - 1] != 3) {
+        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its image has %lld channels", (long long)x.dims[x.rank - 1]);
+        return;
+    }
+    cnnfi_kt weighed = cnnfi_kb_binary(kc->b, "Mul", "mul", x, cnnfi_kb_floats(kc->b, "Const", 3, weights));
+    cnnfi_kc_return(kc, cnnfi_kb_reduce_axis(kc->b, "Sum", "Sum", weighed, -1, true));
+}
+
+static void grayscale_to_rgb(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x;
+    int32_t at;
+    if (!image_of(kc, &x, &at, false)) return;
+    if (x.dims[x.rank - 1] != 1)
+        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its image has %lld channels", (long long)x.dims[x.rank - 1]);
+    else
+        cnnfi_kc_return(kc, cnnfi_kb_concat(kc->b, "concat", 3, (const cnnfi_kt[]){x, x, x}, x.rank - 1));
+}
+
+/* An image cut to a window and then set into a larger one: [0] rows, [1] columns. */
+typedef struct frame {
+    int64_t from[2], size[2], before[2], all[2];
+} frame;
+
+static void put_in_frame(cnnfi_kc *kc, cnnfi_kt x, int32_t at, const frame *f)
+{
+    cnnfi_kindex indices[4] = {{.kind = CNNFI_KINDEX_RANGE}};
+    int32_t paddings[4][2] = {{0}};
+    bool cut = false, padded = false;
+    for (int32_t i = 0; i < 2; i++) {
+        if (f->from[i] < 0 || f->size[i] < 1 || f->from[i] + f->size[i] > x.dims[at + i] || f->before[i] < 0 ||
+            f->all[i] > INT32_MAX || f->before[i] + f->size[i] > f->all[i]) {
+            cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its window does not fit the image");
+            return;
+        }
+        indices[at + i] =
+            (cnnfi_kindex){.has_begin = true, .begin = f->from[i], .has_end = true, .end = f->from[i] + f->size[i]};
+        paddings[at + i][0] = (int32_t)f->before[i];
+        paddings[at + i][1] = (int32_t)(f->all[i] - f->before[i] - f->size[i]);
+        cut = cut || f->size[i] != x.dims[at + i];
+        padded = padded || f->all[i] != f->size[i];
+    }
+    cnnfi_kt y = x;
+    if (cut && !cnnfi_kb_index(kc->b, &y, x, (size_t)at + 2, indices)) return;
+    if (padded) y = cnnfi_kb_pad(kc->b, "Pad", y, (const int32_t(*)[2])paddings);
+    cnnfi_kc_return(kc, cut || padded ? y : cnnfi_kb_unary(kc->b, "Identity", "Identity", x));
+}
+
+static void bounding_box(cnnfi_kc *kc, const char *what)
+{
+    static const char *const offsets[2] = {"offset_height", "offset_width"}, *const targets[2] = {"target_height",
+                                                                                                  "target_width"};
+    cnnfi_kt x;
+    int32_t at;
+    frame f;
+    if (!image_of(kc, &x, &at, true)) return;
+    for (size_t i = 0; i < 2; i++) {
+        int64_t offset = cnnfi_json_int(argument(kc, 1 + i, offsets[i]), -1),
+                target = cnnfi_json_int(argument(kc, 3 + i, targets[i]), -1);
+        if (target > INT32_MAX || offset > INT32_MAX) offset = -1;
+        const bool crop = what[0] == 'c';
+        f.from[i] = crop ? offset : 0;
+        f.size[i] = crop ? target : x.dims[at + (int32_t)i];
+        f.before[i] = crop ? 0 : offset;
+        f.all[i] = target;
+    }
+    put_in_frame(kc, x, at, &f);
+}
+
+static void crop_or_pad(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    static const char *const targets[2] = {"target_height", "target_width"};
+    cnnfi_kt x;
+    int32_t at;
+    frame f;
+    if (!image_of(kc, &x, &at, true)) return;
+    for (size_t i = 0; i < 2; i++) {
+        int64_t have = x.dims[at + (int32_t)i], want = cnnfi_json_int(argument(kc, 1 + i, targets[i]), -1);
+        f.from[i] = have > want ? (have - want) / 2 : 0;
+        f.size[i] = have < want ? have : want;
+        f.before[i] = want > have ? (want - have) / 2 : 0;
+        f.all[i] = want;
+    }
+    put_in_frame(kc, x, at, &f);
+}
+
+static void central_crop(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kt x;
+    int32_t at;
+    frame f = {.before = {0, 0}};
+    double fraction = cnnfi_json_number(argument(kc, 1, "central_fraction"), 0);
+    if (!image_of(kc, &x, &at, true)) return;
+    if (!(fraction > 0 && fraction <= 1)) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "central_fraction is not within (0, 1]");
+    for (int32_t i = 0; i < 2 && cnnfi_kb_ok(kc->b); i++) {
+        double size = (double)x.dims[at + i];
+        f.from[i] = (int64_t)((size - size * fraction) / 2);
+        f.size[i] = f.all[i] = x.dims[at + i] - 2 * f.from[i];
+    }
+    if (cnnfi_kb_ok(kc->b)) put_in_frame(kc, x, at, &f);
+}
+
+/* (x - mean) / max(deviation, 1 / sqrt(pixels)) of each image */
+static void standardize(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kb *b = kc->b;
+    cnnfi_kt x;
+    int32_t at;
+    if (!image_of(kc, &x, &at, true)) return;
+    const int32_t axes[3] = {at, at + 1, at + 2};
+    const double pixels = (double)x.dims[at] * (double)x.dims[at + 1] * (double)x.dims[at + 2];
+    cnnfi_kt moved = cnnfi_kb_binary(b, "Sub", "sub", x, cnnfi_kb_reduce(b, "Mean", "Mean", x, 3, axes, true));
+    cnnfi_kt variance = cnnfi_kb_reduce(b, "Mean", "Mean", cnnfi_kb_unary(b, "Square", "Square", moved), 3, axes, true);
+    cnnfi_kt least = cnnfi_kb_scalar(b, "Const", x.dtype, 1 / __builtin_sqrt(pixels > 1 ? pixels : 1));
+    cnnfi_kt deviation = cnnfi_kb_binary(b, "Maximum", "Maximum", cnnfi_kb_unary(b, "Sqrt", "Sqrt", variance), least);
+    cnnfi_kc_return(kc, cnnfi_kb_binary(b, "RealDiv", "truediv", moved, deviation));
+}
+
+static void adjust_brightness(cnnfi_kc *kc, const char *op)
+{
+    cnnfi_kt x;
+    int32_t at;
+    const cnnfi_json *delta = argument(kc, 1, "delta");
+    if (!image_of(kc, &x, &at, false)) return;
+    cnnfi_kc_return(kc, cnnfi_kb_binary_const(kc->b, op, "add", x, cnnfi_json_number(delta, 0)));
+}
+
+static void adjust_contrast(cnnfi_kc *kc, const char *op)
+{
+    (void)op;
+    cnnfi_kb *b = kc->b;
+    cnnfi_kt x;
+    int32_t at;
+    const cnnfi_json *factor = argument(kc, 1, "contrast_factor");
+    if (!image_of(kc, &x, &at, false)) return;
+    const int32_t axes[2] = {at, at + 1};
+    cnnfi_kt mean = cnnfi_kb_reduce(b, "Mean", "Mean", x, 2, axes, true);
+    cnnfi_kt moved =
+        cnnfi_kb_binary_const(b, "Mul", "mul", cnnfi_kb_binary(b, "Sub", "sub", x, mean), cnnfi_json_number(factor, 1));
+    cnnfi_kc_return(kc, cnnfi_kb_binary(b, "AddV2", "add", moved, mean));
+}
+
 static const function functions[] = {
     {"All|math.reduce_all|reduce_all", reduce_bool, "All"},
     {"Any|math.reduce_any|reduce_any", reduce_bool, "Any"},
@@ -663,6 +890,20 @@ static const function functions[] = {
     {"Relu6|nn.relu6", unary, "Relu6"},
     {"Reshape|reshape", reshape, NULL},
     {"Resize|image.resize", resize, NULL},
+    {"image.adjust_brightness", adjust_brightness, "AddV2"},
+    {"image.adjust_contrast", adjust_contrast, NULL},
+    {"image.central_crop", central_crop, NULL},
+    {"image.crop_to_bounding_box", bounding_box, "crop"},
+    {"image.flip_left_right", flip_image, "W"},
+    {"image.flip_up_down", flip_image, "H"},
+    {"image.grayscale_to_rgb", grayscale_to_rgb, NULL},
+    {"image.pad_to_bounding_box", bounding_box, "pad"},
+    {"image.per_image_standardization", standardize, NULL},
+    {"image.resize_with_crop_or_pad|image.resize_image_with_crop_or_pad", crop_or_pad, NULL},
+    {"image.rgb_to_grayscale", rgb_to_grayscale, NULL},
+    {"image.rot90", rot90, NULL},
+    {"image.transpose", transpose_image, NULL},
+    {"nn.bias_add", bias_add, "BiasAdd"},
     {"image.resize_bilinear", resize, "ResizeBilinear"},
     {"image.resize_nearest_neighbor", resize, "ResizeNearestNeighbor"},
     {"Round|math.round", unary, "Round"},

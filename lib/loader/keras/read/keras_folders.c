@@ -260,6 +260,51 @@ static cnnf_status read_container(reader *r, cnnfi_keras_container *container, c
     return status;
 }
 
+/* ---- one layer at two places ---- */
+
+/*
+ * saving_lib writes an object once, where it meets it first; a model that is used inside another one and beside it has
+ * no folder at the second place. By its names it is known again, as long as only one has them.
+ */
+typedef struct twin {
+    const cnnfi_keras_layer *found;
+    bool several;
+    uint64_t *steps; /* left */
+} twin;
+
+static bool same_layer(const cnnfi_keras_layer *x, const cnnfi_keras_layer *y)
+{
+    return x != y && strcmp(x->name, y->name) == 0 && strcmp(x->class_name, y->class_name) == 0;
+}
+
+/* The layer of that name, below a nested model of that name when `within` is given, that has weights. */
+static void find_twin(twin *t, const cnnfi_keras_container *container, const char *within,
+                      const cnnfi_keras_layer *layer)
+{
+    for (size_t i = 0; i<container->n_layers && * t->steps> 0; i++, --*t->steps) {
+        const cnnfi_keras_layer *other = &container->layers[i];
+        const bool here = !within || strcmp(container->name, within) == 0;
+        if (other->inner) find_twin(t, other->inner, within, layer);
+        if (!here || other->n_weights == 0 || !same_layer(other, layer)) continue;
+        t->several = t->several || (t->found && t->found->weights != other->weights);
+        t->found = other;
+    }
+}
+
+static void share(const cnnfi_keras_container *top, cnnfi_keras_container *container, bool nested, uint64_t *steps)
+{
+    for (size_t i = 0; i < container->n_layers; i++) {
+        cnnfi_keras_layer *layer = &container->layers[i];
+        twin t = {.steps = steps};
+        if (layer->inner) share(top, layer->inner, true, steps);
+        if (layer->inner || layer->n_weights > 0 || !cnnfi_keras_class_has_weights(layer->class_name)) continue;
+        find_twin(&t, top, nested ? container->name : NULL, layer);
+        if (!t.found || t.several || *steps == 0) continue;
+        layer->weights = t.found->weights;
+        layer->n_weights = t.found->n_weights;
+    }
+}
+
 /* ---- the whole file ---- */
 
 /* Tells which separator the file was written with. */
@@ -287,5 +332,9 @@ cnnf_status cnnfi_keras_read_folders(cnnfi_keras_model *model, cnnfi_h5 *h5, cnn
     reader r = {.model = model, .h5 = h5, .error = error};
     bool found;
     CNNFI_TRY(find_separator(&found, &r));
-    return found ? read_container(&r, model->top, "") : CNNF_OK;
+    if (!found) return CNNF_OK;
+    CNNFI_TRY(read_container(&r, model->top, ""));
+    uint64_t steps = 16 * cnnfi_limit(model->context, CNNF_LIMIT_NODES);
+    share(model->top, model->top, false, &steps);
+    return CNNF_OK;
 }
