@@ -198,6 +198,9 @@ static const struct {
     cnnf_status status;
     const char *text;
 } configs[] = {
+    {MODEL(INPUT "," LAYER("Lambda", ",\"function\":[\"\\u00e3\\u0001\\u0000\",null,null]", FROM_I)),
+     CNNF_E_UNSUPPORTED,
+     "m.h5: Keras config: layer 'd': class 'Lambda' holds Python code and is never run; unsupported"},
     {MODEL(INPUT "," LAYER("Lambda", ",\"function\":[\"4wEAAAA=\",null,null]", FROM_I)), CNNF_E_UNSUPPORTED,
      "m.h5: Keras config: layer 'd': class 'Lambda' holds Python code and is never run; unsupported"},
     {MODEL(INPUT "," LAYER("MyLayer", "", FROM_I)), CNNF_E_UNSUPPORTED,

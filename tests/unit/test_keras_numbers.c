@@ -45,6 +45,8 @@ static const model_case cases[] = {
     {"r3_open", "model.keras", 1, 1},
     {"r3_stack", "model.keras", 1, 1},
     {"r3_states", "model.keras", 2, 1},
+    {"f2_caffe", "model.h5", 1, 1},
+    {"k2.two_levels", "model.keras", 1, 2},
     {"addon_in1", "model.h5", 1, 1},
     {"addon_in2", "model.h5", 1, 1},
     {"addon_in3", "model.h5", 1, 1},
