@@ -50,7 +50,7 @@ static cnnf_status check(const session *s, const arguments *a)
     cnnf_status status = load_model(&graph, s, a->graph, NULL, &a->keras);
     if (!status) status = declare_outputs(&graph, s, a);
     if (!status) name_learning_phase(s, graph);
-    if (!status) status = cnnf_check_graph(&report, &unmet, graph, a->target, a->report, s->error);
+    if (!status) status = cnnf_check_graph_file(&report, &unmet, graph, a->graph, a->target, a->report, s->error);
     if (!status) fwrite(cnnf_buffer_data(report), 1, cnnf_buffer_size(report), stdout);
     if (!status && unmet) {
         cli_say(0, "%s: %" PRId64 " demands of %s are not met", a->graph, unmet, a->target);

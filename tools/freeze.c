@@ -137,6 +137,22 @@ static cnnf_status set_batch(cnnf_graph **model, const session *s, const argumen
     return CNNF_OK;
 }
 
+/* --for: whether the tool takes what was made; the reasons where it does not. The graph is written in any case. */
+static cnnf_status check_target(const session *s, const arguments *a, const cnnf_graph *graph)
+{
+    cnnf_buffer *report = NULL;
+    int64_t unmet = 0;
+    if (!a->target) return CNNF_OK;
+    const cnnf_status status =
+        cnnf_check_graph_file(&report, &unmet, graph, a->output, a->target, CNNF_REPORT_TEXT, s->error);
+    if (!status && unmet) {
+        fwrite(cnnf_buffer_data(report), 1, cnnf_buffer_size(report), stderr);
+        cli_say(0, "%s: %s will not take it: %" PRId64 " demands are not met", a->output, a->target, unmet);
+    }
+    cnnf_buffer_free(report);
+    return !status && unmet ? CLI_CHECK_FAILED : status;
+}
+
 static cnnf_status freeze(const session *s, const arguments *a)
 {
     cnnf_graph *model = NULL, *out = NULL;
@@ -150,6 +166,7 @@ static cnnf_status freeze(const session *s, const arguments *a)
     if (!status) {
         cli_print_io(out);
         printf("%" PRId64 " ops in the final graph.\n", cnnf_graph_node_count(out));
+        status = check_target(s, a, out);
     }
     cnnf_graph_unref(out);
     cnnf_graph_unref(model);

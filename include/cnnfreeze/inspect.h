@@ -46,6 +46,9 @@ CNNF_API const char *cnnf_check_target_passes(const char *target);
  */
 CNNF_API cnnf_status cnnf_check_graph(cnnf_buffer **out, int64_t *unmet, const cnnf_graph *graph, const char *target,
                                       int32_t format, cnnf_error *error);
+/** The same with the path under which the command line names the graph's file; NULL: "frozen_graph.pb". @since 0.1 */
+CNNF_API cnnf_status cnnf_check_graph_file(cnnf_buffer **out, int64_t *unmet, const cnnf_graph *graph, const char *file,
+                                           const char *target, int32_t format, cnnf_error *error);
 /**
  * How two graphs differ: nodes that only one has, ops, inputs, attributes, values. *out is a *new*
  * report (CNNF_REPORT_TEXT, one line per difference, or _JSON), empty when they are the same;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/context.h"
+#include "ops/op_table.h"
 
 /* ---- ready command lines ---- */
 
@@ -19,18 +20,18 @@ static void put_names(cnnfi_strbuf *out, const cnnf_graph *graph, int64_t count,
     }
 }
 
-static void put_inputs(cnnfi_strbuf *out, const cnnf_graph *graph)
+void cnnfi_put_inputs(cnnfi_strbuf *out, const cnnf_graph *graph)
 {
     put_names(out, graph, cnnf_graph_input_count(graph), cnnf_graph_input_name);
 }
 
-static void put_outputs(cnnfi_strbuf *out, const cnnf_graph *graph)
+void cnnfi_put_outputs(cnnfi_strbuf *out, const cnnf_graph *graph)
 {
     put_names(out, graph, cnnf_graph_output_count(graph), cnnf_graph_output_name);
 }
 
 /* "?,28,28,1:?,10", the unknown written as the tool wants it. */
-static void put_shapes(cnnfi_strbuf *out, const cnnf_graph *graph, const char *unknown, const char *separator)
+void cnnfi_put_shapes(cnnfi_strbuf *out, const cnnf_graph *graph, const char *unknown, const char *separator)
 {
     for (int64_t i = 0; i < cnnf_graph_input_count(graph); i++) {
         const cnnf_node *node = cnnf_graph_find(graph, cnnf_graph_input_name(graph, i));
@@ -47,75 +48,17 @@ static void put_shapes(cnnfi_strbuf *out, const cnnf_graph *graph, const char *u
     }
 }
 
-static void vitis_command(cnnfi_strbuf *out, const cnnf_graph *graph)
-{
-    cnnfi_strbuf_puts(out, "vai_q_tensorflow quantize --input_frozen_graph frozen_graph.pb --input_nodes ");
-    put_inputs(out, graph);
-    cnnfi_strbuf_puts(out, " --input_shapes ");
-    put_shapes(out, graph, "?", ":");
-    cnnfi_strbuf_puts(out, " --output_nodes ");
-    put_outputs(out, graph);
-    cnnfi_strbuf_puts(out, " --input_fn input_fn.calib_input --calib_iter 100");
-}
-
-static void opencv_command(cnnfi_strbuf *out, const cnnf_graph *graph)
-{
-    cnnfi_strbuf_puts(out, "cv::dnn::readNetFromTensorflow(\"frozen_graph.pb\")");
-}
-
-static void tflite_command(cnnfi_strbuf *out, const cnnf_graph *graph)
-{
-    cnnfi_strbuf_puts(out,
-                      "tflite_convert --graph_def_file=frozen_graph.pb --output_file=model.tflite --input_arrays=");
-    put_inputs(out, graph);
-    cnnfi_strbuf_puts(out, " --input_shapes=");
-    put_shapes(out, graph, "1", ":");
-    cnnfi_strbuf_puts(out, " --output_arrays=");
-    put_outputs(out, graph);
-}
-
-static void openvino_command(cnnfi_strbuf *out, const cnnf_graph *graph)
-{
-    cnnfi_strbuf_puts(out, "mo --input_model frozen_graph.pb --input ");
-    put_inputs(out, graph);
-    cnnfi_strbuf_puts(out, " --input_shape [");
-    put_shapes(out, graph, "1", "],[");
-    cnnfi_strbuf_puts(out, "] --output ");
-    put_outputs(out, graph);
-}
-
 /* ---- targets ---- */
 
-#define INFERENCE "inline_functions set_learning_phase remove_dropout "
-
-static const cnnfi_target targets[] = {
-    /* Built on TensorFlow 1.15; it knows Relu, not a Maximum per channel. */
-    {"vitis-ai", CNNFI_FOR_VITIS, 115,
-     INFERENCE "fold_constants remove_identity static_shapes fold_constants fold_batch_norms(plain_relu=true) "
-               "fold_constants remove_control_dependencies "
-               "prune target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
-     vitis_command},
-    {"opencv", CNNFI_FOR_OPENCV, 115,
-     INFERENCE "fold_constants remove_identity static_shapes fold_constants fold_batch_norms(plain_relu=true) "
-               "fold_constants remove_control_dependencies "
-               "prune target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
-     opencv_command},
-    {"tflite", CNNFI_FOR_TFLITE, 215,
-     INFERENCE "fold_constants static_shapes fold_constants fold_batch_norms fold_constants remove_identity prune "
-               "sort_by_execution_order",
-     tflite_command},
-    {"openvino", CNNFI_FOR_OPENVINO, 215,
-     INFERENCE "fold_constants static_shapes fold_constants fold_batch_norms fold_constants remove_identity prune "
-               "sort_by_execution_order",
-     openvino_command},
-};
+static const cnnfi_target *const targets[] = {&cnnfi_target_vitis_ai, &cnnfi_target_opencv, &cnnfi_target_tflite,
+                                              &cnnfi_target_openvino};
 
 #define N_TARGETS (sizeof targets / sizeof *targets)
 
 static const cnnfi_target *find_target(const char *name)
 {
     for (size_t i = 0; name && i < N_TARGETS; i++) {
-        if (strcmp(targets[i].name, name) == 0) return &targets[i];
+        if (strcmp(targets[i]->name, name) == 0) return targets[i];
     }
     return NULL;
 }
@@ -127,7 +70,7 @@ int32_t cnnf_check_target_count(void)
 
 const char *cnnf_check_target_name(int32_t index)
 {
-    return index >= 0 && (size_t)index < N_TARGETS ? targets[index].name : NULL;
+    return index >= 0 && (size_t)index < N_TARGETS ? targets[index]->name : NULL;
 }
 
 const char *cnnf_check_target_passes(const char *target)
@@ -160,14 +103,16 @@ static void put_finding_json(cnnfi_strbuf *out, const cnnfi_demand *demand, cons
     cnnfi_strbuf_putc(out, '}');
 }
 
-static int64_t put_findings(cnnfi_strbuf *out, const cnnf_graph *graph, const cnnfi_target *target, bool json)
+static int64_t put_findings(cnnfi_strbuf *out, const cnnfi_finding *known, bool json)
 {
+    const cnnf_graph *graph = known->graph;
+    const cnnfi_target *target = known->target;
     int64_t unmet = 0;
     bool first = true;
     for (size_t i = 0; i < cnnfi_n_demands; i++) {
         const cnnfi_demand *demand = &cnnfi_demands[i];
         if (!(demand->targets & target->bit)) continue;
-        cnnfi_finding finding = {.target = target, .graph = graph};
+        cnnfi_finding finding = *known;
         cnnfi_strbuf_init(&finding.text, graph->context);
         demand->check(&finding);
         unmet += demand->must && finding.count;
@@ -182,25 +127,34 @@ static int64_t put_findings(cnnfi_strbuf *out, const cnnf_graph *graph, const cn
     return unmet;
 }
 
-static void put_next_step(cnnfi_strbuf *out, const cnnf_graph *graph, const cnnfi_target *target, int64_t unmet)
+static void put_next_step(cnnfi_strbuf *out, const cnnfi_finding *known, const char *file, int64_t unmet)
 {
     if (unmet) {
         cnnfi_strbuf_printf(out, "\n%" PRId64 " demands are not met; these passes may help:\n  %s\n", unmet,
-                            target->passes);
+                            known->target->passes);
         return;
     }
     cnnfi_strbuf_puts(out, "\nReady:\n  ");
-    target->command(out, graph);
+    known->target->command(out, known->graph, file);
     cnnfi_strbuf_putc(out, '\n');
 }
 
-static int64_t write_json(cnnfi_strbuf *out, const cnnf_graph *graph, const cnnfi_target *target)
+static int64_t write_text(cnnfi_strbuf *out, const cnnfi_finding *known, const char *file)
 {
+    const int64_t unmet = put_findings(out, known, false);
+    put_next_step(out, known, file, unmet);
+    return unmet;
+}
+
+static int64_t write_json(cnnfi_strbuf *out, const cnnfi_finding *known, const char *file)
+{
+    const cnnfi_target *target = known->target;
     cnnfi_strbuf command;
-    cnnfi_strbuf_init(&command, graph->context);
-    cnnfi_strbuf_printf(out, "{\n  \"target\": \"%s\",\n  \"demands\": [\n", target->name);
-    const int64_t unmet = put_findings(out, graph, target, true);
-    target->command(&command, graph);
+    cnnfi_strbuf_init(&command, known->graph->context);
+    cnnfi_strbuf_printf(out, "{\n  \"target\": \"%s\",\n  \"version\": \"%s\",\n  \"demands\": [\n", target->name,
+                        target->version);
+    const int64_t unmet = put_findings(out, known, true);
+    target->command(&command, known->graph, file);
     cnnfi_strbuf_printf(out, "\n  ],\n  \"unmet\": %" PRId64 ",\n  \"passes\": \"", unmet);
     cnnfi_strbuf_printf(out, "%s\",\n  \"command\": ", target->passes);
     cnnfi_strbuf_json_string(out, command.data ? command.data : "");
@@ -208,6 +162,57 @@ static int64_t write_json(cnnfi_strbuf *out, const cnnf_graph *graph, const cnnf
     out->failed |= command.failed;
     cnnfi_strbuf_free(&command);
     return unmet;
+}
+
+/* ---- what is known of the graph ---- */
+
+/* What an input does not reach: constants and what is computed from them. */
+static void mark_constants(bool *constant, const cnnf_graph *graph, const int32_t *order)
+{
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const cnnf_node *node = graph->nodes[order[i]];
+        bool all = node->n_inputs ? cnnfi_node_is_pure(node) : strcmp(node->op, "Const") == 0;
+        for (size_t k = 0; all && k < node->n_inputs; k++)
+            all = constant[node->edges[k].node];
+        constant[node->index] = all;
+    }
+}
+
+static void mark_outputs(bool *output, const cnnf_graph *graph)
+{
+    char name[4096];
+    for (int64_t i = 0; i < cnnf_graph_output_count(graph); i++) {
+        const cnnf_node *node =
+            cnnf_graph_find(graph, cnnfi_input_node(cnnf_graph_output_name(graph, i), name, sizeof name));
+        if (node) output[node->index] = true;
+    }
+}
+
+static cnnf_status write_report(cnnfi_strbuf *out, int64_t *unmet, cnnfi_finding *known, const char *file, bool json,
+                                cnnf_error *error)
+{
+    const cnnf_graph *graph = known->graph;
+    cnnfi_graph_shapes shapes = {0};
+    cnnfi_consumers consumers = {0};
+    int32_t *order = NULL;
+    bool *flags = cnnfi_calloc(graph->context, 2 * graph->n_nodes + 1, sizeof *flags);
+    cnnf_status status = flags ? cnnfi_toposort(&order, graph, error) : cnnfi_fail_nomem(error);
+    if (!status) status = cnnfi_consumers_init(&consumers, graph, error);
+    const bool has_shapes = !status && !(status = cnnfi_graph_shapes_init(&shapes, graph, error));
+    if (!status) {
+        mark_constants(flags, graph, order);
+        mark_outputs(flags + graph->n_nodes, graph);
+        known->shapes = &shapes;
+        known->consumers = &consumers;
+        known->constant = flags;
+        known->output = flags + graph->n_nodes;
+        *unmet = json ? write_json(out, known, file) : write_text(out, known, file);
+    }
+    if (has_shapes) cnnfi_graph_shapes_free(&shapes);
+    cnnfi_consumers_free(&consumers);
+    cnnfi_free(graph->context, order);
+    cnnfi_free(graph->context, flags);
+    return status;
 }
 
 static cnnf_status check_arguments(cnnf_buffer **out, const cnnf_graph *graph, const char *target, int32_t format,
@@ -219,21 +224,27 @@ static cnnf_status check_arguments(cnnf_buffer **out, const cnnf_graph *graph, c
     return cnnfi_fail(error, CNNF_E_NOT_FOUND, "target '%s': vitis-ai, opencv, tflite and openvino are known", target);
 }
 
-cnnf_status cnnf_check_graph(cnnf_buffer **out, int64_t *unmet, const cnnf_graph *graph, const char *target,
-                             int32_t format, cnnf_error *error)
+cnnf_status cnnf_check_graph_file(cnnf_buffer **out, int64_t *unmet, const cnnf_graph *graph, const char *file,
+                                  const char *target, int32_t format, cnnf_error *error)
 {
     cnnf_error_clear(error);
     if (out) *out = NULL;
     if (unmet) *unmet = 0;
     CNNFI_TRY(check_arguments(out, graph, target, format, error));
-    const cnnfi_target *row = find_target(target);
+    cnnfi_finding known = {.target = find_target(target), .graph = graph};
     cnnfi_strbuf text;
+    int64_t count = 0;
     cnnfi_strbuf_init(&text, graph->context);
-    const bool json = format == CNNF_REPORT_JSON;
-    const int64_t count = json ? write_json(&text, graph, row) : put_findings(&text, graph, row, false);
-    if (!json) put_next_step(&text, graph, row, count);
-    const cnnf_status status = cnnfi_strbuf_finish(&text, out, error);
+    cnnf_status status =
+        write_report(&text, &count, &known, file ? file : "frozen_graph.pb", format == CNNF_REPORT_JSON, error);
+    if (!status) status = cnnfi_strbuf_finish(&text, out, error);
     if (!status && unmet) *unmet = count;
     cnnfi_strbuf_free(&text);
     return status;
+}
+
+cnnf_status cnnf_check_graph(cnnf_buffer **out, int64_t *unmet, const cnnf_graph *graph, const char *target,
+                             int32_t format, cnnf_error *error)
+{
+    return cnnf_check_graph_file(out, unmet, graph, NULL, target, format, error);
 }

@@ -159,6 +159,65 @@ static void check_inference(cnnfi_finding *f)
     }
 }
 
+/* ---- the tool's table of ops ---- */
+
+/* The reason why the node has the verdict, by this row; NULL. */
+static const char *reason_of(const cnnfi_finding *f, const cnnf_node *node, const cnnfi_op_row *row)
+{
+    return row->rule ? row->rule(f, node) : row->why;
+}
+
+/* Rows of op "" are for every node: those without a rule where no row of the op's own is. */
+static void check_rows(cnnfi_finding *f, cnnfi_verdict verdict)
+{
+    const cnnfi_target *target = f->target;
+    for (size_t i = 0; i < f->graph->n_nodes; i++) {
+        const cnnf_node *node = f->graph->nodes[i];
+        const char *why = NULL;
+        bool known = false;
+        if (target->folds && f->constant[i] && !f->output[i]) continue;
+        for (size_t k = 0; k < target->n_rows && !why; k++) {
+            const cnnfi_op_row *row = &target->rows[k];
+            const bool own = strcmp(row->op, node->op) == 0, every = !*row->op && (row->rule || !known);
+            known |= own;
+            if ((own || every) && row->verdict == verdict) why = reason_of(f, node, row);
+        }
+        if (!known && verdict == CNNFI_REFUSED && !why) why = target->otherwise;
+        if (why) found(f, "'%s' (%s): %s", node->name, node->op, why);
+    }
+}
+
+static void check_refused(cnnfi_finding *f)
+{
+    check_rows(f, CNNFI_REFUSED);
+}
+
+static void check_slow(cnnfi_finding *f)
+{
+    check_rows(f, CNNFI_SLOW);
+}
+
+/* Names that are the same once '/' is '_'. */
+static void check_names(cnnfi_finding *f)
+{
+    cnnfi_arena arena;
+    cnnfi_strmap seen;
+    cnnfi_arena_init(&arena, f->graph->context);
+    cnnfi_strmap_init(&seen, f->graph->context);
+    for (size_t i = 0; i < f->graph->n_nodes; i++) {
+        const char *name = f->graph->nodes[i]->name;
+        char *flat = cnnfi_arena_strdup(&arena, name);
+        for (char *at = flat; at && *at; at++)
+            if (*at == '/') *at = '_';
+        const int64_t other = flat ? cnnfi_strmap_get(&seen, flat) : -1;
+        if (other >= 0) found(f, "'%s' and '%s'", f->graph->nodes[other]->name, name);
+        f->text.failed |= !flat || (other < 0 && !cnnfi_strmap_set(&seen, flat, (int64_t)i));
+        if (f->text.failed) break;
+    }
+    cnnfi_strmap_free(&seen);
+    cnnfi_arena_free(&arena);
+}
+
 static bool is_batch_norm(const char *op)
 {
     static const char *const ops[] = {"FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3",
@@ -166,37 +225,12 @@ static bool is_batch_norm(const char *op)
     return IS_IN(op, ops);
 }
 
-/* vai_q_tensorflow folds a batch norm only with four Const inputs, not with Identity between. */
-static void check_batch_norm_constants(cnnfi_finding *f)
-{
-    for (size_t i = 0; i < f->graph->n_nodes; i++) {
-        const cnnf_node *node = f->graph->nodes[i];
-        for (size_t k = 1; is_batch_norm(node->op) && k < cnnfi_node_data_inputs(node); k++) {
-            const cnnf_node *from = f->graph->nodes[node->edges[k].node];
-            if (strcmp(from->op, "Const")) found(f, "input %zu of '%s' is %s", k, node->name, from->op);
-        }
-    }
-}
-
 static void check_batch_norms(cnnfi_finding *f)
 {
     for (size_t i = 0; i < f->graph->n_nodes; i++) {
         const cnnf_node *node = f->graph->nodes[i];
-        if (is_batch_norm(node->op) || strcmp(node->op, "Rsqrt") == 0) found(f, "'%s' is %s", node->name, node->op);
-    }
-}
-
-/* Its column of weights is taken from dimension 2 of the filter: only right for one output per channel. */
-static void check_depthwise(cnnfi_finding *f)
-{
-    for (size_t i = 0; i < f->graph->n_nodes; i++) {
-        const cnnf_node *node = f->graph->nodes[i];
-        if (!is_batch_norm(node->op) || !node->n_inputs) continue;
-        const cnnf_node *conv = f->graph->nodes[node->edges[0].node];
-        if (strcmp(conv->op, "BiasAdd") == 0 && conv->n_inputs) conv = f->graph->nodes[conv->edges[0].node];
-        if (strcmp(conv->op, "DepthwiseConv2dNative") || conv->n_inputs < 2) continue;
-        const cnnf_tensor *filter = cnnf_node_attr_tensor(f->graph->nodes[conv->edges[1].node], "value");
-        if (filter && cnnf_tensor_dim(filter, 3) > 1) found(f, "'%s' after '%s'", node->name, conv->name);
+        const bool unfused = strcmp(node->op, "Rsqrt") == 0 && f->constant[i];
+        if (is_batch_norm(node->op) || unfused) found(f, "'%s' is %s", node->name, node->op);
     }
 }
 
@@ -213,80 +247,21 @@ static void check_identity(cnnfi_finding *f)
     }
 }
 
-/* Table 6 of the quantizer's manual. */
-static void check_vitis_ops(cnnfi_finding *f)
-{
-    static const char *const ops[] = {"Conv2D",
-                                      "DepthwiseConv2dNative",
-                                      "Conv3D",
-                                      "MatMul",
-                                      "BiasAdd",
-                                      "Add",
-                                      "AddV2",
-                                      "AddN",
-                                      "AvgPool",
-                                      "Mean",
-                                      "MaxPool",
-                                      "Relu",
-                                      "Relu6",
-                                      "LeakyRelu",
-                                      "Maximum",
-                                      "Minimum",
-                                      "Mul",
-                                      "Sub",
-                                      "Neg",
-                                      "Sigmoid",
-                                      "FusedBatchNorm",
-                                      "FusedBatchNormV2",
-                                      "FusedBatchNormV3",
-                                      "BatchNormWithGlobalNormalization",
-                                      "ResizeBilinear",
-                                      "ResizeNearestNeighbor",
-                                      "Concat",
-                                      "ConcatV2",
-                                      "Placeholder",
-                                      "Const",
-                                      "Pad",
-                                      "MirrorPad",
-                                      "Squeeze",
-                                      "Reshape",
-                                      "ExpandDims",
-                                      "Max",
-                                      "Transpose",
-                                      "Softmax",
-                                      "DepthToSpace",
-                                      "Conv2DBackpropInput",
-                                      "Pack",
-                                      "StridedSlice",
-                                      "Shape",
-                                      "Identity",
-                                      "SpaceToBatchND",
-                                      "BatchToSpaceND",
-                                      "Prod",
-                                      "NoOp"};
-    for (size_t i = 0; i < f->graph->n_nodes; i++) {
-        const cnnf_node *node = f->graph->nodes[i];
-        if (!IS_IN(node->op, ops)) found(f, "'%s' is %s", node->name, node->op);
-    }
-}
-
 const cnnfi_demand cnnfi_demands[] = {
     {"frozen", "no variable is left", CNNFI_FOR_ALL, true, check_frozen},
-    {"inputs", "every input is a float Placeholder", CNNFI_FOR_VITIS | CNNFI_FOR_TFLITE | CNNFI_FOR_OPENCV, true,
-     check_inputs},
+    {"inputs", "every input is a float Placeholder", CNNFI_FOR_VITIS, true, check_inputs},
     {"input shapes", "inputs have 4 dimensions, and only the first may be unknown", CNNFI_FOR_VITIS, true,
      check_input_shapes},
     {"placeholders", "every Placeholder is an input", CNNFI_FOR_ALL, true, check_fed},
     {"outputs", "outputs are known nodes with one output each", CNNFI_FOR_ALL, true, check_outputs},
-    {"release", "ops and attributes are known to the TensorFlow inside the tool", CNNFI_FOR_ALL, true, check_release},
-    {"inference", "no random numbers, no batch statistics", CNNFI_FOR_ALL, true, check_inference},
-    {"control flow", "no branches and loops", CNNFI_FOR_ALL, true, check_control_flow},
-    {"functions", "no function calls", CNNFI_FOR_ALL, true, check_functions},
-    {"ops", "the quantizer supports every op", CNNFI_FOR_VITIS, true, check_vitis_ops},
-    {"batch norm inputs", "parameters of batch norms are Const", CNNFI_FOR_VITIS | CNNFI_FOR_OPENCV, true,
-     check_batch_norm_constants},
-    {"depthwise", "no batch norm after a depthwise convolution with a multiplier", CNNFI_FOR_VITIS, true,
-     check_depthwise},
+    {"release", "ops and attributes are known to the TensorFlow inside the tool", CNNFI_FOR_VITIS | CNNFI_FOR_TFLITE,
+     true, check_release},
+    {"inference", "no random numbers, no batch statistics", CNNFI_FOR_VITIS, true, check_inference},
+    {"control flow", "no branches and loops", CNNFI_FOR_VITIS, true, check_control_flow},
+    {"functions", "no function calls", CNNFI_FOR_VITIS, true, check_functions},
+    {"ops", "the tool takes every node as it stands here", CNNFI_FOR_ALL, true, check_refused},
+    {"names", "no two names are the same once '/' is '_'", CNNFI_FOR_VITIS, true, check_names},
+    {"fast", "nothing is left on the CPU or taken in a form that costs", CNNFI_FOR_ALL, false, check_slow},
     {"folded", "batch norms are folded into weights", CNNFI_FOR_ALL, false, check_batch_norms},
     {"identity", "nothing that computes nothing is left", CNNFI_FOR_VITIS | CNNFI_FOR_OPENCV, false, check_identity},
 };
