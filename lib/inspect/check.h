@@ -43,6 +43,7 @@ typedef struct cnnfi_target {
     bool folds;               /* what does not depend on an input is computed before */
     const cnnfi_op_row *rows; /* sorted by op; twice for two questions */
     size_t n_rows;
+    bool (*skips)(const cnnfi_finding *f, const cnnf_node *node); /* nullable: nodes that are not asked */
     const char *otherwise; /* why an op that is not in the table is refused; NULL: it is taken */
     const char *passes;    /* what makes a frozen graph fit */
     void (*command)(cnnfi_strbuf *out, const cnnf_graph *graph, const char *file); /* the ready command line */

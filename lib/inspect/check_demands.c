@@ -176,6 +176,7 @@ static void check_rows(cnnfi_finding *f, cnnfi_verdict verdict)
         const char *why = NULL;
         bool known = false;
         if (target->folds && f->constant[i] && !f->output[i]) continue;
+        if (target->skips && target->skips(f, node)) continue;
         for (size_t k = 0; k < target->n_rows && !why; k++) {
             const cnnfi_op_row *row = &target->rows[k];
             const bool own = strcmp(row->op, node->op) == 0, every = !*row->op && (row->rule || !known);

@@ -79,6 +79,64 @@ static bool has_layout(const cnnfi_finding *f, const cnnf_node *node)
     return false;
 }
 
+/* ---- shape arithmetic that the importer knows ---- */
+
+/* StridedSlice(Shape(x), Const, Const, Const). */
+static const cnnf_node *sliced_shape(const cnnfi_finding *f, const cnnf_node *slice)
+{
+    const cnnf_node *shape = is_op(slice, "StridedSlice") ? cnnfi_check_source(f, slice, 0) : NULL;
+    return is_op(shape, "Shape") ? cnnfi_check_source(f, shape, 0) : NULL;
+}
+
+/* Pack(-1, Prod(x's sizes)), Pack(x's batch, Const), Pack(x's batch, Const, Const, Const). */
+static bool is_known_target(const cnnfi_finding *f, const cnnf_node *reshape)
+{
+    const cnnf_node *pack = cnnfi_check_source(f, reshape, 1), *x = cnnfi_check_source(f, reshape, 0);
+    const size_t n = is_op(pack, "Pack") ? cnnfi_node_data_inputs(pack) : 0;
+    if (n == 2 && cnnfi_check_is_const(f, pack, 0)) {
+        const cnnf_node *prod = cnnfi_check_source(f, pack, 1);
+        return is_op(prod, "Prod") && sliced_shape(f, cnnfi_check_source(f, prod, 0)) == x;
+    }
+    if ((n != 2 && n != 4) || sliced_shape(f, cnnfi_check_source(f, pack, 0)) != x) return false;
+    for (size_t k = 1; k < n; k++) {
+        if (!cnnfi_check_is_const(f, pack, k)) return false;
+    }
+    return true;
+}
+
+/* Mul(x's sizes, two factors). */
+static bool is_known_size(const cnnfi_finding *f, const cnnf_node *resize)
+{
+    const cnnf_node *mul = cnnfi_check_source(f, resize, 1);
+    return is_op(mul, "Mul") && elements(f, mul, 1) == 2 && cnnfi_check_is_const(f, mul, 1) &&
+           sliced_shape(f, cnnfi_check_source(f, mul, 0)) == cnnfi_check_source(f, resize, 0);
+}
+
+/* Pack(batch, height * factor [+ more], width * factor [+ more], channels), as Keras 2 makes it. */
+static bool is_known_transposed(const cnnfi_finding *f, const cnnf_node *node)
+{
+    const cnnf_node *pack = cnnfi_check_source(f, node, 0), *x = cnnfi_check_source(f, node, 2);
+    const bool same = cnnfi_node_string_is(node, "padding", "SAME");
+    if (!is_op(pack, "Pack") || cnnfi_node_data_inputs(pack) != 4 || !cnnfi_check_is_const(f, pack, 3)) return false;
+    if (sliced_shape(f, cnnfi_check_source(f, pack, 0)) != x) return false;
+    for (size_t k = 1; k < 3; k++) {
+        const cnnf_node *size = cnnfi_check_source(f, pack, k);
+        if (!same && (!is_add(size) || !cnnfi_check_is_const(f, size, 1))) return false;
+        const cnnf_node *mul = same ? size : cnnfi_check_source(f, size, 0);
+        if (!is_op(mul, "Mul") || !cnnfi_check_is_const(f, mul, 1)) return false;
+        if (sliced_shape(f, cnnfi_check_source(f, mul, 0)) != x) return false;
+    }
+    return true;
+}
+
+/* Sizes, and constants that are computed: whoever reads them is asked whether it can. */
+static bool is_for_others(const cnnfi_finding *f, const cnnf_node *node)
+{
+    const cnnf_dtype dtype = cnnfi_check_output(f, node).dtype;
+    if (f->output[node->index] || is_op(node, "Placeholder")) return false;
+    return f->constant[node->index] || dtype == CNNF_INT32 || dtype == CNNF_INT64;
+}
+
 /* ---- convolutions and products ---- */
 
 /* Others would see the bias, too. */
@@ -108,7 +166,8 @@ static const char *check_convolution(const cnnfi_finding *f, const cnnf_node *no
 
 static const char *check_transposed(const cnnfi_finding *f, const cnnf_node *node)
 {
-    if (!cnnfi_check_is_const(f, node, 0) || elements(f, node, 0) != 4) return "its output shape is no Const";
+    const bool is_const = cnnfi_check_is_const(f, node, 0) && elements(f, node, 0) == 4;
+    if (!is_const && !is_known_transposed(f, node)) return "its output shape is no Const";
     if (!cnnfi_check_is_const(f, node, 1)) return NEEDS_CONST;
     return check_bias_reader(f, node);
 }
@@ -134,10 +193,33 @@ static bool is_l2_product(const cnnfi_finding *f, const cnnf_node *node)
            is_op(cnnfi_check_source(f, sum, 0), "Square");
 }
 
+/*
+ * An unfused batch norm, in the order TensorFlow writes it: Add(Mul(x, m), Sub(beta, Mul(mean, m))), m being
+ * Mul(Rsqrt(Add(variance, epsilon)), gamma) or without gamma.
+ */
+static bool is_norm_end(const cnnfi_finding *f, const cnnf_node *add)
+{
+    const cnnf_node *product = cnnfi_check_source(f, add, 0), *shift = cnnfi_check_source(f, add, 1);
+    if (!is_add(add) || !is_op(product, "Mul") || !is_op(shift, "Sub")) return false;
+    const cnnf_node *m = cnnfi_check_source(f, product, 1), *mean = cnnfi_check_source(f, shift, 1);
+    const cnnf_node *rsqrt = is_op(m, "Mul") ? cnnfi_check_source(f, m, 0) : m;
+    if (!is_op(rsqrt, "Rsqrt") || !is_op(mean, "Mul") || cnnfi_check_source(f, mean, 1) != m) return false;
+    const cnnf_node *sum = cnnfi_check_source(f, rsqrt, 0);
+    return is_add(sum) && const_operand(f, sum) == -2 && cnnfi_check_is_const(f, shift, 0) &&
+           cnnfi_check_is_const(f, mean, 0) && (m == rsqrt || cnnfi_check_is_const(f, m, 1));
+}
+
+static bool is_norm_product(const cnnfi_finding *f, const cnnf_node *node)
+{
+    const cnnf_node *reader = cnnfi_check_reader(f, node, NULL);
+    return is_op(node, "Mul") && reader && is_norm_end(f, reader) && cnnfi_check_source(f, reader, 0) == node;
+}
+
 /* Two tensors: of one shape, or one a pixel that is spread over an image. */
 static const char *check_pair(const cnnfi_finding *f, const cnnf_node *node)
 {
     const cnnfi_value a = cnnfi_check_shape(f, node, 0), b = cnnfi_check_shape(f, node, 1);
+    if (is_norm_end(f, node) || is_norm_product(f, node)) return NULL;
     for (size_t k = 0; k < 2; k++) {
         const cnnf_node *from = cnnfi_check_source(f, node, k);
         if (from && f->constant[from->index]) return "constants are not computed by OpenCV";
@@ -302,7 +384,7 @@ static const char *check_reshape(const cnnfi_finding *f, const cnnf_node *node)
     int64_t dims[8];
     const int64_t n = cnnfi_check_ints(f, node, 1, dims, 8);
     const cnnfi_value x = cnnfi_check_shape(f, node, 0);
-    if (n < 0) return "its target is no Const";
+    if (n < 0) return is_known_target(f, node) ? NULL : "its target is no Const";
     if (n > 4) return "it makes more than 4 axes";
     if (x.rank < 0) return "the rank of its input is not known";
     if (x.rank > 4) return "it has more than 4 axes";
@@ -359,9 +441,9 @@ static const char *check_strided_slice(const cnnfi_finding *f, const cnnf_node *
     return NULL;
 }
 
-static const char *check_second(const cnnfi_finding *f, const cnnf_node *node)
+static const char *check_resize(const cnnfi_finding *f, const cnnf_node *node)
 {
-    return cnnfi_check_is_const(f, node, 1) ? NULL : NEEDS_CONST;
+    return cnnfi_check_is_const(f, node, 1) || is_known_size(f, node) ? NULL : NEEDS_CONST;
 }
 
 static const char *check_first(const cnnfi_finding *f, const cnnf_node *node)
@@ -472,8 +554,8 @@ static const cnnfi_op_row rows[] = {
     TAKEN("Relu"),
     TAKEN("Relu6"),
     RULE("Reshape", check_reshape),
-    RULE("ResizeBilinear", check_second),
-    RULE("ResizeNearestNeighbor", check_second),
+    RULE("ResizeBilinear", check_resize),
+    RULE("ResizeNearestNeighbor", check_resize),
     TAKEN("Round"),
     RULE("Rsqrt", check_rsqrt),
     TAKEN("Selu"),
@@ -510,11 +592,14 @@ const cnnfi_target cnnfi_target_opencv = {
     .name = "opencv",
     .version = "OpenCV 4.10.0 and 5.0.0",
     .bit = CNNFI_FOR_OPENCV,
+    .skips = is_for_others,
     .rows = rows,
     .n_rows = sizeof rows / sizeof *rows,
     .otherwise = "there is no layer for it",
-    .passes = "inline_functions set_learning_phase remove_dropout fold_constants remove_identity static_shapes "
-              "fold_constants fold_batch_norms(plain_relu=true) fold_constants remove_control_dependencies prune "
-              "target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
+    .passes =
+        "inline_functions set_learning_phase remove_dropout fold_constants remove_identity static_shapes "
+        "fold_constants fold_batch_norms(plain_relu=true) fold_constants sort_by_execution_order fit_opencv "
+        "static_shapes fold_constants remove_control_dependencies prune target_tf(version=1.15, clear_internal=true) "
+        "sort_by_execution_order",
     .command = put_command,
 };

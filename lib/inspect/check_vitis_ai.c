@@ -266,7 +266,8 @@ const cnnfi_target cnnfi_target_vitis_ai = {
     .rows = rows,
     .n_rows = sizeof rows / sizeof *rows,
     .passes = "inline_functions set_learning_phase remove_dropout fold_constants remove_identity static_shapes "
-              "fold_constants fold_batch_norms(plain_relu=true) fold_constants remove_control_dependencies prune "
-              "target_tf(version=1.15, clear_internal=true) sort_by_execution_order",
+              "fold_constants fold_batch_norms(plain_relu=true) fold_constants sort_by_execution_order fit_vitis_ai "
+              "fold_constants remove_control_dependencies prune target_tf(version=1.15, clear_internal=true) "
+              "sort_by_execution_order",
     .command = put_command,
 };

@@ -82,6 +82,8 @@ struct cnnfi_pass {
     X(add_default_attributes)                                                                                          \
     X(backport_concatv2)                                                                                               \
     X(convert_to_float16)                                                                                              \
+    X(fit_opencv)                                                                                                      \
+    X(fit_vitis_ai)                                                                                                    \
     X(flatten_atrous_conv)                                                                                             \
     X(fold_batch_norms)                                                                                                \
     X(fold_constants)                                                                                                  \
