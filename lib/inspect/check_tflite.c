@@ -60,6 +60,6 @@ const cnnfi_target cnnfi_target_tflite = {
     .rows = rows,
     .n_rows = sizeof rows / sizeof *rows,
     .passes = "inline_functions set_learning_phase remove_dropout fold_constants static_shapes fold_constants "
-              "fold_batch_norms fold_constants remove_identity prune sort_by_execution_order",
+              "fold_batch_norms fold_constants fit_tflite remove_identity prune sort_by_execution_order",
     .command = put_command,
 };

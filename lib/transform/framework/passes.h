@@ -83,6 +83,7 @@ struct cnnfi_pass {
     X(backport_concatv2)                                                                                               \
     X(convert_to_float16)                                                                                              \
     X(fit_opencv)                                                                                                      \
+    X(fit_tflite)                                                                                                      \
     X(fit_vitis_ai)                                                                                                    \
     X(flatten_atrous_conv)                                                                                             \
     X(fold_batch_norms)                                                                                                \

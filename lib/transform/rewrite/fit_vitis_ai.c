@@ -178,14 +178,7 @@ static void fit_maximum(cnnfi_forms *f, cnnf_node *node)
 
 static cnnf_node *int_const(cnnfi_forms *f, const cnnf_node *like, const char *what, int32_t rank, int32_t value)
 {
-    const int64_t dims[1] = {1};
-    cnnf_tensor *tensor = NULL;
-    if (f->edit.b->status) return NULL;
-    f->edit.b->status =
-        cnnfi_tensor_copy(&tensor, f->edit.b->graph->context, CNNF_INT32, rank, dims, &value, f->edit.b->error);
-    cnnf_node *node = cnnfi_edit_const(&f->edit, tensor, "%s/%s", like->name, what);
-    cnnf_tensor_unref(tensor);
-    return node;
+    return cnnfi_forms_ints(f, like, what, rank, 1, &value);
 }
 
 static cnnf_node *int_node(cnnfi_forms *f, const cnnf_node *like, const char *what, const char *op)
@@ -293,8 +286,16 @@ static const struct {
     const char *op;
     void (*fit)(cnnfi_forms *f, cnnf_node *node);
 } forms[] = {
-    {"Add", fit_sum},         {"AddV2", fit_sum},       {"BiasAdd", fit_sum}, {"Conv2DBackpropInput", fit_transposed},
-    {"Maximum", fit_maximum}, {"Minimum", fit_minimum}, {"Mul", fit_product}, {"Sub", fit_sum},
+    {"Add", fit_sum},
+    {"AddV2", fit_sum},
+    {"BiasAdd", fit_sum},
+    {"Cast", cnnfi_forms_step},
+    {"Conv2DBackpropInput", fit_transposed},
+    {"Tile", cnnfi_forms_tile},
+    {"Maximum", fit_maximum},
+    {"Minimum", fit_minimum},
+    {"Mul", fit_product},
+    {"Sub", fit_sum},
 };
 
 /* Producers before readers, as the graph has them: a factor is in the weights before the shift behind it is looked at.

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#include "graph/tensor.h"
+
+#define MOST_COPIES 64 /* of a Tile that becomes a concatenation */
+
 bool cnnfi_forms_is(const cnnf_node *node, const char *op)
 {
     return node && strcmp(node->op, op) == 0;
@@ -110,4 +114,55 @@ bool cnnfi_forms_leaky(cnnfi_forms *f, cnnf_node *node)
         return true;
     }
     return false;
+}
+
+/* x > c as a number: relu(sign(x - c)). The difference is 0 only where both are equal. */
+void cnnfi_forms_step(cnnfi_forms *f, cnnf_node *node)
+{
+    cnnfi_form_operand o;
+    const cnnf_node *greater = cnnfi_forms_producer(f, node, 0);
+    if (!cnnfi_forms_is(greater, "Greater") || cnnfi_node_type(node, "DstT") != CNNF_FLOAT) return;
+    if (!cnnfi_forms_operand(f, greater, &o) || o.at != 1 || o.n != 1) return;
+    const cnnf_node *bound = cnnfi_forms_fill(f, node, "bound", 0, o.v[0]);
+    const cnnf_node *sub = cnnfi_forms_add(f, node, "sub", "Sub", cnnfi_edit_input(greater, 0), cnnfi_end(bound, 0));
+    const cnnf_node *sign =
+        sub ? cnnfi_forms_add(f, node, "sign", "Sign", cnnfi_end(sub, 0), (cnnfi_edge){-1, 0}) : NULL;
+    if (sign) cnnfi_forms_become(f, node, "Relu", cnnfi_end(sign, 0), (cnnfi_edge){-1, 0});
+}
+
+cnnf_node *cnnfi_forms_ints(cnnfi_forms *f, const cnnf_node *node, const char *what, int32_t rank, int64_t n,
+                            const int32_t *values)
+{
+    cnnf_tensor *tensor = NULL;
+    if (f->edit.b->status) return NULL;
+    f->edit.b->status =
+        cnnfi_tensor_copy(&tensor, f->edit.b->graph->context, CNNF_INT32, rank, &n, values, f->edit.b->error);
+    cnnf_node *constant = cnnfi_edit_const(&f->edit, tensor, "%s/%s", node->name, what);
+    cnnf_tensor_unref(tensor);
+    return constant;
+}
+
+/* Copies along one axis are a concatenation. */
+void cnnfi_forms_tile(cnnfi_forms *f, cnnf_node *node)
+{
+    int64_t times[CNNFI_OP_MAX_RANK];
+    size_t rank;
+    int32_t axis = -1;
+    if (cnnfi_node_type(node, "T") != CNNF_FLOAT) return;
+    if (!cnnfi_value_ints(&f->values, node, 1, times, CNNFI_OP_MAX_RANK, &rank)) return;
+    for (size_t i = 0; i < rank; i++) {
+        if (times[i] == 1) continue;
+        if (axis >= 0 || times[i] < 1 || times[i] > MOST_COPIES) return;
+        axis = (int32_t)i;
+    }
+    if (axis < 0) return;
+    const cnnfi_edge x = cnnfi_edit_input(node, 0);
+    const cnnf_node *along = cnnfi_forms_ints(f, node, "axis", 0, 1, &axis);
+    if (!along) return;
+    cnnfi_forms_become(f, node, "ConcatV2", x, x);
+    for (int64_t i = 2; i < times[axis]; i++)
+        cnnfi_edit_add_input(&f->edit, node, x);
+    cnnfi_edit_add_input(&f->edit, node, cnnfi_end(along, 0));
+    cnnfi_node_set_int(f->edit.b, node, "N", times[axis]);
+    cnnfi_node_set_type(f->edit.b, node, "Tidx", CNNF_INT32);
 }

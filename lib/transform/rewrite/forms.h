@@ -51,5 +51,12 @@ void cnnfi_forms_become_bias(cnnfi_forms *f, cnnf_node *node, cnnfi_edge data, c
 cnnf_node *cnnfi_forms_move(cnnfi_forms *f, cnnf_node *node, const char *what);
 /* Maximum(alpha * x, x), 0 < alpha <= 1, becomes LeakyRelu. */
 bool cnnfi_forms_leaky(cnnfi_forms *f, cnnf_node *node);
+/* Cast(x > c) becomes relu(sign(x - c)). */
+void cnnfi_forms_step(cnnfi_forms *f, cnnf_node *node);
+/* Copies along one axis become a concatenation. */
+void cnnfi_forms_tile(cnnfi_forms *f, cnnf_node *node);
+/* A Const of int32, a scalar (rank 0) or a vector of n, named "<node>/<what>". */
+cnnf_node *cnnfi_forms_ints(cnnfi_forms *f, const cnnf_node *node, const char *what, int32_t rank, int64_t n,
+                            const int32_t *values);
 
 #endif
