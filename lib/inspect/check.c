@@ -246,5 +246,6 @@ cnnf_status cnnf_check_graph_file(cnnf_buffer **out, int64_t *unmet, const cnnf_
 cnnf_status cnnf_check_graph(cnnf_buffer **out, int64_t *unmet, const cnnf_graph *graph, const char *target,
                              int32_t format, cnnf_error *error)
 {
+    cnnf_error_clear(error);
     return cnnf_check_graph_file(out, unmet, graph, NULL, target, format, error);
 }

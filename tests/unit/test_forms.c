@@ -179,7 +179,8 @@ START_TEST(the_command_names_the_file)
         cnnf_buffer *text = NULL;
         ck_assert_int_eq(cnnf_check_graph_file(&text, NULL, graph, "my.pb", expected[i][0], CNNF_REPORT_TEXT, NULL),
                          CNNF_OK);
-        ck_assert_msg(strstr(cnnf_buffer_data(text), expected[i][1]) != NULL, "%s", (const char *)cnnf_buffer_data(text));
+        ck_assert_msg(strstr(cnnf_buffer_data(text), expected[i][1]) != NULL, "%s",
+                      (const char *)cnnf_buffer_data(text));
         cnnf_buffer_free(text);
     }
     ck_assert_int_eq(cnnf_check_graph_file(NULL, NULL, graph, "my.pb", "opencv", CNNF_REPORT_TEXT, NULL),

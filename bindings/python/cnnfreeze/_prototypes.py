@@ -284,6 +284,7 @@ cnnf_status cnnf_write_options_set_text(cnnf_write_options *options, int32_t tex
 
 # Functions that nothing in the package calls, and why.
 UNUSED = {
+    "check_graph": "Graph.check() names the file",
     "graph_input_dtype": "Graph.input_dtype() takes any placeholder by name",
     "graph_input_shape_dim": "Graph.input_shape() takes any placeholder by name",
     "graph_input_shape_rank": "Graph.input_shape() takes any placeholder by name",

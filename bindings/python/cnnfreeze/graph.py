@@ -409,12 +409,12 @@ class Graph(Owner, Mapping):
         """Arrays of `fetches` from `feeds`: see Evaluator.run()."""
         return self.evaluator(threads, backend).run(feeds, fetches)
 
-    def check(self, target: str) -> CheckReport:
-        """What a tool of check_targets() demands of a frozen graph, one by one. NotFoundError."""
+    def check(self, target: str, file: str = "frozen_graph.pb") -> CheckReport:
+        """What a tool of check_targets() demands of a frozen graph, one by one; `file`: its name in the ready command. NotFoundError."""
         reports, unmet = {}, c_int64()
         for format in ("text", "json"):
-            reports[format] = take_text(lib.check_graph, unmet=byref(unmet), graph=self.handle, target=encode(target),
-                                        format=report_format(format))
+            reports[format] = take_text(lib.check_graph_file, unmet=byref(unmet), graph=self.handle, file=encode(file),
+                                        target=encode(target), format=report_format(format))
         return CheckReport(unmet.value, reports["text"], json.loads(reports["json"]))
 
     def compare(self, other: Graph) -> Difference:
