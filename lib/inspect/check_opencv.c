@@ -384,12 +384,13 @@ static const char *check_reshape(const cnnfi_finding *f, const cnnf_node *node)
     int64_t dims[8];
     const int64_t n = cnnfi_check_ints(f, node, 1, dims, 8);
     const cnnfi_value x = cnnfi_check_shape(f, node, 0);
-    if (n < 0) return is_known_target(f, node) ? NULL : "its target is no Const";
+    if (n < 0 && !is_known_target(f, node)) return "its target is no Const";
     if (n > 4) return "it makes more than 4 axes";
     if (x.rank < 0) return "the rank of its input is not known";
     if (x.rank > 4) return "it has more than 4 axes";
     if (x.rank == 4 && !has_layout(f, cnnfi_check_source(f, node, 0)))
         return "that its input is an image is not seen, and the result is wrong";
+    if (n < 0) return NULL;
     if (x.rank == 2 && n == 4 && (dims[1] != 1 || dims[2] != 1)) return "a vector becomes an image in the wrong order";
     return NULL;
 }
