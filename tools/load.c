@@ -59,6 +59,7 @@ cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, c
     if (!status && flags->architecture)
         status = cnnf_load_options_set_architecture_file(*out, flags->architecture, s->error);
     if (!status) status = set_shape(*out, s, flags->shapes);
+    if (!status && flags->ask_libhdf5) status = cnnf_load_options_set_ask_libhdf5(*out, 1, s->error);
     if (!status) status = map_layers(*out, s, &flags->map_layer);
     if (!status) status = cnnf_load_options_set_rnn_steps(*out, flags->rnn_steps, s->error);
     if (!status) status = add_list(*out, s, &flags->drop_layer, cnnf_load_options_drop_layer);

@@ -11,6 +11,7 @@ typedef struct keras_flags {
     const char *signature;
     const flag_list *shapes; /* --input_shape, for a Sequential that says none; NULL */
     int64_t rnn_steps;
+    bool ask_libhdf5;
 } keras_flags;
 
 #define KERAS_FLAGS(k)                                                                                                 \
@@ -18,6 +19,7 @@ typedef struct keras_flags {
         {"variables", FLAG_STRING, &(k).variables, "KIND", "Keras: reference or resource (as the file's Keras)"},      \
         {"architecture", FLAG_STRING, &(k).architecture, "FILE.json", "Keras: architecture of a weights-only file"},   \
         {"rnn_steps", FLAG_INT, &(k).rnn_steps, "N", "Keras: steps of recurrent layers of open length (a loop)"},      \
+        {"ask_libhdf5", FLAG_BOOL, &(k).ask_libhdf5, NULL, "Keras: libhdf5 must open the file too"},                   \
         {"map_layer", FLAG_LIST, &(k).map_layer, "Old=New", "Keras: treat a class as another; repeatable"},            \
     {                                                                                                                  \
         "drop_layer", FLAG_LIST, &(k).drop_layer, "NAME", "Keras: treat a layer as an identity; repeatable"            \

@@ -63,6 +63,12 @@ CNNF_API cnnf_status cnnf_load_options_set_name_suffix(cnnf_load_options *option
 CNNF_API cnnf_status cnnf_load_options_set_variables(cnnf_load_options *options, int32_t variables, cnnf_error *error);
 /** Keras: whether the optimizer's state becomes variables too; default 1. @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_set_training_state(cnnf_load_options *options, int32_t keep, cnnf_error *error);
+/**
+ * Keras: whether libhdf5 is asked too, if it opens an H5 that was understood (a second opinion: files are read by this
+ * library alone). Default 0: libhdf5 does not survive a want of memory. An H5 that it refuses is CNNF_E_CORRUPT.
+ * CNNF_OK or CNNF_E_INVALID. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_load_options_set_ask_libhdf5(cnnf_load_options *options, int32_t ask, cnnf_error *error);
 /** Keras: the JSON architecture for a weights-only file, or for weights saved as a checkpoint (its prefix). @since 0.1
  */
 CNNF_API cnnf_status cnnf_load_options_set_architecture_file(cnnf_load_options *options, const char *path,

@@ -98,6 +98,14 @@ cnnf_status cnnf_load_options_set_variables(cnnf_load_options *options, int32_t 
     return CNNF_OK;
 }
 
+cnnf_status cnnf_load_options_set_ask_libhdf5(cnnf_load_options *options, int32_t ask, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (options == NULL) return cnnfi_fail_null(error, __func__);
+    options->ask_libhdf5 = ask != 0;
+    return CNNF_OK;
+}
+
 cnnf_status cnnf_load_options_set_training_state(cnnf_load_options *options, int32_t keep, cnnf_error *error)
 {
     cnnf_error_clear(error);

@@ -21,6 +21,7 @@ struct cnnf_load_options {
     char *name_suffix;            /* "" */
     int32_t variables;            /* CNNF_VARIABLES_* */
     bool training_state;          /* true */
+    bool ask_libhdf5;             /* false */
     char *architecture_file;      /* NULL: none */
     int32_t input_rank;           /* 0: none */
     int64_t input_dims[8];        /* [input_rank] */

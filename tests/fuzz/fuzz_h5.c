@@ -56,7 +56,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     cnnfi_arena_init(&arena, context);
     if (cnnfi_source_copy(&source, context, data, size, "fuzz", error)) abort();
     cnnf_status status = cnnfi_h5_open(&h5, context, source, 0, size, "fuzz", error);
-    if (strstr(cnnf_error_message(error), "HDF5: open:")) abort();
+    /* libhdf5 is slow: one in eight is enough to find what it does not take. */
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ data[i]) * 16777619u;
+    if (status == CNNF_OK && hash % 8 == 0 && cnnfi_h5_ask_library(h5, error) == CNNF_E_CORRUPT) abort();
     for (size_t i = 0; status == CNNF_OK && i < sizeof objects / sizeof objects[0]; i++)
         read_attributes(h5, &arena, objects[i]);
     for (size_t i = 0; status == CNNF_OK && i < sizeof datasets / sizeof datasets[0]; i++) {

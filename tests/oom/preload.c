@@ -2,6 +2,7 @@
 /*
  * LD_PRELOAD shim for allocations that no context sees: fails the n-th one that comes from a given library.
  *     OOM_LIB=libjansson OOM_AT=17 [OOM_PERSIST=1] LD_PRELOAD=.../liboom.so cnnfreeze ...
+ * OOM_LIB empty: whoever asks. Counted from main() on: what the loader and constructors of libraries need is theirs.
  * OOM_COUNT=FILE: writes how many there were.
  */
 #define _GNU_SOURCE
@@ -16,7 +17,7 @@ extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *pointer, size_t size);
 
 static long calls, fail_at = -1;
-static int persist;
+static int persist, in_main;
 static const char *library;
 static __thread int inside;
 
@@ -30,7 +31,7 @@ static void start(void)
 
 static int must_fail(const void *caller)
 {
-    if (inside) return 0;
+    if (inside || !in_main) return 0;
     inside = 1;
     if (fail_at < 0) start();
     Dl_info info;
@@ -57,6 +58,19 @@ void *calloc(size_t count, size_t size)
 void *realloc(void *pointer, size_t size)
 {
     return must_fail(__builtin_return_address(0)) ? NULL : __libc_realloc(pointer, size);
+}
+
+/* Called when every library's constructors have run, right before main(). */
+int __libc_start_main(int (*program)(int, char **, char **), int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+
+int __libc_start_main(int (*program)(int, char **, char **), int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+    __typeof__(&__libc_start_main) real;
+    *(void **)&real = dlsym(RTLD_NEXT, "__libc_start_main");
+    in_main = 1;
+    return real(program, argc, argv, init, fini, rtld_fini, stack_end);
 }
 
 __attribute__((destructor)) static void report(void)

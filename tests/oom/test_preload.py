@@ -3,16 +3,18 @@
 
     test_preload.py SHIM COMMAND MODEL
 
-libhdf5 is known not to survive this everywhere; its points are counted and printed, not judged.
+First those of one library at a time, so that each is met; then those of the whole process, whoever asks.
 """
+import gzip
 import os
+import struct
 import subprocess
 import sys
 import tempfile
 
 shim, command, model = sys.argv[1:4]
-JUDGED, COUNTED = ("libjansson", "libprotobuf-c", "cnnfreeze"), ("libhdf5",)
-MAX_POINTS = {"libjansson": 120, "libprotobuf-c": 60, "cnnfreeze": 40, "libhdf5": 40}
+# "" is all of them. libhdf5 is not asked here; when it is (--ask_libhdf5), it does not survive.
+MAX_POINTS = {"libjansson": 120, "libprotobuf-c": 60, "cnnfreeze": 60, "libhdf5": 40, "libz": 20, "": 60}
 
 
 def run(folder, arguments, library="none", at=0, persist=False):
@@ -23,6 +25,17 @@ def run(folder, arguments, library="none", at=0, persist=False):
     return result.returncode, result.stderr
 
 
+def make_inputs(folder):
+    """Two pictures of 8 x 8 x 3 as the model takes them, as an array and as a data set of labels and pixels."""
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 8, 8, 3), }".ljust(117) + b"\n"
+    with open(f"{folder}/x.npy", "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+        file.write(struct.pack("<384f", *(k % 7 / 7 for k in range(384))))
+    with gzip.open(f"{folder}/x.csv.gz", "wt") as file:
+        for label in range(2):
+            file.write(",".join([str(label), *(str(k % 256) for k in range(192))]) + "\n")
+
+
 def commands(folder):
     """Each with what it needs: made by those before it."""
     checkpoint, graph = f"{folder}/m.ckpt", f"{folder}/f.pb"
@@ -31,15 +44,18 @@ def commands(folder):
     yield ["freeze_graph", f"--input_meta_graph={checkpoint}.meta", f"--input_checkpoint={checkpoint}", f"--output_graph={folder}/g.pb"]
     yield ["summarize_graph", f"{checkpoint}.meta"]
     yield ["inspect_checkpoint", checkpoint, "--verify"]
+    yield ["predict", f"--graph={graph}", f"--feed=input_1={folder}/x.npy", f"--fetch=dense_1/BiasAdd={folder}/y.npy"]
+    yield ["evaluate", f"--graph={graph}", f"--dataset={folder}/x.csv.gz", "--input_node=input_1", "--output_node=dense_1/BiasAdd"]
 
 
 failed = 0
 with tempfile.TemporaryDirectory() as folder:
+    make_inputs(folder)
     for arguments in commands(folder):
         code, words = run(folder, arguments)
         if code:
             sys.exit(f"{arguments}: without a fault: exit {code}: {words}")
-        for library in JUDGED + COUNTED:
+        for library in MAX_POINTS:
             run(folder, arguments, library)
             total = int(open(f"{folder}/count").read())
             step = max(1, total // MAX_POINTS[library])
@@ -47,10 +63,9 @@ with tempfile.TemporaryDirectory() as folder:
             bad = []
             for n, persist in points:
                 code, words = run(folder, arguments, library, n, persist)
-                # Memory that ran out is said as such; what libhdf5 makes of it is its own.
-                if code not in ((0, 3, 5, 6) if library in COUNTED else (0, 5)) or (code and not words):
+                if code not in (0, 5) or (code and not words):  # memory that ran out is said as such
                     bad.append((n, persist, code, words))
             if total:
-                print(f"{arguments[0]}, {library}: {total} allocations, {len(points)} failures tried, {len(bad)} ended badly", bad[:5])
-            failed += len(bad) if library in JUDGED else 0
+                print(f"{arguments[0]}, {library or 'all'}: {total} allocations, {len(points)} failures tried, {len(bad)} ended badly", bad[:5])
+            failed += len(bad)
 sys.exit(bool(failed))

@@ -386,7 +386,12 @@ START_TEST(libhdf5_is_left_as_it_was)
     void *data_before, *data_after;
     cnnf_graph *graph = NULL;
     H5Eget_auto2(H5E_DEFAULT, &before, &data_before);
-    ck_assert_int_eq(cnnf_load_file(&graph, context, model_with(GOOD), NULL, error), CNNF_OK);
+    cnnf_load_options *options = NULL;
+    ck_assert_int_eq(cnnf_load_options_new(&options, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_set_ask_libhdf5(options, 1, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_set_ask_libhdf5(NULL, 1, NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_load_file(&graph, context, model_with(GOOD), options, error), CNNF_OK);
+    cnnf_load_options_free(options);
     H5Eget_auto2(H5E_DEFAULT, &after, &data_after);
     ck_assert(before == after && data_before == data_after);
     ck_assert_int_eq(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL), 0);

@@ -34,10 +34,12 @@ def _choice(table, value, what):
 
 
 def _load_options(context, hook, name_suffix=None, training_state=True, architecture=None, map_layer=(), drop_layer=(),
-                  variables=None, tags=(), signature=None, format=None, saver=None, input_shape=None, rnn_steps=0):
+                  variables=None, tags=(), signature=None, format=None, saver=None, input_shape=None, rnn_steps=0,
+                  ask_libhdf5=False):
     options = Options(lib.load_options_new, lib.load_options_free, context)
     options.set(lib.load_options_set_training_state, int(training_state))
     options.set(lib.load_options_set_rnn_steps, rnn_steps)
+    options.set(lib.load_options_set_ask_libhdf5, int(ask_libhdf5))
     options.set(lib.load_options_set_name_suffix, name_suffix and encode(name_suffix))
     options.set(lib.load_options_set_architecture_file, architecture and encode_path(architecture))
     options.set(lib.load_options_set_variables, _choice(_VARIABLES, variables, "variables"))
@@ -79,7 +81,7 @@ def load(source, *, context: Context | None = None, progress: Progress | None = 
 
     Keras: name_suffix (of every node), training_state (False: no optimizer's variables), architecture (JSON file of a
     weights-only file), variables ("reference" or "resource"), map_layer {class: class}, drop_layer [layer names], rnn_steps
-    (recurrent layers of open length are written out for so many steps; 0: they loop).
+    (recurrent layers of open length are written out for so many steps; 0: they loop), ask_libhdf5 (True: libhdf5 must open the file too).
     SavedModel: tags, signature.
 
     MissingFileError and other FileErrors (OSError), FormatError (the message says what the file is), CorruptError,

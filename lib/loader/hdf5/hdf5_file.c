@@ -44,6 +44,12 @@ static cnnf_status open_root(cnnfi_h5 *h5)
     return status;
 }
 
+cnnf_status cnnfi_h5_ask_library(cnnfi_h5 *h5, cnnf_error *error)
+{
+    h5->store.error = error;
+    return cnnfi_h5_library_opens(&h5->store);
+}
+
 cnnf_status cnnfi_h5_open(cnnfi_h5 **out, cnnf_context *context, cnnfi_source *source, uint64_t base, uint64_t size,
                           const char *name, cnnf_error *error)
 {
@@ -56,7 +62,6 @@ cnnf_status cnnfi_h5_open(cnnfi_h5 **out, cnnf_context *context, cnnfi_source *s
     h5->store.user_block = at;
     cnnfi_strmap_init(&h5->addresses, context);
     cnnf_status status = open_root(h5);
-    if (status == CNNF_OK) status = cnnfi_h5_library_opens(&h5->store);
     if (status == CNNF_OK)
         *out = h5;
     else

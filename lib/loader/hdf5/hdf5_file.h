@@ -2,7 +2,8 @@
 /*
  * The little of HDF5 that model files need: hard links; attributes of strings; numeric datasets stored in this file,
  * plain or with deflate, shuffle, fletcher32. Everything else is refused by name, and declared sizes are checked before
- * anything is allocated. The reader is our own; libhdf5 opens the file and no more (hdf5_library.h).
+ * anything is allocated. The reader is our own; libhdf5 opens the file, when it is asked, and no more
+ * (hdf5_library.h).
  */
 #ifndef CNNFI_LOADER_HDF5_FILE_H
 #define CNNFI_LOADER_HDF5_FILE_H
@@ -22,6 +23,8 @@ typedef struct cnnfi_h5 cnnfi_h5;
 cnnf_status cnnfi_h5_open(cnnfi_h5 **out, cnnf_context *context, cnnfi_source *source, uint64_t base, uint64_t size,
                           const char *name, cnnf_error *error);
 void cnnfi_h5_close(cnnfi_h5 *h5); /* NULL is allowed */
+/* Whether libhdf5 opens the file too; CNNF_E_CORRUPT with its words. */
+cnnf_status cnnfi_h5_ask_library(cnnfi_h5 *h5, cnnf_error *error);
 
 /* Whether something is at `path` ("/a/b/c"). A link that is no hard link on the way is a failure. */
 cnnf_status cnnfi_h5_has(bool *out, cnnfi_h5 *h5, const char *path, cnnf_error *error);

@@ -48,7 +48,7 @@ static cnnf_status fail_missing(reader *r, const char *name)
 
 /* ---- weights ---- */
 
-static cnnf_status read_weights(reader *r)
+static cnnf_status read_weights(reader *r, const cnnf_load_options *options)
 {
     cnnfi_zip_data data;
     CNNFI_TRY(cnnfi_zip_find(&data, &r->zip, "model.weights.h5", CNNF_LIMIT_FILE_BYTES, r->error));
@@ -57,6 +57,7 @@ static cnnf_status read_weights(reader *r)
     cnnf_status status = name ? CNNF_OK : cnnfi_fail_nomem(r->error);
     if (status == CNNF_OK)
         status = cnnfi_h5_open(&r->h5, r->model->context, data.source, data.offset, data.size, name, r->error);
+    if (status == CNNF_OK && options && options->ask_libhdf5) status = cnnfi_h5_ask_library(r->h5, r->error);
     if (status == CNNF_OK) status = cnnfi_keras_read_folders(r->model, r->h5, r->error);
     cnnfi_h5_close(r->h5);
     cnnfi_source_unref(data.source);
@@ -77,7 +78,7 @@ static cnnf_status read_file(reader *r, cnnfi_source *source, const cnnf_load_op
     CNNFI_TRY(cnnfi_keras_read_config(r->model, config, options, r->error));
     const cnnfi_json *compiled = cnnfi_json_get(cnnfi_json_root(config), "compile_config");
     if (cnnfi_json_size(compiled) > 0) r->model->training_config = compiled;
-    return read_weights(r);
+    return read_weights(r, options);
 }
 
 cnnf_status cnnfi_keras_read_v3(cnnfi_keras_model **out, cnnf_context *context, cnnfi_source *source,
