@@ -296,6 +296,16 @@ static size_t block_size(const void *pointer)
     return size;
 }
 
+bool cnnfi_reserve(cnnf_context *context, size_t size)
+{
+    return account_add(context, size);
+}
+
+void cnnfi_unreserve(cnnf_context *context, size_t size)
+{
+    account_sub(context, size);
+}
+
 void *cnnfi_malloc(cnnf_context *context, size_t size)
 {
     size_t total;

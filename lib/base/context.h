@@ -17,6 +17,11 @@ void cnnfi_free(cnnf_context *context, void *pointer); /* NULL is allowed */
 char *cnnfi_strdup(cnnf_context *context, const char *text);
 char *cnnfi_strndup(cnnf_context *context, const char *text, size_t length);
 
+/* Memory that another library will take by itself, booked as if it were the context's until it is given back. false =
+   CNNF_LIMIT_MEMORY is out. */
+bool cnnfi_reserve(cnnf_context *context, size_t size);
+void cnnfi_unreserve(cnnf_context *context, size_t size);
+
 /* Room for one more in a growing array: doubles *capacity when count == *capacity. false = no memory. */
 bool cnnfi_grow(cnnf_context *context, void **array, size_t *capacity, size_t count, size_t item_size);
 

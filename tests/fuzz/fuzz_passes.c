@@ -97,7 +97,7 @@ static void change_op(cnnfi_builder *b, cnnf_node *node, choices *c)
 {
     const cnnfi_op *old = cnnfi_op_find(node->op);
     for (int tries = 0; tries < 32; tries++) {
-        const cnnfi_op *op = some_computed_op(c);
+        const cnnfi_op *op = some_ruled_op(c);
         if (old && op->n_inputs != old->n_inputs) continue;
         cnnfi_node_set_op(b, node, op->name);
         return;

@@ -337,21 +337,23 @@ static bool take_outputs(cnnfi_builder *b, value_pool *pool, const cnnf_node *no
     return true;
 }
 
-const cnnfi_op *some_computed_op(choices *c)
+const cnnfi_op *some_ruled_op(choices *c)
 {
-    static const cnnfi_op *ops[512]; /* asking for a name takes a walk over all */
+    static const cnnfi_op *ops[1024];
     static uint32_t count;
-    const int32_t all = count ? 0 : cnnf_op_count();
-    for (int32_t i = 0; i < all && count < COUNT(ops); i++) {
-        const cnnfi_op *op = cnnfi_op_find(cnnf_op_name(i));
-        if (op && op->n_inputs <= MOST_INPUTS) ops[count++] = op;
+    const cnnfi_rule_family *family = count ? NULL : cnnfi_rule_family_at(0);
+    for (size_t f = 1; family; family = cnnfi_rule_family_at(f++)) {
+        for (size_t i = 0; i < family->count && count < COUNT(ops); i++) {
+            const cnnfi_op *op = cnnfi_op_find(family->rules[i].op);
+            if (op && op->n_inputs <= MOST_INPUTS) ops[count++] = op;
+        }
     }
     return ops[choose(c, count)];
 }
 
 static const cnnfi_op *some_op(choices *c)
 {
-    if (choose(c, 16)) return some_computed_op(c);
+    if (choose(c, 16)) return some_ruled_op(c);
     const cnnfi_op *op = &cnnfi_ops[choose(c, (uint32_t)cnnfi_n_ops)];
     return op->n_inputs <= MOST_INPUTS ? op : NULL;
 }

@@ -36,8 +36,8 @@ bool add_some_op(cnnfi_builder *b, value_pool *pool, choices *c, cnnf_context *c
 /* Adds a constant of this dtype (0: any). Its place in the pool, -1 when that is full. */
 int32_t add_some_const(cnnfi_builder *b, value_pool *pool, choices *c, cnnf_context *context, cnnf_dtype dtype);
 
-/* An op that the evaluator computes. */
-const cnnfi_op *some_computed_op(choices *c);
+/* An op that has a rule. */
+const cnnfi_op *some_ruled_op(choices *c);
 
 /* A whole graph; NULL when it is none (memory). */
 cnnf_graph *generate_graph(cnnf_context *context, const uint8_t *data, size_t size);

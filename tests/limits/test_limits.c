@@ -70,6 +70,51 @@ static void long_name(char *text, int n)
     put(text, "\" op: \"NoOp\" }");
 }
 
+static void long_op(char *text, int n)
+{
+    put(text, "node { name: \"x\" op: \"");
+    repeat(text, 'n', n);
+    put(text, "\" }");
+}
+
+static void long_device(char *text, int n)
+{
+    put(text, "node { name: \"x\" op: \"NoOp\" device: \"");
+    repeat(text, 'n', n);
+    put(text, "\" }");
+}
+
+static void long_key(char *text, int n)
+{
+    put(text, "node { name: \"x\" op: \"NoOp\" attr { key: \"");
+    repeat(text, 'n', n);
+    put(text, "\" value { i: 1 } } }");
+}
+
+static void long_function(char *text, int n)
+{
+    put(text, "node { name: \"x\" op: \"NoOp\" attr { key: \"f\" value { func { name: \"");
+    repeat(text, 'n', n);
+    put(text, "\" } } } }");
+}
+
+static void long_library(char *text, int n)
+{
+    put(text, "node { name: \"x\" op: \"NoOp\" } library { function { signature { name: \"");
+    repeat(text, 'n', n);
+    put(text, "\" } } }");
+}
+
+/* The name is what is limited, not the sign of a control input. */
+static void long_input(char *text, int n)
+{
+    put(text, "node { name: \"");
+    repeat(text, 'n', n);
+    put(text, "\" op: \"NoOp\" } node { name: \"x\" op: \"NoOp\" input: \"^");
+    repeat(text, 'n', n);
+    put(text, "\" }");
+}
+
 static void high_rank(char *text, int n)
 {
     put(text, "node { name: \"x\" op: \"Const\" attr { key: \"value\" value { tensor { dtype: DT_FLOAT tensor_shape {");
@@ -79,9 +124,12 @@ static void high_rank(char *text, int n)
 }
 
 static const probe probes[] = {
-    {CNNF_LIMIT_NODES, 20, many_nodes},      {CNNF_LIMIT_NODE_INPUTS, 30, many_inputs},
-    {CNNF_LIMIT_ATTRS, 16, many_attrs},      {CNNF_LIMIT_ATTR_BYTES, 3000, long_attr},
-    {CNNF_LIMIT_NAME_BYTES, 100, long_name}, {CNNF_LIMIT_RANK, 5, high_rank},
+    {CNNF_LIMIT_NODES, 20, many_nodes},         {CNNF_LIMIT_NODE_INPUTS, 30, many_inputs},
+    {CNNF_LIMIT_ATTRS, 16, many_attrs},         {CNNF_LIMIT_ATTR_BYTES, 3000, long_attr},
+    {CNNF_LIMIT_NAME_BYTES, 100, long_name},    {CNNF_LIMIT_RANK, 5, high_rank},
+    {CNNF_LIMIT_NAME_BYTES, 100, long_op},      {CNNF_LIMIT_NAME_BYTES, 100, long_device},
+    {CNNF_LIMIT_NAME_BYTES, 100, long_key},     {CNNF_LIMIT_NAME_BYTES, 100, long_function},
+    {CNNF_LIMIT_NAME_BYTES, 100, long_library}, {CNNF_LIMIT_NAME_BYTES, 100, long_input},
 };
 
 static cnnf_context *limited_context(int32_t limit, uint64_t value)
@@ -300,6 +348,123 @@ START_TEST(a_pass_is_cancelled_inside)
 }
 END_TEST
 
+/* The 50 MB name that once was read in text. */
+START_TEST(huge_name)
+{
+    const size_t size = 50000000;
+    char *text = malloc(size + 64);
+    cnnf_context *context = limited_context(0, 0);
+    cnnf_error *error = cnnf_error_new();
+    cnnf_graph *graph = NULL;
+    ck_assert_ptr_nonnull(text);
+    strcpy(text, "node { name: \"x\" op: \"");
+    memset(text + strlen(text), 'A', size);
+    strcpy(text + strlen("node { name: \"x\" op: \"") + size, "\" }\n");
+    ck_assert_int_eq(cnnf_load_memory(&graph, context, text, strlen(text), "huge.pbtxt", NULL, error), CNNF_E_LIMIT);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), "max_name_bytes"));
+    free(text);
+    cnnf_error_free(error);
+    test_context_done(context);
+}
+END_TEST
+
+/* Files of other formats: opens one under a limit; CNNF_OK, or the limit's failure. */
+
+static cnnf_status open_checkpoint(cnnf_context *context, cnnf_error *error)
+{
+    cnnf_checkpoint *checkpoint = NULL;
+    const cnnf_status status = cnnf_checkpoint_open(&checkpoint, context, GOLDEN("checkpoint/parts"), error);
+    cnnf_checkpoint_unref(checkpoint);
+    return status;
+}
+
+static cnnf_status open_v1(cnnf_context *context, cnnf_error *error)
+{
+    cnnf_checkpoint *checkpoint = NULL;
+    const cnnf_status status = cnnf_checkpoint_open(&checkpoint, context, GOLDEN("checkpoint/v1/model.ckpt"), error);
+    cnnf_checkpoint_unref(checkpoint);
+    return status;
+}
+
+static cnnf_status read_images(cnnf_context *context, cnnf_error *error)
+{
+    cnnf_dataset *data = NULL;
+    cnnf_tensor *images = NULL, *labels = NULL;
+    cnnf_status status = cnnf_dataset_open(&data, context, GOLDEN("dataset/images"), NULL, error);
+    if (!status) status = cnnf_dataset_next(&images, &labels, data, 6, error);
+    cnnf_tensor_unref(images);
+    cnnf_tensor_unref(labels);
+    cnnf_dataset_free(data);
+    return status;
+}
+
+static cnnf_status load_h5(cnnf_context *context, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    const cnnf_status status = cnnf_load_file(&graph, context, GOLDEN("oom/model.h5"), NULL, error);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static cnnf_status load_zip(cnnf_context *context, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    const cnnf_status status = cnnf_load_file(&graph, context, GOLDEN("numbers/n7_one/model.keras"), NULL, error);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+/* What each file has of the limited thing was counted by other means (make.py, Python's zipfile, h5py). */
+static const struct file_probe {
+    int32_t limit;
+    uint64_t least; /* with which it opens; with one less it does not */
+    cnnf_status (*open)(cnnf_context *context, cnnf_error *error);
+} file_probes[] = {
+    {CNNF_LIMIT_SHARDS, 3, open_checkpoint},  /* the pieces of `across` */
+    {CNNF_LIMIT_ENTRIES, 7, open_checkpoint}, /* two tensors and their pieces */
+    {CNNF_LIMIT_ENTRIES, 4, open_v1},         /* tensors */
+    {CNNF_LIMIT_NAME_BYTES, 12, open_v1},     /* scope/kernel */
+    {CNNF_LIMIT_ENTRIES, 6, read_images},     /* pictures */
+    {CNNF_LIMIT_PIXELS, 1073, read_images},   /* 29 x 37 */
+    {CNNF_LIMIT_ENTRIES, 6, load_h5},         /* names of weights in one attribute */
+    {CNNF_LIMIT_ATTR_BYTES, 2614, load_h5},   /* model_config */
+    {CNNF_LIMIT_ATTR_BYTES, 2426, load_zip},  /* config.json */
+};
+
+/* Memory has no number that a file declares: what a load takes at most is enough, one byte less is not. */
+START_TEST(memory_limit)
+{
+    cnnf_status (*const open[])(cnnf_context *, cnnf_error *) = {open_checkpoint, open_v1, read_images, load_h5,
+                                                                 load_zip};
+    cnnf_context *context = limited_context(0, 0);
+    ck_assert_int_eq(open[_i](context, NULL), CNNF_OK);
+    const uint64_t peak = cnnf_context_memory(context, 1);
+    test_context_done(context);
+    for (uint64_t limit = peak - 1; limit <= peak; limit++) {
+        context = limited_context(CNNF_LIMIT_MEMORY, limit);
+        ck_assert_int_eq(open[_i](context, NULL), limit < peak ? CNNF_E_NOMEM : CNNF_OK);
+        ck_assert_uint_le(cnnf_context_memory(context, 1), limit);
+        test_context_done(context);
+    }
+}
+END_TEST
+
+START_TEST(file_limits)
+{
+    const struct file_probe *p = &file_probes[_i];
+    for (uint64_t limit = p->least - 1; limit <= p->least + 1; limit++) {
+        cnnf_context *context = limited_context(p->limit, limit);
+        cnnf_error *error = cnnf_error_new();
+        const cnnf_status status = p->open(context, error);
+        ck_assert_msg(status == (limit < p->least ? CNNF_E_LIMIT : CNNF_OK), "%s %d: status %d: %s",
+                      cnnf_limit_name(p->limit), (int)limit, status, cnnf_error_message(error));
+        if (status) ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), cnnf_limit_name(p->limit)));
+        cnnf_error_free(error);
+        test_context_done(context);
+    }
+}
+END_TEST
+
 static Suite *limits_suite(void)
 {
     Suite *suite = suite_create("limits");
@@ -311,6 +476,9 @@ static Suite *limits_suite(void)
     tcase_add_test(tests, line_limit);
     tcase_add_loop_test(tests, steps_of_passes, 0, 5);
     tcase_add_test(tests, a_pass_is_cancelled_inside);
+    tcase_add_test(tests, huge_name);
+    tcase_add_loop_test(tests, memory_limit, 0, 5);
+    tcase_add_loop_test(tests, file_limits, 0, (int)(sizeof file_probes / sizeof *file_probes));
     suite_add_tcase(suite, tests);
     return suite;
 }

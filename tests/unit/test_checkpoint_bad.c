@@ -223,6 +223,26 @@ END_TEST
 
 /* ---- the bundle ---- */
 
+/* max_shards at L-1, L and L+1: shards that no tensor needs may be missing. */
+START_TEST(shard_limit)
+{
+    for (int64_t shards = 4; shards <= 6; shards++) {
+        cnnf_context_options *options = NULL;
+        cnnf_context *limited = NULL;
+        cnnf_checkpoint *checkpoint = NULL;
+        begin(), add_header(shards, 0, 0), end();
+        ck_assert_int_eq(cnnf_context_options_new(&options, NULL), CNNF_OK);
+        ck_assert_int_eq(cnnf_context_options_set_limit(options, CNNF_LIMIT_SHARDS, 5, NULL), CNNF_OK);
+        ck_assert_int_eq(cnnf_context_new(&limited, options, NULL), CNNF_OK);
+        ck_assert_int_eq(cnnf_checkpoint_open(&checkpoint, limited, folder_path("v"), error),
+                         shards <= 5 ? CNNF_OK : CNNF_E_LIMIT);
+        cnnf_checkpoint_unref(checkpoint);
+        cnnf_context_options_free(options);
+        test_context_done(limited);
+    }
+}
+END_TEST
+
 START_TEST(bundle_header)
 {
     begin(), add_header(1, 1, 0), end();
@@ -307,6 +327,7 @@ static Suite *checkpoint_bad_suite(void)
     tcase_add_test(tests, table_footer);
     tcase_add_test(tests, table_blocks);
     tcase_add_test(tests, table_order_and_place);
+    tcase_add_test(tests, shard_limit);
     tcase_add_test(tests, bundle_header);
     tcase_add_test(tests, entry_shape);
     tcase_add_test(tests, entry_place);

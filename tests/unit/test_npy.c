@@ -98,7 +98,7 @@ START_TEST(bad_files)
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }", 8, CNNF_E_CORRUPT},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }", 8, CNNF_E_CORRUPT},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1,1,1,1,1,1,1,1,2), }", 8, CNNF_E_CORRUPT},
-        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2000000000,), }", 8, CNNF_E_LIMIT},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2000000000,), }", 8, CNNF_E_CORRUPT},
         {"", 0, CNNF_E_CORRUPT},
     };
     unsigned char file[256];

@@ -139,6 +139,18 @@ cnnf_status cnnfi_array_read_labels(cnnfi_array_file *file, cnnf_context *contex
     return read_elements(file, context, rows, NULL, out, error);
 }
 
+cnnf_status cnnfi_array_check_size(const cnnfi_array_file *file, cnnf_error *error)
+{
+    int64_t count = 0;
+    size_t bytes = 0;
+    const bool possible = cnnfi_shape_elements(&count, file->rank, file->dims) && count >= 0 &&
+                          cnnfi_mul_size(&bytes, (size_t)count, file->element.size) &&
+                          cnnfi_stream_can_hold(file->stream, bytes);
+    if (possible) return CNNF_OK;
+    return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: offset %llu: the file ends early: it cannot hold %lld elements",
+                      cnnfi_stream_name(file->stream), (unsigned long long)file->header_size, (long long)count);
+}
+
 cnnf_status cnnfi_array_rewind(cnnfi_array_file *file, cnnf_error *error)
 {
     uint8_t skip[4096];

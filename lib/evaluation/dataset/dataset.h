@@ -90,6 +90,8 @@ void cnnfi_stream_free(cnnfi_stream *stream); /* NULL is allowed */
 cnnf_status cnnfi_stream_read(cnnfi_stream *stream, void *data, size_t size, size_t *got, cnnf_error *error);
 /* The same, and fewer bytes are CNNF_E_CORRUPT. */
 cnnf_status cnnfi_stream_read_all(cnnfi_stream *stream, void *data, size_t size, cnnf_error *error);
+/* Whether that many bytes can come out of it at all: asked before room is made for them. */
+bool cnnfi_stream_can_hold(const cnnfi_stream *stream, uint64_t size);
 cnnf_status cnnfi_stream_rewind(cnnfi_stream *stream, cnnf_error *error);
 uint64_t cnnfi_stream_offset(const cnnfi_stream *stream); /* decoded bytes given out */
 const char *cnnfi_stream_name(const cnnfi_stream *stream);
@@ -124,6 +126,8 @@ cnnf_status cnnfi_array_read_floats(cnnfi_array_file *file, cnnf_context *contex
 /* Labels: integers, or one-hot rows. */
 cnnf_status cnnfi_array_read_labels(cnnfi_array_file *file, cnnf_context *context, int64_t rows, int64_t *out,
                                     cnnf_error *error);
+/* Whether the elements that the header declares can be in the file; CNNF_E_CORRUPT. */
+cnnf_status cnnfi_array_check_size(const cnnfi_array_file *file, cnnf_error *error);
 cnnf_status cnnfi_array_rewind(cnnfi_array_file *file, cnnf_error *error);
 void cnnfi_array_close(cnnfi_array_file *file);
 /* Reads the header of an NPY stream (takes the stream, also on failure) or of an IDX file. */

@@ -43,6 +43,7 @@ cnnf_status cnnfi_idx_open(cnnfi_array_file *file, cnnf_context *context, cnnfi_
     memset(file, 0, sizeof(*file));
     file->stream = stream;
     cnnf_status status = read_header(file, context, error);
+    if (status == CNNF_OK) status = cnnfi_array_check_size(file, error);
     if (status != CNNF_OK) cnnfi_array_close(file);
     return status;
 }

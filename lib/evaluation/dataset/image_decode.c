@@ -14,6 +14,7 @@
 #include <setjmp.h>
 
 #include <jpeglib.h>
+#include <jerror.h>
 #include <png.h>
 
 #define MAX_SCANS 256 /* a progressive JPEG of thousands of scans is a bomb */
@@ -27,7 +28,7 @@ typedef struct decoder {
     const char *path;
     cnnf_error *error;
     cnnf_status status;
-    bool starved; /* an allocation of libpng failed: its message calls that a bad file */
+    bool starved; /* an allocation of theirs failed: their messages call that a bad file */
     jmp_buf jump;
     png_structp png;
     png_infop info;
@@ -35,6 +36,7 @@ typedef struct decoder {
     struct jpeg_decompress_struct jpeg;
     struct jpeg_error_mgr jpeg_errors;
     struct jpeg_progress_mgr jpeg_progress;
+    size_t reserved; /* for what libjpeg allocates by itself */
 } decoder;
 
 /* Room for the picture, after the limit. */
@@ -144,6 +146,8 @@ static void jpeg_failed(j_common_ptr common)
     char text[JMSG_LENGTH_MAX];
     decoder *d = common->client_data;
     common->err->format_message(common, text);
+    const int code = common->err->msg_code;
+    d->starved = d->starved || code == JERR_OUT_OF_MEMORY || code == JERR_NO_BACKING_STORE;
     fail_decoder(d, "JPEG", text);
     longjmp(d->jump, 1);
 }
@@ -162,6 +166,27 @@ static void jpeg_advanced(j_common_ptr common)
     longjmp(d->jump, 1);
 }
 
+/* libjpeg has an allocator of its own. What it needs follows from the header: some rows of each component, and all
+   coefficients when they come in several scans. It is booked, and libjpeg is held to it. */
+static bool reserve_jpeg(decoder *d)
+{
+    uint64_t bytes = 1024 * 1024;
+    for (int i = 0; i < d->jpeg.num_components; i++) {
+        const jpeg_component_info *c = &d->jpeg.comp_info[i];
+        const uint64_t across = (uint64_t)c->width_in_blocks + 8, down = (uint64_t)c->height_in_blocks + 8;
+        bytes += across * DCTSIZE * DCTSIZE * 16;
+        if (jpeg_has_multiple_scans(&d->jpeg)) bytes += across * down * DCTSIZE2 * sizeof(JCOEF);
+    }
+    bytes += (uint64_t)d->jpeg.image_width * 64 * 4;
+    if (bytes > SIZE_MAX / 2 || !cnnfi_reserve(d->context, (size_t)bytes)) {
+        d->status = cnnfi_fail_nomem(d->error);
+        return false;
+    }
+    d->reserved = (size_t)bytes;
+    d->jpeg.mem->max_memory_to_use = (long)bytes;
+    return true;
+}
+
 static void decode_jpeg(decoder *d)
 {
     d->jpeg.err = jpeg_std_error(&d->jpeg_errors);
@@ -175,6 +200,7 @@ static void decode_jpeg(decoder *d)
     jpeg_mem_src(&d->jpeg, d->data, (unsigned long)d->size);
     jpeg_read_header(&d->jpeg, TRUE);
     if (!make_room(d, d->jpeg.image_width, d->jpeg.image_height)) return;
+    if (!reserve_jpeg(d)) return;
     d->out->gray = d->jpeg.num_components == 1;
     d->jpeg.out_color_space = JCS_RGB;
     jpeg_start_decompress(&d->jpeg);
@@ -204,6 +230,7 @@ static void decode(decoder *d)
     if (d->png) png_destroy_read_struct(&d->png, &d->info, NULL);
     cnnfi_free(d->context, d->rows);
     if (jpeg) jpeg_destroy_decompress(&d->jpeg);
+    cnnfi_unreserve(d->context, d->reserved);
 }
 
 static cnnf_status decode_bytes(cnnfi_image *out, cnnf_context *context, const char *path, const uint8_t *data,

@@ -10,7 +10,10 @@
 #include "evaluation/dataset/dataset.h"
 
 #define INPUT_BYTES ((size_t)64 * 1024)
-/* deflate cannot do better than 1032:1; the limit on what comes out stands beside it. */
+/* What comes out is held against the limit after each piece, so that no more than one is inflated in vain. */
+#define PIECE_BYTES ((size_t)1024 * 1024)
+/* deflate cannot do better than 1032:1. */
+#define MAX_EXPANSION 1032u
 
 struct cnnfi_stream {
     cnnf_context *context;
@@ -154,8 +157,8 @@ cnnf_status cnnfi_stream_read(cnnfi_stream *stream, void *data, size_t size, siz
     char *to = data;
     *got = 0;
     while (*got < size) {
-        size_t piece = size - *got < (size_t)1 << 30 ? size - *got : (size_t)1 << 30,
-               n = 0; /* zlib counts in unsigned */
+        const size_t piece = size - *got < PIECE_BYTES ? size - *got : PIECE_BYTES;
+        size_t n = 0;
         if (stream->coding != CNNFI_CODING_PLAIN) {
             CNNFI_TRY(inflate_some(stream, to + *got, piece, &n, error));
         } else {
@@ -166,9 +169,16 @@ cnnf_status cnnfi_stream_read(cnnfi_stream *stream, void *data, size_t size, siz
         }
         if (n == 0) break;
         *got += n;
+        stream->given += n;
+        CNNFI_TRY(cnnfi_check_limit(stream->context, CNNF_LIMIT_FILE_BYTES, stream->given, "the unpacked data", error));
     }
-    stream->given += *got;
-    return cnnfi_check_limit(stream->context, CNNF_LIMIT_FILE_BYTES, stream->given, "the unpacked data", error);
+    return CNNF_OK;
+}
+
+bool cnnfi_stream_can_hold(const cnnfi_stream *stream, uint64_t size)
+{
+    if (stream->coding == CNNFI_CODING_PLAIN) return size <= stream->size;
+    return size / MAX_EXPANSION <= stream->size;
 }
 
 cnnf_status cnnfi_stream_read_all(cnnfi_stream *stream, void *data, size_t size, cnnf_error *error)

@@ -3,6 +3,7 @@
  * TF2's object-based checkpoints: keys are paths through the program's objects; the object graph
  * (tensorflow/core/protobuf/trackable_object_graph.proto) says which variable each belongs to.
  */
+#include "base/context.h"
 #include "base/error.h"
 #include "base/wire.h"
 #include "loader/checkpoint/checkpoint_impl.h"
@@ -23,6 +24,7 @@ static cnnf_status read_attribute(cnnf_checkpoint *c, cnnfi_bytes message, cnnf_
     if (index < 0 || known == index || known == CNNFI_ALIAS_AMBIGUOUS) return CNNF_OK;
     /* Keras 3 gives many variables one name ("net/kernel"): then it says nothing, and only keys do. */
     if (known >= 0) index = CNNFI_ALIAS_AMBIGUOUS;
+    CNNFI_TRY(cnnfi_check_limit(c->context, CNNF_LIMIT_NAME_BYTES, full_name.size, "variable name", error));
     const char *alias = cnnfi_arena_strndup(&c->arena, full_name.data, full_name.size);
     return alias && cnnfi_strmap_set(&c->aliases, alias, index) ? CNNF_OK : cnnfi_fail_nomem(error);
 }

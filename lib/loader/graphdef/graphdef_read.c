@@ -47,6 +47,24 @@ static const char *text_of(conversion *c, const char *text)
     return cnnfi_builder_strdup(c->b, text);
 }
 
+static bool is_short(conversion *c, const char *name)
+{
+    return within(c, CNNF_LIMIT_NAME_BYTES, strlen(name), "name");
+}
+
+static const char *name_of(conversion *c, const char *name)
+{
+    return is_short(c, name) ? text_of(c, name) : NULL;
+}
+
+/* "name", "^name", "name:port", "name:argument:port": the limit is the name's, and what follows it has the same. */
+static bool is_short_input(conversion *c, const char *input)
+{
+    if (*input == '^') input++;
+    const size_t length = strcspn(input, ":");
+    return within(c, CNNF_LIMIT_NAME_BYTES, length, "name") && is_short(c, input + length);
+}
+
 static cnnfi_bytes bytes_of(conversion *c, const ProtobufCBinaryData *in)
 {
     char *data = (char *)cnnfi_builder_array(c->b, in->len + 1, 1);
@@ -240,7 +258,11 @@ static cnnfi_attr *attrs_of(conversion *c, Cnnfi__AttrEntry *const *in, size_t n
             memmove(attrs + at + 1, attrs + at, (*n_out - at) * sizeof *attrs);
             ++*n_out;
         }
-        attrs[at] = (cnnfi_attr){.key = text_of(c, in[i]->key)};
+        attrs[at] = (cnnfi_attr){.key = name_of(c, in[i]->key)};
+        if (attrs[at].key == NULL) {
+            *n_out = 0;
+            return NULL;
+        }
         if (in[i]->value != NULL) attr_of(c, &attrs[at], in[i]->value);
     }
     return attrs;
@@ -248,7 +270,7 @@ static cnnfi_attr *attrs_of(conversion *c, Cnnfi__AttrEntry *const *in, size_t n
 
 static bool func_of(conversion *c, cnnfi_func_ref *out, const Cnnfi__NameAttrList *in)
 {
-    out->name = text_of(c, in->name);
+    out->name = name_of(c, in->name);
     out->attrs = attrs_of(c, in->attr, in->n_attr, &out->n_attrs);
     Cnnfi__NameAttrList rest;
     protobuf_c_message_init(&cnnfi__name_attr_list__descriptor, &rest);
@@ -389,7 +411,7 @@ static void attr_of(conversion *c, cnnfi_attr *out, const Cnnfi__AttrValue *in)
         break;
     case CNNFI__ATTR_VALUE__VALUE_PLACEHOLDER:
         out->kind = CNNF_ATTR_PLACEHOLDER;
-        out->u.placeholder = text_of(c, in->placeholder);
+        out->u.placeholder = name_of(c, in->placeholder);
         break;
     case CNNFI__ATTR_VALUE__VALUE_LIST:
         out->kind = CNNF_ATTR_LIST;
@@ -417,8 +439,9 @@ static void fill_node(conversion *c, cnnf_node *node, const Cnnfi__NodeDef *in)
 {
     cnnfi_builder *b = c->b;
     if (node == NULL || !within(c, CNNF_LIMIT_NODE_INPUTS, in->n_input, "inputs")) return;
+    if (!is_short(c, in->device)) return;
     cnnfi_node_set_device(b, node, in->device);
-    for (size_t i = 0; i < in->n_input; i++)
+    for (size_t i = 0; i < in->n_input && is_short_input(c, in->input[i]); i++)
         cnnfi_node_add_input(b, node, in->input[i]);
     node->attrs = attrs_of(c, in->attr, in->n_attr, &node->n_attrs);
     node->attr_capacity = node->n_attrs;
@@ -438,7 +461,7 @@ static bool check_name(conversion *c, const Cnnfi__NodeDef *in, size_t index)
         FAIL(c, "node %zu: empty name", index);
         return false;
     }
-    return within(c, CNNF_LIMIT_NAME_BYTES, strlen(in->name), "name");
+    return is_short(c, in->name) && is_short(c, in->op);
 }
 
 static void take_node(conversion *c, const Cnnfi__NodeDef *in)
@@ -459,11 +482,11 @@ static cnnfi_arg *args_of(conversion *c, Cnnfi__OpDef__ArgDef *const *in, size_t
         rest.n_handle_data = arg->n_handle_data;
         rest.handle_data = arg->handle_data;
         rest.experimental_full_type = arg->experimental_full_type;
-        args[i] = (cnnfi_arg){.name = text_of(c, arg->name),
+        args[i] = (cnnfi_arg){.name = name_of(c, arg->name),
                               .description = text_of(c, arg->description),
-                              .type_attr = text_of(c, arg->type_attr),
-                              .number_attr = text_of(c, arg->number_attr),
-                              .type_list_attr = text_of(c, arg->type_list_attr),
+                              .type_attr = name_of(c, arg->type_attr),
+                              .number_attr = name_of(c, arg->number_attr),
+                              .type_list_attr = name_of(c, arg->type_list_attr),
                               .type = (int32_t)arg->type,
                               .is_ref = arg->is_ref != 0,
                               .extra = rest_of(c, &rest.base)};
@@ -487,18 +510,22 @@ static void signature_of(conversion *c, cnnfi_function *out, const Cnnfi__OpDef 
 static cnnfi_pair *pairs_of(conversion *c, Cnnfi__TextEntry *const *in, size_t n_in, size_t *n_out)
 {
     *n_out = 0;
+    if (!within(c, CNNF_LIMIT_NODE_INPUTS, n_in, "outputs of a function")) return NULL;
     cnnfi_pair *pairs = n_in > 0 ? (cnnfi_pair *)cnnfi_builder_array(c->b, n_in, sizeof *pairs) : NULL;
     for (size_t i = 0; pairs != NULL && i < n_in; i++) {
         size_t at = *n_out;
         while (at > 0 && strcmp(pairs[at - 1].key, in[i]->key) > 0)
             at--;
         if (at > 0 && strcmp(pairs[at - 1].key, in[i]->key) == 0) {
-            pairs[at - 1].value = text_of(c, in[i]->value);
+            pairs[at - 1].value = is_short_input(c, in[i]->value) ? text_of(c, in[i]->value) : NULL;
             continue;
         }
         memmove(pairs + at + 1, pairs + at, (*n_out - at) * sizeof *pairs);
-        pairs[at] = (cnnfi_pair){text_of(c, in[i]->key), text_of(c, in[i]->value)};
-        if (pairs[at].key == NULL) return NULL;
+        pairs[at] = (cnnfi_pair){name_of(c, in[i]->key), text_of(c, in[i]->value)};
+        if (pairs[at].key == NULL || !is_short_input(c, in[i]->value)) {
+            *n_out = 0;
+            return NULL;
+        }
         ++*n_out;
     }
     return pairs;
@@ -507,6 +534,7 @@ static cnnfi_pair *pairs_of(conversion *c, Cnnfi__TextEntry *const *in, size_t n
 static void arg_attrs_of(conversion *c, cnnfi_function *out, const Cnnfi__FunctionDef *in)
 {
     size_t count = in->n_arg_attr;
+    if (!within(c, CNNF_LIMIT_NODE_INPUTS, count, "arguments of a function")) return;
     out->arg_attrs =
         count > 0 ? (struct cnnfi_arg_attr *)cnnfi_builder_array(c->b, count, sizeof *out->arg_attrs) : NULL;
     for (size_t i = 0; out->arg_attrs != NULL && i < count; i++) {
@@ -589,6 +617,7 @@ static void take_function(conversion *c, const Cnnfi__FunctionDef *in)
         return;
     }
     c->node = in->signature->name;
+    if (!is_short(c, in->signature->name)) return;
     cnnfi_function *function = cnnfi_builder_add_function(c->b, in->signature->name);
     if (function == NULL) return;
     signature_of(c, function, in->signature);

@@ -71,6 +71,12 @@ static void take_saver(cnnfi_builder *b, const Cnnfi__SaverDef *saver)
 {
     cnnfi_meta *meta = &b->graph->meta;
     if (saver == NULL) return;
+    const char *const names[] = {saver->filename_tensor_name, saver->save_tensor_name, saver->restore_op_name};
+    for (size_t i = 0; i < 3; i++) {
+        if (strlen(names[i]) > cnnfi_limit(b->graph->context, CNNF_LIMIT_NAME_BYTES))
+            cnnfi_builder_fail(b, CNNF_E_LIMIT, "saver: a name of %zu bytes exceeds %s", strlen(names[i]),
+                               cnnf_limit_name(CNNF_LIMIT_NAME_BYTES));
+    }
     meta->saver_filename_tensor = cnnfi_builder_strdup(b, saver->filename_tensor_name);
     meta->saver_save_tensor = cnnfi_builder_strdup(b, saver->save_tensor_name);
     meta->saver_restore_op = cnnfi_builder_strdup(b, saver->restore_op_name);

@@ -35,6 +35,7 @@ static cnnf_status add_link(cnnfi_h5_store *store, cnnfi_h5_object *o, const cnn
 {
     void *array = o->links;
     CNNFI_TRY(cnnfi_check_limit(store->context, CNNF_LIMIT_ENTRIES, o->n_links + 1, store->path, store->error));
+    CNNFI_TRY(cnnfi_check_limit(store->context, CNNF_LIMIT_NAME_BYTES, strlen(link->name), store->path, store->error));
     if (cnnfi_strmap_get(&o->link_names, link->name) >= 0)
         return CNNFI_H5_CORRUPT(store, at, "a name occurs twice in a group");
     cnnfi_h5_link *slot = cnnfi_h5_append(&store->arena, &array, &o->link_capacity, &o->n_links, sizeof *slot);
@@ -181,6 +182,8 @@ static cnnf_status add_attribute(cnnfi_h5_store *store, cnnfi_h5_object *o, cons
     cnnfi_h5_attribute attribute;
     CNNFI_TRY(cnnfi_h5_decode_attribute(store, m, &attribute));
     CNNFI_TRY(cnnfi_check_limit(store->context, CNNF_LIMIT_ENTRIES, o->n_attributes + 1, store->path, store->error));
+    CNNFI_TRY(
+        cnnfi_check_limit(store->context, CNNF_LIMIT_NAME_BYTES, strlen(attribute.name), store->path, store->error));
     if (cnnfi_strmap_get(&o->attribute_names, attribute.name) >= 0)
         return CNNFI_H5_CORRUPT(store, m->at, "attribute '%.100s' occurs twice", attribute.name);
     cnnfi_h5_attribute *slot =
