@@ -39,6 +39,18 @@ if [ "${CNNF_SANITIZE:-0}" = 1 ]; then
         meson test -C build-asan --no-rebuild --print-errorlogs --timeout-multiplier 6 --no-suite lint --no-suite consumers
 fi
 
+# What threads share: only the programs that are about it, so that it is a matter of two minutes.
+if [ "${CNNF_THREADS:-${CNNF_SANITIZE:-0}}" = 1 ]; then
+    programs="tests/threads/test_threads tests/unit/test_evaluator"
+    [ -f build-tsan/build.ninja ] || meson setup build-tsan -Dwerror=$werror -Ddefault_library=static -Db_sanitize=thread \
+        -Dbuildtype=debugoptimized -Db_lundef=false -Dexamples=disabled
+    # shellcheck disable=SC2086
+    ninja -C build-tsan $programs
+    for program in $programs; do
+        CK_FORK=no CK_DEFAULT_TIMEOUT=600 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 "build-tsan/$program"
+    done
+fi
+
 # The fuzzer's own sanitizers are in the same run.
 if [ "${CNNF_FUZZ:-${CNNF_SANITIZE:-0}}" = 1 ]; then
     sh tests/install_deps.sh --fuzz
