@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "output.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,7 +137,8 @@ static cnnf_status read_back(const session *s, const cnnf_graph *graph, const ch
     if (strncmp(path, "/dev/", 5) == 0 || !regular(path, &st))
         return CNNF_OK; /* /dev/fd/3 is in the middle of a file */
     FILE *file = fopen(path, "rb");
-    cnnf_status status = file ? cnnf_load_file(&again, s->context, path, NULL, s->error) : CNNF_E_IO;
+    cnnf_status status = file ? CNNF_OK : errno == ENOMEM ? CNNF_E_NOMEM : CNNF_E_IO;
+    if (!status) status = cnnf_load_file(&again, s->context, path, NULL, s->error);
     if (!status) status = cnnf_write_graphdef_stream(again, same_piece, file, options, s->error);
     if (!status && !text) status = cnnf_graphdef_size(&size, graph, s->error);
     const bool same = !status && fgetc(file) == EOF && (text || size == (uint64_t)st.st_size);
