@@ -133,6 +133,7 @@ int cmd_check(int argc, char **argv);
 int cmd_predict(int argc, char **argv);
 int cmd_quantize(int argc, char **argv);
 int cmd_benchmark_model(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_evaluate(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_convert(int argc, char **argv);

@@ -27,19 +27,6 @@ static cnnf_status find_outputs(output_names *names, const session *s, const arg
     return CNNF_E_NOT_FOUND;
 }
 
-static cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cnnf_graph *graph,
-                                    const output_names *names)
-{
-    cnnf_freeze_options *options = NULL;
-    cnnf_status status = cnnf_freeze_options_new(&options, s->context, s->error);
-    for (size_t i = 0; !status && i < names->list.count; i++) {
-        status = cnnf_freeze_options_add_output(options, names->list.values[i], s->error);
-    }
-    if (!status) status = cnnf_freeze(out, NULL, graph, options, s->error);
-    cnnf_freeze_options_free(options);
-    return status;
-}
-
 /* Ops that every next tool knows, in place of their pieces. */
 #define WHOLE_OPS "fuse_softmax fuse_relu6"
 
@@ -69,7 +56,7 @@ static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, cons
     cnnf_status status = find_outputs(&names, s, a, model);
     /* What only training needs goes before freezing: moving statistics must still be in the graph. */
     if (!status) status = infer_only(&inference, s, model, &a->inference, a->inline_functions, &names.list);
-    if (!status) status = freeze_variables(&frozen, s, inference, &names);
+    if (!status) status = freeze_variables(&frozen, s, inference, &names.list);
     if (!status) status = run_passes_report(out, s, frozen, passes, &names.list, a->report);
     cnnf_graph_unref(frozen);
     cnnf_graph_unref(inference);

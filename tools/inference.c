@@ -269,3 +269,15 @@ cnnf_status ready_to_run(cnnf_graph **graph, const session *s, const inference_f
     *graph = out;
     return CNNF_OK;
 }
+
+cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cnnf_graph *graph, const flag_list *outputs)
+{
+    cnnf_freeze_options *options = NULL;
+    cnnf_status status = cnnf_freeze_options_new(&options, s->context, s->error);
+    for (size_t i = 0; !status && i < outputs->count; i++) {
+        status = cnnf_freeze_options_add_output(options, outputs->values[i], s->error);
+    }
+    if (!status) status = cnnf_freeze(out, NULL, graph, options, s->error);
+    cnnf_freeze_options_free(options);
+    return status;
+}

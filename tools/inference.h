@@ -43,6 +43,8 @@ cnnf_status set_input_shapes(cnnf_graph **graph, const session *s, const inferen
    infers. */
 cnnf_status infer_only(cnnf_graph **out, const session *s, const cnnf_graph *graph, const inference_flags *flags,
                        bool flat, const flag_list *outputs);
+/* Variables as constants, for these outputs. */
+cnnf_status freeze_variables(cnnf_graph **out, const session *s, const cnnf_graph *graph, const flag_list *outputs);
 /*
  * Takes `*graph`, gives what evaluates `outputs`: its inference meaning, unless a scalar bool among `feeds` (nullable;
  * "NAME" or "NAME=FILE") says that the caller decides. A graph that cannot be made so stays as it is.

@@ -47,6 +47,7 @@
 #include <cnnfreeze/loader.h>
 #include <cnnfreeze/checkpoint.h>
 #include <cnnfreeze/transform.h>
+#include <cnnfreeze/onnx.h>
 #include <cnnfreeze/serializer.h>
 #include <cnnfreeze/inspect.h>
 #include <cnnfreeze/evaluator.h>

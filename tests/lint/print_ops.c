@@ -100,10 +100,21 @@ static void print_dtypes(cnnf_context *context, const cnnfi_kernel *kernel)
     if (!printed) printf("%s", kernel->run ? "as TensorFlow's" : "any");
 }
 
+/* From which ONNX opset an op is exported. */
+static void print_opset(const char *op)
+{
+    const int32_t opset = cnnf_onnx_opset_of(op);
+    if (opset)
+        printf(" | %d", (int)opset);
+    else
+        printf(" | -");
+}
+
 static void print_row(cnnf_context *context, const cnnfi_kernel *kernel)
 {
     printf("| %s | ", kernel->op);
     print_dtypes(context, kernel);
+    print_opset(kernel->op);
     printf(" | %s |\n", !kernel->run                                     ? "done by the plan itself"
                         : cnnfi_kernel_flags(kernel) & CNNFI_OP_VIEW     ? "costs nothing: shares its input's bytes"
                         : cnnfi_kernel_flags(kernel) & CNNFI_OP_SHAPE    ? "needs shapes only, folded"
@@ -122,11 +133,12 @@ int main(void)
            "attributes at their defaults; \"as TensorFlow's\" where that needs attributes. Everything else about an op "
            "is\n"
            "as in TensorFlow, held against it by `tests/conformance/check_ops.py`; an op outside the table is refused "
-           "by name.\n",
+           "by name. ONNX: the lowest opset in which `export` says the op (docs/formats/onnx.md says what it needs), \"-\" "
+           "none.\n",
            cnnf_op_count());
     const cnnfi_kernel_family *family;
     for (size_t f = 0; (family = cnnfi_kernel_family_at(f)) != NULL; f++) {
-        printf("\n## %s\n\n| op | dtypes | notes |\n|---|---|---|\n", family->name);
+        printf("\n## %s\n\n| op | dtypes | ONNX | notes |\n|---|---|---|---|\n", family->name);
         for (size_t i = 0; i < family->count; i++)
             print_row(context, &family->kernels[i]);
     }

@@ -394,6 +394,33 @@ class Graph(Owner, Mapping):
             call(lib.write_checkpoint, graph=self.handle, prefix=encode_path(prefix),
                  options=self._write_options(False, fsync, hook))
 
+    def _onnx_options(self, outputs, opset, inputs_as_nchw, external_data):
+        options = Options(lib.onnx_options_new, lib.onnx_options_free, self._context)
+        for name in outputs or self.outputs:
+            options.set(lib.onnx_options_add_output, encode(name))
+        options.set(lib.onnx_options_set_opset, opset)
+        options.set(lib.onnx_options_set_inputs_as_nchw, int(inputs_as_nchw))
+        options.set(lib.onnx_options_set_external_data, int(external_data))
+        return options.handle
+
+    def write_onnx(self, path, outputs=(), *, opset: int = 17, inputs_as_nchw: bool = False, external_data: bool = False,
+                   fsync: bool = False, progress: Progress | None = None) -> None:
+        """Writes the frozen graph as an ONNX model (docs/formats/onnx.md); outputs: names, default the graph's.
+
+        inputs_as_nchw: images come channels-first. external_data: the weights in `path`.data. UnsupportedError names the node
+        that ONNX cannot say; FileError, CancelledError.
+        """
+        hook = progress_hook(progress)
+        with hook.raising():
+            call(lib.write_onnx_file, graph=self.handle, path=encode_path(path),
+                 options=self._onnx_options(outputs, opset, inputs_as_nchw, external_data),
+                 write_options=self._write_options(False, fsync, hook))
+
+    def onnx(self, outputs=(), *, opset: int = 17, inputs_as_nchw: bool = False) -> bytes:
+        """The frozen graph as an ONNX model's bytes."""
+        return take_bytes(lib.write_onnx_buffer, graph=self.handle,
+                          options=self._onnx_options(outputs, opset, inputs_as_nchw, False))
+
     # Weights of a graph with variables are no part of a GraphDef.
     def __reduce__(self):
         if self.variable_count:

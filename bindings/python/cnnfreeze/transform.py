@@ -51,6 +51,11 @@ def passes() -> dict[str, str]:
     return {text(lib.pass_name(i)): text(lib.pass_description(i)) for i in range(lib.pass_count())}
 
 
+def onnx_opset_of(op: str) -> int:
+    """The lowest ONNX opset in which an op of TensorFlow's can be said; 0: in none."""
+    return lib.onnx_opset_of(encode(op))
+
+
 def pass_arguments(name: str) -> list[Argument]:
     """The arguments of a pass; KeyError."""
     number = list(passes()).index(name) if name in passes() else None

@@ -99,7 +99,7 @@ static cnnf_status new_list(cnnfi_call *call, int32_t shape_input, int64_t count
 static cnnf_status run_reserve(cnnfi_call *call)
 {
     int64_t count;
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     CNNFI_TRY(cnnfi_call_int(call, 1, &count));
     CNNFI_TRY(new_list(call, 0, count, &list));
     cnnfi_call_give(call, 0, &list->object);
@@ -109,7 +109,7 @@ static cnnf_status run_reserve(cnnfi_call *call)
 static cnnf_status run_empty(cnnfi_call *call)
 {
     int64_t most;
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     CNNFI_TRY(cnnfi_call_int(call, 1, &most));
     CNNFI_TRY(new_list(call, 0, 0, &list));
     list->most = most;
@@ -163,7 +163,7 @@ static cnnf_status give_or_drop(cnnfi_call *call, cnnfi_list *list, cnnf_status 
 
 static cnnf_status run_from_tensor(cnnfi_call *call)
 {
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     const cnnfi_value *tensor = &call->inputs[0];
     if (tensor->rank < 1) return cnnfi_call_fail(call, CNNF_E_MISMATCH, "a scalar has no rows");
     CNNFI_TRY(new_list(call, 1, tensor->dims[0], &list));
@@ -217,7 +217,7 @@ static cnnf_status scatter_into(cnnfi_call *call, cnnfi_list *list, int32_t tens
 static cnnf_status run_scatter(cnnfi_call *call)
 {
     int64_t count = 0;
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     if (call->n_inputs > 3) CNNFI_TRY(cnnfi_call_int(call, 3, &count));
     CNNFI_TRY(new_list(call, 2, count > 0 ? count : 0, &list));
     return give_or_drop(call, list, scatter_into(call, list, 0));
@@ -225,7 +225,7 @@ static cnnf_status run_scatter(cnnfi_call *call)
 
 static cnnf_status run_scatter_into(cnnfi_call *call)
 {
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     CNNFI_TRY(cnnfi_call_own_list(call, 0, &list));
     cnnf_status status = want_dtype(call, list);
     if (!status) status = scatter_into(call, list, 1);
@@ -269,7 +269,7 @@ static cnnf_status run_split(cnnfi_call *call)
 static cnnf_status run_length(cnnfi_call *call)
 {
     void *out;
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     CNNFI_TRY(cnnfi_call_list(call, 0, CNNFI_OBJECT_LIST, &list));
     CNNFI_TRY(cnnfi_call_give_tensor(call, 0, CNNF_INT32, 0, NULL, &out));
     *(int32_t *)out = (int32_t)list->count;
@@ -279,7 +279,7 @@ static cnnf_status run_length(cnnfi_call *call)
 static cnnf_status run_element_shape(cnnfi_call *call)
 {
     void *out;
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     CNNFI_TRY(cnnfi_call_list(call, 0, CNNFI_OBJECT_LIST, &list));
     const cnnf_dtype dtype = cnnfi_node_type(call->node, "shape_type");
     const bool known = list->shape.rank != CNNFI_UNKNOWN;
@@ -324,7 +324,7 @@ static cnnf_status give_element(cnnfi_call *call, int32_t output, const cnnfi_li
 static cnnf_status run_get(cnnfi_call *call)
 {
     int64_t place;
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     CNNFI_TRY(list_in(call, &list));
     CNNFI_TRY(cnnfi_call_int(call, 1, &place));
     CNNFI_TRY(check_place(call, list, place));
@@ -354,7 +354,7 @@ static cnnf_status set_item(cnnfi_call *call, cnnfi_list *list)
 
 static cnnf_status run_set(cnnfi_call *call)
 {
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     CNNFI_TRY(cnnfi_call_own_list(call, 0, &list));
     return give_or_drop(call, list, set_item(call, list));
 }
@@ -376,7 +376,7 @@ static cnnf_status push_back(cnnfi_call *call, cnnfi_list *list)
 
 static cnnf_status run_push(cnnfi_call *call)
 {
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     CNNFI_TRY(cnnfi_call_own_list(call, 0, &list));
     return give_or_drop(call, list, push_back(call, list));
 }
@@ -392,7 +392,7 @@ static cnnf_status pop_back(cnnfi_call *call, cnnfi_list *list)
 
 static cnnf_status run_pop(cnnfi_call *call)
 {
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     CNNFI_TRY(cnnfi_call_own_list(call, 0, &list));
     return give_or_drop(call, list, pop_back(call, list));
 }
@@ -410,7 +410,7 @@ static cnnf_status resize(cnnfi_call *call, cnnfi_list *list)
 
 static cnnf_status run_resize(cnnfi_call *call)
 {
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     CNNFI_TRY(cnnfi_call_own_list(call, 0, &list));
     return give_or_drop(call, list, resize(call, list));
 }
@@ -433,7 +433,7 @@ static cnnf_status concat_lists(cnnfi_call *call, cnnfi_list *list)
 
 static cnnf_status run_concat_lists(cnnfi_call *call)
 {
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     CNNFI_TRY(cnnfi_call_own_list(call, 0, &list));
     return give_or_drop(call, list, concat_lists(call, list));
 }
@@ -467,7 +467,7 @@ static cnnf_status stack(cnnfi_call *call, const cnnfi_list *list, const int64_t
 
 static cnnf_status run_stack(cnnfi_call *call)
 {
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     cnnfi_value shape;
     CNNFI_TRY(list_in(call, &list));
     const int64_t want = cnnf_node_attr_int(call->node, "num_elements", -1);
@@ -480,7 +480,7 @@ static cnnf_status run_stack(cnnfi_call *call)
 
 static cnnf_status run_gather(cnnfi_call *call)
 {
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     cnnfi_value shape;
     int64_t *places = NULL, count = 0;
     CNNFI_TRY(list_in(call, &list));
@@ -533,7 +533,7 @@ static cnnf_status shape_to_join(cnnfi_call *call, const cnnfi_list *list, cnnfi
 
 static cnnf_status run_concat(cnnfi_call *call)
 {
-    cnnfi_list *list;
+    cnnfi_list *list = NULL;
     cnnfi_value shape;
     void *out, *lengths;
     int64_t total = 0, rows = 0;

@@ -56,6 +56,7 @@ static cnnf_status stream_piece(const void *data, size_t size, void *user, cnnf_
 
 static cnnf_status write_cut(const cnnfi_cut *cut, cnnfi_sink *sink, cnnf_error *error)
 {
+    if (cut->write != NULL) return cut->write(cut->user, sink, error);
     if (cut->tensor == NULL) return cnnfi_sink_write(sink, cut->data, cut->size, error);
     return cnnfi_tensor_stream(cut->tensor, stream_piece, sink, error);
 }
@@ -134,6 +135,11 @@ void cnnfi_skeleton_cut_tensor(cnnfi_skeleton *s, const cnnf_tensor *tensor)
         cnnfi_strbuf_add(&s->bytes, data, size);
     else if (size > 0)
         add_cut(s, (cnnfi_cut){.size = size, .tensor = tensor});
+}
+
+void cnnfi_skeleton_cut_written(cnnfi_skeleton *s, size_t size, cnnfi_payload_fn write, const void *user)
+{
+    if (size > 0) add_cut(s, (cnnfi_cut){.size = size, .write = write, .user = user});
 }
 
 void cnnfi_skeleton_cut_raw(cnnfi_skeleton *s, cnnfi_bytes bytes)

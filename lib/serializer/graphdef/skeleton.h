@@ -14,12 +14,17 @@
 #include "base/wire.h"
 #include "graph/tensor.h"
 
+/* Writes a payload's bytes, exactly as many as were promised. */
+typedef cnnf_status (*cnnfi_payload_fn)(const void *user, cnnfi_sink *sink, cnnf_error *error);
+
 /* A payload that belongs before byte `at` of the skeleton. */
 typedef struct cnnfi_cut {
     size_t at, size;
     const cnnf_tensor *tensor; /* its bytes, or ... */
-    const uint8_t *data;       /* ... these; both borrowed */
-    const char *node;          /* whose it is, for messages; borrowed */
+    const uint8_t *data;       /* ... these, or ... */
+    cnnfi_payload_fn write;    /* ... what it writes; all borrowed */
+    const void *user;
+    const char *node; /* whose it is, for messages; borrowed */
 } cnnfi_cut;
 
 typedef struct cnnfi_skeleton {
@@ -60,6 +65,8 @@ void cnnfi_skeleton_text(cnnfi_skeleton *s, uint32_t field, const char *text);
 /* Bytes as they are: fields that were encoded before. */
 void cnnfi_skeleton_raw(cnnfi_skeleton *s, cnnfi_bytes bytes);
 void cnnfi_skeleton_cut_tensor(cnnfi_skeleton *s, const cnnf_tensor *tensor);
+/* `size` bytes that are made when they are written. */
+void cnnfi_skeleton_cut_written(cnnfi_skeleton *s, size_t size, cnnfi_payload_fn write, const void *user);
 /* Raw bytes again, left where they are when they are many. */
 void cnnfi_skeleton_cut_raw(cnnfi_skeleton *s, cnnfi_bytes bytes);
 
