@@ -30,7 +30,15 @@ elif WORLD == "tfk":
 
     tf = tf2.compat.v1
     tf.disable_v2_behavior()
-    L, M, K = tf.keras.layers, tf.keras.models, tf.keras.backend
+    M, K = tf.keras.models, tf.keras.backend
+
+    class L:  # noqa: N801
+        pass
+
+    for module in (tf2.keras.layers, tf.keras.layers):  # TensorFlow 1's form of a layer where it has two
+        for name in dir(module):
+            if not name.startswith("_"):
+                setattr(L, name, staticmethod(getattr(module, name)))
 else:
     import keras
 

@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Prints docs/layers.md from the table of Keras layers. */
 #include <stdio.h>
+#include <string.h>
 
 #include "loader/keras/layers/layers.h"
+
+/* How a row was verified in one world; `world` as the row's `verified` names it ("3" stands last). */
+static const char *how(const char *verified, const char *world, const char *what)
+{
+    const size_t n = strlen(verified);
+    const bool there = strcmp(world, "3") == 0 ? n > 0 && verified[n - 1] == '3' && (n == 1 || verified[n - 2] == ' ')
+                                               : strstr(verified, world) != NULL;
+    return there ? what : "-";
+}
 
 static void print_row(const cnnfi_keras_row *row)
 {
@@ -11,7 +21,29 @@ static void print_row(const cnnfi_keras_row *row)
         printf("%d", row->min_rank);
     else
         printf("%d to %d", row->min_rank, row->max_rank);
-    printf(" | %s |\n", row->verified);
+    printf(" | %s | %s | %s |\n", how(row->verified, "2.2.5", "nodes"), how(row->verified, "tf.keras", "nodes"),
+           how(row->verified, "3", "numbers"));
+}
+
+/* Layers of Keras 3.15's list that have no row, and why. */
+static void print_refused(void)
+{
+    static const char *const refused[][2] = {
+        {"AdaptiveAveragePooling1D to 3D, AdaptiveMaxPooling1D to 3D", "windows of different sizes: not built yet"},
+        {"AugMix, AutoContrast, CutMix, Equalization, MixUp, RandAugment, Solarization, RandomElasticTransform, "
+         "ContrastLimitedAdaptiveHistogramEqualization, MaxNumBoundingBoxes, Pipeline",
+         "augment or prepare training data; leave them out, or `--drop_layer` where they change nothing at inference"},
+        {"FlaxLayer, JaxLayer, TorchModuleWrapper, TFSMLayer", "hold another framework's program"},
+        {"HashedCrossing, Hashing, StringLookup, TextVectorization, FeatureSpace",
+         "work on strings or hash them; feed encoded data"},
+        {"LocallyConnected1D, LocallyConnected2D (Keras 2)", "not built yet"},
+        {"MelSpectrogram, STFTSpectrogram", "need Fourier transforms, which the evaluator has not"},
+        {"ReversibleEmbedding", "not built yet"},
+        {"Layer, Wrapper, InputSpec and cells by themselves", "are no layers of a saved model"},
+    };
+    puts("\n## Refused\n\n| Class | Why |\n|---|---|");
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        printf("| %s | %s |\n", refused[i][0], refused[i][1]);
 }
 
 static void print_activations(void)
@@ -34,14 +66,17 @@ int main(void)
          "as the");
     puts("class of today. Compile settings, losses, initializers, regularizers and constraints are not looked at. "
          "*Rank* counts");
-    puts("the batch dimension. *Verified* names the Keras versions whose graphs (Keras 3: whose numbers) were "
-         "compared.");
+    puts("the batch dimension. The last columns say how a layer was verified in each Keras: *nodes*, its graph and its "
+         "numbers were");
+    puts("compared with what that Keras builds and computes; *numbers*, its numbers were (`tests/conformance`).");
     for (size_t f = 0; (family = cnnfi_keras_family_at(f)); f++) {
-        printf("\n## %s\n\n| Class | Configuration read | Weights | Rank | Verified |\n|---|---|---|---|---|\n",
+        printf("\n## %s\n\n| Class | Configuration read | Weights | Rank | Keras 2.2.5 | tf.keras 2.15 | Keras 3 "
+               "|\n|---|---|---|---|---|---|---|\n",
                family->name);
         for (size_t i = 0; i < family->count; i++)
             print_row(&family->rows[i]);
     }
     print_activations();
+    print_refused();
     return 0;
 }

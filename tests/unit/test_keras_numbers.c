@@ -58,6 +58,11 @@ static const model_case cases[] = {
     {"w_tfw", "weights", 1, 1},
     {"w_tfq", "weights", 1, 1},
     {"s_no_shape", "model.h5", 1, 1},
+    {"l2_att5", "model.h5", 4, 2},
+    {"l2_di2", "model.h5", 1, 1},
+    {"l3_gqa3", "model.keras", 1, 1},
+    {"l3_mha2", "model.keras", 2, 1},
+    {"l3_sn2", "model.keras", 1, 1},
 };
 
 static const char *path_in(char *room, size_t size, const model_case *c, const char *file)

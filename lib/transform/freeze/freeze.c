@@ -299,6 +299,21 @@ static void extract(freezer *f)
     graph->extra = (cnnfi_bytes){.data = (const uint8_t *)"", .size = 0};
 }
 
+/* The name of output `i`: the node's, with its port where another than the first was meant. */
+static const char *output_name(freezer *f, size_t i)
+{
+    const char *node = f->graph->nodes[f->roots[i]]->name, *given = NULL;
+    const size_t length = strlen(node);
+    if (f->options->outputs.count == f->n_roots)
+        given = f->options->outputs.items[i];
+    else if (f->options->outputs.count == 0 && f->graph->meta.n_outputs == f->n_roots)
+        given = f->graph->meta.outputs[i];
+    if (!given || strncmp(given, node, length) != 0 || given[length] != ':' || strcmp(given + length, ":0") == 0)
+        return node;
+    const char *copy = cnnfi_builder_printf(f->edit.b, "%s", given);
+    return copy ? copy : node;
+}
+
 /* The frozen graph declares its outputs and what is left of the inputs; it has no variables and no saver. */
 static void declare(freezer *f)
 {
@@ -315,7 +330,7 @@ static void declare(freezer *f)
             inputs[n_inputs++] = old->inputs[i];
     }
     for (size_t i = 0; i < f->n_roots; i++)
-        outputs[i] = f->graph->nodes[f->roots[i]]->name;
+        outputs[i] = output_name(f, i);
     const bool reference = old->reference_variables;
     b->graph->meta = (cnnfi_meta){.reference_variables = reference};
     cnnfi_builder_set_io(b, inputs, n_inputs, outputs, f->n_roots);

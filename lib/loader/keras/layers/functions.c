@@ -3,7 +3,7 @@
  */
 #include <string.h>
 
-#include "loader/keras/layers/layers.h"
+#include "loader/keras/layers/functions.h"
 #include "graph/builder.h"
 
 /* ---- arguments ---- */
@@ -25,7 +25,7 @@ static const cnnfi_json *in_object(const cnnfi_json *object, const char *names)
     return NULL;
 }
 
-static const cnnfi_json *argument(const cnnfi_kc *kc, size_t index, const char *names)
+const cnnfi_json *cnnfi_kfn_argument(const cnnfi_kc *kc, size_t index, const char *names)
 {
     if (!kc->call) return in_object(kc->config, names);
     if (!kc->call->input_is_list && index < kc->n_inputs && !kc->inputs[index].name)
@@ -47,24 +47,24 @@ static bool named_tensor(const cnnfi_kc *kc, const char *names, cnnfi_kt *out)
 }
 
 /* Argument `index` as a tensor; a number becomes a constant of dtype `like`. */
-static cnnfi_kt tensor(cnnfi_kc *kc, size_t index, const char *names, cnnf_dtype like)
+cnnfi_kt cnnfi_kfn_tensor(cnnfi_kc *kc, size_t index, const char *names, cnnf_dtype like)
 {
     cnnfi_kt t;
     if (index < kc->n_inputs && kc->inputs[index].name) return kc->inputs[index];
     if (named_tensor(kc, names, &t)) return t;
-    return cnnfi_kc_constant(kc, "Const", argument(kc, index, names), like);
+    return cnnfi_kc_constant(kc, "Const", cnnfi_kfn_argument(kc, index, names), like);
 }
 
-static bool flag(const cnnfi_kc *kc, size_t index, const char *names)
+bool cnnfi_kfn_flag(const cnnfi_kc *kc, size_t index, const char *names)
 {
-    return cnnfi_json_bool(argument(kc, index, names), false);
+    return cnnfi_json_bool(cnnfi_kfn_argument(kc, index, names), false);
 }
 
 /* The axes named, normalised; all of them when none is. */
-static int32_t axes_of(cnnfi_kc *kc, size_t index, const char *names, int32_t rank, int32_t *out)
+int32_t cnnfi_kfn_axes(cnnfi_kc *kc, size_t index, const char *names, int32_t rank, int32_t *out)
 {
     int64_t axes[2 * CNNFI_KERAS_MAX_RANK];
-    const cnnfi_json *value = argument(kc, index, names);
+    const cnnfi_json *value = cnnfi_kfn_argument(kc, index, names);
     int32_t n = value ? cnnfi_json_integers(value, axes, CNNFI_KERAS_MAX_RANK) : rank;
     if (n < 0) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its axes are no numbers");
     for (int32_t i = 0; i < n; i++)
@@ -72,12 +72,12 @@ static int32_t axes_of(cnnfi_kc *kc, size_t index, const char *names, int32_t ra
     return n < 0 ? 0 : n;
 }
 
-static int32_t axis_of(cnnfi_kc *kc, size_t index, const char *names, int64_t fallback, int32_t rank)
+int32_t cnnfi_kfn_axis(cnnfi_kc *kc, size_t index, const char *names, int64_t fallback, int32_t rank)
 {
-    return cnnfi_kc_axis(kc, cnnfi_json_int(argument(kc, index, names), fallback), rank);
+    return cnnfi_kc_axis(kc, cnnfi_json_int(cnnfi_kfn_argument(kc, index, names), fallback), rank);
 }
 
-static cnnfi_kt first(cnnfi_kc *kc)
+cnnfi_kt cnnfi_kfn_first(cnnfi_kc *kc)
 {
     cnnfi_kt x;
     if (kc->n_inputs > 0 && kc->inputs[0].name) return kc->inputs[0];
@@ -88,16 +88,9 @@ static cnnfi_kt first(cnnfi_kc *kc)
 
 /* ---- elementwise ---- */
 
-/* The row's own word, e.g. the op: set by the dispatcher. */
-typedef struct function {
-    const char *names; /* keras.ops' class and tf's paths: "ops.Add|math.add|__operators__.add" */
-    void (*call)(cnnfi_kc *kc, const char *op);
-    const char *op;
-} function;
-
 static void unary(cnnfi_kc *kc, const char *op)
 {
-    cnnfi_kt x = first(kc);
+    cnnfi_kt x = cnnfi_kfn_first(kc);
     if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, op, op, x));
 }
 
@@ -107,14 +100,14 @@ static void binary(cnnfi_kc *kc, const char *op)
     cnnfi_kt like = kc->n_inputs > 0 && kc->inputs[0].name ? kc->inputs[0]
                     : second                               ? kc->inputs[1]
                                                            : (cnnfi_kt){.dtype = CNNF_FLOAT};
-    cnnfi_kt x = tensor(kc, 0, "x|x1|a", like.dtype), y = tensor(kc, 1, "y|x2|b", like.dtype);
+    cnnfi_kt x = cnnfi_kfn_tensor(kc, 0, "x|x1|a", like.dtype), y = cnnfi_kfn_tensor(kc, 1, "y|x2|b", like.dtype);
     if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_binary(kc->b, op, op, x, y));
 }
 
 /* Activations that the layers know by name. */
 static void activation(cnnfi_kc *kc, const char *name)
 {
-    cnnfi_kt x = first(kc);
+    cnnfi_kt x = cnnfi_kfn_first(kc);
     if (!cnnfi_kb_ok(kc->b)) return;
     char text[40] = "\"";
     strncat(text, name, sizeof text - 3);
@@ -145,25 +138,25 @@ static cnnfi_kt gelu_tanh(cnnfi_kb *b, cnnfi_kt x)
 static void gelu(cnnfi_kc *kc, const char *op)
 {
     (void)op;
-    cnnfi_kt x = first(kc);
+    cnnfi_kt x = cnnfi_kfn_first(kc);
     if (!cnnfi_kb_ok(kc->b)) return;
-    cnnfi_kc_return(kc, flag(kc, 1, "approximate") ? gelu_tanh(kc->b, x) : gelu_exact(kc->b, x));
+    cnnfi_kc_return(kc, cnnfi_kfn_flag(kc, 1, "approximate") ? gelu_tanh(kc->b, x) : gelu_exact(kc->b, x));
 }
 
 static void leaky_relu(cnnfi_kc *kc, const char *op)
 {
     (void)op;
-    cnnfi_kt x = first(kc);
-    double alpha = cnnfi_json_number(argument(kc, 1, "negative_slope|alpha"), 0.2);
+    cnnfi_kt x = cnnfi_kfn_first(kc);
+    double alpha = cnnfi_json_number(cnnfi_kfn_argument(kc, 1, "negative_slope|alpha"), 0.2);
     if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_leaky_relu(kc->b, x, alpha));
 }
 
 /* The softmaxes work along the last dimension. */
 static void softmax(cnnfi_kc *kc, const char *op)
 {
-    cnnfi_kt x = first(kc);
+    cnnfi_kt x = cnnfi_kfn_first(kc);
     if (!cnnfi_kb_ok(kc->b)) return;
-    int32_t axis = axis_of(kc, 1, "axis|dim", -1, x.rank);
+    int32_t axis = cnnfi_kfn_axis(kc, 1, "axis|dim", -1, x.rank);
     if (axis == x.rank - 1)
         cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, op, op, x));
     else if (strcmp(op, "Softmax") == 0)
@@ -175,8 +168,9 @@ static void softmax(cnnfi_kc *kc, const char *op)
 static void clip(cnnfi_kc *kc, const char *op)
 {
     (void)op;
-    cnnfi_kt x = first(kc);
-    const cnnfi_json *low = argument(kc, 1, "x_min|clip_value_min"), *high = argument(kc, 2, "x_max|clip_value_max");
+    cnnfi_kt x = cnnfi_kfn_first(kc);
+    const cnnfi_json *low = cnnfi_kfn_argument(kc, 1, "x_min|clip_value_min"),
+                     *high = cnnfi_kfn_argument(kc, 2, "x_max|clip_value_max");
     if (!cnnfi_json_is_number(low) || !cnnfi_json_is_number(high))
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its bounds are no numbers");
     if (cnnfi_kb_ok(kc->b))
@@ -186,21 +180,27 @@ static void clip(cnnfi_kc *kc, const char *op)
 static void l2_normalize(cnnfi_kc *kc, const char *op)
 {
     (void)op;
-    cnnfi_kt x = first(kc);
+    cnnfi_kt x = cnnfi_kfn_first(kc);
     if (!cnnfi_kb_ok(kc->b)) return;
-    int32_t axis = axis_of(kc, 1, "axis|dim", -1, x.rank);
-    cnnfi_kc_return(kc, cnnfi_kb_l2_normalize(kc->b, x, axis, cnnfi_json_number(argument(kc, 2, "epsilon"), 1e-12)));
+    int32_t axis = cnnfi_kfn_axis(kc, 1, "axis|dim", -1, x.rank);
+    cnnfi_kc_return(
+        kc, cnnfi_kb_l2_normalize(kc->b, x, axis, cnnfi_json_number(cnnfi_kfn_argument(kc, 2, "epsilon"), 1e-12)));
 }
 
 static void cast(cnnfi_kc *kc, const char *op)
 {
     (void)op;
-    cnnfi_kt x = first(kc);
-    const char *name = cnnfi_json_string(argument(kc, 1, "dtype"), "float32");
-    cnnf_dtype to = strcmp(name, "float32") == 0   ? CNNF_FLOAT
-                    : strcmp(name, "int32") == 0   ? CNNF_INT32
-                    : strcmp(name, "float64") == 0 ? CNNF_DOUBLE
-                                                   : 0;
+    cnnfi_kt x = cnnfi_kfn_first(kc);
+    const char *name = cnnfi_json_string(cnnfi_kfn_argument(kc, 1, "dtype"), "float32");
+    static const struct {
+        const char *name;
+        cnnf_dtype dtype;
+    } types[] = {{"bool", CNNF_BOOL},         {"float16", CNNF_HALF}, {"float32", CNNF_FLOAT}, {"float64", CNNF_DOUBLE},
+                 {"int16", CNNF_INT16},       {"int32", CNNF_INT32},  {"int64", CNNF_INT64},   {"int8", CNNF_INT8},
+                 {"bfloat16", CNNF_BFLOAT16}, {"uint8", CNNF_UINT8}};
+    cnnf_dtype to = 0;
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].name, name) == 0) to = types[i].dtype;
     if (!to) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "a cast to '%s'", name);
     if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, to == x.dtype ? x : cnnfi_kb_cast(kc->b, "Cast", x, to));
 }
@@ -208,7 +208,7 @@ static void cast(cnnfi_kc *kc, const char *op)
 static void identity(cnnfi_kc *kc, const char *op)
 {
     (void)op;
-    cnnfi_kc_return(kc, first(kc));
+    cnnfi_kc_return(kc, cnnfi_kfn_first(kc));
 }
 
 /* ---- reductions ---- */
@@ -216,12 +216,13 @@ static void identity(cnnfi_kc *kc, const char *op)
 static void reduce(cnnfi_kc *kc, const char *op)
 {
     int32_t axes[CNNFI_KERAS_MAX_RANK];
-    cnnfi_kt x = first(kc);
+    cnnfi_kt x = cnnfi_kfn_first(kc);
     if (!cnnfi_kb_ok(kc->b)) return;
-    int32_t n = axes_of(kc, 1, "axis|reduction_indices", x.rank, axes);
-    if (argument(kc, 4, "initial")) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "'initial' is not supported");
+    int32_t n = cnnfi_kfn_axes(kc, 1, "axis|reduction_indices", x.rank, axes);
+    if (cnnfi_kfn_argument(kc, 4, "initial")) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "'initial' is not supported");
     if (cnnfi_kb_ok(kc->b))
-        cnnfi_kc_return(kc, cnnfi_kb_reduce(kc->b, op, op, x, (size_t)n, axes, flag(kc, 2, "keepdims|keep_dims")));
+        cnnfi_kc_return(
+            kc, cnnfi_kb_reduce(kc->b, op, op, x, (size_t)n, axes, cnnfi_kfn_flag(kc, 2, "keepdims|keep_dims")));
 }
 
 /* ---- shapes ---- */
@@ -230,8 +231,8 @@ static void reshape(cnnfi_kc *kc, const char *op)
 {
     (void)op;
     int64_t dims[2 * CNNFI_KERAS_MAX_RANK], known = 1, total = 1;
-    cnnfi_kt x = first(kc);
-    int32_t n = cnnfi_json_integers(argument(kc, 1, "newshape|shape"), dims, CNNFI_KERAS_MAX_RANK), open = -1,
+    cnnfi_kt x = cnnfi_kfn_first(kc);
+    int32_t n = cnnfi_json_integers(cnnfi_kfn_argument(kc, 1, "newshape|shape"), dims, CNNFI_KERAS_MAX_RANK), open = -1,
             unknown = 0;
     if (n < 0) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its shape is no list of numbers");
     if (!cnnfi_kb_ok(kc->b)) return;
@@ -257,15 +258,15 @@ static void transpose(cnnfi_kc *kc, const char *op)
     (void)op;
     int32_t perm[CNNFI_KERAS_MAX_RANK];
     bool seen[CNNFI_KERAS_MAX_RANK] = {false};
-    cnnfi_kt x = first(kc);
+    cnnfi_kt x = cnnfi_kfn_first(kc);
     if (!cnnfi_kb_ok(kc->b)) return;
-    int32_t n = axes_of(kc, 1, "axes|perm|pattern", x.rank, perm);
+    int32_t n = cnnfi_kfn_axes(kc, 1, "axes|perm|pattern", x.rank, perm);
     bool whole = n == x.rank;
     for (int32_t i = 0; i < n; i++)
         seen[perm[i]] = true;
     for (int32_t i = 0; i < x.rank; i++)
         whole = whole && seen[i];
-    for (int32_t i = 0; i < n && !argument(kc, 1, "axes|perm|pattern"); i++)
+    for (int32_t i = 0; i < n && !cnnfi_kfn_argument(kc, 1, "axes|perm|pattern"); i++)
         perm[i] = n - 1 - i;
     if (!whole) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "its axes are no permutation");
     if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_transpose(kc->b, "transpose", x, perm));
@@ -284,7 +285,7 @@ static void concatenate(cnnfi_kc *kc, const char *op)
 {
     (void)op;
     if (!uniform(kc)) return;
-    int32_t axis = axis_of(kc, 1, "axis", -1, kc->inputs[0].rank);
+    int32_t axis = cnnfi_kfn_axis(kc, 1, "axis", -1, kc->inputs[0].rank);
     if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_concat(kc->b, "concat", kc->n_inputs, kc->inputs, axis));
 }
 
@@ -300,18 +301,26 @@ static void add_n(cnnfi_kc *kc, const char *op)
 static void expand_dims(cnnfi_kc *kc, const char *op)
 {
     (void)op;
-    cnnfi_kt x = first(kc);
+    cnnfi_kt x = cnnfi_kfn_first(kc);
     if (!cnnfi_kb_ok(kc->b)) return;
-    int32_t axis = axis_of(kc, 1, "axis", -1, x.rank + 1);
-    if (x.rank == CNNFI_KERAS_MAX_RANK) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "too many dimensions");
-    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, cnnfi_kb_expand_dims(kc->b, "ExpandDims", x, axis));
+    int64_t axes[2 * CNNFI_KERAS_MAX_RANK] = {-1};
+    const cnnfi_json *given = cnnfi_kfn_argument(kc, 1, "axis");
+    int32_t n = given ? cnnfi_json_integers(given, axes, CNNFI_KERAS_MAX_RANK) : 1;
+    bool wanted[CNNFI_KERAS_MAX_RANK + 1] = {false};
+    if (n < 1 || x.rank + n > CNNFI_KERAS_MAX_RANK) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "too many dimensions");
+    const int32_t rank = x.rank + n;
+    for (int32_t i = 0; i < n && cnnfi_kb_ok(kc->b); i++)
+        wanted[cnnfi_kc_axis(kc, axes[i], rank)] = true;
+    for (int32_t i = 0; i < rank && cnnfi_kb_ok(kc->b); i++)
+        if (wanted[i]) x = cnnfi_kb_expand_dims(kc->b, "ExpandDims", x, i);
+    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, x);
 }
 
 static void stack(cnnfi_kc *kc, const char *op)
 {
     (void)op;
     if (!uniform(kc) || kc->inputs[0].rank == CNNFI_KERAS_MAX_RANK) return;
-    int32_t axis = axis_of(kc, 1, "axis", 0, kc->inputs[0].rank + 1);
+    int32_t axis = cnnfi_kfn_axis(kc, 1, "axis", 0, kc->inputs[0].rank + 1);
     cnnfi_kt y;
     cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, "Pack", "stack", kc->n_inputs, kc->inputs);
     cnnfi_node_set_int(kc->b->graph, node, "N", (int64_t)kc->n_inputs);
@@ -327,10 +336,10 @@ static void squeeze(cnnfi_kc *kc, const char *op)
 {
     (void)op;
     int32_t axes[CNNFI_KERAS_MAX_RANK], n = 0;
-    cnnfi_kt x = first(kc);
+    cnnfi_kt x = cnnfi_kfn_first(kc);
     if (!cnnfi_kb_ok(kc->b)) return;
-    if (argument(kc, 1, "axis"))
-        n = axes_of(kc, 1, "axis", x.rank, axes);
+    if (cnnfi_kfn_argument(kc, 1, "axis"))
+        n = cnnfi_kfn_axes(kc, 1, "axis", x.rank, axes);
     else
         for (int32_t i = 0; i < x.rank; i++)
             if (x.dims[i] == 1) axes[n++] = i;
@@ -340,13 +349,39 @@ static void squeeze(cnnfi_kc *kc, const char *op)
     cnnfi_kc_return(kc, x);
 }
 
+/* At the given places: slices of x. */
+static void split_at(cnnfi_kc *kc, cnnfi_kt x, const cnnfi_json *places)
+{
+    int64_t at[2 * CNNFI_KERAS_MAX_RANK + 2] = {0};
+    cnnfi_kindex indices[CNNFI_KERAS_MAX_RANK];
+    cnnfi_kt parts[2 * CNNFI_KERAS_MAX_RANK + 1];
+    const int32_t n = cnnfi_json_integers(places, at, 2 * CNNFI_KERAS_MAX_RANK);
+    const int32_t axis = cnnfi_kfn_axis(kc, 2, "axis", 0, x.rank);
+    if (n < 1) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its places are no numbers");
+    for (int32_t i = 0; i <= n && cnnfi_kb_ok(kc->b); i++) {
+        for (int32_t k = 0; k < axis; k++)
+            indices[k] = (cnnfi_kindex){.kind = CNNFI_KINDEX_RANGE};
+        indices[axis] = (cnnfi_kindex){.kind = CNNFI_KINDEX_RANGE, .has_begin = i > 0, .has_end = i < n};
+        if (i > 0) indices[axis].begin = at[i - 1];
+        if (i < n) indices[axis].end = at[i];
+        if (!cnnfi_kb_index(kc->b, &parts[i], x, (size_t)axis + 1, indices))
+            cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its places do not fit");
+    }
+    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return_n(kc, (size_t)n + 1, parts);
+}
+
 static void split(cnnfi_kc *kc, const char *op)
 {
     (void)op;
-    cnnfi_kt x = first(kc), parts[64];
-    int64_t sections = cnnfi_json_int(argument(kc, 1, "indices_or_sections|num_or_size_splits"), 0);
+    cnnfi_kt x = cnnfi_kfn_first(kc), parts[64];
+    const cnnfi_json *given = cnnfi_kfn_argument(kc, 1, "indices_or_sections|num_or_size_splits");
+    int64_t sections = cnnfi_json_int(given, 0);
     if (!cnnfi_kb_ok(kc->b)) return;
-    int32_t axis = axis_of(kc, 2, "axis", 0, x.rank);
+    if (cnnfi_json_is_array(given) && kc->b->keras3) {
+        split_at(kc, x, given);
+        return;
+    }
+    int32_t axis = cnnfi_kfn_axis(kc, 2, "axis", 0, x.rank);
     if (sections < 1 || sections > 64 || x.dims[axis] % sections != 0) {
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "only splits into at most 64 equal parts are supported");
         return;
@@ -360,9 +395,9 @@ static void split(cnnfi_kc *kc, const char *op)
 static void unstack(cnnfi_kc *kc, const char *op)
 {
     (void)op;
-    cnnfi_kt x = first(kc), y, parts[64];
+    cnnfi_kt x = cnnfi_kfn_first(kc), y, parts[64];
     if (!cnnfi_kb_ok(kc->b)) return;
-    int32_t axis = axis_of(kc, 2, "axis", 0, x.rank);
+    int32_t axis = cnnfi_kfn_axis(kc, 2, "axis", 0, x.rank);
     int64_t n = x.dims[axis];
     if (n < 1 || n > 64) {
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "only 1 to 64 parts are supported");
@@ -384,9 +419,9 @@ static void tile(cnnfi_kc *kc, const char *op)
     (void)op;
     int64_t times[2 * CNNFI_KERAS_MAX_RANK];
     int32_t multiples[CNNFI_KERAS_MAX_RANK];
-    cnnfi_kt x = first(kc), y;
+    cnnfi_kt x = cnnfi_kfn_first(kc), y;
     if (!cnnfi_kb_ok(kc->b)) return;
-    if (cnnfi_json_integers(argument(kc, 1, "multiples|repeats"), times, CNNFI_KERAS_MAX_RANK) != x.rank) {
+    if (cnnfi_json_integers(cnnfi_kfn_argument(kc, 1, "multiples|repeats"), times, CNNFI_KERAS_MAX_RANK) != x.rank) {
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its multiples are not one number for each dimension");
         return;
     }
@@ -400,35 +435,56 @@ static void tile(cnnfi_kc *kc, const char *op)
     cnnfi_kc_return(kc, y);
 }
 
+/* PadV2 with a value, MirrorPad */
+static cnnfi_kt pad_otherwise(cnnfi_kb *b, cnnfi_kt x, const int32_t (*pairs)[2], const char *mode, double value)
+{
+    const bool mirror = strcmp(mode, "constant") != 0;
+    cnnfi_kt y, inputs[3] = {x, cnnfi_kb_pairs(b, "paddings", (size_t)x.rank, pairs)};
+    if (!mirror) inputs[2] = cnnfi_kb_scalar(b, "constant_values", x.dtype, value);
+    cnnf_node *node = cnnfi_kb_node_t(b, &y, mirror ? "MirrorPad" : "PadV2", "Pad", mirror ? 2 : 3, inputs);
+    cnnfi_node_set_type(b->graph, node, "Tpaddings", CNNF_INT32);
+    if (mirror) cnnfi_node_set_string(b->graph, node, "mode", strcmp(mode, "reflect") == 0 ? "REFLECT" : "SYMMETRIC");
+    for (int32_t i = 0; i < x.rank; i++)
+        if (x.dims[i] >= 0) y.dims[i] = x.dims[i] + pairs[i][0] + pairs[i][1];
+    return y;
+}
+
 static void pad(cnnfi_kc *kc, const char *op)
 {
     (void)op;
+    static const char *const modes[][2] = {
+        {"constant", "CONSTANT"}, {"reflect", "REFLECT"}, {"symmetric", "SYMMETRIC"}};
     int64_t amounts[2 * CNNFI_KERAS_MAX_RANK];
     int32_t pairs[CNNFI_KERAS_MAX_RANK][2];
-    cnnfi_kt x = first(kc);
-    const cnnfi_json *fill = argument(kc, 3, "constant_values");
-    const char *mode = cnnfi_json_string(argument(kc, 2, "mode"), "constant");
+    cnnfi_kt x = cnnfi_kfn_first(kc);
+    const double fill = cnnfi_json_number(cnnfi_kfn_argument(kc, 3, "constant_values"), 0);
+    const char *given = cnnfi_json_string(cnnfi_kfn_argument(kc, 2, "mode"), "constant"), *mode = NULL;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        if (strcmp(given, modes[i][0]) == 0 || strcmp(given, modes[i][1]) == 0) mode = modes[i][0];
     if (!cnnfi_kb_ok(kc->b)) return;
-    int32_t n = cnnfi_json_integers(argument(kc, 1, "pad_width|paddings"), amounts, 2 * CNNFI_KERAS_MAX_RANK);
-    if (n != 2 * x.rank || cnnfi_json_number(fill, 0) != 0 ||
-        (strcmp(mode, "constant") != 0 && strcmp(mode, "CONSTANT") != 0)) {
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "only padding with zeros by a list of pairs is supported");
+    int32_t n = cnnfi_json_integers(cnnfi_kfn_argument(kc, 1, "pad_width|paddings"), amounts, 2 * CNNFI_KERAS_MAX_RANK);
+    if (n != 2 * x.rank || !mode) {
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "only padding by a list of pairs is supported");
         return;
     }
     for (int32_t i = 0; i < n; i++) {
         if (amounts[i] < 0 || amounts[i] > INT32_MAX / 4) amounts[i] = 0;
         pairs[i / 2][i % 2] = (int32_t)amounts[i];
     }
-    cnnfi_kc_return(kc, cnnfi_kb_pad(kc->b, "Pad", x, (const int32_t(*)[2])pairs));
+    const int32_t(*rows)[2] = (const int32_t(*)[2])pairs;
+    if (strcmp(mode, "constant") == 0 && fill == 0)
+        cnnfi_kc_return(kc, cnnfi_kb_pad(kc->b, "Pad", x, rows));
+    else
+        cnnfi_kc_return(kc, pad_otherwise(kc->b, x, rows, mode, fill));
 }
 
 static void flip(cnnfi_kc *kc, const char *op)
 {
     (void)op;
     int32_t axes[CNNFI_KERAS_MAX_RANK];
-    cnnfi_kt x = first(kc), y;
+    cnnfi_kt x = cnnfi_kfn_first(kc), y;
     if (!cnnfi_kb_ok(kc->b)) return;
-    int32_t n = axes_of(kc, 1, "axis", x.rank, axes);
+    int32_t n = cnnfi_kfn_axes(kc, 1, "axis", x.rank, axes);
     cnnfi_kt inputs[2] = {x, cnnfi_kb_ints(kc->b, "axis", (size_t)n, axes)};
     cnnf_node *node = cnnfi_kb_node_t(kc->b, &y, "ReverseV2", "ReverseV2", 2, inputs);
     cnnfi_node_set_type(kc->b->graph, node, "Tidx", CNNF_INT32);
@@ -464,8 +520,8 @@ static void get_item(cnnfi_kc *kc, const char *op)
 {
     (void)op;
     cnnfi_kindex indices[CNNFI_KERAS_MAX_RANK + 1];
-    cnnfi_kt x = first(kc), y;
-    const cnnfi_json *spec = argument(kc, 1, "key|slice_spec"), *items = cnnfi_json_get(spec, "items");
+    cnnfi_kt x = cnnfi_kfn_first(kc), y;
+    const cnnfi_json *spec = cnnfi_kfn_argument(kc, 1, "key|slice_spec"), *items = cnnfi_json_get(spec, "items");
     if (items) spec = items;
     size_t n = cnnfi_json_is_array(spec) ? cnnfi_json_size(spec) : 1;
     bool fits = n <= CNNFI_KERAS_MAX_RANK + 1 && spec;
@@ -483,10 +539,14 @@ static void get_item(cnnfi_kc *kc, const char *op)
 static void matmul(cnnfi_kc *kc, const char *op)
 {
     (void)op;
-    cnnfi_kt x = tensor(kc, 0, "x1|a", CNNF_FLOAT), y = tensor(kc, 1, "x2|b", CNNF_FLOAT);
-    bool left = flag(kc, 2, "transpose_a"), right = flag(kc, 3, "transpose_b");
+    cnnfi_kt x = cnnfi_kfn_tensor(kc, 0, "x1|a", CNNF_FLOAT), y = cnnfi_kfn_tensor(kc, 1, "x2|b", CNNF_FLOAT);
+    bool left = cnnfi_kfn_flag(kc, 2, "transpose_a"), right = cnnfi_kfn_flag(kc, 3, "transpose_b");
     if (!cnnfi_kb_ok(kc->b)) return;
-    if (x.rank != y.rank || x.rank < 2)
+    if (x.rank < 2 || y.rank < 2)
+        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs are no matrices");
+    else if (x.rank > y.rank && !left && !right)
+        cnnfi_kc_return(kc, cnnfi_kb_batch_matmul(kc->b, x, y, left, right));
+    else if (x.rank != y.rank)
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs have different ranks");
     else if (x.rank > 2)
         cnnfi_kc_return(kc, cnnfi_kb_batch_matmul(kc->b, x, y, left, right));
@@ -499,26 +559,27 @@ static void matmul(cnnfi_kc *kc, const char *op)
 static void resize(cnnfi_kc *kc, const char *op)
 {
     int64_t size[2 * CNNFI_KERAS_MAX_RANK];
-    cnnfi_kt x = first(kc);
-    const char *method = cnnfi_json_string(argument(kc, 2, "interpolation|method"), "bilinear");
+    cnnfi_kt x = cnnfi_kfn_first(kc);
+    const char *method = cnnfi_json_string(cnnfi_kfn_argument(kc, 2, "interpolation|method"), "bilinear");
     if (!op) op = cnnfi_keras_resize_op(method);
-    int32_t n = cnnfi_json_integers(argument(kc, 1, "size"), size, 2);
-    bool plain = !flag(kc, 3, "antialias") && !flag(kc, 4, "crop_to_aspect_ratio|preserve_aspect_ratio") &&
-                 !flag(kc, 5, "pad_to_aspect_ratio");
+    int32_t n = cnnfi_json_integers(cnnfi_kfn_argument(kc, 1, "size"), size, 2);
+    bool plain = !cnnfi_kfn_flag(kc, 3, "antialias") &&
+                 !cnnfi_kfn_flag(kc, 4, "crop_to_aspect_ratio|preserve_aspect_ratio") &&
+                 !cnnfi_kfn_flag(kc, 5, "pad_to_aspect_ratio");
     if (!op || n != 2 || !plain || x.rank != 4)
         cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "this kind of resizing is not supported");
     if (!cnnfi_kb_ok(kc->b)) return;
     cnnfi_kt target = cnnfi_kb_ints(kc->b, "size", 2, (const int32_t[]){(int32_t)size[0], (int32_t)size[1]});
     bool v1 = strstr(cnnfi_kc_string(kc, "function", ""), "image.resize_") != NULL;
-    bool corners = flag(kc, 2, "align_corners");
-    bool centers = v1 ? flag(kc, 3, "half_pixel_centers") : true;
+    bool corners = cnnfi_kfn_flag(kc, 2, "align_corners");
+    bool centers = v1 ? cnnfi_kfn_flag(kc, 3, "half_pixel_centers") : true;
     cnnfi_kc_return(kc, cnnfi_kb_resize(kc->b, op, op, x, target, corners, centers, size));
 }
 
 static void block(cnnfi_kc *kc, const char *op)
 {
-    cnnfi_kt x = first(kc), y;
-    int64_t size = cnnfi_json_int(argument(kc, 1, "block_size"), 0);
+    cnnfi_kt x = cnnfi_kfn_first(kc), y;
+    int64_t size = cnnfi_json_int(cnnfi_kfn_argument(kc, 1, "block_size"), 0);
     bool grows = strcmp(op, "DepthToSpace") == 0;
     if (x.rank != 4 || size < 2 || size > 4096) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "'block_size' is wrong");
     if (!cnnfi_kb_ok(kc->b)) return;
@@ -535,7 +596,7 @@ static void block(cnnfi_kc *kc, const char *op)
 static void window(cnnfi_kc *kc, size_t index, const char *names, int64_t out[4], const int64_t *fallback)
 {
     int64_t given[2 * CNNFI_KERAS_MAX_RANK];
-    const cnnfi_json *value = argument(kc, index, names);
+    const cnnfi_json *value = cnnfi_kfn_argument(kc, index, names);
     int32_t n = value ? cnnfi_json_integers(value, given, 4) : 0;
     if (!value && fallback) {
         memcpy(out, fallback, 4 * sizeof *out);
@@ -551,9 +612,9 @@ static void window(cnnfi_kc *kc, size_t index, const char *names, int64_t out[4]
 static void pool(cnnfi_kc *kc, const char *op)
 {
     int64_t size[4], strides[4];
-    cnnfi_kt x = first(kc), y;
-    const char *padding = cnnfi_json_string(argument(kc, 3, "padding"), "valid"),
-               *format = cnnfi_json_string(argument(kc, 4, "data_format"), "NHWC");
+    cnnfi_kt x = cnnfi_kfn_first(kc), y;
+    const char *padding = cnnfi_json_string(cnnfi_kfn_argument(kc, 3, "padding"), "valid"),
+               *format = cnnfi_json_string(cnnfi_kfn_argument(kc, 4, "data_format"), "NHWC");
     bool same = strcmp(padding, "same") == 0 || strcmp(padding, "SAME") == 0;
     window(kc, 1, "pool_size|ksize", size, NULL);
     window(kc, 2, "strides", strides, size);
@@ -570,49 +631,12 @@ static void pool(cnnfi_kc *kc, const char *op)
     cnnfi_kc_return(kc, y);
 }
 
-/* any() and all(): axis or keepdims as for the other reductions */
-static void reduce_bool(cnnfi_kc *kc, const char *op)
-{
-    if (kc->n_inputs == 0 || !kc->inputs[0].name || kc->inputs[0].dtype != CNNF_BOOL)
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its input is no bool tensor");
-    else
-        reduce(kc, op);
-}
-
-static void logical(cnnfi_kc *kc, const char *op)
-{
-    cnnfi_kt y, inputs[2] = {kc->inputs[0], kc->inputs[kc->n_inputs > 1 ? 1 : 0]};
-    const size_t n = strcmp(op, "LogicalNot") == 0 ? 1 : 2;
-    if (kc->n_inputs != n || inputs[0].dtype != CNNF_BOOL || inputs[1].dtype != CNNF_BOOL || !inputs[0].name ||
-        !inputs[1].name) {
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs are no bool tensors");
-        return;
-    }
-    cnnfi_kt shape = cnnfi_kt_broadcast(inputs[0], inputs[1]);
-    (void)cnnfi_kb_node(kc->b, &y, op, op, n, inputs);
-    cnnfi_kc_return(kc, cnnfi_kt_shaped(y, shape.rank, shape.dims));
-}
-
-/* zeros_like() and ones_like(), with a dtype of their own */
-static void filled_like(cnnfi_kc *kc, const char *op)
-{
-    cnnfi_kt x = kc->inputs[0];
-    const char *name = cnnfi_json_string(argument(kc, 1, "dtype"), NULL);
-    const bool to_bool = name && strcmp(name, "bool") == 0;
-    if (!x.name || (name && !to_bool)) {
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "dtype '%s' is not supported", name ? name : "?");
-        return;
-    }
-    if (to_bool && x.dtype != CNNF_BOOL) x = cnnfi_kb_cast(kc->b, "Cast", x, CNNF_BOOL);
-    cnnfi_kc_return(kc, cnnfi_kb_unary(kc->b, op, op, x));
-}
-
 /* ---- tf.nn.bias_add() and tf.image ---- */
 
 static void bias_add(cnnfi_kc *kc, const char *op)
 {
-    cnnfi_kt x = first(kc), bias = tensor(kc, 1, "bias", x.dtype);
-    const char *format = cnnfi_json_string(argument(kc, 2, "data_format"), "NHWC");
+    cnnfi_kt x = cnnfi_kfn_first(kc), bias = cnnfi_kfn_tensor(kc, 1, "bias", x.dtype);
+    const char *format = cnnfi_json_string(cnnfi_kfn_argument(kc, 2, "data_format"), "NHWC");
     if (cnnfi_kb_ok(kc->b) && (x.rank < 2 || bias.rank != 1))
         cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its bias has %d dimensions", bias.rank);
     if (cnnfi_kb_ok(kc->b))
@@ -623,7 +647,7 @@ static void bias_add(cnnfi_kc *kc, const char *op)
 static bool image_of(cnnfi_kc *kc, cnnfi_kt *x, int32_t *height, bool sized)
 {
     cnnfi_kt t;
-    *x = named_tensor(kc, "image|images|contents", &t) ? t : first(kc);
+    *x = named_tensor(kc, "image|images|contents", &t) ? t : cnnfi_kfn_first(kc);
     *height = x->rank - 3;
     if (!cnnfi_kb_ok(kc->b)) return false;
     if (x->rank != 3 && x->rank != 4)
@@ -673,7 +697,7 @@ static void rot90(cnnfi_kc *kc, const char *op)
     (void)op;
     cnnfi_kt x;
     int32_t at;
-    int64_t k = ((cnnfi_json_int(argument(kc, 1, "k"), 1) % 4) + 4) % 4;
+    int64_t k = ((cnnfi_json_int(cnnfi_kfn_argument(kc, 1, "k"), 1) % 4) + 4) % 4;
     if (!image_of(kc, &x, &at, false)) return;
     if (k == 1) x = turned_image(kc->b, reversed(kc->b, x, at + 1), at);
     if (k == 2) x = reversed(kc->b, reversed(kc->b, x, at), at + 1);
@@ -746,8 +770,8 @@ static void bounding_box(cnnfi_kc *kc, const char *what)
     frame f;
     if (!image_of(kc, &x, &at, true)) return;
     for (size_t i = 0; i < 2; i++) {
-        int64_t offset = cnnfi_json_int(argument(kc, 1 + i, offsets[i]), -1),
-                target = cnnfi_json_int(argument(kc, 3 + i, targets[i]), -1);
+        int64_t offset = cnnfi_json_int(cnnfi_kfn_argument(kc, 1 + i, offsets[i]), -1),
+                target = cnnfi_json_int(cnnfi_kfn_argument(kc, 3 + i, targets[i]), -1);
         if (target > INT32_MAX || offset > INT32_MAX) offset = -1;
         const bool crop = what[0] == 'c';
         f.from[i] = crop ? offset : 0;
@@ -767,7 +791,7 @@ static void crop_or_pad(cnnfi_kc *kc, const char *op)
     frame f;
     if (!image_of(kc, &x, &at, true)) return;
     for (size_t i = 0; i < 2; i++) {
-        int64_t have = x.dims[at + (int32_t)i], want = cnnfi_json_int(argument(kc, 1 + i, targets[i]), -1);
+        int64_t have = x.dims[at + (int32_t)i], want = cnnfi_json_int(cnnfi_kfn_argument(kc, 1 + i, targets[i]), -1);
         f.from[i] = have > want ? (have - want) / 2 : 0;
         f.size[i] = have < want ? have : want;
         f.before[i] = want > have ? (want - have) / 2 : 0;
@@ -782,7 +806,7 @@ static void central_crop(cnnfi_kc *kc, const char *op)
     cnnfi_kt x;
     int32_t at;
     frame f = {.before = {0, 0}};
-    double fraction = cnnfi_json_number(argument(kc, 1, "central_fraction"), 0);
+    double fraction = cnnfi_json_number(cnnfi_kfn_argument(kc, 1, "central_fraction"), 0);
     if (!image_of(kc, &x, &at, true)) return;
     if (!(fraction > 0 && fraction <= 1)) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "central_fraction is not within (0, 1]");
     for (int32_t i = 0; i < 2 && cnnfi_kb_ok(kc->b); i++) {
@@ -814,7 +838,7 @@ static void adjust_brightness(cnnfi_kc *kc, const char *op)
 {
     cnnfi_kt x;
     int32_t at;
-    const cnnfi_json *delta = argument(kc, 1, "delta");
+    const cnnfi_json *delta = cnnfi_kfn_argument(kc, 1, "delta");
     if (!image_of(kc, &x, &at, false)) return;
     cnnfi_kc_return(kc, cnnfi_kb_binary_const(kc->b, op, "add", x, cnnfi_json_number(delta, 0)));
 }
@@ -825,7 +849,7 @@ static void adjust_contrast(cnnfi_kc *kc, const char *op)
     cnnfi_kb *b = kc->b;
     cnnfi_kt x;
     int32_t at;
-    const cnnfi_json *factor = argument(kc, 1, "contrast_factor");
+    const cnnfi_json *factor = cnnfi_kfn_argument(kc, 1, "contrast_factor");
     if (!image_of(kc, &x, &at, false)) return;
     const int32_t axes[2] = {at, at + 1};
     cnnfi_kt mean = cnnfi_kb_reduce(b, "Mean", "Mean", x, 2, axes, true);
@@ -834,14 +858,7 @@ static void adjust_contrast(cnnfi_kc *kc, const char *op)
     cnnfi_kc_return(kc, cnnfi_kb_binary(b, "AddV2", "add", moved, mean));
 }
 
-static const function functions[] = {
-    {"All|math.reduce_all|reduce_all", reduce_bool, "All"},
-    {"Any|math.reduce_any|reduce_any", reduce_bool, "Any"},
-    {"LogicalAnd|math.logical_and|logical_and", logical, "LogicalAnd"},
-    {"LogicalNot|math.logical_not|logical_not", logical, "LogicalNot"},
-    {"LogicalOr|math.logical_or|logical_or", logical, "LogicalOr"},
-    {"OnesLike|ones_like", filled_like, "OnesLike"},
-    {"ZerosLike|zeros_like", filled_like, "ZerosLike"},
+static const cnnfi_kfunction functions[] = {
     {"Absolute|Abs|math.abs|abs", unary, "Abs"},
     {"Add|math.add|__operators__.add|__operators__.radd", binary, "AddV2"},
     {"math.add_n|add_n", add_n, "AddN"},
@@ -946,9 +963,13 @@ static void dispatch(cnnfi_kc *kc, const char *name)
 {
     static const char v1[] = "compat.v1.";
     if (strncmp(name, v1, sizeof v1 - 1) == 0) name += sizeof v1 - 1;
-    for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
-        if (!listed(functions[i].names, name)) continue;
-        functions[i].call(kc, functions[i].op);
+    const cnnfi_kfunction *found = NULL;
+    for (size_t i = 0; !found && i < sizeof functions / sizeof functions[0]; i++)
+        if (listed(functions[i].names, name)) found = &functions[i];
+    for (size_t i = 0; !found && i < cnnfi_kfunction_count; i++)
+        if (listed(cnnfi_kfunctions[i].names, name)) found = &cnnfi_kfunctions[i];
+    if (found) {
+        found->call(kc, found->op);
         return;
     }
     cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "function '%s' is not supported", name);

@@ -254,6 +254,36 @@ static void unit_norm(cnnfi_kc *kc)
     cnnfi_kc_return_masked(kc, cnnfi_kt_shaped(y, x.rank, x.dims));
 }
 
+/* ---- RMSNormalization ---- */
+
+static void rms_norm_build(cnnfi_kc *kc)
+{
+    axes a = read_axes(kc);
+    int64_t dims[CNNFI_KERAS_MAX_RANK];
+    for (int32_t i = 0; i < a.count; i++)
+        dims[i] = kc->inputs[0].dims[a.at[i]];
+    if (cnnfi_kb_ok(kc->b)) (void)cnnfi_kc_weight(kc, "scale", a.count, dims, CNNFI_KINIT_ONES, true);
+}
+
+/* x * rsqrt(mean(square(x)) + epsilon) * scale; the scale is broadcast from the last dimension, as Keras does */
+static void rms_norm(cnnfi_kc *kc)
+{
+    cnnfi_kb *b = kc->b;
+    cnnfi_kt x = kc->inputs[0], scale = cnnfi_kc_variable(kc, 0);
+    axes a = read_axes(kc);
+    for (int32_t i = 1; i <= scale.rank && cnnfi_kb_ok(b); i++) {
+        if (scale.dims[scale.rank - i] != x.dims[x.rank - i])
+            cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its scale does not fit the last dimensions");
+    }
+    if (!cnnfi_kb_ok(b)) return;
+    cnnfi_kt mean = cnnfi_kb_unary(b, "Square", "Square", x);
+    mean = cnnfi_kb_reduce(b, "Mean", "Mean", mean, (size_t)a.count, a.at, true);
+    mean = cnnfi_kb_binary_const(b, "AddV2", "add", mean, cnnfi_kc_float(kc, "epsilon", 1e-6));
+    cnnfi_kt y = cnnfi_kb_binary(b, "Mul", "mul", x, cnnfi_kb_unary(b, "Rsqrt", "Rsqrt", mean));
+    y = cnnfi_kb_binary(b, "Mul", "mul", y, cnnfi_kb_read(b, scale));
+    cnnfi_kc_return_masked(kc, cnnfi_kt_shaped(y, x.rank, x.dims));
+}
+
 #define VERIFIED "tf.keras 2.15, 3"
 
 static const cnnfi_keras_row rows[] = {
@@ -261,6 +291,7 @@ static const cnnfi_keras_row rows[] = {
      group_norm, NULL},
     {"LayerNormalization", "axis epsilon center scale", "gamma beta", VERIFIED, 2, 8, 1, 1, layer_norm_build,
      layer_norm, NULL},
+    {"RMSNormalization", "axis epsilon", "scale", "3", 2, 8, 1, 1, rms_norm_build, rms_norm, NULL},
     {"UnitNormalization", "axis", "", VERIFIED, 1, 8, 1, 1, NULL, unit_norm, NULL},
 };
 

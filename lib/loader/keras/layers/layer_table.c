@@ -12,16 +12,19 @@ static const cnnfi_keras_family *const families[] = {
     &cnnfi_keras_transposed,
     &cnnfi_keras_normalization,
     &cnnfi_keras_layer_normalization,
+    &cnnfi_keras_attention,
     &cnnfi_keras_advanced_activations,
     &cnnfi_keras_embeddings,
     &cnnfi_keras_merging,
     &cnnfi_keras_reshaping,
+    &cnnfi_keras_category,
     &cnnfi_keras_preprocessing,
     &cnnfi_keras_operations,
     &cnnfi_keras_functions,
     &cnnfi_keras_recurrent,
     &cnnfi_keras_wrappers,
     &cnnfi_keras_addons,
+    &cnnfi_keras_weight_wrappers,
 };
 /* clang-format on */
 

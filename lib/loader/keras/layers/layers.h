@@ -19,6 +19,7 @@ extern const cnnfi_keras_family cnnfi_keras_depthwise;
 extern const cnnfi_keras_family cnnfi_keras_transposed;
 extern const cnnfi_keras_family cnnfi_keras_normalization;
 extern const cnnfi_keras_family cnnfi_keras_layer_normalization;
+extern const cnnfi_keras_family cnnfi_keras_attention;
 extern const cnnfi_keras_family cnnfi_keras_advanced_activations;
 extern const cnnfi_keras_family cnnfi_keras_embeddings;
 extern const cnnfi_keras_family cnnfi_keras_merging;
@@ -29,6 +30,8 @@ extern const cnnfi_keras_family cnnfi_keras_functions;
 extern const cnnfi_keras_family cnnfi_keras_recurrent;
 extern const cnnfi_keras_family cnnfi_keras_wrappers;
 extern const cnnfi_keras_family cnnfi_keras_addons;
+extern const cnnfi_keras_family cnnfi_keras_weight_wrappers;
+extern const cnnfi_keras_family cnnfi_keras_category;
 
 const cnnfi_keras_family *cnnfi_keras_family_at(size_t index); /* NULL past the last */
 

@@ -326,12 +326,9 @@ static void refuse_lambda(cnnfi_kc *kc)
     }
 
 static const cnnfi_keras_row rows[] = {
-    REFUSED("CategoryEncoding"),
     {"CenterCrop", "height width", "", "tf.keras 2.15, 3", 4, 4, 1, 1, NULL, center_crop, NULL},
-    REFUSED("Discretization"),
     REFUSED("HashedCrossing"),
     REFUSED("Hashing"),
-    REFUSED("IntegerLookup"),
     {"Lambda", "", "", "", 0, 8, 0, 65536, refuse_lambda, refuse_lambda, NULL},
     {"LayerScale", "", "gamma", "3", 2, 8, 1, 1, layer_scale_build, layer_scale, NULL},
     REFUSED("MelSpectrogram"),

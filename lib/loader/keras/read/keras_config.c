@@ -57,7 +57,11 @@ static bool is_functional_config(const cnnfi_json *config)
 
 static bool is_wrapper_class(const char *class_name)
 {
-    return strcmp(class_name, "TimeDistributed") == 0 || strcmp(class_name, "Bidirectional") == 0;
+    static const char *const names[] = {"Bidirectional", "PruneLowMagnitude", "SpectralNormalization",
+                                        "TimeDistributed"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(class_name, names[i]) == 0) return true;
+    return false;
 }
 
 static const char *mapped_class(const reader *r, const char *class_name)

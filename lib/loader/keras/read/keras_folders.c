@@ -64,6 +64,13 @@ static char *snake_case(cnnfi_arena *arena, const char *name)
     return out;
 }
 
+/* The class' name in Python, where it is exported under another. */
+static char *folder_base(cnnfi_arena *arena, const cnnfi_keras_layer *layer)
+{
+    const bool grouped = strcmp(layer->stored_class, "GroupQueryAttention") == 0;
+    return snake_case(arena, grouped ? "GroupedQueryAttention" : layer->stored_class);
+}
+
 /* ---- weights ---- */
 
 typedef struct weight_list {
@@ -104,7 +111,10 @@ static cnnf_status read_vars(reader *r, weight_list *list, const char *path, cnn
 }
 
 /* Attributes that hold layers with weights, in the order of a layer's own list of weights. */
-static const char *const children[] = {"cell", "layer", "forward_layer", "backward_layer", "activation"};
+static const char *const children[] = {"cell",        "layer",         "forward_layer", "backward_layer",
+                                       "activation",  "_query_dense",  "query_dense",   "_key_dense",
+                                       "key_dense",   "_gate_dense",   "gate_dense",    "_value_dense",
+                                       "value_dense", "_output_dense", "output_dense"};
 
 /* The cells that a layer, or the layer inside a wrapper, stacks (StackedRNNCells); NULL. */
 static const cnnfi_json *cells_of(const cnnfi_keras_layer *layer, bool backward)
@@ -217,7 +227,7 @@ static cnnf_status read_layers(reader *r, cnnfi_keras_container *container, cons
         cnnfi_keras_layer *layer = &container->layers[i];
         const char *name = NULL;
         if (!has_folder(container, i)) continue;
-        char *base = snake_case(&r->model->arena, layer->stored_class);
+        char *base = folder_base(&r->model->arena, layer);
         if (!base) return cnnfi_fail_nomem(r->error);
         CNNFI_TRY(name_of(&name, r, used, folder, base));
         char *path = join(r, folder->path, name);
@@ -239,7 +249,7 @@ static cnnf_status find_folder(layer_folder *out, reader *r, const cnnfi_keras_c
         if (*r->separator == '/') CNNFI_TRY(is_there(&there, r, out->path));
         for (size_t k = 0; *r->separator != '/' && !there && k < container->n_layers; k++) {
             if (!has_folder(container, k)) continue;
-            char *base = snake_case(&r->model->arena, container->layers[k].stored_class);
+            char *base = folder_base(&r->model->arena, &container->layers[k]);
             CNNFI_TRY(is_there(&there, r, base ? join(r, out->path, base) : NULL));
         }
         if (there) return CNNF_OK;

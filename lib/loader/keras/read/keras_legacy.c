@@ -43,6 +43,7 @@ static const struct {
     {"GlobalAvgPool1D", "GlobalAveragePooling1D"},
     {"GlobalAvgPool2D", "GlobalAveragePooling2D"},
     {"GlobalAvgPool3D", "GlobalAveragePooling3D"},
+    {"GroupQueryAttention", "GroupedQueryAttention"},
     {"NormalizationV1", "Normalization"},
     {"Addons>GroupNormalization", "GroupNormalization"},
     {"Addons>InstanceNormalization", "GroupNormalization"}, /* its groups are -1: one for each channel */
