@@ -133,7 +133,8 @@ int main(void)
            "attributes at their defaults; \"as TensorFlow's\" where that needs attributes. Everything else about an op "
            "is\n"
            "as in TensorFlow, held against it by `tests/conformance/check_ops.py`; an op outside the table is refused "
-           "by name. ONNX: the lowest opset in which `export` says the op (docs/formats/onnx.md says what it needs), \"-\" "
+           "by name. ONNX: the lowest opset in which `export` says the op (docs/formats/onnx.md says what it needs), "
+           "\"-\" "
            "none.\n",
            cnnf_op_count());
     const cnnfi_kernel_family *family;

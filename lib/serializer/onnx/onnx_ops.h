@@ -3,7 +3,7 @@
 #ifndef CNNFI_SERIALIZER_ONNX_ONNX_OPS_H
 #define CNNFI_SERIALIZER_ONNX_ONNX_OPS_H
 
-#include "serializer/onnx/onnx_convert.h"
+#include "serializer/onnx/onnx_call.h"
 
 /* Each ends with an op of NULL. */
 extern const cnnfi_onnx_row cnnfi_onnx_math_rows[];      /* onnx_math.c: element by element */

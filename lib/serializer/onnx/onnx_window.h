@@ -4,19 +4,7 @@
 #define CNNFI_SERIALIZER_ONNX_ONNX_WINDOW_H
 
 #include "ops/window.h"
-#include "serializer/onnx/onnx_convert.h"
-
-/* A question to lib/ops/ about the node at hand: its inputs' shapes, the values of small integer ones where they are
-   constant. false: the failure is the model's. */
-typedef struct cnnfi_onnx_question {
-    cnnfi_call call;
-    cnnfi_value *inputs; /* call.inputs, to be mended */
-    struct cnnf_error error;
-} cnnfi_onnx_question;
-
-bool cnnfi_onnx_ask(const cnnfi_onnx_call *call, cnnfi_onnx_question *question);
-/* Records what the answer's status says when it is a failure. CNNFI_INFER_DYNAMIC is none. */
-bool cnnfi_onnx_answered(const cnnfi_onnx_call *call, const cnnfi_onnx_question *question, cnnf_status status);
+#include "serializer/onnx/onnx_call.h"
 
 /* The last w->spatial entries of an array of a window. */
 void cnnfi_onnx_spatial_ints(const cnnfi_onnx_call *call, cnnfi_onnx_node *node, const char *name,
