@@ -15,7 +15,6 @@ typedef struct arguments {
     output_flags out;
     double tolerance;
     inference_flags inference;
-    int64_t batch; /* 0: as the model has it */
     keras_flags keras;
 } arguments;
 
@@ -108,22 +107,6 @@ static cnnf_status cut_at_inputs(cnnf_graph **model, const session *s, const arg
     return CNNF_OK;
 }
 
-/* --batchsize: the model as if it had been made for that many. */
-static cnnf_status set_batch(cnnf_graph **model, const session *s, const arguments *a)
-{
-    cnnf_graph *sized = NULL;
-    output_names names = {.used = 0};
-    char pass[64];
-    if (!a->batch) return CNNF_OK;
-    snprintf(pass, sizeof pass, "set_input_shape(batch=%" PRId64 ")", a->batch);
-    cnnf_status status = find_outputs(&names, s, a, *model);
-    if (!status) status = run_passes(&sized, s, *model, pass, &names.list);
-    if (status) return status;
-    cnnf_graph_unref(*model);
-    *model = sized;
-    return CNNF_OK;
-}
-
 /* --for: whether the tool takes what was made; the reasons where it does not. The graph is written in any case. */
 static cnnf_status check_target(const session *s, const arguments *a, const cnnf_graph *graph)
 {
@@ -145,7 +128,6 @@ static cnnf_status freeze(const session *s, const arguments *a)
     cnnf_graph *model = NULL, *out = NULL;
     cnnf_status status = load_model(&model, s, a->input, a->checkpoint, &a->keras);
     if (!status) status = cut_at_inputs(&model, s, a);
-    if (!status) status = set_batch(&model, s, a);
     if (!status) status = set_input_shapes(&model, s, &a->inference);
     if (!status) status = make_inference_graph(&out, s, a, model);
     if (!status && a->verify) status = verify(s, a, model, out);
@@ -178,7 +160,7 @@ int cmd_freeze(int argc, char **argv)
         {"fold", FLAG_BOOL, &a.fold, NULL, "fold batch norms into the weights around them"},
         {"transforms", FLAG_STRING, &a.transforms, "'a b(x=y)'", "more passes, after folding"},
         {"for", FLAG_STRING, &a.target, "vitis-ai", "make the graph that the next tool takes"},
-        {"batchsize", FLAG_INT, &a.batch, "N", "the batch size of every input (as the model has it)"},
+        {"batchsize", FLAG_INT, &a.inference.batch, "N", "the same as --batch"},
         {"target_tf", FLAG_STRING, &a.target_tf, "VERSION", "oldest TensorFlow that must read the graph (1.15)"},
         {"inline_functions", FLAG_BOOL, &a.inline_functions, NULL, "put functions into the graph (true)"},
         {"verify", FLAG_BOOL, &a.verify, NULL, "compare input and output numerically before writing"},

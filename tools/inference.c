@@ -197,18 +197,12 @@ static cnnf_status set_one(cnnf_graph **graph, const session *s, const input_sha
     return CNNF_OK;
 }
 
-/* Inputs of a batch: every one that has an axis. */
+/* Of every input that has an axis. */
 static cnnf_status set_batch(cnnf_graph **graph, const session *s, int64_t batch)
 {
-    char pass[2048];
-    for (int64_t i = 0; i < cnnf_graph_input_count(*graph); i++) {
-        if (cnnf_graph_input_shape_rank(*graph, i) < 1) continue;
-        snprintf(pass, sizeof pass, "set_input_shape(name=\"%s\", batch=%" PRId64 ")", cnnf_graph_input_name(*graph, i),
-                 batch);
-        const cnnf_status status = run_one(graph, s, pass);
-        if (status) return status;
-    }
-    return CNNF_OK;
+    char pass[64];
+    snprintf(pass, sizeof pass, "set_input_shape(batch=%" PRId64 ")", batch);
+    return run_one(graph, s, pass);
 }
 
 cnnf_status set_input_shapes(cnnf_graph **graph, const session *s, const inference_flags *flags)

@@ -90,7 +90,7 @@ ALWAYS vec round_vec(const cnnfi_grid *g, vec x, mask *outside, const bool up)
     const mask more = rest >= half, less = up ? rest < -half : rest <= -half, sign = (mask){0} + INT32_MIN;
     const vec r = whole - __builtin_convertvector(more, vec) + __builtin_convertvector(less, vec);
     const vec near = (vec)(((mask)r & ~sign) | ((mask)v & sign)) * splat(g->step);
-    const mask number = v == v;
+    const mask number = v == v; /* not NaN */ /* NOLINT(misc-redundant-expression) */
     *outside = (mask)(v >= splat(g->high + 0.5f)) | (mask)(v < splat(g->low - 0.5f));
     return (vec)(((mask)near & number) | ((mask)v & ~number));
 }
