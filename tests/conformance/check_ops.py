@@ -25,7 +25,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from ops_cases import CASES, Const  # noqa: E402
 
 v1 = tf.compat.v1
-v1.disable_eager_execution()
 
 
 class Ours:
@@ -275,6 +274,7 @@ def check_graphs(library, folder, seed):
 
 
 def main():
+    v1.disable_eager_execution()
     parser = argparse.ArgumentParser()
     parser.add_argument("library")
     parser.add_argument("--only", default="")

@@ -143,7 +143,14 @@ def largest_difference(model, feeds, wanted):
 def test_golden_model(folder, opset):
     if list(folder.glob("*.json")):
         pytest.skip("weights apart")
+    if not (folder / "y0.npy").exists() or folder.name == "s_no_shape":
+        pytest.skip("its input has no shape")
     graph = cnnfreeze.load(next(folder.glob("model.*"))).freeze()
+    ops = {op for _, op in graph.nodes()} - {"NoOp", "Assert"}
+    if any(not 0 < cnnfreeze.onnx_opset_of(op) <= opset for op in ops):
+        with pytest.raises(cnnfreeze.UnsupportedError):
+            graph.onnx(opset=opset)
+        return
     feeds = {}
     for i, name in enumerate(graph.inputs):
         array = np.load(folder / ("x%d.npy" % i))

@@ -454,6 +454,28 @@ static void convert_where(cnnfi_onnx_call *call)
                     cnnfi_onnx_transpose(call->m, places, 2, perm, cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN)));
 }
 
+static const char *triangle(cnnfi_onnx_model *m, const char *x, bool upper, int64_t diagonal)
+{
+    cnnfi_onnx_node *node;
+    const char *inputs[] = {x, cnnfi_onnx_scalar(m, CNNF_INT64, (double)diagonal)};
+    const char *y = cnnfi_onnx_add(m, &node, "Trilu", NULL, 2, inputs);
+    cnnfi_onnx_set_int(m, node, "upper", upper);
+    return y;
+}
+
+/* MatrixBandPart(x, below, above): so many diagonals below and above the main one stay, all when negative. */
+static void convert_band_part(cnnfi_onnx_call *call)
+{
+    int64_t below, above;
+    size_t count;
+    if (!cnnfi_onnx_want_ints(call, 1, "num_lower", &below, 1, &count)) return;
+    if (!cnnfi_onnx_want_ints(call, 2, "num_upper", &above, 1, &count)) return;
+    const char *x = cnnfi_onnx_in(call, 0, CNNFI_PLAIN);
+    if (below >= 0) x = triangle(call->m, x, true, -below);
+    if (above >= 0) x = triangle(call->m, x, false, above);
+    cnnfi_onnx_give(call, 0, CNNFI_PLAIN, x);
+}
+
 /* A length of 0 turns nothing round, as 1 does; ONNX wants at least 1. */
 static void convert_reverse_sequence(cnnfi_onnx_call *call)
 {
@@ -498,6 +520,7 @@ const cnnfi_onnx_row cnnfi_onnx_array_rows[] = {
     {"TensorScatterMin", convert_tensor_scatter, "min", 0, 18},
     {"OneHot", convert_one_hot},
     {"Where", convert_where},
+    {"MatrixBandPart", convert_band_part, NULL, 0, 14},
     {"ReverseSequence", convert_reverse_sequence},
     {NULL, NULL},
 };

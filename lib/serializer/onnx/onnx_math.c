@@ -169,6 +169,29 @@ static void convert_clip_by_value(cnnfi_onnx_call *call)
     cnnfi_onnx_give(call, 0, e.layout, cnnfi_onnx_binary(e.m, "Max", e.out, below, low));
 }
 
+/* How many of the boundaries are not above each element. */
+static void convert_bucketize(cnnfi_onnx_call *call)
+{
+    const cnnfi_attr *list = cnnfi_node_attr(call->node, "boundaries");
+    const bool given = list != NULL && list->kind == CNNF_ATTR_LIST && list->u.list.item_kind == CNNF_ATTR_FLOAT;
+    if (!given || list->u.list.count == 0) {
+        cnnfi_onnx_refuse(call, "no boundaries");
+        return;
+    }
+    const cnnf_dtype dtype = cnnfi_onnx_in_shape(call, 0).dtype;
+    const char *x = cnnfi_onnx_in(call, 0, CNNFI_PLAIN), *last = cnnfi_onnx_int(call->m, -1);
+    if (dtype != CNNF_FLOAT) x = cnnfi_onnx_cast(call->m, x, CNNF_FLOAT, NULL);
+    const char *bounds = cnnfi_onnx_floats(call->m, list->u.list.count, list->u.list.u.floats);
+    const char *column = cnnfi_onnx_binary(call->m, "Unsqueeze", NULL, x, last); /* [..., 1] */
+    const char *passed = cnnfi_onnx_binary(call->m, "GreaterOrEqual", NULL, column, bounds);
+    const char *counted = cnnfi_onnx_cast(call->m, passed, CNNF_INT32, NULL);
+    cnnfi_onnx_node *node;
+    const char *inputs[] = {counted, last};
+    const char *sum = cnnfi_onnx_add(call->m, &node, "ReduceSum", cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN), 2, inputs);
+    cnnfi_onnx_set_int(call->m, node, "keepdims", 0);
+    cnnfi_onnx_give(call, 0, CNNFI_PLAIN, sum);
+}
+
 /* clang-format off */
 const cnnfi_onnx_row cnnfi_onnx_math_rows[] = {
     {"Placeholder", convert_placeholder},
@@ -231,6 +254,7 @@ const cnnfi_onnx_row cnnfi_onnx_math_rows[] = {
     {"ZerosLike", convert_like, NULL, 0},
     {"OnesLike", convert_like, NULL, 1},
     {"ClipByValue", convert_clip_by_value},
+    {"Bucketize", convert_bucketize},
     {NULL, NULL},
 };
 /* clang-format on */
