@@ -262,7 +262,7 @@ static void rewrite_bounds(cnnfi_travel *t, const step *s, const bounds *old, co
 static bool back_bounds(cnnfi_travel *t, const step *s, const cnnfi_affine *a)
 {
     bounds old;
-    new_bounds now;
+    new_bounds now = {.n = 0};
     if (!cnnfi_affine_dtype(s->node)) return cnnfi_travel_refuse(t, s->node, "its dtype is not float");
     if (!find_bounds(t, s->node, &old)) return false;
     const bool plain = stays_relu(s->node, a);
