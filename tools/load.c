@@ -180,13 +180,19 @@ cnnf_status load_model(cnnf_graph **out, const session *s, const char *path, con
     cnnf_status status = load_options_from_flags(&options, s, flags);
     if (!status) status = cnnf_load_options_set_training_state(options, 0, s->error);
     if (!status) status = load_path(&graph, s, path, options);
-    if (!status && (!checkpoint || !*checkpoint) && cnnf_graph_variable_count(graph) && has_values_beside(s, path))
-        checkpoint = path;
-    if (!status && checkpoint && *checkpoint) {
-        status = cnnf_bind_checkpoint(out, graph, checkpoint, options, s->error);
-        cnnf_graph_unref(graph);
-    } else {
-        *out = graph;
+    const bool given = checkpoint && *checkpoint;
+    const bool found = !status && !given && cnnf_graph_variable_count(graph) && has_values_beside(s, path);
+    *out = graph;
+    if (!status && (given || found)) {
+        status = cnnf_bind_checkpoint(out, graph, given ? checkpoint : path, options, s->error);
+        if (status == CNNF_E_IO && found) {
+            /* Nobody asked for the values, and not all of them lie here: the graph is worth something without. */
+            cli_say(0, "%s: without values: %s", path, cnnf_error_message(s->error));
+            *out = graph;
+            status = CNNF_OK;
+        } else {
+            cnnf_graph_unref(graph);
+        }
     }
     cnnf_load_options_free(options);
     return status;

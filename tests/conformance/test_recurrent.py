@@ -85,6 +85,8 @@ def test_numbers(world, name, base, tmp_path):
 @pytest.mark.parametrize("name", ["open_lstm_all_masked", "open_bidirectional_masked", "open_states"])
 def test_written_out(world, name, base, tmp_path):
     case = os.path.join(folder(world, base), name)
+    if not os.path.exists(f"{case}/x0.npy"):
+        pytest.skip("this Keras does not make it")
     steps = np.load(f"{case}/x0.npy").shape[1]
     said = run("freeze", f"{case}/model.h5", "-o", f"{tmp_path}/frozen.pb", f"--rnn_steps={steps}")
     outputs = names(said, "Output")
