@@ -6,6 +6,7 @@ and k3 (Keras 3). Without it the running Python makes the cases of the Keras it 
 """
 import functools
 import glob
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -28,8 +29,11 @@ def interpreter(world):
     path = os.path.join(os.environ.get("ORACLE_ENV", ""), ENVIRONMENTS[world], "bin/python")
     if os.environ.get("ORACLE_ENV"):
         return path if os.path.exists(path) else None
-    has = {"k225": None, "tfk": "tensorflow", "k3": "keras"}[world]
-    return sys.executable if has and importlib.util.find_spec(has) else None
+    if world == "tfk":
+        return sys.executable if importlib.util.find_spec("tensorflow") else None
+    # The Keras beside TensorFlow 2.15 is Keras 2.
+    keras3 = world == "k3" and importlib.util.find_spec("keras") and importlib.metadata.version("keras").startswith("3.")
+    return sys.executable if keras3 else None
 
 
 @functools.lru_cache(maxsize=None)
