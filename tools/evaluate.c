@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "dataset_flags.h"
 #include "inference.h"
 #include "load.h"
 #include "output.h"
@@ -12,12 +13,12 @@
 #include "rows.h"
 
 typedef struct arguments {
-    const char *graph, *model, *against, *checkpoint, *input, *output, *dataset, *labels, *shape, *backend, *isa,
-        *format, *confusion, *label_map;
-    bool full_batches_only, channels_first;
+    const char *graph, *model, *against, *checkpoint, *input, *output, *dataset, *shape, *backend, *isa, *format,
+        *confusion;
+    bool full_batches_only;
     output_flags out;
-    int64_t batch, threads, topk, worst, one_hot;
-    double scale, mean, std;
+    int64_t batch, threads, topk, worst;
+    dataset_flags examples;
     inference_flags inference;
     keras_flags keras;
 } arguments;
@@ -69,39 +70,14 @@ static void subject_close(subject *m)
     cnnf_graph_unref(m->graph);
 }
 
-/* Shape of one example: --input_shape, else the input node's shape without the batch. */
-static cnnf_status set_example_shape(cnnf_dataset_options *options, const session *s, const arguments *a,
-                                     const subject *m)
+/* One example is as --input_shape says, else as the input node. */
+static cnnf_status open_examples(cnnf_dataset **out, const session *s, const arguments *a, const subject *m)
 {
-    int64_t dims[8];
+    int64_t shape[8];
     size_t rank = 0;
-    if (a->shape) {
-        if (!cli_numbers(a->shape, dims, 8, &rank)) return CNNF_E_INVALID;
-        return cnnf_dataset_options_set_shape(options, (int32_t)rank, dims, s->error);
-    }
-    const cnnf_node *node = cnnf_graph_find(m->graph, m->input);
-    const int32_t declared = cnnf_node_attr_shape_rank(node, "shape");
-    for (int32_t i = 1; i < declared && rank < 8; i++) {
-        dims[rank] = cnnf_node_attr_shape_dim(node, "shape", i);
-        if (dims[rank++] < 0) return CNNF_OK; /* the file may know */
-    }
-    return rank ? cnnf_dataset_options_set_shape(options, (int32_t)rank, dims, s->error) : CNNF_OK;
-}
-
-static cnnf_status open_dataset(cnnf_dataset **out, const session *s, const arguments *a, const subject *m)
-{
-    cnnf_dataset_options *options = NULL;
-    cnnf_status status = cnnf_dataset_options_new(&options, s->context, s->error);
-    if (!status) status = set_example_shape(options, s, a, m);
-    if (!status && a->scale > 0) status = cnnf_dataset_options_set_scale(options, a->scale, s->error);
-    if (!status) status = cnnf_dataset_options_set_normalization(options, a->mean, a->std, s->error);
-    if (!status && a->labels) status = cnnf_dataset_options_set_labels_file(options, a->labels, s->error);
-    if (!status && a->label_map) status = cnnf_dataset_options_set_label_map(options, a->label_map, s->error);
-    if (!status && a->one_hot) status = cnnf_dataset_options_set_one_hot(options, a->one_hot, s->error);
-    if (!status) status = cnnf_dataset_options_set_channels_first(options, a->channels_first, s->error);
-    if (!status) status = cnnf_dataset_open(out, s->context, a->dataset, options, s->error);
-    cnnf_dataset_options_free(options);
-    return status;
+    if (a->shape && !cli_numbers(a->shape, shape, 8, &rank)) return CNNF_E_INVALID;
+    if (!a->shape) rank = declared_example_shape(m->graph, m->input, shape);
+    return open_dataset(out, s, a->dataset, &a->examples, rank, shape);
 }
 
 /* Classes: the last dimension of the output for the first example. */
@@ -150,7 +126,7 @@ static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const sessi
     cnnf_evaluate_options *options = NULL;
     progress bar;
     cnnf_status status = subject_open(&m, s, a, path);
-    if (!status) status = open_dataset(&data, s, a, &m);
+    if (!status) status = open_examples(&data, s, a, &m);
     if (!status) status = count_classes(&classes, s, &m, data);
     if (!status) status = cnnf_metrics_new(metrics, s->context, classes, a->worst, s->error);
     if (!status) status = evaluate_options(&options, &bar, s, a, &m);
@@ -181,7 +157,7 @@ static cnnf_status run(const session *s, const arguments *a)
         const report_request request = {.topk = a->topk,
                                         .worst = a->worst,
                                         .confusion = a->confusion,
-                                        .label_map = a->label_map,
+                                        .label_map = a->examples.label_map,
                                         .json = a->format && strcmp(a->format, "json") == 0,
                                         .details = a->format && strcmp(a->format, "full") == 0,
                                         .seconds = seconds};
@@ -196,7 +172,7 @@ static cnnf_status run(const session *s, const arguments *a)
 
 int cmd_evaluate(int argc, char **argv)
 {
-    arguments a = {.batch = 32, .mean = 0, .std = 1};
+    arguments a = {.batch = 32, .examples = DATASET_DEFAULTS};
     output_claim claim = {.n_outputs = 0};
     const flag flags[] = {
         {"graph", FLAG_STRING, &a.graph, "FILE", "frozen graph"},
@@ -207,18 +183,11 @@ int cmd_evaluate(int argc, char **argv)
         {"output_node", FLAG_STRING, &a.output, "NAME", "node that gives the scores (the declared one)"},
         {"batchsize", FLAG_INT, &a.batch, "N", "images per batch (32)"},
         {"dataset", FLAG_STRING, &a.dataset, "FILE", "CSV, IDX, NPY, NPZ or a folder of images"},
-        {"labels", FLAG_STRING, &a.labels, "FILE", "labels of IDX, NPY or image data"},
-        {"label_map", FLAG_STRING, &a.label_map, "FILE",
-         "classes of the labels: \"LABEL CLASS\" or LABEL, one per line"},
-        {"one_hot", FLAG_INT, &a.one_hot, "CLASSES", "CSV: the first columns are a one-hot label"},
+        DATASET_FLAGS(a.examples),
         {"full_batches_only", FLAG_BOOL, &a.full_batches_only, NULL,
          "drop a last partial batch, as the tutorial's script"},
-        {"scale", FLAG_DOUBLE, &a.scale, "X", "divide pixels by X (255 for CSV, IDX, images; 1 for NPY, NPZ)"},
-        {"mean", FLAG_DOUBLE, &a.mean, "X", "then subtract X (0)"},
-        {"std", FLAG_DOUBLE, &a.std, "X", "then divide by X (1)"},
         {"input_shape", FLAG_STRING, &a.shape, "28,28,1", "shape of one example (the input node's)"},
         PHASE_FLAG(a.inference),
-        {"nchw", FLAG_BOOL, &a.channels_first, NULL, "the graph wants channels first"},
         {"topk", FLAG_INT, &a.topk, "K", "print top-K accuracy"},
         {"confusion", FLAG_OPTIONAL, &a.confusion, "FILE.csv", "print the confusion matrix, or write it as CSV"},
         {"worst", FLAG_INT, &a.worst, "N", "print the N most confident mistakes"},
@@ -234,9 +203,10 @@ int cmd_evaluate(int argc, char **argv)
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, &code)) return code;
     if ((!a.graph && !a.model) || !a.dataset)
         return cli_say(EXIT_USAGE, "evaluate: --graph (or --model) and --dataset are needed");
-    if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0 || a.one_hot < 0)
+    if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0 || a.examples.one_hot < 0)
         return cli_say(EXIT_USAGE, "evaluate: a number is out of range");
-    const char *const inputs[] = {a.graph, a.model, a.against, a.checkpoint, a.dataset, a.labels, a.label_map};
+    const char *const inputs[] = {a.graph,   a.model,           a.against,           a.checkpoint,
+                                  a.dataset, a.examples.labels, a.examples.label_map};
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
         claim_input(&claim, inputs[i]);
     if (a.confusion) claim_output(&claim, &a.confusion);

@@ -20,14 +20,6 @@ typedef struct arguments {
     keras_flags keras;
 } arguments;
 
-static cnnf_status find_outputs(output_names *names, const session *s, const arguments *a, const cnnf_graph *graph)
-{
-    const cnnf_status status = find_output_names(names, s, graph, a->output_nodes);
-    if (status || names->list.count) return status;
-    cli_say(0, "%s: no output found; give --output_node_names", a->input);
-    return CNNF_E_NOT_FOUND;
-}
-
 static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, const arguments *a, const cnnf_graph *model,
                                         const flag_list *names)
 {
@@ -66,7 +58,7 @@ static cnnf_status export_model(const session *s, const arguments *a)
     output_names names = {.used = 0};
     cnnf_status status = load_model(&model, s, a->input, a->checkpoint, &a->keras);
     if (!status) status = set_input_shapes(&model, s, &a->inference);
-    if (!status) status = find_outputs(&names, s, a, model);
+    if (!status) status = want_output_names(&names, s, model, a->output_nodes, a->input, "output_node_names");
     if (!status) status = make_inference_graph(&graph, s, a, model, &names.list);
     if (!status) status = write_onnx(s, a, graph, &names.list);
     if (!status) cli_print_io(graph);

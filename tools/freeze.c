@@ -18,14 +18,6 @@ typedef struct arguments {
     keras_flags keras;
 } arguments;
 
-static cnnf_status find_outputs(output_names *names, const session *s, const arguments *a, const cnnf_graph *graph)
-{
-    const cnnf_status status = find_output_names(names, s, graph, a->output_nodes);
-    if (status || names->list.count) return status;
-    cli_say(0, "%s: no output found; give --output_node_names", a->input);
-    return CNNF_E_NOT_FOUND;
-}
-
 /* Ops that every next tool knows, in place of their pieces. */
 #define WHOLE_OPS "fuse_softmax fuse_relu6"
 
@@ -52,7 +44,7 @@ static cnnf_status make_inference_graph(cnnf_graph **out, const session *s, cons
     output_names names = {.used = 0};
     char passes[4096];
     pass_list(passes, sizeof passes, a);
-    cnnf_status status = find_outputs(&names, s, a, model);
+    cnnf_status status = want_output_names(&names, s, model, a->output_nodes, a->input, "output_node_names");
     /* What only training needs goes before freezing: moving statistics must still be in the graph. */
     if (!status) status = infer_only(&inference, s, model, &a->inference, a->inline_functions, &names.list);
     if (!status) status = freeze_variables(&frozen, s, inference, &names.list);
@@ -70,7 +62,7 @@ static cnnf_status verify(const session *s, const arguments *a, const cnnf_graph
     cnnf_comparison_options *options = NULL;
     cnnf_comparison *comparison = NULL;
     output_names names = {.used = 0};
-    cnnf_status status = find_outputs(&names, s, a, model);
+    cnnf_status status = want_output_names(&names, s, model, a->output_nodes, a->input, "output_node_names");
     if (!status) status = infer_only(&reference, s, model, &a->inference, true, &names.list);
     if (!status) status = cnnf_comparison_options_new(&options, s->context, s->error);
     if (!status) status = cnnf_comparison_options_set_tolerance(options, a->tolerance, s->error);
@@ -99,7 +91,7 @@ static cnnf_status cut_at_inputs(cnnf_graph **model, const session *s, const arg
     cnnf_graph *cut = NULL;
     output_names names;
     if (!a->input_nodes || !*a->input_nodes) return CNNF_OK;
-    cnnf_status status = find_outputs(&names, s, a, *model);
+    cnnf_status status = want_output_names(&names, s, *model, a->output_nodes, a->input, "output_node_names");
     if (!status) status = run_between(&cut, s, *model, "strip_unused_nodes", a->input_nodes, &names.list);
     if (status) return status;
     cnnf_graph_unref(*model);

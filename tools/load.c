@@ -247,6 +247,15 @@ cnnf_status find_output_names(output_names *names, const session *s, const cnnf_
     return status || names->list.count ? status : each_guessed_output(s, graph, remember, names);
 }
 
+cnnf_status want_output_names(output_names *names, const session *s, const cnnf_graph *graph, const char *given,
+                              const char *path, const char *flag_name)
+{
+    const cnnf_status status = find_output_names(names, s, graph, given);
+    if (status || names->list.count) return status;
+    cli_say(0, "%s: no output found; give --%s", path, flag_name);
+    return CNNF_E_NOT_FOUND;
+}
+
 cnnf_status default_output(const char **out, const session *s, const cnnf_graph *graph, char *room, size_t size)
 {
     *out = cnnf_graph_output_count(graph) ? cnnf_graph_output_name(graph, 0) : NULL;

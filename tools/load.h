@@ -54,6 +54,9 @@ typedef struct output_names {
 
 /* Those given in a comma list, else the declared ones, else those that can be told from the graph; perhaps none. */
 cnnf_status find_output_names(output_names *names, const session *s, const cnnf_graph *graph, const char *given);
+/* The same where there must be one: none is CNNF_E_NOT_FOUND, said with the model's `path` and the flag to give. */
+cnnf_status want_output_names(output_names *names, const session *s, const cnnf_graph *graph, const char *given,
+                              const char *path, const char *flag_name);
 /* The first declared input or output, or what can be guessed; NULL when there is none. The string lives in `room`. */
 const char *default_input(const cnnf_graph *graph);
 cnnf_status default_output(const char **out, const session *s, const cnnf_graph *graph, char *room, size_t size);

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 
 #include "cli.h"
+#include "dataset_flags.h"
+#include "inference.h"
 #include "load.h"
 #include "output.h"
 #include "rows.h"
@@ -16,55 +18,17 @@
 enum { N_OPTIONS = 12 };
 
 typedef struct arguments {
-    const char *model, *target, *folder, *checkpoint, *inputs, *outputs, *shapes, *labels, *label_map;
+    const char *model, *target, *folder, *checkpoint, *inputs, *outputs, *shapes;
     flag_list calibration;
-    int64_t iterations, batch, one_hot;
-    double scale, mean, std;
-    bool channels_first;
+    int64_t iterations, batch;
+    dataset_flags examples;
     output_flags out;
     keras_flags keras;
     int64_t options[N_OPTIONS]; /* by cnnf_quantizer_option_name() */
-    bool simulate_dpu, do_cle, as_vai_q;
+    bool as_vai_q;
 } arguments;
 
 /* ---- the graph ---- */
-
-static cnnf_status remember(void *user, const char *name, cnnf_error *error)
-{
-    flag_list *list = user;
-    if (list->count == sizeof list->values / sizeof *list->values) return CNNF_E_LIMIT;
-    list->values[list->count++] = name;
-    return CNNF_OK;
-}
-
-/* Names of nodes, copied: what gives them may be gone when they are used. */
-typedef struct names {
-    flag_list list;
-    char room[16384];
-    size_t used;
-} names;
-
-static cnnf_status keep_name(void *user, const char *name, cnnf_error *error)
-{
-    names *n = user;
-    const size_t length = strlen(name) + 1;
-    if (n->used + length > sizeof n->room) return CNNF_E_LIMIT;
-    memcpy(n->room + n->used, name, length);
-    n->used += length;
-    return remember(&n->list, n->room + n->used - length, error);
-}
-
-static cnnf_status find_outputs(names *outputs, const session *s, const arguments *a, const cnnf_graph *graph)
-{
-    cnnf_status status = cli_each(a->outputs, keep_name, outputs, s->error);
-    for (int64_t i = 0; !status && !a->outputs && i < cnnf_graph_output_count(graph); i++)
-        status = keep_name(outputs, cnnf_graph_output_name(graph, i), s->error);
-    if (status || outputs->list.count) return status;
-    status = each_guessed_output(s, graph, keep_name, outputs);
-    if (status || outputs->list.count) return status;
-    cli_say(0, "%s: no output found; give --output_nodes", a->model);
-    return CNNF_E_NOT_FOUND;
-}
 
 static bool has_variables(const cnnf_graph *graph)
 {
@@ -75,28 +39,18 @@ static bool has_variables(const cnnf_graph *graph)
     return false;
 }
 
-static cnnf_status freeze(cnnf_graph **out, const session *s, const cnnf_graph *graph, const names *outputs)
-{
-    cnnf_freeze_options *options = NULL;
-    cnnf_status status = cnnf_freeze_options_new(&options, s->context, s->error);
-    for (size_t i = 0; !status && i < outputs->list.count; i++)
-        status = cnnf_freeze_options_add_output(options, outputs->list.values[i], s->error);
-    if (!status) status = cnnf_freeze(out, NULL, graph, options, s->error);
-    cnnf_freeze_options_free(options);
-    return status;
-}
-
 /* A model that is not frozen becomes what `freeze --for=vitis-ai` makes of it; a frozen graph is taken as it is. */
-static cnnf_status frozen_graph(cnnf_graph **out, const session *s, const cnnf_graph *model, const names *outputs)
+static cnnf_status frozen_graph(cnnf_graph **out, const session *s, const cnnf_graph *model,
+                                const output_names *outputs)
 {
     cnnf_graph *inference = NULL, *frozen = NULL;
     if (!has_variables(model)) {
         *out = cnnf_graph_ref(model);
         return CNNF_OK;
     }
-    cnnf_status status =
-        run_passes(&inference, s, model, "inline_functions set_learning_phase remove_dropout", &outputs->list);
-    if (!status) status = freeze(&frozen, s, inference, outputs);
+    const inference_flags as_it_is = {.batch = 0};
+    cnnf_status status = infer_only(&inference, s, model, &as_it_is, true, &outputs->list);
+    if (!status) status = freeze_variables(&frozen, s, inference, &outputs->list);
     if (!status) status = run_passes(out, s, frozen, cnnf_check_target_passes("vitis-ai"), &outputs->list);
     cnnf_graph_unref(inference);
     cnnf_graph_unref(frozen);
@@ -104,7 +58,7 @@ static cnnf_status frozen_graph(cnnf_graph **out, const session *s, const cnnf_g
 }
 
 static cnnf_status set_shapes(cnnf_graph **out, const session *s, const arguments *a, const cnnf_graph *graph,
-                              const names *outputs)
+                              const output_names *outputs)
 {
     char passes[1024];
     const char *first = a->inputs ? a->inputs : default_input(graph);
@@ -116,11 +70,11 @@ static cnnf_status set_shapes(cnnf_graph **out, const session *s, const argument
     return run_passes(out, s, graph, passes, &outputs->list);
 }
 
-static cnnf_status load_graph(cnnf_graph **out, names *outputs, const session *s, const arguments *a)
+static cnnf_status load_graph(cnnf_graph **out, output_names *outputs, const session *s, const arguments *a)
 {
     cnnf_graph *model = NULL, *frozen = NULL;
     cnnf_status status = load_model(&model, s, a->model, a->checkpoint, &a->keras);
-    if (!status) status = find_outputs(outputs, s, a, model);
+    if (!status) status = want_output_names(outputs, s, model, a->outputs, a->model, "output_nodes");
     if (!status) status = frozen_graph(&frozen, s, model, outputs);
     if (!status) status = set_shapes(out, s, a, frozen, outputs);
     cnnf_graph_unref(model);
@@ -136,7 +90,7 @@ static cnnf_status add_input(void *user, const char *name, cnnf_error *error)
 }
 
 static cnnf_status make_quantizer(cnnf_quantizer **out, const session *s, const arguments *a, const cnnf_graph *graph,
-                                  const names *outputs)
+                                  const output_names *outputs)
 {
     cnnf_quantizer_options *options = NULL;
     cnnf_status status = cnnf_quantizer_options_new(&options, s->context, s->error);
@@ -227,39 +181,17 @@ static cnnf_status feed_arrays(cnnf_quantizer *q, const session *s, const argume
     return status;
 }
 
-/* The shape of one example: the input's, without the batch. */
-static cnnf_status set_example_shape(cnnf_dataset_options *options, const session *s, const cnnf_graph *graph,
-                                     const cnnf_quantizer *q)
-{
-    int64_t dims[8];
-    int32_t rank = 0;
-    const cnnf_node *node = cnnf_graph_find(graph, cnnf_quantizer_input_name(q, 0));
-    for (int32_t i = 1; i < cnnf_node_attr_shape_rank(node, "shape") && rank < 8; i++) {
-        dims[rank] = cnnf_node_attr_shape_dim(node, "shape", i);
-        if (dims[rank++] < 0) return CNNF_OK; /* the file may know */
-    }
-    return rank ? cnnf_dataset_options_set_shape(options, rank, dims, s->error) : CNNF_OK;
-}
-
 static cnnf_status feed_dataset(cnnf_quantizer *q, const session *s, const arguments *a, const cnnf_graph *graph)
 {
-    cnnf_dataset_options *options = NULL;
     cnnf_dataset *dataset = NULL;
     progress bar;
-    cnnf_status status = cnnf_dataset_options_new(&options, s->context, s->error);
-    if (!status) status = set_example_shape(options, s, graph, q);
-    if (!status && a->scale > 0) status = cnnf_dataset_options_set_scale(options, a->scale, s->error);
-    if (!status) status = cnnf_dataset_options_set_normalization(options, a->mean, a->std, s->error);
-    if (!status && a->labels) status = cnnf_dataset_options_set_labels_file(options, a->labels, s->error);
-    if (!status && a->label_map) status = cnnf_dataset_options_set_label_map(options, a->label_map, s->error);
-    if (!status && a->one_hot) status = cnnf_dataset_options_set_one_hot(options, a->one_hot, s->error);
-    if (!status) status = cnnf_dataset_options_set_channels_first(options, a->channels_first, s->error);
-    if (!status) status = cnnf_dataset_open(&dataset, s->context, a->calibration.values[0], options, s->error);
+    int64_t shape[8];
+    const size_t rank = declared_example_shape(graph, cnnf_quantizer_input_name(q, 0), shape);
+    cnnf_status status = open_dataset(&dataset, s, a->calibration.values[0], &a->examples, rank, shape);
     cli_progress_start(&bar, "examples");
     if (!status)
         status = cnnf_quantizer_feed_dataset(q, dataset, a->batch, a->iterations, cli_progress, &bar, s->error);
     cli_progress_end(&bar);
-    cnnf_dataset_options_free(options);
     cnnf_dataset_free(dataset);
     return status;
 }
@@ -356,7 +288,7 @@ static int64_t default_batch(const cnnf_graph *graph, const cnnf_quantizer *q)
 
 static cnnf_status run(const session *s, arguments *a)
 {
-    static names outputs;
+    static output_names outputs;
     cnnf_graph *graph = NULL;
     cnnf_quantizer *q = NULL;
     cnnf_status status = load_graph(&graph, &outputs, s, a);
@@ -388,10 +320,35 @@ static void claim_calibration(output_claim *claim, const arguments *a)
     }
 }
 
+/* The exit code of a usage error that was said; 0. */
+static int check_arguments(const arguments *a)
+{
+    if (!a->calibration.count || !a->folder) return cli_say(EXIT_USAGE, "quantize: --calibration and -o are needed");
+    if (a->target && strcmp(a->target, "vitis-ai"))
+        return cli_say(EXIT_USAGE, "quantize: --for=%s is not known; vitis-ai is", a->target);
+    if (a->batch < 0 || a->iterations < 0 || a->examples.one_hot < 0)
+        return cli_say(EXIT_USAGE, "quantize: a number is out of range");
+    return 0;
+}
+
+/* What is read and written, as claim_check() wants it. */
+static int claim_files(arguments *a)
+{
+    output_claim claim = {.n_outputs = 0};
+    claim_input(&claim, a->model);
+    claim_input(&claim, a->checkpoint);
+    claim_input(&claim, a->examples.labels);
+    claim_input(&claim, a->examples.label_map);
+    claim_calibration(&claim, a);
+    if (!make_paths(a)) return cli_say(EXIT_LIMIT, "%s: the path is too long", a->folder);
+    for (int i = 0; i < N_FILES; i++)
+        claim_output(&claim, &paths[i]);
+    return claim_check(&claim, a->out.in_place);
+}
+
 int cmd_quantize(int argc, char **argv)
 {
-    static arguments a = {.iterations = 0, .batch = 0, .std = 1, .out = OUTPUT_DEFAULTS};
-    output_claim claim = {.n_outputs = 0};
+    static arguments a = {.examples = DATASET_DEFAULTS, .out = OUTPUT_DEFAULTS};
     for (int32_t i = 0; i < cnnf_quantizer_option_count() && i < N_OPTIONS; i++)
         a.options[i] = cnnf_quantizer_option_default(i);
     const flag flags[] = {
@@ -418,13 +375,7 @@ int cmd_quantize(int argc, char **argv)
         {"as_vai_q", FLAG_BOOL, &a.as_vai_q, NULL, "the tool's own result, where it is wrong too"},
         {"threads", FLAG_INT, option(&a, "threads"), "N", "threads (all processors)"},
         {"input_checkpoint", FLAG_STRING, &a.checkpoint, "PREFIX", "values of a graph that is not frozen"},
-        {"labels", FLAG_STRING, &a.labels, "FILE", "labels of IDX, NPY or image data"},
-        {"label_map", FLAG_STRING, &a.label_map, "FILE", "classes of the labels"},
-        {"one_hot", FLAG_INT, &a.one_hot, "CLASSES", "CSV: the first columns are a one-hot label"},
-        {"scale", FLAG_DOUBLE, &a.scale, "X", "divide pixels by X (255 for CSV, IDX, images; 1 for NPY, NPZ)"},
-        {"mean", FLAG_DOUBLE, &a.mean, "X", "then subtract X (0)"},
-        {"std", FLAG_DOUBLE, &a.std, "X", "then divide by X (1)"},
-        {"nchw", FLAG_BOOL, &a.channels_first, NULL, "the graph wants channels first"},
+        DATASET_FLAGS(a.examples),
         OUTPUT_FLAGS(a.out),
         KERAS_FLAGS(a.keras),
     };
@@ -432,21 +383,8 @@ int cmd_quantize(int argc, char **argv)
                           "the graph that the DPU's quantizer makes", NULL};
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, &a.model, 1, 1, &code)) return code;
-    if (!a.calibration.count || !a.folder) return cli_say(EXIT_USAGE, "quantize: --calibration and -o are needed");
-    if (a.target && strcmp(a.target, "vitis-ai"))
-        return cli_say(EXIT_USAGE, "quantize: --for=%s is not known; vitis-ai is", a.target);
-    if (a.batch < 0 || a.iterations < 0 || a.one_hot < 0)
-        return cli_say(EXIT_USAGE, "quantize: a number is out of range");
+    if ((code = check_arguments(&a)) || (code = claim_files(&a))) return code;
     if (a.as_vai_q) *option(&a, "as_vai_q") = 1;
-    claim_input(&claim, a.model);
-    claim_input(&claim, a.checkpoint);
-    claim_input(&claim, a.labels);
-    claim_input(&claim, a.label_map);
-    claim_calibration(&claim, &a);
-    if (!make_paths(&a)) return cli_say(EXIT_LIMIT, "%s: the path is too long", a.folder);
-    for (int i = 0; i < N_FILES; i++)
-        claim_output(&claim, &paths[i]);
-    if ((code = claim_check(&claim, a.out.in_place))) return code;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;
     code = cli_finish(&s, run(&s, &a));
