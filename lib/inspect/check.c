@@ -10,14 +10,35 @@
 
 /* ---- ready command lines ---- */
 
-/* "a,b" of the declared inputs or outputs, without ports. */
+void cnnfi_put_word(cnnfi_strbuf *out, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./,:=+@%-";
+    if (*text != '\0' && strspn(text, plain) == strlen(text)) {
+        cnnfi_strbuf_puts(out, text);
+        return;
+    }
+    cnnfi_strbuf_putc(out, '\'');
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c == '\'')
+            cnnfi_strbuf_puts(out, "'\\''");
+        else
+            cnnfi_strbuf_putc(out, (unsigned char)*c < ' ' || *c == 127 ? '?' : *c);
+    }
+    cnnfi_strbuf_putc(out, '\'');
+}
+
+/* "a,b" of the declared inputs or outputs, without ports: one word. */
 static void put_names(cnnfi_strbuf *out, const cnnf_graph *graph, int64_t count,
                       const char *(*name)(const cnnf_graph *, int64_t))
 {
     char node[4096];
-    for (int64_t i = 0; i < count; i++) {
-        cnnfi_strbuf_printf(out, "%s%s", i ? "," : "", cnnfi_input_node(name(graph, i), node, sizeof node));
-    }
+    cnnfi_strbuf list;
+    cnnfi_strbuf_init(&list, graph->context);
+    for (int64_t i = 0; i < count; i++)
+        cnnfi_strbuf_printf(&list, "%s%s", i ? "," : "", cnnfi_input_node(name(graph, i), node, sizeof node));
+    out->failed |= list.failed;
+    cnnfi_put_word(out, list.data != NULL ? list.data : "");
+    cnnfi_strbuf_free(&list);
 }
 
 void cnnfi_put_inputs(cnnfi_strbuf *out, const cnnf_graph *graph)

@@ -75,6 +75,8 @@ typedef struct cnnfi_demand {
 
 /* ---- for command lines: "a,b", "?,28,28,1:?,10" with the unknown as the tool writes it ---- */
 
+/* One word of a shell's: names come from the graph, which may be a stranger's, and the line is there to be pasted. */
+void cnnfi_put_word(cnnfi_strbuf *out, const char *text);
 void cnnfi_put_inputs(cnnfi_strbuf *out, const cnnf_graph *graph);
 void cnnfi_put_outputs(cnnfi_strbuf *out, const cnnf_graph *graph);
 void cnnfi_put_shapes(cnnfi_strbuf *out, const cnnf_graph *graph, const char *unknown, const char *separator);

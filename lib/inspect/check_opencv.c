@@ -584,9 +584,9 @@ static const cnnfi_op_row rows[] = {
 static void put_command(cnnfi_strbuf *out, const cnnf_graph *graph, const char *file)
 {
     (void)graph;
-    cnnfi_strbuf_puts(out, "python3 -c \"import cv2; net = cv2.dnn.readNetFromTensorflow('");
-    cnnfi_strbuf_puts(out, file);
-    cnnfi_strbuf_puts(out, "'); print(net.getUnconnectedOutLayersNames())\"");
+    cnnfi_strbuf_puts(out, "python3 -c 'import sys, cv2; net = cv2.dnn.readNetFromTensorflow(sys.argv[1]); "
+                           "print(net.getUnconnectedOutLayersNames())' ");
+    cnnfi_put_word(out, file);
 }
 
 const cnnfi_target cnnfi_target_opencv = {

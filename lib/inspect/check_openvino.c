@@ -16,7 +16,7 @@ static const cnnfi_op_row rows[] = {
 static void put_command(cnnfi_strbuf *out, const cnnf_graph *graph, const char *file)
 {
     cnnfi_strbuf_puts(out, "ovc ");
-    cnnfi_strbuf_puts(out, file);
+    cnnfi_put_word(out, file);
     cnnfi_strbuf_puts(out, " --output_model model.xml");
 }
 

@@ -42,7 +42,7 @@ static const cnnfi_op_row rows[] = {
 static void put_command(cnnfi_strbuf *out, const cnnf_graph *graph, const char *file)
 {
     cnnfi_strbuf_puts(out, "tflite_convert --enable_v1_converter --graph_def_file=");
-    cnnfi_strbuf_puts(out, file);
+    cnnfi_put_word(out, file);
     cnnfi_strbuf_puts(out, " --output_file=model.tflite --input_arrays=");
     cnnfi_put_inputs(out, graph);
     cnnfi_strbuf_puts(out, " --input_shapes=");

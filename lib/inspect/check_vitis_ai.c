@@ -246,7 +246,7 @@ static void put_command(cnnfi_strbuf *out, const cnnf_graph *graph, const char *
     for (size_t i = 0; i < graph->n_nodes; i++)
         averages |= is_op(graph->nodes[i], "AvgPool") || is_op(graph->nodes[i], "Mean");
     cnnfi_strbuf_puts(out, "vai_q_tensorflow quantize --input_frozen_graph ");
-    cnnfi_strbuf_puts(out, file);
+    cnnfi_put_word(out, file);
     cnnfi_strbuf_puts(out, " --input_nodes ");
     cnnfi_put_inputs(out, graph);
     cnnfi_strbuf_puts(out, " --input_shapes ");

@@ -169,7 +169,7 @@ START_TEST(the_command_names_the_file)
     static const graph_row rows[] = {{"Placeholder", "x", {NULL}}, {"Relu", "y", {"x", NULL}}};
     static const char *const expected[][2] = {
         {"vitis-ai", "--input_frozen_graph my.pb --input_nodes x --input_shapes ?,4,4,2 --output_nodes y"},
-        {"opencv", "readNetFromTensorflow('my.pb')"},
+        {"opencv", "getUnconnectedOutLayersNames())' my.pb"},
         {"tflite", "tflite_convert --enable_v1_converter --graph_def_file=my.pb"},
         {"openvino", "ovc my.pb"},
     };
@@ -190,6 +190,29 @@ START_TEST(the_command_names_the_file)
 }
 END_TEST
 
+/* What a shell would act on is quoted, what a terminal would is no longer there. */
+START_TEST(the_command_is_safe_to_paste)
+{
+    static const graph_row rows[] = {{"Placeholder", "x", {NULL}}, {"Relu", "y;$(id)`'\033[2J", {"x", NULL}}};
+    static const char *const targets[] = {"vitis-ai", "opencv", "tflite", "openvino"};
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = image_graph(context, rows, 2, rows[1].name);
+    for (size_t i = 0; i < 4; i++) {
+        cnnf_buffer *text = NULL;
+        ck_assert_int_eq(cnnf_check_graph_file(&text, NULL, graph, "it's $HOME.pb", targets[i], CNNF_REPORT_TEXT, NULL),
+                         CNNF_OK);
+        const char *ready = strstr(cnnf_buffer_data(text), "Ready:");
+        ck_assert_ptr_nonnull(ready);
+        ck_assert_ptr_nonnull(strstr(ready, "'it'\\''s $HOME.pb'"));
+        ck_assert_ptr_null(strchr(ready, '\033'));
+        if (i % 2 == 0) ck_assert_ptr_nonnull(strstr(ready, "'y;$(id)`'\\''?[2J'"));
+        cnnf_buffer_free(text);
+    }
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("forms");
@@ -198,6 +221,7 @@ static Suite *suite(void)
     tcase_add_test(t, names_that_meet_are_parted);
     tcase_add_test(t, an_output_pool_gets_an_identity);
     tcase_add_test(t, the_command_names_the_file);
+    tcase_add_test(t, the_command_is_safe_to_paste);
     suite_add_tcase(s, t);
     return s;
 }
