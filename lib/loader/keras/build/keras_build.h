@@ -175,6 +175,8 @@ cnnfi_kt cnnfi_kb_reduce(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt
                          bool keep);
 /* The same over one axis, written as in the program: axis=-1. */
 cnnfi_kt cnnfi_kb_reduce_axis(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, int32_t axis, bool keep);
+/* K.reverse(x, axis), axis from 0. */
+cnnfi_kt cnnfi_kb_reverse(cnnfi_kb *b, cnnfi_kt x, int32_t axis);
 cnnfi_kt cnnfi_kb_expand_dims(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t axis); /* "<name>/dim" */
 cnnfi_kt cnnfi_kb_squeeze(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t axis);
 cnnfi_kt cnnfi_kb_concat(cnnfi_kb *b, const char *name, size_t n, const cnnfi_kt *values, int32_t axis);

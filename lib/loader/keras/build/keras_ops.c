@@ -472,6 +472,16 @@ cnnfi_kt cnnfi_kb_reduce(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt
     return reduced(out, &x, n_axes, axes, keep);
 }
 
+cnnfi_kt cnnfi_kb_reverse(cnnfi_kb *b, cnnfi_kt x, int32_t axis)
+{
+    const char *saved = cnnfi_kb_push(b, "ReverseV2");
+    cnnfi_kt out, inputs[2] = {x, cnnfi_kb_ints(b, "axis", 1, &axis)};
+    cnnf_node *node = cnnfi_kb_node_t(b, &out, "ReverseV2", "", 2, inputs);
+    cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
+    cnnfi_kb_pop(b, saved);
+    return out;
+}
+
 cnnfi_kt cnnfi_kb_expand_dims(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t axis)
 {
     const char *saved = cnnfi_kb_push(b, name);

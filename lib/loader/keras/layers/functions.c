@@ -659,21 +659,11 @@ static bool image_of(cnnfi_kc *kc, cnnfi_kt *x, int32_t *height, bool sized)
     return cnnfi_kb_ok(kc->b);
 }
 
-static cnnfi_kt reversed(cnnfi_kb *b, cnnfi_kt x, int32_t axis)
-{
-    const char *saved = cnnfi_kb_push(b, "ReverseV2");
-    cnnfi_kt out, inputs[2] = {x, cnnfi_kb_ints(b, "axis", 1, &axis)};
-    cnnf_node *node = cnnfi_kb_node_t(b, &out, "ReverseV2", "", 2, inputs);
-    cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
-    cnnfi_kb_pop(b, saved);
-    return out;
-}
-
 static void flip_image(cnnfi_kc *kc, const char *side)
 {
     cnnfi_kt x;
     int32_t at;
-    if (image_of(kc, &x, &at, false)) cnnfi_kc_return(kc, reversed(kc->b, x, at + (side[0] == 'W')));
+    if (image_of(kc, &x, &at, false)) cnnfi_kc_return(kc, cnnfi_kb_reverse(kc->b, x, at + (side[0] == 'W')));
 }
 
 static cnnfi_kt turned_image(cnnfi_kb *b, cnnfi_kt x, int32_t at)
@@ -699,9 +689,9 @@ static void rot90(cnnfi_kc *kc, const char *op)
     int32_t at;
     int64_t k = ((cnnfi_json_int(cnnfi_kfn_argument(kc, 1, "k"), 1) % 4) + 4) % 4;
     if (!image_of(kc, &x, &at, false)) return;
-    if (k == 1) x = turned_image(kc->b, reversed(kc->b, x, at + 1), at);
-    if (k == 2) x = reversed(kc->b, reversed(kc->b, x, at), at + 1);
-    if (k == 3) x = reversed(kc->b, turned_image(kc->b, x, at), at + 1);
+    if (k == 1) x = turned_image(kc->b, cnnfi_kb_reverse(kc->b, x, at + 1), at);
+    if (k == 2) x = cnnfi_kb_reverse(kc->b, cnnfi_kb_reverse(kc->b, x, at), at + 1);
+    if (k == 3) x = cnnfi_kb_reverse(kc->b, turned_image(kc->b, x, at), at + 1);
     cnnfi_kc_return(kc, k ? x : cnnfi_kb_unary(kc->b, "Identity", "Identity", x));
 }
 

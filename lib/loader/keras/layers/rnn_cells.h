@@ -63,9 +63,8 @@ void cnnfi_rnn_unroll(cnnfi_rnn_run *run);
 /* K.rnn(): a loop over TensorArrays (rnn_loop.c) */
 void cnnfi_rnn_loop(cnnfi_rnn_run *run);
 
-/* What both do (rnn_time.c): batch and time exchanged; time reversed, which is dimension 0 by then. */
+/* What both do (rnn_time.c): batch and time exchanged. */
 cnnfi_kt cnnfi_rnn_swap_time(cnnfi_kb *b, cnnfi_kt x);
-cnnfi_kt cnnfi_rnn_reversed(cnnfi_kb *b, cnnfi_kt x);
 /* The run's mask: [steps, batch], in tf.keras [steps, batch, 1] */
 cnnfi_kt cnnfi_rnn_turned_mask(cnnfi_rnn_run *run);
 /* A step's mask for where(), as wide as `like`; tf.keras repeats it along the dimensions from `fixed` on. */

@@ -141,7 +141,7 @@ static cnnfi_kt first_output(over_time *o, cnnfi_kt x)
 static void make_mask_array(over_time *o)
 {
     cnnfi_kb *b = o->run->b;
-    if (o->run->backwards) o->mask = cnnfi_rnn_reversed(b, o->mask);
+    if (o->run->backwards) o->mask = cnnfi_kb_reverse(b, o->mask, 0);
     o->masks = make_array(b, "mask_ta", o->size, CNNF_BOOL, -1, NULL);
     fill_array(b, &o->masks, o->mask);
 }
@@ -154,7 +154,7 @@ static void prepare_tf(over_time *o)
     o->size = length_of(b, o->x);
     if (run->mask) o->mask = cnnfi_rnn_turned_mask(run);
     o->in = make_array(b, "input_ta_0", o->size, o->x.dtype, -1, NULL);
-    fill_array(b, &o->in, run->backwards ? cnnfi_rnn_reversed(b, o->x) : o->x);
+    fill_array(b, &o->in, run->backwards ? cnnfi_kb_reverse(b, o->x, 0) : o->x);
     o->first = first_output(o, o->x);
     o->out = make_array(b, "output_ta_0", o->size, o->first.dtype, o->first.rank, o->first.dims);
     o->time = cnnfi_kb_int(b, "time", 0);
@@ -169,7 +169,7 @@ static void prepare_multi(over_time *o)
     cnnfi_kb *b = run->b;
     o->x = cnnfi_rnn_swap_time(b, run->x);
     if (run->mask) o->mask = cnnfi_rnn_turned_mask(run);
-    if (run->backwards) o->x = cnnfi_rnn_reversed(b, o->x);
+    if (run->backwards) o->x = cnnfi_kb_reverse(b, o->x, 0);
     o->size = length_of(b, o->x);
     o->first = first_output(o, o->x);
     o->out = make_array(b, "output_ta", o->size, o->first.dtype, -1, NULL);

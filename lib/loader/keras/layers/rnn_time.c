@@ -13,17 +13,6 @@ cnnfi_kt cnnfi_rnn_swap_time(cnnfi_kb *b, cnnfi_kt x)
     return cnnfi_kb_transpose(b, "transpose", x, perm);
 }
 
-cnnfi_kt cnnfi_rnn_reversed(cnnfi_kb *b, cnnfi_kt x)
-{
-    const int32_t axis = 0;
-    const char *saved = cnnfi_kb_push(b, "ReverseV2");
-    cnnfi_kt out, inputs[2] = {x, cnnfi_kb_ints(b, "axis", 1, &axis)};
-    cnnf_node *node = cnnfi_kb_node_t(b, &out, "ReverseV2", "", 2, inputs);
-    cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
-    cnnfi_kb_pop(b, saved);
-    return out;
-}
-
 static cnnfi_kt tile(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt multiples, const cnnfi_kt *like)
 {
     cnnfi_kt out, inputs[2] = {x, multiples};

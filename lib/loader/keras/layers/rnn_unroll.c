@@ -77,7 +77,7 @@ void cnnfi_rnn_unroll(cnnfi_rnn_run *run)
         int32_t end = run->backwards ? 0 : (int32_t)steps - 1;
         run->last = zero_where_masked(b, run->last, cnnfi_kb_port(b, &masks, end), 1);
         /* the loop turns the mask with the steps, Keras' unrolled form forgets to */
-        if (run->backwards && !run->written_out) mask = cnnfi_rnn_reversed(b, mask);
+        if (run->backwards && !run->written_out) mask = cnnfi_kb_reverse(b, mask, 0);
         run->all = zero_where_masked(b, run->all, mask, 2);
     }
     if (!run->time_major) run->all = cnnfi_rnn_swap_time(b, run->all);

@@ -216,18 +216,6 @@ static void bidirectional_build(cnnfi_kc *kc)
     if (cnnfi_kb_ok(kc->b)) build_direction(kc, 1, backward ? backward : wrapped);
 }
 
-/* K.reverse(x, 1) */
-static cnnfi_kt reverse_time(cnnfi_kb *b, cnnfi_kt x)
-{
-    const int32_t axis = 1;
-    const char *saved = cnnfi_kb_push(b, "ReverseV2");
-    cnnfi_kt out, inputs[2] = {x, cnnfi_kb_ints(b, "axis", 1, &axis)};
-    cnnf_node *node = cnnfi_kb_node_t(b, &out, "ReverseV2", "", 2, inputs);
-    cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
-    cnnfi_kb_pop(b, saved);
-    return out;
-}
-
 static cnnfi_kt merge(cnnfi_kc *kc, const char *mode, cnnfi_kt y, cnnfi_kt back)
 {
     cnnfi_kb *b = kc->b;
@@ -283,7 +271,7 @@ static void bidirectional(cnnfi_kc *kc)
     if (!results || !cnnfi_kb_ok(b)) return;
     cnnfi_kt y = forward.outputs[0], back = backward.outputs[0];
     const bool sequences = cnnfi_kc_bool(&forward, "return_sequences", false);
-    if (sequences) back = reverse_time(b, back);
+    if (sequences) back = cnnfi_kb_reverse(b, back, 1);
     results[n++] = merged ? merge(kc, cnnfi_json_string(mode, "concat"), y, back) : y;
     if (!merged) results[n++] = back;
     for (size_t i = 1; i < forward.n_outputs; i++)
