@@ -64,7 +64,7 @@ typedef struct subscript {
 
 static bool has_bit(const cnnfi_onnx_call *call, const char *mask, size_t bit)
 {
-    return (cnnfi_onnx_attr_int(call, mask, 0) >> bit) & 1;
+    return (cnnf_node_attr_int(call->node, mask, 0) >> bit) & 1;
 }
 
 static bool read_subscript(const cnnfi_onnx_call *call, subscript *s)
@@ -118,7 +118,7 @@ static void convert_strided_slice(cnnfi_onnx_call *call)
     const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
     subscript s;
     if (!read_subscript(call, &s)) return;
-    if (rank < 0 && cnnfi_onnx_attr_int(call, "ellipsis_mask", 0) != 0) {
+    if (rank < 0 && cnnf_node_attr_int(call->node, "ellipsis_mask", 0) != 0) {
         cnnfi_onnx_refuse(call, "the number of axes of its input is not known");
         return;
     }
@@ -183,17 +183,6 @@ static void convert_roll(cnnfi_onnx_call *call)
 
 /* ---- joins and splits ---- */
 
-static bool read_axis(const cnnfi_onnx_call *call, int32_t input, int32_t rank, int32_t *axis)
-{
-    int64_t value;
-    size_t count;
-    if (!cnnfi_onnx_want_ints(call, input, "the axis", &value, 1, &count)) return false;
-    *axis = (int32_t)(value < 0 ? value + rank : value);
-    if (rank >= 0 && *axis >= 0 && *axis < rank) return true;
-    cnnfi_onnx_refuse(call, "the number of axes of its input is not known");
-    return false;
-}
-
 /* Tensors first .. first + n - 1 along an axis. */
 static void concat(cnnfi_onnx_call *call, int32_t first, int32_t n, int32_t axis, int32_t rank)
 {
@@ -217,14 +206,14 @@ static void convert_concat(cnnfi_onnx_call *call)
     const int32_t n = call->n_inputs - 1, first = leads ? 1 : 0;
     const int32_t rank = cnnfi_onnx_in_shape(call, first).rank;
     int32_t axis;
-    if (n < 1 || !read_axis(call, leads ? 0 : n, rank, &axis)) return;
+    if (n < 1 || !cnnfi_onnx_want_axis(call, leads ? 0 : n, rank, &axis)) return;
     concat(call, first, n, axis, rank);
 }
 
 static void convert_pack(cnnfi_onnx_call *call)
 {
     const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
-    const int64_t value = cnnfi_onnx_attr_int(call, "axis", 0);
+    const int64_t value = cnnf_node_attr_int(call->node, "axis", 0);
     const int64_t axis = value < 0 ? value + rank + 1 : value;
     const char **parts = cnnfi_onnx_array(call->m, (size_t)call->n_inputs, sizeof *parts);
     for (int32_t i = 0; parts != NULL && i < call->n_inputs; i++)
@@ -283,9 +272,9 @@ static void split_and_give(cnnfi_onnx_call *call, int32_t input, int32_t axis, i
 static void convert_split(cnnfi_onnx_call *call)
 {
     const cnnfi_value in = cnnfi_onnx_in_shape(call, 1);
-    const int32_t n = (int32_t)cnnfi_onnx_attr_int(call, "num_split", 1);
+    const int32_t n = (int32_t)cnnf_node_attr_int(call->node, "num_split", 1);
     int32_t axis;
-    if (!read_axis(call, 0, in.rank, &axis)) return;
+    if (!cnnfi_onnx_want_axis(call, 0, in.rank, &axis)) return;
     split_and_give(call, 1, axis, n, equal_sizes(call, in.dims[axis], n));
 }
 
@@ -298,7 +287,7 @@ static void convert_split_v(cnnfi_onnx_call *call)
     size_t count;
     int32_t axis;
     if (sizes == NULL || !cnnfi_onnx_want_ints(call, 1, "the list of sizes", sizes, MAX_PARTS, &count)) return;
-    if (!read_axis(call, 2, in.rank, &axis)) return;
+    if (!cnnfi_onnx_want_axis(call, 2, in.rank, &axis)) return;
     int64_t rest = in.dims[axis];
     for (size_t i = 0; i < count; i++)
         if (sizes[i] > 0) rest -= sizes[i];
@@ -314,8 +303,8 @@ static void convert_split_v(cnnfi_onnx_call *call)
 static void convert_unpack(cnnfi_onnx_call *call)
 {
     const cnnfi_value in = cnnfi_onnx_in_shape(call, 0);
-    const int64_t value = cnnfi_onnx_attr_int(call, "axis", 0), axis = value < 0 ? value + in.rank : value;
-    const int32_t n = (int32_t)cnnfi_onnx_attr_int(call, "num", 0);
+    const int64_t value = cnnf_node_attr_int(call->node, "axis", 0), axis = value < 0 ? value + in.rank : value;
+    const int32_t n = (int32_t)cnnf_node_attr_int(call->node, "num", 0);
     const int64_t *sizes = equal_sizes(call, n, n);
     const char **parts = output_names(call, n, CNNFI_PLAIN, true);
     if (sizes == NULL || parts == NULL) return;
@@ -376,11 +365,11 @@ static void convert_gather(cnnfi_onnx_call *call)
 {
     const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
     int32_t axis = 0;
-    if (cnnfi_onnx_attr_int(call, "batch_dims", 0) != 0) {
+    if (cnnf_node_attr_int(call->node, "batch_dims", 0) != 0) {
         cnnfi_onnx_refuse(call, "batch_dims other than 0");
         return;
     }
-    if (call->n_inputs > 2 && !read_axis(call, 2, rank, &axis)) return;
+    if (call->n_inputs > 2 && !cnnfi_onnx_want_axis(call, 2, rank, &axis)) return;
     const char *inputs[] = {cnnfi_onnx_in(call, 0, CNNFI_PLAIN), cnnfi_onnx_in(call, 1, CNNFI_PLAIN)};
     cnnfi_onnx_node *node;
     const char *y = cnnfi_onnx_add(call->m, &node, "Gather", cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN), 2, inputs);
@@ -388,18 +377,12 @@ static void convert_gather(cnnfi_onnx_call *call)
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN, y);
 }
 
-static const char *wide_ints(const cnnfi_onnx_call *call, int32_t input)
-{
-    const char *x = cnnfi_onnx_in(call, input, CNNFI_PLAIN);
-    return cnnfi_onnx_in_shape(call, input).dtype == CNNF_INT64 ? x : cnnfi_onnx_cast(call->m, x, CNNF_INT64, NULL);
-}
-
 static void convert_gather_nd(cnnfi_onnx_call *call)
 {
-    if (cnnfi_onnx_attr_int(call, "batch_dims", 0) != 0) cnnfi_onnx_refuse(call, "batch_dims other than 0");
+    if (cnnf_node_attr_int(call->node, "batch_dims", 0) != 0) cnnfi_onnx_refuse(call, "batch_dims other than 0");
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN,
                     cnnfi_onnx_binary(call->m, "GatherND", cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN),
-                                      cnnfi_onnx_in(call, 0, CNNFI_PLAIN), wide_ints(call, 1)));
+                                      cnnfi_onnx_in(call, 0, CNNFI_PLAIN), cnnfi_onnx_in_int64(call, 1)));
 }
 
 /* data with updates at indices, combined as `as` says (NULL: replaced). */
@@ -414,15 +397,16 @@ static void scatter(const cnnfi_onnx_call *call, const char *data, const char *i
 
 static void convert_tensor_scatter(cnnfi_onnx_call *call)
 {
-    scatter(call, cnnfi_onnx_in(call, 0, CNNFI_PLAIN), wide_ints(call, 1), cnnfi_onnx_in(call, 2, CNNFI_PLAIN));
+    scatter(call, cnnfi_onnx_in(call, 0, CNNFI_PLAIN), cnnfi_onnx_in_int64(call, 1),
+            cnnfi_onnx_in(call, 2, CNNFI_PLAIN));
 }
 
 /* ScatterNd(indices, updates, shape) adds to zeros. */
 static void convert_scatter_nd(cnnfi_onnx_call *call)
 {
     const char *zero = cnnfi_onnx_scalar(call->m, cnnfi_onnx_in_shape(call, 1).dtype, 0);
-    const char *zeros = cnnfi_onnx_binary(call->m, "Expand", NULL, zero, wide_ints(call, 2));
-    scatter(call, zeros, wide_ints(call, 0), cnnfi_onnx_in(call, 1, CNNFI_PLAIN));
+    const char *zeros = cnnfi_onnx_binary(call->m, "Expand", NULL, zero, cnnfi_onnx_in_int64(call, 2));
+    scatter(call, zeros, cnnfi_onnx_in_int64(call, 0), cnnfi_onnx_in(call, 1, CNNFI_PLAIN));
 }
 
 /* OneHot(indices, depth, on, off). ONNX counts an index below 0 from the end, TensorFlow has no place for it: such an
@@ -430,7 +414,7 @@ static void convert_scatter_nd(cnnfi_onnx_call *call)
 static void convert_one_hot(cnnfi_onnx_call *call)
 {
     cnnfi_onnx_model *m = call->m;
-    const char *indices = wide_ints(call, 0), *depth = wide_ints(call, 1);
+    const char *indices = cnnfi_onnx_in_int64(call, 0), *depth = cnnfi_onnx_in_int64(call, 1);
     const char *below = cnnfi_onnx_binary(m, "Less", NULL, indices, cnnfi_onnx_scalar(m, CNNF_INT64, 0));
     const char *outside = cnnfi_onnx_add(m, NULL, "Where", NULL, 3, (const char *[]){below, depth, indices});
     const char *zero = cnnfi_onnx_int(m, 0);
@@ -441,7 +425,7 @@ static void convert_one_hot(cnnfi_onnx_call *call)
     cnnfi_onnx_set_int(m, join, "axis", 0);
     const char *inputs[] = {outside, depth, pair};
     const char *y = cnnfi_onnx_add(m, &node, "OneHot", cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN), 3, inputs);
-    cnnfi_onnx_set_int(m, node, "axis", cnnfi_onnx_attr_int(call, "axis", -1));
+    cnnfi_onnx_set_int(m, node, "axis", cnnf_node_attr_int(call->node, "axis", -1));
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN, y);
 }
 
@@ -481,8 +465,9 @@ static void convert_reverse_sequence(cnnfi_onnx_call *call)
 {
     const char *one = cnnfi_onnx_scalar(call->m, CNNF_INT64, 1);
     const char *inputs[] = {cnnfi_onnx_in(call, 0, CNNFI_PLAIN),
-                            cnnfi_onnx_binary(call->m, "Max", NULL, wide_ints(call, 1), one)};
-    const int64_t batch = cnnfi_onnx_attr_int(call, "batch_dim", 0), time = cnnfi_onnx_attr_int(call, "seq_dim", 0);
+                            cnnfi_onnx_binary(call->m, "Max", NULL, cnnfi_onnx_in_int64(call, 1), one)};
+    const int64_t batch = cnnf_node_attr_int(call->node, "batch_dim", 0),
+                  time = cnnf_node_attr_int(call->node, "seq_dim", 0);
     if (batch + time != 1 || batch < 0 || time < 0) {
         cnnfi_onnx_refuse(call, "batch and sequence must be the first two axes");
         return;

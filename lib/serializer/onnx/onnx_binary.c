@@ -17,11 +17,10 @@ static const char *widen(const cnnfi_onnx_call *call, int32_t input, int32_t hav
 {
     int64_t axes[CNNFI_OP_MAX_RANK], perm[CNNFI_OP_MAX_RANK];
     const char *x = cnnfi_onnx_in(call, input, CNNFI_PLAIN);
-    const int32_t n = have == 1 ? rank - 2 : rank - have;
-    for (int32_t i = 0; i < n; i++)
-        axes[i] = have == 1 ? i + 1 : i;
-    x = cnnfi_onnx_binary(call->m, "Unsqueeze", NULL, x, cnnfi_onnx_ints(call->m, (size_t)n, axes));
-    if (have == 1) return x;
+    if (have == 1) return cnnfi_onnx_per_channel(call->m, x, rank);
+    for (int32_t i = 0; i < rank - have; i++)
+        axes[i] = i;
+    x = cnnfi_onnx_binary(call->m, "Unsqueeze", NULL, x, cnnfi_onnx_ints(call->m, (size_t)(rank - have), axes));
     for (int32_t axis = 0; axis < rank; axis++)
         perm[cnnfi_onnx_axis(CNNFI_FIRST, axis, rank)] = axis;
     return cnnfi_onnx_transpose(call->m, x, rank, perm, NULL);
@@ -112,11 +111,7 @@ static void convert_bias_add(cnnfi_onnx_call *call)
         convert_add(call);
         return;
     }
-    int64_t axes[CNNFI_OP_MAX_RANK];
-    for (int32_t i = 0; i < rank - 2; i++)
-        axes[i] = i + 1;
-    const char *bias = cnnfi_onnx_binary(call->m, "Unsqueeze", NULL, cnnfi_onnx_in(call, 1, CNNFI_PLAIN),
-                                         cnnfi_onnx_ints(call->m, (size_t)(rank - 2), axes));
+    const char *bias = cnnfi_onnx_per_channel(call->m, cnnfi_onnx_in(call, 1, CNNFI_PLAIN), rank);
     const char *sum = cnnfi_onnx_binary(call->m, "Add", cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN),
                                         cnnfi_onnx_in(call, 0, CNNFI_PLAIN), bias);
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN, sum);
@@ -215,7 +210,7 @@ static void convert_approximate_equal(cnnfi_onnx_call *call)
 {
     const pair_call p = pair_begin(call);
     const char *d = cnnfi_onnx_unary(p.m, "Abs", NULL, cnnfi_onnx_binary(p.m, "Sub", NULL, p.x, p.y));
-    const char *tolerance = cnnfi_onnx_scalar(p.m, p.dtype, cnnfi_onnx_attr_float(call, "tolerance", 1e-5));
+    const char *tolerance = cnnfi_onnx_scalar(p.m, p.dtype, cnnf_node_attr_float(call->node, "tolerance", 1e-5));
     cnnfi_onnx_give(call, 0, p.layout, cnnfi_onnx_binary(p.m, "Less", p.out, d, tolerance));
 }
 

@@ -9,7 +9,7 @@ static void convert_depth(cnnfi_onnx_call *call)
     const char *x = cnnfi_onnx_in(call, 0, layout);
     cnnfi_onnx_node *node;
     const char *y = cnnfi_onnx_add(call->m, &node, call->row->as, cnnfi_onnx_out_name(call, 0, layout), 1, &x);
-    cnnfi_onnx_set_int(call->m, node, "blocksize", cnnfi_onnx_attr_int(call, "block_size", 1));
+    cnnfi_onnx_set_int(call->m, node, "blocksize", cnnf_node_attr_int(call->node, "block_size", 1));
     cnnfi_onnx_give(call, 0, layout, y);
 }
 

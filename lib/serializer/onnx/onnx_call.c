@@ -108,6 +108,17 @@ bool cnnfi_onnx_want_ints(const cnnfi_onnx_call *call, int32_t input, const char
     return false;
 }
 
+bool cnnfi_onnx_want_axis(const cnnfi_onnx_call *call, int32_t input, int32_t rank, int32_t *axis)
+{
+    int64_t value;
+    size_t count;
+    if (!cnnfi_onnx_want_ints(call, input, "the axis", &value, 1, &count)) return false;
+    *axis = (int32_t)(value < 0 ? value + rank : value);
+    if (rank >= 0 && *axis >= 0 && *axis < rank) return true;
+    cnnfi_onnx_refuse(call, "the number of axes of its input is not known");
+    return false;
+}
+
 bool cnnfi_onnx_number_of(const cnnfi_onnx_call *call, int32_t input, double *out)
 {
     return input < call->n_inputs && cnnfi_value_scalar(&call->c->values, call->node, (size_t)input, out);
@@ -122,24 +133,6 @@ void cnnfi_onnx_refuse(const cnnfi_onnx_call *call, const char *format, ...)
     va_end(args);
     cnnfi_onnx_fail(call->m, CNNF_E_UNSUPPORTED, "ONNX export: node '%s' (%s): %s", call->node->name, call->node->op,
                     text);
-}
-
-int64_t cnnfi_onnx_attr_int(const cnnfi_onnx_call *call, const char *key, int64_t otherwise)
-{
-    const cnnfi_attr *attr = cnnfi_node_attr(call->node, key);
-    return attr != NULL && attr->kind == CNNF_ATTR_INT ? attr->u.i : otherwise;
-}
-
-double cnnfi_onnx_attr_float(const cnnfi_onnx_call *call, const char *key, double otherwise)
-{
-    const cnnfi_attr *attr = cnnfi_node_attr(call->node, key);
-    return attr != NULL && attr->kind == CNNF_ATTR_FLOAT ? (double)attr->u.f : otherwise;
-}
-
-bool cnnfi_onnx_attr_bool(const cnnfi_onnx_call *call, const char *key)
-{
-    const cnnfi_attr *attr = cnnfi_node_attr(call->node, key);
-    return attr != NULL && attr->kind == CNNF_ATTR_BOOL && attr->u.b;
 }
 
 bool cnnfi_onnx_channels_last(const cnnfi_onnx_call *call)
@@ -297,6 +290,21 @@ const char *cnnfi_onnx_in(const cnnfi_onnx_call *call, int32_t input, cnnfi_layo
     if (shape.rank >= 0 && shape.rank < 3) layout = CNNFI_PLAIN;
     if (tensor->name[layout] == NULL) make_layout(call, input, tensor, layout);
     return tensor->name[layout];
+}
+
+const char *cnnfi_onnx_in_int64(const cnnfi_onnx_call *call, int32_t input)
+{
+    const char *x = cnnfi_onnx_in(call, input, CNNFI_PLAIN);
+    const bool wide = cnnfi_onnx_in_shape(call, input).dtype == CNNF_INT64;
+    return wide ? x : cnnfi_onnx_cast(call->m, x, CNNF_INT64, NULL);
+}
+
+const char *cnnfi_onnx_per_channel(cnnfi_onnx_model *m, const char *vector, int32_t rank)
+{
+    int64_t axes[CNNFI_OP_MAX_RANK];
+    for (int32_t i = 0; i < rank - 2; i++)
+        axes[i] = i + 1;
+    return cnnfi_onnx_binary(m, "Unsqueeze", NULL, vector, cnnfi_onnx_ints(m, (size_t)(rank - 2), axes));
 }
 
 cnnfi_layout cnnfi_onnx_layout_of(const cnnfi_onnx_call *call, int32_t input)

@@ -71,16 +71,14 @@ const cnnf_tensor *cnnfi_onnx_const_of(const cnnfi_onnx_call *call, int32_t inpu
 bool cnnfi_onnx_ints_of(const cnnfi_onnx_call *call, int32_t input, int64_t *out, size_t capacity, size_t *count);
 /* Element `index` of an input that may be known in part; CNNFI_UNKNOWN: it is not known, or negative. */
 int64_t cnnfi_onnx_int_known(const cnnfi_onnx_call *call, int32_t input, int64_t index);
+/* The one axis that an input holds, from 0; false: refused. rank: of what it counts in. */
+bool cnnfi_onnx_want_axis(const cnnfi_onnx_call *call, int32_t input, int32_t rank, int32_t *axis);
 /* The same as ints_of where there is nothing else to be said: fails by name. */
 bool cnnfi_onnx_want_ints(const cnnfi_onnx_call *call, int32_t input, const char *what, int64_t *out, size_t capacity,
                           size_t *count);
 /* One constant number. */
 bool cnnfi_onnx_number_of(const cnnfi_onnx_call *call, int32_t input, double *out);
 void cnnfi_onnx_refuse(const cnnfi_onnx_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Attributes, or what they are when they are not there. */
-int64_t cnnfi_onnx_attr_int(const cnnfi_onnx_call *call, const char *key, int64_t otherwise);
-double cnnfi_onnx_attr_float(const cnnfi_onnx_call *call, const char *key, double otherwise);
-bool cnnfi_onnx_attr_bool(const cnnfi_onnx_call *call, const char *key);
 /* "NHWC", "NDHWC" or nothing said: the channels are last. */
 bool cnnfi_onnx_channels_last(const cnnfi_onnx_call *call);
 
@@ -127,6 +125,10 @@ const char *cnnfi_onnx_relayout(cnnfi_onnx_model *m, const char *x, const cnnfi_
 /* Transposed by perm [rank]. */
 const char *cnnfi_onnx_transpose(cnnfi_onnx_model *m, const char *x, int32_t rank, const int64_t *perm,
                                  const char *out);
+/* An integer input as int64, which is what ONNX takes. */
+const char *cnnfi_onnx_in_int64(const cnnfi_onnx_call *call, int32_t input);
+/* A vector of channels beside channels-first data of `rank` axes: [C, 1, 1]. */
+const char *cnnfi_onnx_per_channel(cnnfi_onnx_model *m, const char *vector, int32_t rank);
 const char *cnnfi_onnx_cast(cnnfi_onnx_model *m, const char *x, cnnf_dtype dtype, const char *out);
 /* A constant under another layout: perm [axes of the tensor] then read as dims [rank]; a part of the node at hand. */
 const char *cnnfi_onnx_weights(const cnnfi_onnx_call *call, const cnnf_tensor *tensor, const char *part,

@@ -79,7 +79,7 @@ static void convert_alpha(cnnfi_onnx_call *call)
     const element_call e = element_begin(call);
     cnnfi_onnx_node *node;
     const char *y = cnnfi_onnx_add(e.m, &node, call->row->as, e.out, 1, &e.x);
-    cnnfi_onnx_set_float(e.m, node, "alpha", (float)cnnfi_onnx_attr_float(call, "alpha", call->row->number));
+    cnnfi_onnx_set_float(e.m, node, "alpha", (float)cnnf_node_attr_float(call->node, "alpha", call->row->number));
     cnnfi_onnx_give(call, 0, e.layout, y);
 }
 
@@ -179,16 +179,15 @@ static void convert_bucketize(cnnfi_onnx_call *call)
         return;
     }
     const cnnf_dtype dtype = cnnfi_onnx_in_shape(call, 0).dtype;
-    const char *x = cnnfi_onnx_in(call, 0, CNNFI_PLAIN), *last = cnnfi_onnx_int(call->m, -1);
+    const char *x = cnnfi_onnx_in(call, 0, CNNFI_PLAIN);
     if (dtype != CNNF_FLOAT) x = cnnfi_onnx_cast(call->m, x, CNNF_FLOAT, NULL);
     const char *bounds = cnnfi_onnx_floats(call->m, list->u.list.count, list->u.list.u.floats);
-    const char *column = cnnfi_onnx_binary(call->m, "Unsqueeze", NULL, x, last); /* [..., 1] */
+    const char *column = cnnfi_onnx_binary(call->m, "Unsqueeze", NULL, x, cnnfi_onnx_int(call->m, -1)); /* [..., 1] */
     const char *passed = cnnfi_onnx_binary(call->m, "GreaterOrEqual", NULL, column, bounds);
     const char *counted = cnnfi_onnx_cast(call->m, passed, CNNF_INT32, NULL);
-    cnnfi_onnx_node *node;
-    const char *inputs[] = {counted, last};
-    const char *sum = cnnfi_onnx_add(call->m, &node, "ReduceSum", cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN), 2, inputs);
-    cnnfi_onnx_set_int(call->m, node, "keepdims", 0);
+    const int64_t axis = -1;
+    const char *sum =
+        cnnfi_onnx_reduce(call->m, "ReduceSum", counted, 1, &axis, false, cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN));
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN, sum);
 }
 

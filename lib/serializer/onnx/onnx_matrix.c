@@ -4,18 +4,21 @@
 
 #include "serializer/onnx/onnx_ops.h"
 
-/* Gemm, so that a bias can follow into it; a constant turned round costs nothing. */
+/* Gemm, so that a bias can follow into it; runtimes have it for floats, and MatMul for integers. */
 static void convert_matmul(cnnfi_onnx_call *call)
 {
     const char *inputs[] = {cnnfi_onnx_in(call, 0, CNNFI_PLAIN), cnnfi_onnx_in(call, 1, CNNFI_PLAIN)};
     const cnnf_dtype dtype = cnnfi_onnx_in_shape(call, 0).dtype;
-    const char *out = cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN);
+    const bool turned_a = cnnf_node_attr_bool(call->node, "transpose_a", 0);
+    const bool turned_b = cnnf_node_attr_bool(call->node, "transpose_b", 0);
+    const bool floats = dtype == CNNF_FLOAT || dtype == CNNF_DOUBLE || dtype == CNNF_HALF;
+    const char *op = floats || turned_a || turned_b ? "Gemm" : "MatMul";
     cnnfi_onnx_node *node;
-    const char *y = cnnfi_onnx_add(call->m, &node, "Gemm", out, 2, inputs);
-    if (cnnfi_onnx_attr_bool(call, "transpose_a")) cnnfi_onnx_set_int(call->m, node, "transA", 1);
-    if (cnnfi_onnx_attr_bool(call, "transpose_b")) cnnfi_onnx_set_int(call->m, node, "transB", 1);
+    const char *y = cnnfi_onnx_add(call->m, &node, op, cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN), 2, inputs);
+    if (turned_a) cnnfi_onnx_set_int(call->m, node, "transA", 1);
+    if (turned_b) cnnfi_onnx_set_int(call->m, node, "transB", 1);
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN, y);
-    if (dtype == CNNF_FLOAT || dtype == CNNF_DOUBLE || dtype == CNNF_HALF) cnnfi_onnx_offer_bias(call, node);
+    if (floats) cnnfi_onnx_offer_bias(call, node);
 }
 
 /* An operand of a batched product, its two last axes exchanged when `flag` says so. */
@@ -24,7 +27,7 @@ static const char *operand(const cnnfi_onnx_call *call, int32_t input, const cha
     const char *x = cnnfi_onnx_in(call, input, CNNFI_PLAIN);
     const int32_t rank = cnnfi_onnx_in_shape(call, input).rank;
     int64_t perm[CNNFI_OP_MAX_RANK];
-    if (!cnnfi_onnx_attr_bool(call, flag) || rank < 2) return x;
+    if (!cnnf_node_attr_bool(call->node, flag, 0) || rank < 2) return x;
     for (int32_t i = 0; i < rank; i++)
         perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
     return cnnfi_onnx_transpose(call->m, x, rank, perm, NULL);

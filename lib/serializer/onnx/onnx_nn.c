@@ -45,19 +45,10 @@ static norm_call norm_begin(const cnnfi_onnx_call *call)
     return (norm_call){.m = call->m,
                        .layout = layout,
                        .rank = rank,
-                       .epsilon = cnnfi_onnx_attr_float(call, "epsilon", 1e-4),
+                       .epsilon = cnnf_node_attr_float(call->node, "epsilon", 1e-4),
                        .x = cnnfi_onnx_in(call, 0, layout),
                        .scale = cnnfi_onnx_in(call, 1, CNNFI_PLAIN),
                        .offset = cnnfi_onnx_in(call, 2, CNNFI_PLAIN)};
-}
-
-/* A vector of channels beside channels-first data: [C, 1, 1]. */
-static const char *per_channel(const norm_call *n, const char *vector)
-{
-    int64_t axes[CNNFI_OP_MAX_RANK];
-    for (int32_t i = 0; i < n->rank - 2; i++)
-        axes[i] = i + 1;
-    return cnnfi_onnx_binary(n->m, "Unsqueeze", NULL, vector, cnnfi_onnx_ints(n->m, (size_t)(n->rank - 2), axes));
 }
 
 static const char *mean_over_all_but_channels(const norm_call *n, const char *x)
@@ -66,12 +57,7 @@ static const char *mean_over_all_but_channels(const norm_call *n, const char *x)
     int32_t count = 0;
     for (int32_t i = 0; i < n->rank; i++)
         if (i != 1) axes[count++] = i;
-    cnnfi_onnx_node *node;
-    const char *inputs[] = {x, n->m->opset >= 18 ? cnnfi_onnx_ints(n->m, (size_t)count, axes) : NULL};
-    const char *mean = cnnfi_onnx_add(n->m, &node, "ReduceMean", NULL, n->m->opset >= 18 ? 2 : 1, inputs);
-    if (n->m->opset < 18) cnnfi_onnx_set_ints(n->m, node, "axes", (size_t)count, axes);
-    cnnfi_onnx_set_int(n->m, node, "keepdims", 1);
-    return mean;
+    return cnnfi_onnx_reduce(n->m, "ReduceMean", x, (size_t)count, axes, true, NULL);
 }
 
 /* By the statistics of the data itself: how tf.keras says LayerNormalization. */
@@ -82,8 +68,8 @@ static const char *normalise_by_itself(const norm_call *n, const char *out)
     const char *variance = mean_over_all_but_channels(n, cnnfi_onnx_binary(n->m, "Mul", NULL, centred, centred));
     const char *sum = cnnfi_onnx_binary(n->m, "Add", NULL, variance, cnnfi_onnx_scalar(n->m, dtype, n->epsilon));
     const char *unit = cnnfi_onnx_binary(n->m, "Div", NULL, centred, cnnfi_onnx_unary(n->m, "Sqrt", NULL, sum));
-    const char *scaled = cnnfi_onnx_binary(n->m, "Mul", NULL, unit, per_channel(n, n->scale));
-    return cnnfi_onnx_binary(n->m, "Add", out, scaled, per_channel(n, n->offset));
+    const char *scaled = cnnfi_onnx_binary(n->m, "Mul", NULL, unit, cnnfi_onnx_per_channel(n->m, n->scale, n->rank));
+    return cnnfi_onnx_binary(n->m, "Add", out, scaled, cnnfi_onnx_per_channel(n->m, n->offset, n->rank));
 }
 
 static void convert_fused_batch_norm(cnnfi_onnx_call *call)
@@ -110,13 +96,13 @@ static void convert_fused_batch_norm(cnnfi_onnx_call *call)
 /* ONNX divides alpha by the size of the window. */
 static void convert_lrn(cnnfi_onnx_call *call)
 {
-    const int64_t size = 2 * cnnfi_onnx_attr_int(call, "depth_radius", 5) + 1;
+    const int64_t size = 2 * cnnf_node_attr_int(call->node, "depth_radius", 5) + 1;
     const char *x = cnnfi_onnx_in(call, 0, CNNFI_FIRST);
     cnnfi_onnx_node *node;
     const char *y = cnnfi_onnx_add(call->m, &node, "LRN", cnnfi_onnx_out_name(call, 0, CNNFI_FIRST), 1, &x);
-    cnnfi_onnx_set_float(call->m, node, "alpha", (float)(cnnfi_onnx_attr_float(call, "alpha", 1) * (double)size));
-    cnnfi_onnx_set_float(call->m, node, "beta", (float)cnnfi_onnx_attr_float(call, "beta", 0.5));
-    cnnfi_onnx_set_float(call->m, node, "bias", (float)cnnfi_onnx_attr_float(call, "bias", 1));
+    cnnfi_onnx_set_float(call->m, node, "alpha", (float)(cnnf_node_attr_float(call->node, "alpha", 1) * (double)size));
+    cnnfi_onnx_set_float(call->m, node, "beta", (float)cnnf_node_attr_float(call->node, "beta", 0.5));
+    cnnfi_onnx_set_float(call->m, node, "bias", (float)cnnf_node_attr_float(call->node, "bias", 1));
     cnnfi_onnx_set_int(call->m, node, "size", size);
     cnnfi_onnx_give(call, 0, CNNFI_FIRST, y);
 }
@@ -165,8 +151,8 @@ static const char *resize_scales(const cnnfi_onnx_call *call, const cnnfi_value 
 /* Which of the source's points an output point is, and which neighbour is nearest. */
 static void set_coordinates(const cnnfi_onnx_call *call, cnnfi_onnx_node *node, bool nearest)
 {
-    const bool align = cnnfi_onnx_attr_bool(call, "align_corners");
-    const bool half = cnnfi_onnx_attr_bool(call, "half_pixel_centers");
+    const bool align = cnnf_node_attr_bool(call->node, "align_corners", 0);
+    const bool half = cnnf_node_attr_bool(call->node, "half_pixel_centers", 0);
     cnnfi_onnx_set_text(call->m, node, "coordinate_transformation_mode",
                         align  ? "align_corners"
                         : half ? "half_pixel"
@@ -179,8 +165,8 @@ static void set_coordinates(const cnnfi_onnx_call *call, cnnfi_onnx_node *node, 
 /* TensorFlow has 1,024 weights between two pixels, ONNX has all: the same numbers where each place is one of those. */
 static bool cubic_is_exact(const cnnfi_onnx_call *call, const cnnfi_value *in, const int64_t size[2])
 {
-    const bool align = cnnfi_onnx_attr_bool(call, "align_corners");
-    const bool half = cnnfi_onnx_attr_bool(call, "half_pixel_centers");
+    const bool align = cnnf_node_attr_bool(call->node, "align_corners", 0);
+    const bool half = cnnf_node_attr_bool(call->node, "half_pixel_centers", 0);
     for (int32_t i = 0; i < 2; i++) {
         const bool corners = align && size[i] > 1;
         const int64_t from = in->dims[i + 1] - corners, to = size[i] - corners;
@@ -191,7 +177,7 @@ static bool cubic_is_exact(const cnnfi_onnx_call *call, const cnnfi_value *in, c
 
 static void set_cubic(const cnnfi_onnx_call *call, cnnfi_onnx_node *node)
 {
-    const bool half = cnnfi_onnx_attr_bool(call, "half_pixel_centers");
+    const bool half = cnnf_node_attr_bool(call->node, "half_pixel_centers", 0);
     cnnfi_onnx_set_float(call->m, node, "cubic_coeff_a", half ? -0.5F : -0.75F);
     if (half) cnnfi_onnx_set_int(call->m, node, "exclude_outside", 1);
 }

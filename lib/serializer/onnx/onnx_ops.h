@@ -23,4 +23,9 @@ cnnfi_layout cnnfi_onnx_common_layout(const cnnfi_onnx_call *call, int32_t n);
 /* An input beside others of `rank` axes, as broadcasting lines them up in that layout. */
 const char *cnnfi_onnx_operand(const cnnfi_onnx_call *call, int32_t input, int32_t rank, cnnfi_layout layout);
 
+/* A reduction over axes [count] of x; where they are said (an input from opset 18, of ReduceSum from 13) is its matter.
+ */
+const char *cnnfi_onnx_reduce(cnnfi_onnx_model *m, const char *op, const char *x, size_t count, const int64_t *axes,
+                              bool keep, const char *out);
+
 #endif

@@ -44,7 +44,7 @@ static bool reduction_begin(const cnnfi_onnx_call *call, reduction *r)
 {
     const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
     bool gone[CNNFI_OP_MAX_RANK] = {false};
-    *r = (reduction){.layout = cnnfi_onnx_layout_of(call, 0), .keep = cnnfi_onnx_attr_bool(call, "keep_dims")};
+    *r = (reduction){.layout = cnnfi_onnx_layout_of(call, 0), .keep = cnnf_node_attr_bool(call->node, "keep_dims", 0)};
     if (!read_axes(call, rank, gone)) return false;
     r->out_layout = r->layout;
     if (r->layout == CNNFI_FIRST && !r->keep) r->out_layout = layout_left(rank, gone);
@@ -54,16 +54,15 @@ static bool reduction_begin(const cnnfi_onnx_call *call, reduction *r)
     return true;
 }
 
-/* The ONNX reduction; from opset 18 the axes are an input (ReduceSum: from 13). */
-static const char *reduce(const cnnfi_onnx_call *call, const reduction *r, const char *op, int32_t axes_as_input,
-                          const char *x, const char *out)
+const char *cnnfi_onnx_reduce(cnnfi_onnx_model *m, const char *op, const char *x, size_t count, const int64_t *axes,
+                              bool keep, const char *out)
 {
+    const bool as_input = m->opset >= (strcmp(op, "ReduceSum") == 0 ? 13 : 18);
+    const char *inputs[] = {x, as_input ? cnnfi_onnx_ints(m, count, axes) : NULL};
     cnnfi_onnx_node *node;
-    const bool as_input = call->m->opset >= axes_as_input;
-    const char *inputs[] = {x, as_input ? cnnfi_onnx_ints(call->m, r->count, r->axes) : NULL};
-    const char *y = cnnfi_onnx_add(call->m, &node, op, out, as_input ? 2 : 1, inputs);
-    if (!as_input) cnnfi_onnx_set_ints(call->m, node, "axes", r->count, r->axes);
-    cnnfi_onnx_set_int(call->m, node, "keepdims", r->keep);
+    const char *y = cnnfi_onnx_add(m, &node, op, out, as_input ? 2 : 1, inputs);
+    if (!as_input) cnnfi_onnx_set_ints(m, node, "axes", count, axes);
+    cnnfi_onnx_set_int(m, node, "keepdims", keep);
     return y;
 }
 
@@ -87,8 +86,7 @@ static void convert_reduction(cnnfi_onnx_call *call)
         cnnfi_onnx_give(call, 0, r.layout, cnnfi_onnx_unary(call->m, norm ? "Abs" : "Identity", out, x));
         return;
     }
-    const int32_t axes_as_input = call->row->number > 0 ? (int32_t)call->row->number : 18;
-    const char *y = reduce(call, &r, call->row->as, axes_as_input, x, out);
+    const char *y = cnnfi_onnx_reduce(call->m, call->row->as, x, r.count, r.axes, r.keep, out);
     cnnfi_onnx_give(call, 0, r.out_layout, y);
 }
 
@@ -112,24 +110,17 @@ static void convert_logical(cnnfi_onnx_call *call)
     reduction r;
     if (!reduction_begin(call, &r)) return;
     const char *x = cnnfi_onnx_cast(call->m, cnnfi_onnx_in(call, 0, r.layout), CNNF_INT32, NULL);
-    const char *y = r.count > 0 ? reduce(call, &r, call->row->as, 18, x, NULL) : x;
+    const char *y = r.count > 0 ? cnnfi_onnx_reduce(call->m, call->row->as, x, r.count, r.axes, r.keep, NULL) : x;
     const char *out = cnnfi_onnx_out_name(call, 0, r.out_layout);
     cnnfi_onnx_give(call, 0, r.out_layout, cnnfi_onnx_cast(call->m, y, CNNF_BOOL, out));
 }
 
-/* An axis that input 1 holds, as the layout has it; -1: refused. */
+/* The axis that input 1 holds, as the layout has it; -1: refused. */
 static int32_t one_axis(const cnnfi_onnx_call *call, cnnfi_layout layout)
 {
     const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
-    int64_t axis;
-    size_t count;
-    if (!cnnfi_onnx_want_ints(call, 1, "the axis", &axis, 1, &count)) return -1;
-    if (axis < 0) axis += rank;
-    if (count != 1 || rank < 0 || axis < 0 || axis >= rank) {
-        cnnfi_onnx_refuse(call, "the axis is not known");
-        return -1;
-    }
-    return cnnfi_onnx_axis(layout, (int32_t)axis, rank);
+    int32_t axis;
+    return cnnfi_onnx_want_axis(call, 1, rank, &axis) ? cnnfi_onnx_axis(layout, axis, rank) : -1;
 }
 
 static void convert_arg(cnnfi_onnx_call *call)
@@ -156,8 +147,8 @@ static void convert_cumsum(cnnfi_onnx_call *call)
     const char *inputs[] = {cnnfi_onnx_in(call, 0, layout), cnnfi_onnx_scalar(call->m, CNNF_INT64, axis)};
     cnnfi_onnx_node *node;
     const char *y = cnnfi_onnx_add(call->m, &node, "CumSum", cnnfi_onnx_out_name(call, 0, layout), 2, inputs);
-    cnnfi_onnx_set_int(call->m, node, "exclusive", cnnfi_onnx_attr_bool(call, "exclusive"));
-    cnnfi_onnx_set_int(call->m, node, "reverse", cnnfi_onnx_attr_bool(call, "reverse"));
+    cnnfi_onnx_set_int(call->m, node, "exclusive", cnnf_node_attr_bool(call->node, "exclusive", 0));
+    cnnfi_onnx_set_int(call->m, node, "reverse", cnnf_node_attr_bool(call->node, "reverse", 0));
     cnnfi_onnx_give(call, 0, layout, y);
 }
 
@@ -168,7 +159,7 @@ static void convert_top_k(cnnfi_onnx_call *call)
     size_t count;
     const cnnf_dtype index = call->n_inputs > 1 ? cnnfi_onnx_out_shape(call, 1).dtype : CNNF_INT32;
     if (call->n_inputs > 1 && !cnnfi_onnx_want_ints(call, 1, "k", &k, 1, &count)) return;
-    if (call->n_inputs < 2) k = cnnfi_onnx_attr_int(call, "k", 1);
+    if (call->n_inputs < 2) k = cnnf_node_attr_int(call->node, "k", 1);
     const char *outputs[] = {cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN), cnnfi_onnx_part(call->m, "indices")};
     const char *inputs[] = {cnnfi_onnx_in(call, 0, CNNFI_PLAIN), cnnfi_onnx_int(call->m, k)};
     cnnfi_onnx_add_many(call->m, "TopK", 2, outputs, 2, inputs);
@@ -194,7 +185,7 @@ static void convert_l2_loss(cnnfi_onnx_call *call)
 /* clang-format off */
 const cnnfi_onnx_row cnnfi_onnx_reduction_rows[] = {
     {"Mean", convert_mean, "ReduceMean", .dtypes = CNNFI_ONNX_WIDE},
-    {"Sum", convert_reduction, "ReduceSum", 13, .dtypes = CNNFI_ONNX_WIDE},
+    {"Sum", convert_reduction, "ReduceSum", .dtypes = CNNFI_ONNX_WIDE},
     {"Prod", convert_reduction, "ReduceProd", .dtypes = CNNFI_ONNX_WIDE},
     {"Max", convert_reduction, "ReduceMax", .dtypes = CNNFI_ONNX_NUMBERS},
     {"Min", convert_reduction, "ReduceMin", .dtypes = CNNFI_ONNX_NUMBERS},

@@ -10,14 +10,6 @@ static const char *in_order(const cnnfi_onnx_call *call)
     return cnnfi_onnx_in(call, 0, as_it_is ? CNNFI_FIRST : CNNFI_PLAIN);
 }
 
-/* Integers as ONNX wants them. */
-static const char *as_int64(const cnnfi_onnx_call *call, int32_t input)
-{
-    const char *x = cnnfi_onnx_in(call, input, CNNFI_PLAIN);
-    const bool wide = cnnfi_onnx_in_shape(call, input).dtype == CNNF_INT64;
-    return wide ? x : cnnfi_onnx_cast(call->m, x, CNNF_INT64, NULL);
-}
-
 /* ---- what a shape is ---- */
 
 /* An int64 result given in the dtype that TensorFlow has. */
@@ -74,7 +66,7 @@ static void convert_reshape(cnnfi_onnx_call *call)
     if (said_by_constant(&out, dims)) {
         y = cnnfi_onnx_reshape(call->m, x, (size_t)out.rank, dims, name);
     } else {
-        y = cnnfi_onnx_binary(call->m, "Reshape", name, x, as_int64(call, 1));
+        y = cnnfi_onnx_binary(call->m, "Reshape", name, x, cnnfi_onnx_in_int64(call, 1));
     }
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN, y);
 }
@@ -97,14 +89,8 @@ static void change_axes(cnnfi_onnx_call *call, const char *op, size_t count, con
 static void convert_expand_dims(cnnfi_onnx_call *call)
 {
     const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank + 1;
-    int64_t value;
-    size_t count;
-    if (!cnnfi_onnx_want_ints(call, 1, "the axis", &value, 1, &count)) return;
-    const int32_t axis = (int32_t)(value < 0 ? value + rank : value);
-    if (rank < 1 || rank > CNNFI_OP_MAX_RANK || axis < 0 || axis >= rank) {
-        cnnfi_onnx_refuse(call, "the number of axes of its input is not known");
-        return;
-    }
+    int32_t axis;
+    if (!cnnfi_onnx_want_axis(call, 1, rank > 0 && rank <= CNNFI_OP_MAX_RANK ? rank : -1, &axis)) return;
     change_axes(call, "Unsqueeze", 1, &axis, rank);
 }
 
@@ -188,14 +174,14 @@ static void convert_transpose(cnnfi_onnx_call *call)
 static void convert_by_ints(cnnfi_onnx_call *call)
 {
     const char *y = cnnfi_onnx_binary(call->m, call->row->as, cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN),
-                                      cnnfi_onnx_in(call, 0, CNNFI_PLAIN), as_int64(call, 1));
+                                      cnnfi_onnx_in(call, 0, CNNFI_PLAIN), cnnfi_onnx_in_int64(call, 1));
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN, y);
 }
 
 static void convert_fill(cnnfi_onnx_call *call)
 {
     const char *y = cnnfi_onnx_binary(call->m, "Expand", cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN),
-                                      cnnfi_onnx_in(call, 1, CNNFI_PLAIN), as_int64(call, 0));
+                                      cnnfi_onnx_in(call, 1, CNNFI_PLAIN), cnnfi_onnx_in_int64(call, 0));
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN, y);
 }
 
