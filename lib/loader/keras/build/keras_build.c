@@ -13,15 +13,15 @@
 /* One pass over a container: the tensors each call gave. */
 typedef struct outputs {
     size_t count;
-    cnnfi_kt *tensors;
+    cnnfi_keras_tensor *tensors;
     bool done;
 } outputs;
 
 typedef struct run {
-    cnnfi_kb *b;
+    cnnfi_keras_builder *b;
     const cnnfi_keras_container *container;
-    outputs **values;           /* [layer][call] */
-    struct cnnfi_korder *order; /* calls as they were made */
+    outputs **values;                /* [layer][call] */
+    struct cnnfi_keras_order *order; /* calls as they were made */
     size_t n_order, n_calls;
     bool replay; /* run_internal_graph() on other inputs */
 } run;
@@ -36,13 +36,13 @@ static bool is_input(const cnnfi_keras_layer *layer)
     return strcmp(layer->class_name, "InputLayer") == 0;
 }
 
-cnnfi_kstate *cnnfi_kb_state(cnnfi_kb *b, cnnfi_keras_layer *layer)
+cnnfi_keras_state *cnnfi_build_state(cnnfi_keras_builder *b, cnnfi_keras_layer *layer)
 {
     if (!layer->state) layer->state = cnnfi_builder_array(b->graph, 1, sizeof *layer->state);
     return layer->state;
 }
 
-static bool run_init(run *r, cnnfi_kb *b, const cnnfi_keras_container *container)
+static bool run_init(run *r, cnnfi_keras_builder *b, const cnnfi_keras_container *container)
 {
     *r = (run){.b = b, .container = container};
     r->values = cnnfi_builder_array(b->graph, container->n_layers ? container->n_layers : 1, sizeof *r->values);
@@ -59,7 +59,7 @@ static bool run_init(run *r, cnnfi_kb *b, const cnnfi_keras_container *container
 /* ---- tensors of earlier calls ---- */
 
 /* What a reference names; NULL while it is not there. */
-static const cnnfi_kt *tensor_at(const run *r, const cnnfi_keras_ref *ref)
+static const cnnfi_keras_tensor *tensor_at(const run *r, const cnnfi_keras_ref *ref)
 {
     if (ref->layer < 0 || (size_t)ref->layer >= r->container->n_layers || ref->node < 0) return NULL;
     if ((size_t)ref->node >= call_count(&r->container->layers[ref->layer])) return NULL;
@@ -82,45 +82,46 @@ static bool ready(const run *r, const cnnfi_keras_call *call)
 }
 
 /* A constant leaves an empty place. */
-static cnnfi_kt *gather(run *r, const cnnfi_keras_ref *refs, size_t n)
+static cnnfi_keras_tensor *gather(run *r, const cnnfi_keras_ref *refs, size_t n)
 {
-    cnnfi_kt *tensors = cnnfi_builder_array(r->b->graph, n ? n : 1, sizeof *tensors);
+    cnnfi_keras_tensor *tensors = cnnfi_builder_array(r->b->graph, n ? n : 1, sizeof *tensors);
     for (size_t i = 0; tensors && i < n; i++) {
-        const cnnfi_kt *t = tensor_at(r, &refs[i]);
+        const cnnfi_keras_tensor *t = tensor_at(r, &refs[i]);
         if (t) tensors[i] = *t;
     }
     return tensors;
 }
 
-static void set_outputs(run *r, size_t layer, size_t call, size_t count, cnnfi_kt *tensors)
+static void set_outputs(run *r, size_t layer, size_t call, size_t count, cnnfi_keras_tensor *tensors)
 {
     r->values[layer][call] = (outputs){.count = count, .tensors = tensors, .done = true};
-    r->order[r->n_order++] = (struct cnnfi_korder){.layer = (int32_t)layer, .call = (int32_t)call};
+    r->order[r->n_order++] = (struct cnnfi_keras_order){.layer = (int32_t)layer, .call = (int32_t)call};
 }
 
 /* ---- inputs ---- */
 
-static cnnf_dtype input_dtype(const cnnfi_kc *kc)
+static cnnf_dtype input_dtype(const cnnfi_layer_call *call)
 {
     static const struct {
         const char *name;
         cnnf_dtype dtype;
     } types[] = {{"float32", CNNF_FLOAT}, {"float64", CNNF_DOUBLE}, {"float16", CNNF_HALF}, {"int32", CNNF_INT32},
                  {"int64", CNNF_INT64},   {"uint8", CNNF_UINT8},    {"int8", CNNF_INT8},    {"bool", CNNF_BOOL}};
-    const char *name = cnnfi_kc_string(kc, "dtype", "float32");
+    const char *name = cnnfi_layer_string(call, "dtype", "float32");
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         if (strcmp(types[i].name, name) == 0) return types[i].dtype;
     }
-    cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "dtype '%s' is not supported for an input", name);
+    cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "dtype '%s' is not supported for an input", name);
     return CNNF_FLOAT;
 }
 
-static void read_input_shape(cnnfi_kc *kc, cnnfi_kt *t)
+static void read_input_shape(cnnfi_layer_call *call, cnnfi_keras_tensor *t)
 {
-    const cnnfi_json *shape = cnnfi_json_get(kc->config, "batch_input_shape");
+    const cnnfi_json *shape = cnnfi_json_get(call->config, "batch_input_shape");
     size_t rank = cnnfi_json_size(shape);
     if (!cnnfi_json_is_array(shape) || rank == 0 || rank > CNNFI_KERAS_MAX_RANK) {
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "batch_input_shape must have 1 to %d dimensions", CNNFI_KERAS_MAX_RANK);
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "batch_input_shape must have 1 to %d dimensions",
+                         CNNFI_KERAS_MAX_RANK);
         return;
     }
     t->rank = (int32_t)rank;
@@ -128,7 +129,7 @@ static void read_input_shape(cnnfi_kc *kc, cnnfi_kt *t)
         const cnnfi_json *dim = cnnfi_json_at(shape, i);
         t->dims[i] = cnnfi_json_is_null(dim) ? -1 : cnnfi_json_int(dim, -2);
         if (t->dims[i] < -1 || t->dims[i] > INT32_MAX) {
-            cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "dimension %zu of batch_input_shape is no size", i);
+            cnnfi_layer_fail(call, CNNF_E_CORRUPT, "dimension %zu of batch_input_shape is no size", i);
         }
     }
 }
@@ -140,7 +141,7 @@ static bool is_word(char c)
 
 /* TensorFlow's names are of fewer characters than Keras 3's: spaces and the like become "_", a first "_" gets an "l".
  */
-static const char *scope_name(cnnfi_kb *b, const char *name)
+static const char *scope_name(cnnfi_keras_builder *b, const char *name)
 {
     char *clean = cnnfi_builder_array(b->graph, strlen(name) + 2, 1), *at = clean;
     if (!clean) return "";
@@ -153,18 +154,18 @@ static const char *scope_name(cnnfi_kb *b, const char *name)
 static void add_input(run *r, size_t index)
 {
     cnnfi_keras_layer *layer = &r->container->layers[index];
-    cnnfi_kb *b = r->b;
-    cnnfi_kc kc = {.b = b, .layer = layer, .config = layer->config};
-    cnnfi_kt *t = cnnfi_builder_array(b->graph, 1, sizeof *t);
-    cnnfi_kt shape = {.name = "", .dtype = input_dtype(&kc)};
-    if (cnnfi_kc_bool(&kc, "sparse", false) || cnnfi_kc_bool(&kc, "ragged", false)) {
-        cnnfi_kc_fail(&kc, CNNF_E_UNSUPPORTED, "sparse and ragged inputs are not supported");
+    cnnfi_keras_builder *b = r->b;
+    cnnfi_layer_call call = {.b = b, .layer = layer, .config = layer->config};
+    cnnfi_keras_tensor *t = cnnfi_builder_array(b->graph, 1, sizeof *t);
+    cnnfi_keras_tensor shape = {.name = "", .dtype = input_dtype(&call)};
+    if (cnnfi_layer_bool(&call, "sparse", false) || cnnfi_layer_bool(&call, "ragged", false)) {
+        cnnfi_layer_fail(&call, CNNF_E_UNSUPPORTED, "sparse and ragged inputs are not supported");
     }
-    read_input_shape(&kc, &shape);
-    if (!t || !cnnfi_kb_ok(b)) return;
-    cnnf_node *node = cnnfi_kb_node(b, t, "Placeholder", scope_name(b, layer->name), 0, NULL);
+    read_input_shape(&call, &shape);
+    if (!t || !cnnfi_build_ok(b)) return;
+    cnnf_node *node = cnnfi_build_node(b, t, "Placeholder", scope_name(b, layer->name), 0, NULL);
     t->dtype = shape.dtype;
-    *t = cnnfi_kt_shaped(*t, shape.rank, shape.dims);
+    *t = cnnfi_keras_tensor_shaped(*t, shape.rank, shape.dims);
     cnnfi_node_set_type(b->graph, node, "dtype", t->dtype);
     cnnfi_node_set_shape(b->graph, node, "shape", t->rank, t->dims);
     set_outputs(r, index, 0, 1, t);
@@ -172,66 +173,66 @@ static void add_input(run *r, size_t index)
 
 /* ---- one call ---- */
 
-static void check_inputs(const cnnfi_kc *kc, const cnnfi_keras_row *row)
+static void check_inputs(const cnnfi_layer_call *call, const cnnfi_keras_row *row)
 {
-    if (kc->n_inputs < row->min_inputs || kc->n_inputs > row->max_inputs) {
-        cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "it is called with %zu inputs", kc->n_inputs);
+    if (call->n_inputs < row->min_inputs || call->n_inputs > row->max_inputs) {
+        cnnfi_layer_fail(call, CNNF_E_CORRUPT, "it is called with %zu inputs", call->n_inputs);
         return;
     }
-    int32_t rank = kc->n_inputs ? kc->inputs[0].rank : row->min_rank;
+    int32_t rank = call->n_inputs ? call->inputs[0].rank : row->min_rank;
     if (rank >= row->min_rank && rank <= row->max_rank) return;
     if (row->min_rank == row->max_rank) {
-        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its input has %d dimensions, it takes %d", rank, row->min_rank);
+        cnnfi_layer_fail(call, CNNF_E_MISMATCH, "its input has %d dimensions, it takes %d", rank, row->min_rank);
     } else {
-        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "its input has %d dimensions, it takes %d to %d", rank, row->min_rank,
-                      row->max_rank);
+        cnnfi_layer_fail(call, CNNF_E_MISMATCH, "its input has %d dimensions, it takes %d to %d", rank, row->min_rank,
+                         row->max_rank);
     }
 }
 
-static const cnnfi_keras_row *row_of(const cnnfi_kc *kc)
+static const cnnfi_keras_row *row_of(const cnnfi_layer_call *call)
 {
-    const cnnfi_keras_row *row = cnnfi_keras_row_find(kc->layer->class_name);
+    const cnnfi_keras_row *row = cnnfi_keras_row_find(call->layer->class_name);
     if (!row) {
-        cnnfi_kc_fail_config(kc, CNNF_E_UNSUPPORTED,
-                             "class '%s' is not supported; --map_layer %s=KNOWN_CLASS loads it as another class, "
-                             "--drop_layer %s where it changes nothing at inference",
-                             kc->layer->class_name, kc->layer->class_name, kc->layer->name);
+        cnnfi_layer_fail_config(call, CNNF_E_UNSUPPORTED,
+                                "class '%s' is not supported; --map_layer %s=KNOWN_CLASS loads it as another class, "
+                                "--drop_layer %s where it changes nothing at inference",
+                                call->layer->class_name, call->layer->class_name, call->layer->name);
     }
     return row;
 }
 
-cnnfi_keras_layer *cnnfi_kb_activation_layer(cnnfi_kc *kc, const cnnfi_json *activation)
+cnnfi_keras_layer *cnnfi_build_activation_layer(cnnfi_layer_call *call, const cnnfi_json *activation)
 {
     const char *class_name = NULL;
-    const cnnfi_json *config = cnnfi_kc_serialized(activation, &class_name);
-    if (kc->state->activation) return kc->state->activation;
+    const cnnfi_json *config = cnnfi_layer_serialized(activation, &class_name);
+    if (call->state->activation) return call->state->activation;
     const cnnfi_keras_row *row = config ? cnnfi_keras_row_find(class_name) : NULL;
-    if (!row || row->max_inputs != 1 || strcmp(row->class_name, kc->layer->class_name) == 0) return NULL;
-    cnnfi_keras_layer *layer = cnnfi_builder_array(kc->b->graph, 1, sizeof *layer);
+    if (!row || row->max_inputs != 1 || strcmp(row->class_name, call->layer->class_name) == 0) return NULL;
+    cnnfi_keras_layer *layer = cnnfi_builder_array(call->b->graph, 1, sizeof *layer);
     if (!layer) return NULL;
     *layer = (cnnfi_keras_layer){.class_name = class_name,
                                  .stored_class = class_name,
                                  .name = cnnfi_json_string(cnnfi_json_get(config, "name"), class_name),
                                  .config = config};
-    if (kc->layer->n_weights > kc->state->used_weights) {
-        layer->weights = kc->layer->weights + kc->state->used_weights;
-        layer->n_weights = kc->layer->n_weights - kc->state->used_weights;
+    if (call->layer->n_weights > call->state->used_weights) {
+        layer->weights = call->layer->weights + call->state->used_weights;
+        layer->n_weights = call->layer->n_weights - call->state->used_weights;
     }
-    return kc->state->activation = layer;
+    return call->state->activation = layer;
 }
 
-static void build_weights(cnnfi_kc *kc, const cnnfi_keras_row *row)
+static void build_weights(cnnfi_layer_call *call, const cnnfi_keras_row *row)
 {
-    if (kc->state->built) return;
-    kc->state->built = true;
-    if (row->build) row->build(kc);
+    if (call->state->built) return;
+    call->state->built = true;
+    if (row->build) row->build(call);
     /* An activation that is a layer has the rest, and says itself when there is too much. */
-    if (cnnfi_kb_ok(kc->b) && kc->state->used_weights < kc->layer->n_weights &&
-        cnnfi_kb_activation_layer(kc, cnnfi_json_get(kc->config, "activation")))
+    if (cnnfi_build_ok(call->b) && call->state->used_weights < call->layer->n_weights &&
+        cnnfi_build_activation_layer(call, cnnfi_json_get(call->config, "activation")))
         return;
-    if (cnnfi_kb_ok(kc->b) && kc->state->used_weights < kc->layer->n_weights) {
-        cnnfi_kc_fail(kc, CNNF_E_MISMATCH, "the file has %zu weights for this layer, its configuration makes %zu",
-                      kc->layer->n_weights, kc->state->used_weights);
+    if (cnnfi_build_ok(call->b) && call->state->used_weights < call->layer->n_weights) {
+        cnnfi_layer_fail(call, CNNF_E_MISMATCH, "the file has %zu weights for this layer, its configuration makes %zu",
+                         call->layer->n_weights, call->state->used_weights);
     }
 }
 
@@ -245,7 +246,7 @@ static bool is_one_of(const char *name, const char *const *names, size_t count)
 
 /* Layers whose call() casts integers to the compute dtype: tf.keras 2.15, and those that Keras 3 adds (its ops promote
    integers to float). Preprocessing layers cast by themselves; into any other layer integers go as they are. */
-static bool casts_integers(const cnnfi_kc *kc)
+static bool casts_integers(const cnnfi_layer_call *call)
 {
     static const char *const both[] = {"BatchNormalization", "Dense", "LayerNormalization", "LeakyReLU"};
     static const char *const keras3[] = {"EinsumDense",
@@ -256,9 +257,9 @@ static bool casts_integers(const cnnfi_kc *kc)
                                          "GroupNormalization",
                                          "LSTM",
                                          "SimpleRNN"};
-    const char *name = kc->layer->class_name;
+    const char *name = call->layer->class_name;
     return is_one_of(name, both, sizeof both / sizeof *both) ||
-           (kc->b->keras3 && is_one_of(name, keras3, sizeof keras3 / sizeof *keras3));
+           (call->b->keras3 && is_one_of(name, keras3, sizeof keras3 / sizeof *keras3));
 }
 
 static bool is_float(cnnf_dtype dtype)
@@ -268,47 +269,47 @@ static bool is_float(cnnf_dtype dtype)
 
 /* Layer.__call__ of tf.keras and Keras 3 casts floating inputs to the layer's compute dtype (_maybe_cast_inputs());
    layers around single ops and Lambda do not (autocast=False). */
-static void cast_inputs(cnnfi_kc *kc)
+static void cast_inputs(cnnfi_layer_call *call)
 {
     static const char *const plain[] = {"Embedding", "Lambda", "TFOpLambda", "TensorFlowOpLayer"};
     const bool autocast =
-        !kc->layer->operation && !is_one_of(kc->layer->class_name, plain, sizeof plain / sizeof *plain);
-    const cnnf_dtype to = cnnfi_keras_weight_dtype(kc->layer);
-    cnnfi_kt *cast = NULL;
-    for (size_t i = 0; kc->b->tf && autocast && i < kc->n_inputs && cnnfi_kb_ok(kc->b); i++) {
-        const cnnfi_kt *x = &kc->inputs[i];
-        if (!x->name || x->dtype == to || !(is_float(x->dtype) || casts_integers(kc))) continue;
+        !call->layer->operation && !is_one_of(call->layer->class_name, plain, sizeof plain / sizeof *plain);
+    const cnnf_dtype to = cnnfi_keras_weight_dtype(call->layer);
+    cnnfi_keras_tensor *cast = NULL;
+    for (size_t i = 0; call->b->tf && autocast && i < call->n_inputs && cnnfi_build_ok(call->b); i++) {
+        const cnnfi_keras_tensor *x = &call->inputs[i];
+        if (!x->name || x->dtype == to || !(is_float(x->dtype) || casts_integers(call))) continue;
         if (!cast) {
-            cast = cnnfi_builder_array(kc->b->graph, kc->n_inputs, sizeof *cast);
+            cast = cnnfi_builder_array(call->b->graph, call->n_inputs, sizeof *cast);
             if (!cast) return;
-            memcpy(cast, kc->inputs, kc->n_inputs * sizeof *cast);
-            kc->inputs = cast;
+            memcpy(cast, call->inputs, call->n_inputs * sizeof *cast);
+            call->inputs = cast;
         }
-        const cnnfi_kt *mask = x->mask;
-        cast[i] = cnnfi_kb_cast(kc->b, "Cast", *x, to);
+        const cnnfi_keras_tensor *mask = x->mask;
+        cast[i] = cnnfi_build_cast(call->b, "Cast", *x, to);
         cast[i].mask = mask;
     }
 }
 
-static void run_row(cnnfi_kc *kc)
+static void run_row(cnnfi_layer_call *call)
 {
-    const cnnfi_keras_row *row = row_of(kc);
-    if (row) check_inputs(kc, row);
-    if (!cnnfi_kb_ok(kc->b)) return;
-    cast_inputs(kc);
-    build_weights(kc, row);
-    if (!cnnfi_kb_ok(kc->b)) return;
-    if (kc->b->tf && row->call_tf)
-        row->call_tf(kc);
+    const cnnfi_keras_row *row = row_of(call);
+    if (row) check_inputs(call, row);
+    if (!cnnfi_build_ok(call->b)) return;
+    cast_inputs(call);
+    build_weights(call, row);
+    if (!cnnfi_build_ok(call->b)) return;
+    if (call->b->tf && row->call_tf)
+        row->call_tf(call);
     else
-        row->call(kc);
+        row->call(call);
 }
 
 /* Keras 3 hands a mask over as an argument, or several as a list. */
-static const cnnfi_kt *with_mask(cnnfi_kb *b, const cnnfi_keras_call *call, const cnnfi_kt *named, size_t n,
-                                 const cnnfi_kt *inputs)
+static const cnnfi_keras_tensor *with_mask(cnnfi_keras_builder *b, const cnnfi_keras_call *call,
+                                           const cnnfi_keras_tensor *named, size_t n, const cnnfi_keras_tensor *inputs)
 {
-    cnnfi_kt *masked = NULL;
+    cnnfi_keras_tensor *masked = NULL;
     for (size_t i = 0, k = 0; call && k < n && i < call->n_named; i++) {
         if (strcmp(call->names[i], "mask") != 0) continue;
         if (!masked) {
@@ -321,62 +322,63 @@ static const cnnfi_kt *with_mask(cnnfi_kb *b, const cnnfi_keras_call *call, cons
     return masked ? masked : inputs;
 }
 
-static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs, size_t *n_outputs,
-                          cnnfi_kt **tensors);
+static void run_container(cnnfi_keras_builder *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_keras_tensor *inputs,
+                          size_t *n_outputs, cnnfi_keras_tensor **tensors);
 
-void cnnfi_kb_run(cnnfi_kb *b, cnnfi_keras_layer *layer, const cnnfi_keras_call *call, size_t n, const cnnfi_kt *inputs,
-                  const cnnfi_kt *named, size_t *n_outputs, cnnfi_kt **tensors)
+void cnnfi_build_run(cnnfi_keras_builder *b, cnnfi_keras_layer *layer, const cnnfi_keras_call *record, size_t n,
+                     const cnnfi_keras_tensor *inputs, const cnnfi_keras_tensor *named, size_t *n_outputs,
+                     cnnfi_keras_tensor **tensors)
 {
     *n_outputs = 0;
     *tensors = NULL;
-    cnnfi_kc kc = {.b = b,
-                   .layer = layer,
-                   .state = cnnfi_kb_state(b, layer),
-                   .config = layer->config,
-                   .call = call,
-                   .n_inputs = n,
-                   .inputs = inputs,
-                   .named = named};
-    if (!kc.state || !cnnfi_kb_ok(b)) return;
-    kc.inputs = with_mask(b, call, named, n, inputs);
+    cnnfi_layer_call call = {.b = b,
+                             .layer = layer,
+                             .state = cnnfi_build_state(b, layer),
+                             .config = layer->config,
+                             .record = record,
+                             .n_inputs = n,
+                             .inputs = inputs,
+                             .named = named};
+    if (!call.state || !cnnfi_build_ok(b)) return;
+    call.inputs = with_mask(b, record, named, n, inputs);
     if (layer->identity)
-        cnnfi_kc_return_n(&kc, n, inputs);
+        cnnfi_layer_return_n(&call, n, inputs);
     else if (layer->inner)
-        run_container(b, layer, n, inputs, &kc.n_outputs, &kc.outputs);
+        run_container(b, layer, n, inputs, &call.n_outputs, &call.outputs);
     else
-        run_row(&kc);
-    *n_outputs = kc.n_outputs;
-    *tensors = kc.outputs;
+        run_row(&call);
+    *n_outputs = call.n_outputs;
+    *tensors = call.outputs;
 }
 
-void cnnfi_kc_return_n(cnnfi_kc *kc, size_t n, const cnnfi_kt *tensors)
+void cnnfi_layer_return_n(cnnfi_layer_call *call, size_t n, const cnnfi_keras_tensor *tensors)
 {
-    kc->outputs = cnnfi_builder_array(kc->b->graph, n ? n : 1, sizeof *kc->outputs);
-    if (!kc->outputs) return;
-    if (n) memcpy(kc->outputs, tensors, n * sizeof *tensors);
-    kc->n_outputs = n;
+    call->outputs = cnnfi_builder_array(call->b->graph, n ? n : 1, sizeof *call->outputs);
+    if (!call->outputs) return;
+    if (n) memcpy(call->outputs, tensors, n * sizeof *tensors);
+    call->n_outputs = n;
 }
 
-void cnnfi_kc_return_masked(cnnfi_kc *kc, cnnfi_kt y)
+void cnnfi_layer_return_masked(cnnfi_layer_call *call, cnnfi_keras_tensor y)
 {
-    y.mask = kc->inputs[0].mask;
-    cnnfi_kc_return_n(kc, 1, &y);
+    y.mask = call->inputs[0].mask;
+    cnnfi_layer_return_n(call, 1, &y);
 }
 
-void cnnfi_kc_return_masked3(cnnfi_kc *kc, cnnfi_kt y)
+void cnnfi_layer_return_masked3(cnnfi_layer_call *call, cnnfi_keras_tensor y)
 {
-    if (kc->b->keras3) y.mask = kc->inputs[0].mask;
-    cnnfi_kc_return_n(kc, 1, &y);
+    if (call->b->keras3) y.mask = call->inputs[0].mask;
+    cnnfi_layer_return_n(call, 1, &y);
 }
 
-void cnnfi_kc_return(cnnfi_kc *kc, cnnfi_kt y)
+void cnnfi_layer_return(cnnfi_layer_call *call, cnnfi_keras_tensor y)
 {
-    cnnfi_kc_return_n(kc, 1, &y);
+    cnnfi_layer_return_n(call, 1, &y);
 }
 
 /* Layer.__call__ copies what a layer gives back as it came; a multi-backend nested model does not go through it. */
-static void copy_unmodified(cnnfi_kb *b, const cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs,
-                            size_t n_outputs, cnnfi_kt *tensors)
+static void copy_unmodified(cnnfi_keras_builder *b, const cnnfi_keras_layer *layer, size_t n,
+                            const cnnfi_keras_tensor *inputs, size_t n_outputs, cnnfi_keras_tensor *tensors)
 {
     for (size_t i = 0; i < n_outputs; i++) {
         bool same = false;
@@ -384,23 +386,23 @@ static void copy_unmodified(cnnfi_kb *b, const cnnfi_keras_layer *layer, size_t 
             same = same || (inputs[k].name && strcmp(tensors[i].name, inputs[k].name) == 0);
         if (!same) continue;
         const char *saved = b->scope;
-        const cnnfi_kt *mask = tensors[i].mask;
-        if (b->tf) (void)cnnfi_kb_push(b, scope_name(b, layer->name));
-        tensors[i] = cnnfi_kb_unary(b, "Identity", "Identity", tensors[i]);
+        const cnnfi_keras_tensor *mask = tensors[i].mask;
+        if (b->tf) (void)cnnfi_build_push(b, scope_name(b, layer->name));
+        tensors[i] = cnnfi_build_unary(b, "Identity", "Identity", tensors[i]);
         tensors[i].mask = mask;
-        cnnfi_kb_pop(b, saved);
+        cnnfi_build_pop(b, saved);
     }
 }
 
 /* Sizes stay below 2^31, so that a layer's arithmetic on two of them cannot overflow. */
-static void check_sizes(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *tensors)
+static void check_sizes(cnnfi_keras_builder *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_keras_tensor *tensors)
 {
-    cnnfi_kc kc = {.b = b, .layer = layer};
+    cnnfi_layer_call call = {.b = b, .layer = layer};
     for (size_t i = 0; i < n; i++) {
         for (int32_t k = 0; k < tensors[i].rank; k++) {
             if (tensors[i].dims[k] <= INT32_MAX) continue;
-            cnnfi_kc_fail(&kc, CNNF_E_LIMIT, "dimension %d of its output would be %lld", k,
-                          (long long)tensors[i].dims[k]);
+            cnnfi_layer_fail(&call, CNNF_E_LIMIT, "dimension %d of its output would be %lld", k,
+                             (long long)tensors[i].dims[k]);
         }
     }
 }
@@ -410,23 +412,23 @@ static void run_call(run *r, size_t index, size_t call_index)
     cnnfi_keras_layer *layer = &r->container->layers[index];
     const cnnfi_keras_call *call = &layer->calls[call_index];
     size_t n = call->n_inputs, n_outputs;
-    cnnfi_kt *inputs = gather(r, call->inputs, n), *named = gather(r, call->named, call->n_named), *tensors;
-    const char *saved = cnnfi_kb_push(r->b, scope_name(r->b, layer->name));
-    cnnfi_kb_run(r->b, layer, call, n, inputs, named, &n_outputs, &tensors);
-    if (cnnfi_kb_ok(r->b)) check_sizes(r->b, layer, n_outputs, tensors);
-    if (cnnfi_kb_ok(r->b) && (r->b->tf || !r->replay)) copy_unmodified(r->b, layer, n, inputs, n_outputs, tensors);
-    cnnfi_kb_pop(r->b, saved);
-    if (cnnfi_kb_ok(r->b)) set_outputs(r, index, call_index, n_outputs, tensors);
+    cnnfi_keras_tensor *inputs = gather(r, call->inputs, n), *named = gather(r, call->named, call->n_named), *tensors;
+    const char *saved = cnnfi_build_push(r->b, scope_name(r->b, layer->name));
+    cnnfi_build_run(r->b, layer, call, n, inputs, named, &n_outputs, &tensors);
+    if (cnnfi_build_ok(r->b)) check_sizes(r->b, layer, n_outputs, tensors);
+    if (cnnfi_build_ok(r->b) && (r->b->tf || !r->replay)) copy_unmodified(r->b, layer, n, inputs, n_outputs, tensors);
+    cnnfi_build_pop(r->b, saved);
+    if (cnnfi_build_ok(r->b)) set_outputs(r, index, call_index, n_outputs, tensors);
 }
 
 /* ---- a container's own graph ---- */
 
-static void build_container(cnnfi_kb *b, const cnnfi_keras_container *container, run *r);
+static void build_container(cnnfi_keras_builder *b, const cnnfi_keras_container *container, run *r);
 
 /* Keras builds a nested model's own graph, from its own inputs, when it reads it: only its variables are used. */
-static void build_inner(cnnfi_kb *b, cnnfi_keras_layer *layer)
+static void build_inner(cnnfi_keras_builder *b, cnnfi_keras_layer *layer)
 {
-    cnnfi_kstate *state = cnnfi_kb_state(b, layer);
+    cnnfi_keras_state *state = cnnfi_build_state(b, layer);
     run r;
     if (!state) return;
     b->ghost++;
@@ -435,10 +437,10 @@ static void build_inner(cnnfi_kb *b, cnnfi_keras_layer *layer)
         cnnfi_builder_fail(b->graph, CNNF_E_LIMIT, "%s: Keras: models are nested deeper than %llu", b->model->path,
                            (unsigned long long)cnnfi_limit(b->context, CNNF_LIMIT_DEPTH));
     }
-    if (cnnfi_kb_ok(b)) build_container(b, layer->inner, &r);
+    if (cnnfi_build_ok(b)) build_container(b, layer->inner, &r);
     b->depth--;
     b->ghost--;
-    if (!cnnfi_kb_ok(b)) return;
+    if (!cnnfi_build_ok(b)) return;
     state->order = r.order;
     state->n_order = r.n_order;
 }
@@ -446,7 +448,7 @@ static void build_inner(cnnfi_kb *b, cnnfi_keras_layer *layer)
 static void make_layer(run *r, size_t index)
 {
     cnnfi_keras_layer *layer = &r->container->layers[index];
-    if (!cnnfi_kb_ok(r->b)) return;
+    if (!cnnfi_build_ok(r->b)) return;
     if (is_input(layer))
         add_input(r, index);
     else if (layer->inner && !layer->identity)
@@ -460,7 +462,7 @@ static size_t advance(run *r, size_t index, size_t *next)
 {
     const cnnfi_keras_layer *layer = &r->container->layers[index];
     size_t made = 0;
-    while (!is_input(layer) && *next < layer->n_calls && cnnfi_kb_ok(r->b) && ready(r, &layer->calls[*next])) {
+    while (!is_input(layer) && *next < layer->n_calls && cnnfi_build_ok(r->b) && ready(r, &layer->calls[*next])) {
         run_call(r, index, (*next)++);
         made++;
     }
@@ -472,8 +474,8 @@ static void fail_unready(const run *r, const size_t *next)
     for (size_t i = 0; i < r->container->n_layers; i++) {
         const cnnfi_keras_layer *layer = &r->container->layers[i];
         if (is_input(layer) || next[i] >= layer->n_calls) continue;
-        cnnfi_kc kc = {.b = r->b, .layer = &r->container->layers[i]};
-        cnnfi_kc_fail(&kc, CNNF_E_CORRUPT, "its inputs are cyclic or come from a layer that does not exist");
+        cnnfi_layer_call call = {.b = r->b, .layer = &r->container->layers[i]};
+        cnnfi_layer_fail(&call, CNNF_E_CORRUPT, "its inputs are cyclic or come from a layer that does not exist");
         return;
     }
 }
@@ -484,7 +486,7 @@ static void make_calls(run *r)
     size_t *next = cnnfi_builder_array(r->b->graph, r->container->n_layers + 1, sizeof *next);
     if (!next) return;
     uint64_t steps = 0, most = 64 * cnnfi_limit(r->b->context, CNNF_LIMIT_NODES);
-    for (size_t made = 1; made && cnnfi_kb_ok(r->b);) {
+    for (size_t made = 1; made && cnnfi_build_ok(r->b);) {
         made = 0;
         steps += r->container->n_layers;
         if (steps > most) { /* a chain written backwards needs a round for each layer */
@@ -494,11 +496,11 @@ static void make_calls(run *r)
         for (size_t i = 0; i < r->container->n_layers; i++)
             made += advance(r, i, &next[i]);
     }
-    if (cnnfi_kb_ok(r->b)) fail_unready(r, next);
+    if (cnnfi_build_ok(r->b)) fail_unready(r, next);
 }
 
 typedef struct depth_entry {
-    struct cnnfi_korder call;
+    struct cnnfi_keras_order call;
     int64_t depth, rank;
 } depth_entry;
 
@@ -529,7 +531,7 @@ static void sort_by_depth(run *r)
     for (size_t i = 0; i < r->n_calls; i++)
         entries[i].rank = -1;
     for (size_t k = r->n_order; k-- > 0;) {
-        struct cnnfi_korder at = r->order[k];
+        struct cnnfi_keras_order at = r->order[k];
         depth_entry *e = &entries[base[at.layer] + (size_t)at.call];
         e->call = at;
         meet(e, layer_depth[at.layer], &met);
@@ -546,7 +548,7 @@ static void sort_by_depth(run *r)
         r->order[k] = entries[k].call;
 }
 
-static void build_container(cnnfi_kb *b, const cnnfi_keras_container *container, run *r)
+static void build_container(cnnfi_keras_builder *b, const cnnfi_keras_container *container, run *r)
 {
     if (!run_init(r, b, container)) return;
     for (size_t i = 0; i < container->n_layers; i++) {
@@ -555,7 +557,7 @@ static void build_container(cnnfi_kb *b, const cnnfi_keras_container *container,
         if (container->sequential) (void)advance(r, i, &first);
     }
     if (!container->sequential) make_calls(r);
-    if (!cnnfi_kb_ok(b)) return;
+    if (!cnnfi_build_ok(b)) return;
     if (r->n_order != r->n_calls) {
         cnnfi_builder_fail(b->graph, CNNF_E_CORRUPT, "%s: Keras: model '%s': a layer is called without its inputs",
                            b->model->path, container->name);
@@ -566,40 +568,40 @@ static void build_container(cnnfi_kb *b, const cnnfi_keras_container *container,
 
 /* ---- a nested model called on other tensors ---- */
 
-static void feed(run *r, size_t n, const cnnfi_kt *inputs)
+static void feed(run *r, size_t n, const cnnfi_keras_tensor *inputs)
 {
     const cnnfi_keras_container *c = r->container;
     for (size_t i = 0; i < c->n_inputs && i < n; i++) {
         const cnnfi_keras_ref *ref = &c->inputs[i];
-        cnnfi_kt *t = cnnfi_builder_array(r->b->graph, 1, sizeof *t);
+        cnnfi_keras_tensor *t = cnnfi_builder_array(r->b->graph, 1, sizeof *t);
         if (!t || ref->layer < 0 || (size_t)ref->layer >= c->n_layers) return;
         *t = inputs[i];
         r->values[ref->layer][0] = (outputs){.count = 1, .tensors = t, .done = true};
     }
 }
 
-static void run_container(cnnfi_kb *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_kt *inputs, size_t *n_outputs,
-                          cnnfi_kt **tensors)
+static void run_container(cnnfi_keras_builder *b, cnnfi_keras_layer *layer, size_t n, const cnnfi_keras_tensor *inputs,
+                          size_t *n_outputs, cnnfi_keras_tensor **tensors)
 {
     run r;
-    cnnfi_kc kc = {.b = b, .layer = layer};
+    cnnfi_layer_call call = {.b = b, .layer = layer};
     if (!layer->state->order) build_inner(b, layer);
-    if (n != layer->inner->n_inputs) cnnfi_kc_fail(&kc, CNNF_E_CORRUPT, "the model is called with %zu inputs", n);
-    if (!cnnfi_kb_ok(b) || !run_init(&r, b, layer->inner)) return;
+    if (n != layer->inner->n_inputs) cnnfi_layer_fail(&call, CNNF_E_CORRUPT, "the model is called with %zu inputs", n);
+    if (!cnnfi_build_ok(b) || !run_init(&r, b, layer->inner)) return;
     r.replay = true;
     feed(&r, n, inputs);
-    for (size_t k = 0; k < layer->state->n_order && cnnfi_kb_ok(b); k++) {
-        struct cnnfi_korder at = layer->state->order[k];
+    for (size_t k = 0; k < layer->state->n_order && cnnfi_build_ok(b); k++) {
+        struct cnnfi_keras_order at = layer->state->order[k];
         /* multi-backend Keras calls input layers too, which gives back what it gets but takes a scope */
         if (is_input(&layer->inner->layers[at.layer])) {
-            if (!b->tf) cnnfi_kb_reserve(b, scope_name(b, layer->inner->layers[at.layer].name));
+            if (!b->tf) cnnfi_build_reserve(b, scope_name(b, layer->inner->layers[at.layer].name));
         } else {
             run_call(&r, (size_t)at.layer, (size_t)at.call);
         }
     }
-    if (!cnnfi_kb_ok(b)) return;
+    if (!cnnfi_build_ok(b)) return;
     if (!all_there(&r, layer->inner->outputs, layer->inner->n_outputs)) {
-        cnnfi_kc_fail(&kc, CNNF_E_CORRUPT, "an output of the model does not exist");
+        cnnfi_layer_fail(&call, CNNF_E_CORRUPT, "an output of the model does not exist");
         return;
     }
     *tensors = gather(&r, layer->inner->outputs, layer->inner->n_outputs);
@@ -612,7 +614,7 @@ static const char **io_names(run *r, const cnnfi_keras_ref *refs, size_t n, cons
 {
     const char **names = cnnfi_builder_array(r->b->graph, n + 1, sizeof *names);
     for (size_t i = 0; names && i < n; i++) {
-        const cnnfi_kt *t = tensor_at(r, &refs[i]);
+        const cnnfi_keras_tensor *t = tensor_at(r, &refs[i]);
         if (!t) {
             cnnfi_builder_fail(r->b->graph, CNNF_E_CORRUPT, "%s: Keras: %s %zu of the model does not exist",
                                r->b->model->path, what, i);
@@ -623,15 +625,15 @@ static const char **io_names(run *r, const cnnfi_keras_ref *refs, size_t n, cons
     return names;
 }
 
-static void build_model(cnnfi_kb *b, bool training_state)
+static void build_model(cnnfi_keras_builder *b, bool training_state)
 {
     const cnnfi_keras_container *top = b->model->top;
     run r;
     build_container(b, top, &r);
-    if (!cnnfi_kb_ok(b)) return;
+    if (!cnnfi_build_ok(b)) return;
     const char **inputs = io_names(&r, top->inputs, top->n_inputs, "input");
     const char **names = inputs ? io_names(&r, top->outputs, top->n_outputs, "output") : NULL;
-    if (training_state && cnnfi_kb_ok(b)) cnnfi_keras_build_optimizer(b);
+    if (training_state && cnnfi_build_ok(b)) cnnfi_keras_build_optimizer(b);
     if (names) cnnfi_builder_set_io(b->graph, inputs, top->n_inputs, names, top->n_outputs);
     /* TensorFlow 1.15's GraphDef version */
     cnnfi_builder_set_versions(b->graph, 134, 0);
@@ -655,14 +657,14 @@ cnnf_status cnnfi_keras_build(cnnf_graph **out, cnnfi_keras_model *model, int32_
 {
     *out = NULL;
     bool tf = model->world != CNNFI_KERAS_MULTI;
-    cnnfi_kb b = {.context = model->context,
-                  .model = model,
-                  .tf = tf,
-                  .keras3 = model->world == CNNFI_KERAS_3,
-                  .tf1 = model->tensorflow1,
-                  .resource = variables == CNNF_VARIABLES_AUTO ? tf : variables == CNNF_VARIABLES_RESOURCE,
-                  .suffix = suffix,
-                  .scope = ""};
+    cnnfi_keras_builder b = {.context = model->context,
+                             .model = model,
+                             .tf = tf,
+                             .keras3 = model->world == CNNFI_KERAS_3,
+                             .tf1 = model->tensorflow1,
+                             .resource = variables == CNNF_VARIABLES_AUTO ? tf : variables == CNNF_VARIABLES_RESOURCE,
+                             .suffix = suffix,
+                             .scope = ""};
     CNNFI_TRY(cnnfi_builder_new(&b.graph, model->context, error));
     cnnfi_strmap_init(&b.names, model->context);
     build_model(&b, training_state);

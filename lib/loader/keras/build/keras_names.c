@@ -6,7 +6,7 @@
 #include "graph/builder.h"
 
 /* Names are compared without case: a file system below TensorBoard may not tell them apart. */
-static char *lower_case(cnnfi_kb *b, const char *name)
+static char *lower_case(cnnfi_keras_builder *b, const char *name)
 {
     size_t length = strlen(name);
     char *key = cnnfi_builder_array(b->graph, length + 1, 1);
@@ -16,13 +16,13 @@ static char *lower_case(cnnfi_kb *b, const char *name)
     return key;
 }
 
-static void take(cnnfi_kb *b, const char *key, int64_t count)
+static void take(cnnfi_keras_builder *b, const char *key, int64_t count)
 {
     if (key && !cnnfi_strmap_set(&b->names, key, count)) cnnfi_builder_fail(b->graph, CNNF_E_NOMEM, "out of memory");
 }
 
 /* The suffix goes behind the first component: a model loaded a second time finds its top-level scopes taken. */
-static const char *full_name(cnnfi_kb *b, const char *name)
+static const char *full_name(cnnfi_keras_builder *b, const char *name)
 {
     if (*b->scope) return cnnfi_builder_printf(b->graph, "%s/%s", b->scope, name);
     const char *slash = strchr(name, '/');
@@ -30,7 +30,7 @@ static const char *full_name(cnnfi_kb *b, const char *name)
     return cnnfi_builder_printf(b->graph, "%.*s%s%s", head, name, b->suffix, slash ? slash : "");
 }
 
-const char *cnnfi_kb_unique(cnnfi_kb *b, const char *name)
+const char *cnnfi_build_unique(cnnfi_keras_builder *b, const char *name)
 {
     if (!*name) return b->scope;
     const char *full = full_name(b, name);
@@ -52,19 +52,19 @@ const char *cnnfi_kb_unique(cnnfi_kb *b, const char *name)
     }
 }
 
-void cnnfi_kb_reserve(cnnfi_kb *b, const char *name)
+void cnnfi_build_reserve(cnnfi_keras_builder *b, const char *name)
 {
-    (void)cnnfi_kb_unique(b, name);
+    (void)cnnfi_build_unique(b, name);
 }
 
-const char *cnnfi_kb_push(cnnfi_kb *b, const char *name)
+const char *cnnfi_build_push(cnnfi_keras_builder *b, const char *name)
 {
     const char *saved = b->scope;
-    b->scope = cnnfi_kb_unique(b, name);
+    b->scope = cnnfi_build_unique(b, name);
     return saved;
 }
 
-void cnnfi_kb_pop(cnnfi_kb *b, const char *saved)
+void cnnfi_build_pop(cnnfi_keras_builder *b, const char *saved)
 {
     b->scope = saved;
 }

@@ -55,14 +55,14 @@ static bool is_step(const char *name)
 }
 
 /* An optimizer's variable in the current scope; value NULL: a scalar of `fill`. */
-static void variable(cnnfi_kb *b, const char *name, cnnf_dtype dtype, double fill, const cnnf_tensor *value)
+static void variable(cnnfi_keras_builder *b, const char *name, cnnf_dtype dtype, double fill, const cnnf_tensor *value)
 {
-    const char *full = cnnfi_kb_unique(b, name);
+    const char *full = cnnfi_build_unique(b, name);
     const char *initial = cnnfi_builder_printf(b->graph, b->tf ? "%s/Initializer/zeros" : "%s/initial_value", full);
     if (!initial || !*full) return;
     int32_t rank = value ? cnnf_tensor_rank(value) : 0;
-    (void)cnnfi_kb_variable(b, full, initial, value ? cnnf_tensor_dtype(value) : dtype, rank,
-                            value ? cnnfi_tensor_dims(value) : NULL, fill, value, NULL, false);
+    (void)cnnfi_build_variable(b, full, initial, value ? cnnf_tensor_dtype(value) : dtype, rank,
+                               value ? cnnfi_tensor_dims(value) : NULL, fill, value, NULL, false);
 }
 
 static const cnnf_tensor *stored_step(const cnnfi_keras_model *model)
@@ -73,7 +73,7 @@ static const cnnf_tensor *stored_step(const cnnfi_keras_model *model)
     return NULL;
 }
 
-static void hyperparameters(cnnfi_kb *b, const char *const *names, const cnnfi_json *config)
+static void hyperparameters(cnnfi_keras_builder *b, const char *const *names, const cnnfi_json *config)
 {
     for (size_t i = 0; i < MAX_HYPER && names[i]; i++) {
         const cnnfi_json *value = cnnfi_json_get(config, names[i]);
@@ -84,20 +84,20 @@ static void hyperparameters(cnnfi_kb *b, const char *const *names, const cnnfi_j
     }
 }
 
-static void multi_backend(cnnfi_kb *b, const optimizer *o, const cnnfi_json *config)
+static void multi_backend(cnnfi_keras_builder *b, const optimizer *o, const cnnfi_json *config)
 {
     const cnnfi_keras_model *model = b->model;
-    const char *saved = cnnfi_kb_push(b, o->class_name);
+    const char *saved = cnnfi_build_push(b, o->class_name);
     variable(b, "iterations", CNNF_INT64, 0, stored_step(model));
     hyperparameters(b, o->multi, config);
-    cnnfi_kb_pop(b, saved);
-    saved = cnnfi_kb_push(b, "training");
-    (void)cnnfi_kb_push(b, o->class_name);
+    cnnfi_build_pop(b, saved);
+    saved = cnnfi_build_push(b, "training");
+    (void)cnnfi_build_push(b, o->class_name);
     for (size_t i = 0; i < model->n_optimizer_weights; i++) {
         const cnnfi_keras_weight *weight = &model->optimizer_weights[i];
         if (!is_step(weight->name)) variable(b, "Variable", CNNF_FLOAT, 0, weight->value);
     }
-    cnnfi_kb_pop(b, saved);
+    cnnfi_build_pop(b, saved);
 }
 
 /* tf.keras loads "training/Adam/conv2d/kernel/m" and "Adam/conv2d/kernel/m" as "conv2d/kernel/m". */
@@ -108,14 +108,14 @@ static const char *without_scope(const char *name, const char *class_name)
     return length && strncmp(name, class_name, length) == 0 && name[length] == '/' ? name + length + 1 : name;
 }
 
-static void as_stored(cnnfi_kb *b, const cnnfi_keras_weight *weight, const char *class_name)
+static void as_stored(cnnfi_keras_builder *b, const cnnfi_keras_weight *weight, const char *class_name)
 {
     const char *name = without_scope(weight->name, class_name);
     const char *plain = cnnfi_builder_printf(b->graph, "%.*s", (int)strcspn(name, ":"), name);
     if (plain && *plain) variable(b, plain, CNNF_FLOAT, 0, weight->value);
 }
 
-void cnnfi_keras_build_optimizer(cnnfi_kb *b)
+void cnnfi_keras_build_optimizer(cnnfi_keras_builder *b)
 {
     const cnnfi_keras_model *model = b->model;
     const cnnfi_json *stored = cnnfi_json_get(model->training_config, "optimizer_config");

@@ -3,146 +3,151 @@
 #include "loader/keras/layers/layers.h"
 #include "graph/builder.h"
 
-static cnnfi_kt relu(cnnfi_kb *b, cnnfi_kt x)
+static cnnfi_keras_tensor relu(cnnfi_keras_builder *b, cnnfi_keras_tensor x)
 {
-    return cnnfi_kb_unary(b, "Relu", "Relu", x);
+    return cnnfi_build_unary(b, "Relu", "Relu", x);
 }
 
-static bool has(const cnnfi_kc *kc, const char *key)
+static bool has(const cnnfi_layer_call *call, const char *key)
 {
-    const cnnfi_json *value = cnnfi_json_get(kc->config, key);
+    const cnnfi_json *value = cnnfi_json_get(call->config, key);
     return value && !cnnfi_json_is_null(value);
 }
 
-static void leaky_relu(cnnfi_kc *kc)
+static void leaky_relu(cnnfi_layer_call *call)
 {
-    double alpha = cnnfi_kc_float(kc, has(kc, "negative_slope") ? "negative_slope" : "alpha", 0.3);
-    cnnfi_kt x = kc->inputs[0];
-    cnnfi_kc_return_masked(kc, alpha != 0 ? cnnfi_kb_leaky_relu(kc->b, x, alpha) : relu(kc->b, x));
+    double alpha = cnnfi_layer_float(call, has(call, "negative_slope") ? "negative_slope" : "alpha", 0.3);
+    cnnfi_keras_tensor x = call->inputs[0];
+    cnnfi_layer_return_masked(call, alpha != 0 ? cnnfi_build_leaky_relu(call->b, x, alpha) : relu(call->b, x));
 }
 
-static void prelu_build(cnnfi_kc *kc)
+static void prelu_build(cnnfi_layer_call *call)
 {
-    const cnnfi_json *shared = cnnfi_json_get(kc->config, "shared_axes");
-    int32_t rank = kc->inputs[0].rank;
+    const cnnfi_json *shared = cnnfi_json_get(call->config, "shared_axes");
+    int32_t rank = call->inputs[0].rank;
     int64_t dims[CNNFI_KERAS_MAX_RANK];
     for (int32_t i = 1; i < rank; i++)
-        dims[i - 1] = kc->inputs[0].dims[i];
+        dims[i - 1] = call->inputs[0].dims[i];
     for (size_t i = 0; i < cnnfi_json_size(shared); i++) {
-        int32_t axis = cnnfi_kc_axis(kc, cnnfi_json_int(cnnfi_json_at(shared, i), 0), rank);
+        int32_t axis = cnnfi_layer_axis(call, cnnfi_json_int(cnnfi_json_at(shared, i), 0), rank);
         if (axis > 0) dims[axis - 1] = 1;
     }
-    (void)cnnfi_kc_weight(kc, "alpha", rank - 1, dims, CNNFI_KINIT_ZEROS, true);
+    (void)cnnfi_layer_weight(call, "alpha", rank - 1, dims, CNNFI_KERAS_INIT_ZEROS, true);
 }
 
 /* relu(x) - alpha * relu(-x) */
-static void prelu(cnnfi_kc *kc)
+static void prelu(cnnfi_layer_call *call)
 {
-    cnnfi_kb *b = kc->b;
-    cnnfi_kt x = kc->inputs[0], positive = relu(b, x);
-    cnnfi_kt minus = cnnfi_kb_unary(b, "Neg", "Neg", cnnfi_kb_read(b, cnnfi_kc_variable(kc, 0)));
-    cnnfi_kt negative = relu(b, cnnfi_kb_unary(b, "Neg", "Neg", x));
-    cnnfi_kt y = cnnfi_kb_binary(b, "AddV2", "add", positive, cnnfi_kb_binary(b, "Mul", "mul", minus, negative));
-    cnnfi_kc_return_masked(kc, cnnfi_kt_shaped(y, x.rank, x.dims));
+    cnnfi_keras_builder *b = call->b;
+    cnnfi_keras_tensor x = call->inputs[0], positive = relu(b, x);
+    cnnfi_keras_tensor minus = cnnfi_build_unary(b, "Neg", "Neg", cnnfi_build_read(b, cnnfi_layer_variable(call, 0)));
+    cnnfi_keras_tensor negative = relu(b, cnnfi_build_unary(b, "Neg", "Neg", x));
+    cnnfi_keras_tensor y =
+        cnnfi_build_binary(b, "AddV2", "add", positive, cnnfi_build_binary(b, "Mul", "mul", minus, negative));
+    cnnfi_layer_return_masked(call, cnnfi_keras_tensor_shaped(y, x.rank, x.dims));
 }
 
-static void elu(cnnfi_kc *kc)
+static void elu(cnnfi_layer_call *call)
 {
-    cnnfi_kb *b = kc->b;
-    double alpha = cnnfi_kc_float(kc, "alpha", 1);
-    cnnfi_kt x = kc->inputs[0], y = cnnfi_kb_unary(b, "Elu", "Elu", x);
+    cnnfi_keras_builder *b = call->b;
+    double alpha = cnnfi_layer_float(call, "alpha", 1);
+    cnnfi_keras_tensor x = call->inputs[0], y = cnnfi_build_unary(b, "Elu", "Elu", x);
     if (alpha != 1) {
-        cnnfi_kt positive = cnnfi_kb_binary_const(b, "Greater", "Greater", x, 0);
-        y = cnnfi_kb_where(b, positive, y, cnnfi_kb_const_binary(b, "Mul", "mul", alpha, y));
+        cnnfi_keras_tensor positive = cnnfi_build_binary_const(b, "Greater", "Greater", x, 0);
+        y = cnnfi_build_where(b, positive, y, cnnfi_build_const_binary(b, "Mul", "mul", alpha, y));
     }
-    cnnfi_kc_return_masked(kc, y);
+    cnnfi_layer_return_masked(call, y);
 }
 
 /* x where x > theta, else 0 */
-static cnnfi_kt above(cnnfi_kb *b, cnnfi_kt x, double theta)
+static cnnfi_keras_tensor above(cnnfi_keras_builder *b, cnnfi_keras_tensor x, double theta)
 {
-    cnnfi_kt keep = cnnfi_kb_cast(b, "Cast", cnnfi_kb_binary_const(b, "Greater", "Greater", x, theta), x.dtype);
-    return cnnfi_kb_binary(b, "Mul", "mul", x, keep);
+    cnnfi_keras_tensor keep =
+        cnnfi_build_cast(b, "Cast", cnnfi_build_binary_const(b, "Greater", "Greater", x, theta), x.dtype);
+    return cnnfi_build_binary(b, "Mul", "mul", x, keep);
 }
 
-static void thresholded_relu(cnnfi_kc *kc)
+static void thresholded_relu(cnnfi_layer_call *call)
 {
-    cnnfi_kc_return_masked(kc, above(kc->b, kc->inputs[0], cnnfi_kc_float(kc, "theta", 1)));
+    cnnfi_layer_return_masked(call, above(call->b, call->inputs[0], cnnfi_layer_float(call, "theta", 1)));
 }
 
 /* K.relu() with all its options */
-static void relu_layer(cnnfi_kc *kc)
+static void relu_layer(cnnfi_layer_call *call)
 {
-    cnnfi_kb *b = kc->b;
-    double slope = cnnfi_kc_float(kc, "negative_slope", 0), threshold = cnnfi_kc_float(kc, "threshold", 0);
-    double top = cnnfi_kc_float(kc, "max_value", 0);
-    bool clip = has(kc, "max_value");
-    cnnfi_kt x = kc->inputs[0], negative = x, y;
+    cnnfi_keras_builder *b = call->b;
+    double slope = cnnfi_layer_float(call, "negative_slope", 0), threshold = cnnfi_layer_float(call, "threshold", 0);
+    double top = cnnfi_layer_float(call, "max_value", 0);
+    bool clip = has(call, "max_value");
+    cnnfi_keras_tensor x = call->inputs[0], negative = x, y;
     if (slope != 0 && !clip && threshold == 0) {
-        cnnfi_kc_return_masked(kc, cnnfi_kb_leaky_relu(b, x, slope));
+        cnnfi_layer_return_masked(call, cnnfi_build_leaky_relu(b, x, slope));
         return;
     }
     if (slope != 0) {
-        negative = cnnfi_kb_unary(b, "Neg", "Neg", x);
-        if (threshold != 0) negative = cnnfi_kb_binary_const(b, "AddV2", "add", negative, threshold);
+        negative = cnnfi_build_unary(b, "Neg", "Neg", x);
+        if (threshold != 0) negative = cnnfi_build_binary_const(b, "AddV2", "add", negative, threshold);
         negative = relu(b, negative);
     }
     bool six = threshold == 0 && clip && top == 6;
-    y = threshold != 0 ? above(b, x, threshold) : six ? cnnfi_kb_unary(b, "Relu6", "Relu6", x) : relu(b, x);
+    y = threshold != 0 ? above(b, x, threshold) : six ? cnnfi_build_unary(b, "Relu6", "Relu6", x) : relu(b, x);
     if (clip && !six) {
-        cnnfi_kt high = cnnfi_kb_scalar(b, "Const", y.dtype, top), low = cnnfi_kb_scalar(b, "Const", y.dtype, 0);
-        y = cnnfi_kb_clip_tensors(b, y, low, high);
+        cnnfi_keras_tensor high = cnnfi_build_scalar(b, "Const", y.dtype, top),
+                           low = cnnfi_build_scalar(b, "Const", y.dtype, 0);
+        y = cnnfi_build_clip_tensors(b, y, low, high);
     }
     if (slope != 0) {
-        cnnfi_kt alpha = cnnfi_kb_scalar(b, "Const", y.dtype, slope);
-        y = cnnfi_kb_binary(b, "Sub", "sub", y, cnnfi_kb_binary(b, "Mul", "mul", alpha, negative));
+        cnnfi_keras_tensor alpha = cnnfi_build_scalar(b, "Const", y.dtype, slope);
+        y = cnnfi_build_binary(b, "Sub", "sub", y, cnnfi_build_binary(b, "Mul", "mul", alpha, negative));
     }
-    cnnfi_kc_return_masked(kc, y);
+    cnnfi_layer_return_masked(call, y);
 }
 
 /* ---- Softmax ---- */
 
-static void softmax(cnnfi_kc *kc)
+static void softmax(cnnfi_layer_call *call)
 {
-    cnnfi_kb *b = kc->b;
-    cnnfi_kt x = kc->inputs[0];
-    int64_t axis = cnnfi_kc_int(kc, "axis", -1);
-    (void)cnnfi_kc_axis(kc, axis, x.rank);
-    if (!cnnfi_kb_ok(b)) return;
+    cnnfi_keras_builder *b = call->b;
+    cnnfi_keras_tensor x = call->inputs[0];
+    int64_t axis = cnnfi_layer_int(call, "axis", -1);
+    (void)cnnfi_layer_axis(call, axis, x.rank);
+    if (!cnnfi_build_ok(b)) return;
     if (x.rank == 2)
-        cnnfi_kc_return_masked(kc, cnnfi_kb_unary(b, "Softmax", "Softmax", x));
+        cnnfi_layer_return_masked(call, cnnfi_build_unary(b, "Softmax", "Softmax", x));
     else
-        cnnfi_kc_return_masked(kc, cnnfi_kb_softmax_by_hand(b, x, (int32_t)axis));
+        cnnfi_layer_return_masked(call, cnnfi_build_softmax_by_hand(b, x, (int32_t)axis));
 }
 
-static cnnfi_kt range(cnnfi_kb *b, cnnfi_kt start, cnnfi_kt limit, int32_t count)
+static cnnfi_keras_tensor range(cnnfi_keras_builder *b, cnnfi_keras_tensor start, cnnfi_keras_tensor limit,
+                                int32_t count)
 {
-    cnnfi_kt y, inputs[3] = {start, limit, cnnfi_kb_int(b, "delta", 1)};
-    cnnf_node *node = cnnfi_kb_node(b, &y, "Range", "", 3, inputs);
+    cnnfi_keras_tensor y, inputs[3] = {start, limit, cnnfi_build_int(b, "delta", 1)};
+    cnnf_node *node = cnnfi_build_node(b, &y, "Range", "", 3, inputs);
     cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
-    return cnnfi_kt_shaped(y, 1, (const int64_t[]){count});
+    return cnnfi_keras_tensor_shaped(y, 1, (const int64_t[]){count});
 }
 
 /* transpose(x, concat([range(axis), [last], range(axis + 1, last), [axis]])), as nn_ops._softmax does it */
-static cnnfi_kt swap_axis(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt rank, int32_t axis)
+static cnnfi_keras_tensor swap_axis(cnnfi_keras_builder *b, cnnfi_keras_tensor x, cnnfi_keras_tensor rank, int32_t axis)
 {
-    cnnfi_kt last = cnnfi_kb_binary_const(b, "Sub", "Sub", rank, 1), y, perm;
-    const char *saved = cnnfi_kb_push(b, "range");
-    cnnfi_kt start = cnnfi_kb_int(b, "start", 0), before = range(b, start, cnnfi_kb_int(b, "limit", axis), axis);
-    cnnfi_kb_pop(b, saved);
-    (void)cnnfi_kb_push(b, "range");
-    cnnfi_kt after = range(b, cnnfi_kb_int(b, "start", axis + 1), last, x.rank - axis - 2);
-    cnnfi_kb_pop(b, saved);
-    (void)cnnfi_kb_push(b, "concat");
-    cnnfi_kt packed = cnnfi_kb_pack(b, "values_1", 1, &last);
-    cnnfi_kt self = cnnfi_kb_ints(b, "values_3", 1, &axis);
-    cnnfi_kt parts[5] = {before, packed, after, self, cnnfi_kb_int(b, "axis", 0)};
-    cnnf_node *node = cnnfi_kb_node_t(b, &perm, "ConcatV2", "", 5, parts);
+    cnnfi_keras_tensor last = cnnfi_build_binary_const(b, "Sub", "Sub", rank, 1), y, perm;
+    const char *saved = cnnfi_build_push(b, "range");
+    cnnfi_keras_tensor start = cnnfi_build_int(b, "start", 0),
+                       before = range(b, start, cnnfi_build_int(b, "limit", axis), axis);
+    cnnfi_build_pop(b, saved);
+    (void)cnnfi_build_push(b, "range");
+    cnnfi_keras_tensor after = range(b, cnnfi_build_int(b, "start", axis + 1), last, x.rank - axis - 2);
+    cnnfi_build_pop(b, saved);
+    (void)cnnfi_build_push(b, "concat");
+    cnnfi_keras_tensor packed = cnnfi_build_pack(b, "values_1", 1, &last);
+    cnnfi_keras_tensor self = cnnfi_build_ints(b, "values_3", 1, &axis);
+    cnnfi_keras_tensor parts[5] = {before, packed, after, self, cnnfi_build_int(b, "axis", 0)};
+    cnnf_node *node = cnnfi_build_node_t(b, &perm, "ConcatV2", "", 5, parts);
     cnnfi_node_set_int(b->graph, node, "N", 4);
     cnnfi_node_set_type(b->graph, node, "Tidx", CNNF_INT32);
-    cnnfi_kb_pop(b, saved);
-    cnnfi_kt inputs[2] = {x, cnnfi_kt_shaped(perm, 1, (const int64_t[]){x.rank})};
-    node = cnnfi_kb_node_t(b, &y, "Transpose", "transpose", 2, inputs);
+    cnnfi_build_pop(b, saved);
+    cnnfi_keras_tensor inputs[2] = {x, cnnfi_keras_tensor_shaped(perm, 1, (const int64_t[]){x.rank})};
+    node = cnnfi_build_node_t(b, &y, "Transpose", "transpose", 2, inputs);
     cnnfi_node_set_type(b->graph, node, "Tperm", CNNF_INT32);
     y.dims[axis] = x.dims[x.rank - 1];
     y.dims[x.rank - 1] = x.dims[axis];
@@ -150,43 +155,45 @@ static cnnfi_kt swap_axis(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt rank, int32_t axis)
 }
 
 /* tf.keras: axis may be a list of one */
-static int32_t softmax_axis(cnnfi_kc *kc)
+static int32_t softmax_axis(cnnfi_layer_call *call)
 {
-    const cnnfi_json *axis = cnnfi_json_get(kc->config, "axis");
+    const cnnfi_json *axis = cnnfi_json_get(call->config, "axis");
     if (cnnfi_json_is_array(axis)) {
-        if (cnnfi_json_size(axis) != 1) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "softmax over several axes");
+        if (cnnfi_json_size(axis) != 1) cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "softmax over several axes");
         axis = cnnfi_json_at(axis, 0);
     }
-    return cnnfi_kc_axis(kc, cnnfi_json_int(axis, -1), kc->inputs[0].rank);
+    return cnnfi_layer_axis(call, cnnfi_json_int(axis, -1), call->inputs[0].rank);
 }
 
 /* What is masked is made very negative: added to in tf.keras, replaced in Keras 3. */
-static cnnfi_kt without_masked(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt mask)
+static cnnfi_keras_tensor without_masked(cnnfi_keras_builder *b, cnnfi_keras_tensor x, cnnfi_keras_tensor mask)
 {
     if (b->keras3) {
-        cnnfi_kt low = cnnfi_kb_scalar(b, "Const", x.dtype, x.dtype == CNNF_HALF ? -3e4 : -1e9);
-        return cnnfi_kt_shaped(cnnfi_kb_where(b, mask, x, low), x.rank, x.dims);
+        cnnfi_keras_tensor low = cnnfi_build_scalar(b, "Const", x.dtype, x.dtype == CNNF_HALF ? -3e4 : -1e9);
+        return cnnfi_keras_tensor_shaped(cnnfi_build_where(b, mask, x, low), x.rank, x.dims);
     }
-    cnnfi_kt hidden = cnnfi_kb_const_binary(b, "Sub", "sub", 1, cnnfi_kb_cast(b, "Cast", mask, x.dtype));
-    cnnfi_kt adder = cnnfi_kb_binary_const(b, "Mul", "mul", hidden, x.dtype == CNNF_HALF ? -65504. / 2 : -1e9);
-    return cnnfi_kb_binary(b, "AddV2", "add", x, adder);
+    cnnfi_keras_tensor hidden =
+        cnnfi_build_const_binary(b, "Sub", "sub", 1, cnnfi_build_cast(b, "Cast", mask, x.dtype));
+    cnnfi_keras_tensor adder =
+        cnnfi_build_binary_const(b, "Mul", "mul", hidden, x.dtype == CNNF_HALF ? -65504. / 2 : -1e9);
+    return cnnfi_build_binary(b, "AddV2", "add", x, adder);
 }
 
-static void softmax_tf(cnnfi_kc *kc)
+static void softmax_tf(cnnfi_layer_call *call)
 {
-    cnnfi_kb *b = kc->b;
-    cnnfi_kt x = kc->inputs[0];
-    int32_t axis = softmax_axis(kc);
-    if (!cnnfi_kb_ok(b)) return;
+    cnnfi_keras_builder *b = call->b;
+    cnnfi_keras_tensor x = call->inputs[0];
+    int32_t axis = softmax_axis(call);
+    if (!cnnfi_build_ok(b)) return;
     if (x.mask) x = without_masked(b, x, *x.mask);
     if (axis == x.rank - 1) {
-        cnnfi_kc_return_masked(kc, cnnfi_kb_unary(b, "Softmax", "Softmax", x));
+        cnnfi_layer_return_masked(call, cnnfi_build_unary(b, "Softmax", "Softmax", x));
         return;
     }
-    cnnfi_kb_reserve(b, "Rank");
-    cnnfi_kt rank = cnnfi_kb_int(b, "Rank", x.rank);
-    cnnfi_kt y = cnnfi_kb_unary(b, "Softmax", "Softmax", swap_axis(b, x, rank, axis));
-    cnnfi_kc_return_masked(kc, swap_axis(b, y, rank, axis));
+    cnnfi_build_reserve(b, "Rank");
+    cnnfi_keras_tensor rank = cnnfi_build_int(b, "Rank", x.rank);
+    cnnfi_keras_tensor y = cnnfi_build_unary(b, "Softmax", "Softmax", swap_axis(b, x, rank, axis));
+    cnnfi_layer_return_masked(call, swap_axis(b, y, rank, axis));
 }
 
 #define PLAIN(class, fields, verified, call)                                                                           \

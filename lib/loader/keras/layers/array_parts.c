@@ -14,7 +14,7 @@ typedef struct slicing {
     int64_t begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask;
 } slicing;
 
-static void add_range(slicing *s, size_t i, const cnnfi_kindex *index)
+static void add_range(slicing *s, size_t i, const cnnfi_keras_index *index)
 {
     s->begin[i] = index->has_begin ? (int32_t)index->begin : 0;
     s->end[i] = index->has_end ? (int32_t)index->end : 0;
@@ -24,24 +24,24 @@ static void add_range(slicing *s, size_t i, const cnnfi_kindex *index)
 }
 
 /* array_ops._slice_helper() */
-static slicing slicing_of(size_t n, const cnnfi_kindex *indices)
+static slicing slicing_of(size_t n, const cnnfi_keras_index *indices)
 {
     slicing s = {.n = n};
     for (size_t i = 0; i < n; i++) {
         s.strides[i] = 1;
         switch (indices[i].kind) {
-        case CNNFI_KINDEX_RANGE:
+        case CNNFI_KERAS_INDEX_RANGE:
             add_range(&s, i, &indices[i]);
             break;
-        case CNNFI_KINDEX_AT:
+        case CNNFI_KERAS_INDEX_AT:
             s.begin[i] = (int32_t)indices[i].begin;
             s.end[i] = (int32_t)indices[i].begin + 1;
             s.shrink_axis_mask |= 1 << i;
             break;
-        case CNNFI_KINDEX_ELLIPSIS:
+        case CNNFI_KERAS_INDEX_ELLIPSIS:
             s.ellipsis_mask |= 1 << i;
             break;
-        case CNNFI_KINDEX_NEW:
+        case CNNFI_KERAS_INDEX_NEW:
             s.new_axis_mask |= 1 << i;
             break;
         }
@@ -55,7 +55,7 @@ static int64_t clamp(int64_t value, int64_t low, int64_t high)
 }
 
 /* Elements of range(begin, end, stride) over `length`; -1 when that is unknown. */
-static int64_t range_length(const cnnfi_kindex *index, int64_t length)
+static int64_t range_length(const cnnfi_keras_index *index, int64_t length)
 {
     int64_t stride = index->stride ? index->stride : 1;
     if (length < 0) return !index->has_begin && !index->has_end && (stride == 1 || stride == -1) ? length : -1;
@@ -71,40 +71,41 @@ static int64_t range_length(const cnnfi_kindex *index, int64_t length)
 }
 
 /* Dimensions of x that the indices use up, the ellipsis apart. */
-static int32_t consumed(size_t n, const cnnfi_kindex *indices)
+static int32_t consumed(size_t n, const cnnfi_keras_index *indices)
 {
     int32_t count = 0;
     for (size_t i = 0; i < n; i++)
-        count += indices[i].kind == CNNFI_KINDEX_RANGE || indices[i].kind == CNNFI_KINDEX_AT;
+        count += indices[i].kind == CNNFI_KERAS_INDEX_RANGE || indices[i].kind == CNNFI_KERAS_INDEX_AT;
     return count;
 }
 
-static bool put_dim(cnnfi_kt *out, int64_t dim)
+static bool put_dim(cnnfi_keras_tensor *out, int64_t dim)
 {
     if (out->rank >= CNNFI_KERAS_MAX_RANK) return false;
     out->dims[out->rank++] = dim;
     return true;
 }
 
-static bool copy_dims(cnnfi_kt *out, const cnnfi_kt *x, int32_t *at, int32_t count)
+static bool copy_dims(cnnfi_keras_tensor *out, const cnnfi_keras_tensor *x, int32_t *at, int32_t count)
 {
     for (; count > 0; count--)
         if (!put_dim(out, x->dims[(*at)++])) return false;
     return true;
 }
 
-bool cnnfi_kt_slice(cnnfi_kt *out, const cnnfi_kt *x, size_t n, const cnnfi_kindex *indices)
+bool cnnfi_keras_tensor_slice(cnnfi_keras_tensor *out, const cnnfi_keras_tensor *x, size_t n,
+                              const cnnfi_keras_index *indices)
 {
     int32_t left = x->rank - consumed(n, indices), at = 0;
     bool fits = left >= 0;
     out->rank = 0;
     for (size_t i = 0; i < n && fits; i++) {
-        const cnnfi_kindex *index = &indices[i];
-        if (index->kind == CNNFI_KINDEX_NEW)
+        const cnnfi_keras_index *index = &indices[i];
+        if (index->kind == CNNFI_KERAS_INDEX_NEW)
             fits = put_dim(out, 1);
-        else if (index->kind == CNNFI_KINDEX_RANGE)
+        else if (index->kind == CNNFI_KERAS_INDEX_RANGE)
             fits = put_dim(out, range_length(index, x->dims[at++]));
-        else if (index->kind == CNNFI_KINDEX_AT)
+        else if (index->kind == CNNFI_KERAS_INDEX_AT)
             at++;
         else {
             fits = copy_dims(out, x, &at, left);
@@ -114,37 +115,40 @@ bool cnnfi_kt_slice(cnnfi_kt *out, const cnnfi_kt *x, size_t n, const cnnfi_kind
     return fits && copy_dims(out, x, &at, x->rank - at);
 }
 
-bool cnnfi_kb_index(cnnfi_kb *b, cnnfi_kt *out, cnnfi_kt x, size_t n, const cnnfi_kindex *indices)
+bool cnnfi_build_index(cnnfi_keras_builder *b, cnnfi_keras_tensor *out, cnnfi_keras_tensor x, size_t n,
+                       const cnnfi_keras_index *indices)
 {
     *out = x;
     if (n == 0 || n > CNNFI_KERAS_MAX_RANK + 1) return false;
     slicing s = slicing_of(n, indices);
-    const char *saved = cnnfi_kb_push(b, "strided_slice");
-    cnnfi_kt inputs[4] = {x, cnnfi_kb_ints(b, "stack", n, s.begin), cnnfi_kb_ints(b, "stack_1", n, s.end),
-                          cnnfi_kb_ints(b, "stack_2", n, s.strides)};
-    cnnf_node *node = cnnfi_kb_node_t(b, out, "StridedSlice", "", 4, inputs);
+    const char *saved = cnnfi_build_push(b, "strided_slice");
+    cnnfi_keras_tensor inputs[4] = {x, cnnfi_build_ints(b, "stack", n, s.begin),
+                                    cnnfi_build_ints(b, "stack_1", n, s.end),
+                                    cnnfi_build_ints(b, "stack_2", n, s.strides)};
+    cnnf_node *node = cnnfi_build_node_t(b, out, "StridedSlice", "", 4, inputs);
     cnnfi_node_set_type(b->graph, node, "Index", CNNF_INT32);
     cnnfi_node_set_int(b->graph, node, "begin_mask", s.begin_mask);
     cnnfi_node_set_int(b->graph, node, "end_mask", s.end_mask);
     cnnfi_node_set_int(b->graph, node, "ellipsis_mask", s.ellipsis_mask);
     cnnfi_node_set_int(b->graph, node, "new_axis_mask", s.new_axis_mask);
     cnnfi_node_set_int(b->graph, node, "shrink_axis_mask", s.shrink_axis_mask);
-    cnnfi_kb_pop(b, saved);
-    return cnnfi_kt_slice(out, &x, n, indices);
+    cnnfi_build_pop(b, saved);
+    return cnnfi_keras_tensor_slice(out, &x, n, indices);
 }
 
 /* ---- tf.split() ---- */
 
-cnnfi_kt cnnfi_kb_split(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t axis, int64_t count)
+cnnfi_keras_tensor cnnfi_build_split(cnnfi_keras_builder *b, const char *name, cnnfi_keras_tensor x, int32_t axis,
+                                     int64_t count)
 {
-    const char *saved = cnnfi_kb_push(b, name);
-    cnnfi_kt inputs[2] = {cnnfi_kb_int(b, "split_dim", axis), x}, out;
-    cnnf_node *node = cnnfi_kb_node(b, &out, "Split", "", 2, inputs);
+    const char *saved = cnnfi_build_push(b, name);
+    cnnfi_keras_tensor inputs[2] = {cnnfi_build_int(b, "split_dim", axis), x}, out;
+    cnnf_node *node = cnnfi_build_node(b, &out, "Split", "", 2, inputs);
     cnnfi_node_set_type(b->graph, node, "T", x.dtype);
     cnnfi_node_set_int(b->graph, node, "num_split", count);
-    cnnfi_kb_pop(b, saved);
+    cnnfi_build_pop(b, saved);
     out.dtype = x.dtype;
-    out = cnnfi_kt_shaped(out, x.rank, x.dims);
+    out = cnnfi_keras_tensor_shaped(out, x.rank, x.dims);
     int32_t at = axis < 0 ? axis + x.rank : axis;
     if (x.dims[at] >= 0) out.dims[at] = x.dims[at] / count;
     return out;
@@ -152,11 +156,12 @@ cnnfi_kt cnnfi_kb_split(cnnfi_kb *b, const char *name, cnnfi_kt x, int32_t axis,
 
 /* ---- images ---- */
 
-cnnfi_kt cnnfi_kb_resize(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, cnnfi_kt size, bool align_corners,
-                         bool half_pixel_centers, const int64_t height_width[2])
+cnnfi_keras_tensor cnnfi_build_resize(cnnfi_keras_builder *b, const char *op, const char *name, cnnfi_keras_tensor x,
+                                      cnnfi_keras_tensor size, bool align_corners, bool half_pixel_centers,
+                                      const int64_t height_width[2])
 {
-    cnnfi_kt out, inputs[2] = {x, size};
-    cnnf_node *node = cnnfi_kb_node_t(b, &out, op, name, 2, inputs);
+    cnnfi_keras_tensor out, inputs[2] = {x, size};
+    cnnf_node *node = cnnfi_build_node_t(b, &out, op, name, 2, inputs);
     cnnfi_node_set_bool(b->graph, node, "align_corners", align_corners);
     /* ResizeArea alone has no such attribute */
     if (strcmp(op, "ResizeArea") != 0) cnnfi_node_set_bool(b->graph, node, "half_pixel_centers", half_pixel_centers);

@@ -52,21 +52,21 @@ static bool parse_equation(einsum *e, const char *equation, int32_t rank)
            (int32_t)strlen(e->terms[0]) == rank && strlen(e->terms[2]) <= CNNFI_KERAS_MAX_RANK;
 }
 
-static int64_t dim_of(char letter, const char *term, const cnnfi_kt *t)
+static int64_t dim_of(char letter, const char *term, const cnnfi_keras_tensor *t)
 {
     const char *at = strchr(term, letter);
     return at && at - term < t->rank ? t->dims[at - term] : -1;
 }
 
 /* "einsum/Einsum" in the current scope */
-static cnnfi_kt product(cnnfi_kb *b, const einsum *e, cnnfi_kt x, cnnfi_kt y)
+static cnnfi_keras_tensor product(cnnfi_keras_builder *b, const einsum *e, cnnfi_keras_tensor x, cnnfi_keras_tensor y)
 {
-    const char *saved = cnnfi_kb_push(b, "einsum");
-    cnnfi_kt out, inputs[2] = {x, y};
-    cnnf_node *node = cnnfi_kb_node_t(b, &out, "Einsum", "Einsum", 2, inputs);
+    const char *saved = cnnfi_build_push(b, "einsum");
+    cnnfi_keras_tensor out, inputs[2] = {x, y};
+    cnnf_node *node = cnnfi_build_node_t(b, &out, "Einsum", "Einsum", 2, inputs);
     cnnfi_node_set_string(b->graph, node, "equation", e->equation);
     cnnfi_node_set_int(b->graph, node, "N", 2);
-    cnnfi_kb_pop(b, saved);
+    cnnfi_build_pop(b, saved);
     out.rank = (int32_t)strlen(e->terms[2]);
     for (int32_t i = 0; i < out.rank; i++) {
         const int64_t left = dim_of(e->terms[2][i], e->terms[0], &x);
@@ -86,7 +86,7 @@ typedef struct projection {
     size_t first;            /* variable: kernel, then bias */
 } projection;
 
-static int64_t size_of(const projection *p, const cnnfi_kt *x, char letter)
+static int64_t size_of(const projection *p, const cnnfi_keras_tensor *x, char letter)
 {
     const char *out = strchr(p->e.terms[2], letter);
     const int64_t size = out ? p->sizes[out - p->e.terms[2]] : -1;
@@ -94,7 +94,7 @@ static int64_t size_of(const projection *p, const cnnfi_kt *x, char letter)
 }
 
 /* A layer inside: its scope is taken when it is called, its variables are named before that. */
-static const char *inside(cnnfi_kb *b, const char *name)
+static const char *inside(cnnfi_keras_builder *b, const char *name)
 {
     const char *saved = b->scope;
     if (name) b->scope = cnnfi_builder_printf(b->graph, "%s/%s", saved, name);
@@ -102,49 +102,49 @@ static const char *inside(cnnfi_kb *b, const char *name)
     return saved;
 }
 
-static void projection_build(cnnfi_kc *kc, projection *p, const cnnfi_kt *x)
+static void projection_build(cnnfi_layer_call *call, projection *p, const cnnfi_keras_tensor *x)
 {
     int64_t dims[MAX_TERM];
     const char *kernel = p->e.terms[1];
     int32_t rank = (int32_t)strlen(kernel), biased = 0;
-    const char *saved = inside(kc->b, p->name);
+    const char *saved = inside(call->b, p->name);
     for (int32_t i = 0; i < rank; i++)
         dims[i] = size_of(p, x, kernel[i]);
     if (rank > CNNFI_KERAS_MAX_RANK)
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its kernel has too many dimensions");
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "its kernel has too many dimensions");
     else
-        (void)cnnfi_kc_weight(kc, "kernel", rank, dims, CNNFI_KINIT_RANDOM, true);
+        (void)cnnfi_layer_weight(call, "kernel", rank, dims, CNNFI_KERAS_INIT_RANDOM, true);
     /* The bias broadcasts: its dimensions in the output's order, from its first axis on. */
     for (const char *at = p->e.terms[2]; *p->bias_axes && *at; at++) {
         const bool own = strchr(p->bias_axes, *at) != NULL;
         if (own || biased > 0) dims[biased++] = own ? size_of(p, x, *at) : 1;
     }
-    if (biased > 0) (void)cnnfi_kc_weight(kc, "bias", biased, dims, CNNFI_KINIT_ZEROS, true);
-    kc->b->scope = saved;
+    if (biased > 0) (void)cnnfi_layer_weight(call, "bias", biased, dims, CNNFI_KERAS_INIT_ZEROS, true);
+    call->b->scope = saved;
 }
 
-static cnnfi_kt project(cnnfi_kc *kc, const projection *p, cnnfi_kt x)
+static cnnfi_keras_tensor project(cnnfi_layer_call *call, const projection *p, cnnfi_keras_tensor x)
 {
-    cnnfi_kb *b = kc->b;
+    cnnfi_keras_builder *b = call->b;
     const char *saved = b->scope;
-    if (p->name) (void)cnnfi_kb_push(b, p->name);
-    cnnfi_kt y = product(b, &p->e, x, cnnfi_kc_variable(kc, p->first));
+    if (p->name) (void)cnnfi_build_push(b, p->name);
+    cnnfi_keras_tensor y = product(b, &p->e, x, cnnfi_layer_variable(call, p->first));
     if (*p->bias_axes) {
-        cnnfi_kt bias = cnnfi_kc_variable(kc, p->first + 1), sum, inputs[2] = {y, bias};
-        (void)cnnfi_kb_node_t(b, &sum, "AddV2", "add", 2, inputs);
-        y = cnnfi_kt_shaped(sum, y.rank, y.dims);
+        cnnfi_keras_tensor bias = cnnfi_layer_variable(call, p->first + 1), sum, inputs[2] = {y, bias};
+        (void)cnnfi_build_node_t(b, &sum, "AddV2", "add", 2, inputs);
+        y = cnnfi_keras_tensor_shaped(sum, y.rank, y.dims);
     }
-    if (p->name) cnnfi_kb_pop(b, saved);
+    if (p->name) cnnfi_build_pop(b, saved);
     return y;
 }
 
-static bool einsum_dense_read(cnnfi_kc *kc, projection *p)
+static bool einsum_dense_read(cnnfi_layer_call *call, projection *p)
 {
-    const cnnfi_json *shape = cnnfi_json_get(kc->config, "output_shape");
-    *p = (projection){.bias_axes = cnnfi_kc_string(kc, "bias_axes", "")};
-    if (!parse_equation(&p->e, cnnfi_kc_string(kc, "equation", ""), kc->inputs[0].rank)) {
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "equation '%.40s' is not supported for an input of %d dimensions",
-                      cnnfi_kc_string(kc, "equation", ""), kc->inputs[0].rank);
+    const cnnfi_json *shape = cnnfi_json_get(call->config, "output_shape");
+    *p = (projection){.bias_axes = cnnfi_layer_string(call, "bias_axes", "")};
+    if (!parse_equation(&p->e, cnnfi_layer_string(call, "equation", ""), call->inputs[0].rank)) {
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "equation '%.40s' is not supported for an input of %d dimensions",
+                         cnnfi_layer_string(call, "equation", ""), call->inputs[0].rank);
         return false;
     }
     const size_t n = strlen(p->e.terms[2]), given = cnnfi_json_is_array(shape) ? cnnfi_json_size(shape) : 1;
@@ -156,96 +156,97 @@ static bool einsum_dense_read(cnnfi_kc *kc, projection *p)
     return true;
 }
 
-static void einsum_dense_build(cnnfi_kc *kc)
+static void einsum_dense_build(cnnfi_layer_call *call)
 {
     projection p;
-    if (einsum_dense_read(kc, &p)) projection_build(kc, &p, &kc->inputs[0]);
+    if (einsum_dense_read(call, &p)) projection_build(call, &p, &call->inputs[0]);
 }
 
-static void einsum_dense(cnnfi_kc *kc)
+static void einsum_dense(cnnfi_layer_call *call)
 {
     projection p;
-    if (!einsum_dense_read(kc, &p)) return;
-    cnnfi_kc_return(kc, cnnfi_kc_activation(kc, "activation", project(kc, &p, kc->inputs[0])));
+    if (!einsum_dense_read(call, &p)) return;
+    cnnfi_layer_return(call, cnnfi_layer_activation(call, "activation", project(call, &p, call->inputs[0])));
 }
 
 /* ---- masks ---- */
 
-static cnnfi_kt as_bool(cnnfi_kb *b, cnnfi_kt mask)
+static cnnfi_keras_tensor as_bool(cnnfi_keras_builder *b, cnnfi_keras_tensor mask)
 {
-    return mask.dtype == CNNF_BOOL ? mask : cnnfi_kb_cast(b, "Cast", mask, CNNF_BOOL);
+    return mask.dtype == CNNF_BOOL ? mask : cnnfi_build_cast(b, "Cast", mask, CNNF_BOOL);
 }
 
 /* The mask of a tensor [batch, steps, ...], as a tensor. */
-static cnnfi_kt mask_of(const cnnfi_kt *x)
+static cnnfi_keras_tensor mask_of(const cnnfi_keras_tensor *x)
 {
-    return x->mask ? *x->mask : (cnnfi_kt){.name = NULL};
+    return x->mask ? *x->mask : (cnnfi_keras_tensor){.name = NULL};
 }
 
 /* `mask` may be no tensor yet: name NULL */
-static cnnfi_kt both(cnnfi_kb *b, cnnfi_kt mask, cnnfi_kt other)
+static cnnfi_keras_tensor both(cnnfi_keras_builder *b, cnnfi_keras_tensor mask, cnnfi_keras_tensor other)
 {
     if (!mask.name) return other;
-    cnnfi_kt out, inputs[2] = {mask, other}, shape = cnnfi_kt_broadcast(mask, other);
-    (void)cnnfi_kb_node(b, &out, "LogicalAnd", "and", 2, inputs);
-    return cnnfi_kt_shaped(out, shape.rank, shape.dims);
+    cnnfi_keras_tensor out, inputs[2] = {mask, other}, shape = cnnfi_keras_tensor_broadcast(mask, other);
+    (void)cnnfi_build_node(b, &out, "LogicalAnd", "and", 2, inputs);
+    return cnnfi_keras_tensor_shaped(out, shape.rank, shape.dims);
 }
 
 /* The tensor given as argument `name`: the `n`th one where it is a list. */
-static bool nth_named(const cnnfi_kc *kc, const char *name, size_t n, cnnfi_kt *out)
+static bool nth_named(const cnnfi_layer_call *call, const char *name, size_t n, cnnfi_keras_tensor *out)
 {
-    for (size_t i = 0; kc->call && i < kc->call->n_named; i++) {
-        if (strcmp(kc->call->names[i], name) != 0 || n-- > 0) continue;
-        *out = kc->named[i];
+    for (size_t i = 0; call->record && i < call->record->n_named; i++) {
+        if (strcmp(call->record->names[i], name) != 0 || n-- > 0) continue;
+        *out = call->named[i];
         return true;
     }
     return false;
 }
 
-static bool named(const cnnfi_kc *kc, const char *name, cnnfi_kt *out)
+static bool named(const cnnfi_layer_call *call, const char *name, cnnfi_keras_tensor *out)
 {
-    return nth_named(kc, name, 0, out);
+    return nth_named(call, name, 0, out);
 }
 
-static bool asked(const cnnfi_kc *kc, const char *name)
+static bool asked(const cnnfi_layer_call *call, const char *name)
 {
-    return kc->call && cnnfi_json_bool(cnnfi_json_get(kc->call->kwargs, name), false);
+    return call->record && cnnfi_json_bool(cnnfi_json_get(call->record->kwargs, name), false);
 }
 
 /* A mask given as argument `name`, or the one that came with the tensor. */
-static cnnfi_kt mask_from(const cnnfi_kc *kc, const char *name, const cnnfi_kt *x)
+static cnnfi_keras_tensor mask_from(const cnnfi_layer_call *call, const char *name, const cnnfi_keras_tensor *x)
 {
-    cnnfi_kt mask;
-    if (named(kc, name, &mask)) return mask;
-    return x ? mask_of(x) : (cnnfi_kt){.name = NULL};
+    cnnfi_keras_tensor mask;
+    if (named(call, name, &mask)) return mask;
+    return x ? mask_of(x) : (cnnfi_keras_tensor){.name = NULL};
 }
 
-static cnnfi_kt steps_of(cnnfi_kb *b, cnnfi_kt x)
+static cnnfi_keras_tensor steps_of(cnnfi_keras_builder *b, cnnfi_keras_tensor x)
 {
-    return cnnfi_kb_slice(b, "strided_slice", cnnfi_kb_shape_of(b, "Shape", x), 1, 2, false, false, true);
+    return cnnfi_build_slice(b, "strided_slice", cnnfi_build_shape_of(b, "Shape", x), 1, 2, false, false, true);
 }
 
 /* [1, steps of q, steps of v]: true up to the diagonal, or in a band of `window` around it. */
-static cnnfi_kt band(cnnfi_kb *b, cnnfi_kt q, cnnfi_kt v, int32_t below, int32_t above)
+static cnnfi_keras_tensor band(cnnfi_keras_builder *b, cnnfi_keras_tensor q, cnnfi_keras_tensor v, int32_t below,
+                               int32_t above)
 {
-    const cnnfi_kdim items[3] = {cnnfi_kdim_of(1), cnnfi_kdim_tensor(steps_of(b, q)),
-                                 cnnfi_kdim_tensor(steps_of(b, v))};
-    const char *saved = cnnfi_kb_push(b, "ones");
-    cnnfi_kt yes = cnnfi_kb_scalar(b, "Const", CNNF_BOOL, 1), ones,
-             inputs[3] = {cnnfi_kb_autopack(b, "packed", 3, items), yes};
-    cnnf_node *node = cnnfi_kb_node(b, &ones, "Fill", "", 2, inputs);
+    const cnnfi_keras_dim items[3] = {cnnfi_keras_dim_of(1), cnnfi_keras_dim_tensor(steps_of(b, q)),
+                                      cnnfi_keras_dim_tensor(steps_of(b, v))};
+    const char *saved = cnnfi_build_push(b, "ones");
+    cnnfi_keras_tensor yes = cnnfi_build_scalar(b, "Const", CNNF_BOOL, 1), ones,
+                       inputs[3] = {cnnfi_build_autopack(b, "packed", 3, items), yes};
+    cnnf_node *node = cnnfi_build_node(b, &ones, "Fill", "", 2, inputs);
     cnnfi_node_set_type(b->graph, node, "T", CNNF_BOOL);
     cnnfi_node_set_type(b->graph, node, "index_type", CNNF_INT32);
-    cnnfi_kb_pop(b, saved);
+    cnnfi_build_pop(b, saved);
     ones.dtype = CNNF_BOOL;
-    ones = cnnfi_kt_shaped(ones, 3, (const int64_t[]){1, q.dims[1], v.dims[1]});
-    saved = cnnfi_kb_push(b, "MatrixBandPart");
+    ones = cnnfi_keras_tensor_shaped(ones, 3, (const int64_t[]){1, q.dims[1], v.dims[1]});
+    saved = cnnfi_build_push(b, "MatrixBandPart");
     inputs[0] = ones;
-    inputs[1] = cnnfi_kb_int(b, "num_lower", below);
-    inputs[2] = cnnfi_kb_int(b, "num_upper", above);
-    node = cnnfi_kb_node_t(b, &ones, "MatrixBandPart", "", 3, inputs);
+    inputs[1] = cnnfi_build_int(b, "num_lower", below);
+    inputs[2] = cnnfi_build_int(b, "num_upper", above);
+    node = cnnfi_build_node_t(b, &ones, "MatrixBandPart", "", 3, inputs);
     cnnfi_node_set_type(b->graph, node, "Tindex", CNNF_INT32);
-    cnnfi_kb_pop(b, saved);
+    cnnfi_build_pop(b, saved);
     return ones;
 }
 
@@ -258,14 +259,14 @@ typedef struct heads {
     bool bias, gate;
     projection query, key, gated, value, output;
     einsum scores, combine;
-    cnnfi_kt q, k, v; /* inputs */
+    cnnfi_keras_tensor q, k, v; /* inputs */
     bool has_key;
 } heads;
 
 /* _build_proj_equation(): `free` dimensions stay, `bound` are summed, `made` are new. */
-static void projection_equation(cnnfi_kc *kc, projection *p, int32_t free_dims, int32_t bound, int32_t made)
+static void projection_equation(cnnfi_layer_call *call, projection *p, int32_t free_dims, int32_t bound, int32_t made)
 {
-    char *text = cnnfi_builder_array(kc->b->graph, 64, 1), x[24] = "", kernel[24] = "", out[24] = "";
+    char *text = cnnfi_builder_array(call->b->graph, 64, 1), x[24] = "", kernel[24] = "", out[24] = "";
     int32_t n = 0, i = 0, m = 0, k = 0;
     for (; i < free_dims; i++)
         x[i] = out[m++] = (char)('a' + i);
@@ -275,13 +276,14 @@ static void projection_equation(cnnfi_kc *kc, projection *p, int32_t free_dims, 
         kernel[k++] = out[m++] = (char)('a' + i + n);
     if (!text) return;
     (void)snprintf(text, 64, "%s,%s->%s", x, kernel, out);
-    if (!parse_equation(&p->e, text, free_dims + bound)) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "too many dimensions");
+    if (!parse_equation(&p->e, text, free_dims + bound))
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "too many dimensions");
 }
 
 /* _build_attention_equation() */
-static void attention_equations(cnnfi_kc *kc, heads *h)
+static void attention_equations(cnnfi_layer_call *call, heads *h)
 {
-    char *dot = cnnfi_builder_array(kc->b->graph, 64, 1), *combine = cnnfi_builder_array(kc->b->graph, 64, 1);
+    char *dot = cnnfi_builder_array(call->b->graph, 64, 1), *combine = cnnfi_builder_array(call->b->graph, 64, 1);
     char target[16] = "", source[16] = "", result[24] = "";
     int32_t rank = h->rank + 1, n = 0, next = rank;
     bool attended[16] = {false};
@@ -300,40 +302,40 @@ static void attention_equations(cnnfi_kc *kc, heads *h)
     (void)snprintf(dot, 64, "%s,%s->%s", source, target, result);
     (void)snprintf(combine, 64, "%s,%s->%s", result, source, target);
     if (n > CNNFI_KERAS_MAX_RANK || !parse_equation(&h->scores, dot, rank) || !parse_equation(&h->combine, combine, n))
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "too many dimensions");
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "too many dimensions");
 }
 
 /* query, value and key: by position, tf.keras' value and key by name. */
-static bool read_inputs(cnnfi_kc *kc, heads *h)
+static bool read_inputs(cnnfi_layer_call *call, heads *h)
 {
-    h->q = kc->inputs[0];
-    const bool has_value = kc->n_inputs > 1 && kc->inputs[1].name;
-    if (has_value) h->v = kc->inputs[1];
-    if (!has_value && !named(kc, "value", &h->v)) {
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "it is called without a value");
+    h->q = call->inputs[0];
+    const bool has_value = call->n_inputs > 1 && call->inputs[1].name;
+    if (has_value) h->v = call->inputs[1];
+    if (!has_value && !named(call, "value", &h->v)) {
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "it is called without a value");
         return false;
     }
-    h->has_key = kc->n_inputs > 2 && kc->inputs[2].name;
+    h->has_key = call->n_inputs > 2 && call->inputs[2].name;
     if (h->has_key)
-        h->k = kc->inputs[2];
-    else if (!(h->has_key = named(kc, "key", &h->k)))
+        h->k = call->inputs[2];
+    else if (!(h->has_key = named(call, "key", &h->k)))
         h->k = h->v;
     if (!h->q.name || h->k.rank != h->q.rank || h->v.rank != h->q.rank || h->q.rank > 6) {
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs have different ranks");
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "its inputs have different ranks");
         return false;
     }
     h->rank = h->q.rank;
     return true;
 }
 
-static void read_axes(cnnfi_kc *kc, heads *h)
+static void read_axes(cnnfi_layer_call *call, heads *h)
 {
-    const cnnfi_json *axes = cnnfi_json_get(kc->config, "attention_axes");
+    const cnnfi_json *axes = cnnfi_json_get(call->config, "attention_axes");
     int64_t given[2 * CNNFI_KERAS_MAX_RANK];
     int32_t n = axes && !cnnfi_json_is_null(axes) ? cnnfi_json_integers(axes, given, CNNFI_KERAS_MAX_RANK) : 0;
-    if (n < 0) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "attention_axes are no numbers");
+    if (n < 0) cnnfi_layer_fail(call, CNNF_E_CORRUPT, "attention_axes are no numbers");
     for (int32_t i = 0; i < n; i++)
-        h->axes[h->n_axes++] = cnnfi_kc_axis(kc, given[i], h->rank);
+        h->axes[h->n_axes++] = cnnfi_layer_axis(call, given[i], h->rank);
     for (int32_t i = 1; n == 0 && i < h->rank - 1; i++)
         h->axes[h->n_axes++] = i;
 }
@@ -347,45 +349,45 @@ static void projection_sizes(projection *p, int64_t before_last, int64_t last)
 }
 
 /* The output's own shape: `output_shape`, or the query's last dimension. */
-static void output_projection(cnnfi_kc *kc, heads *h)
+static void output_projection(cnnfi_layer_call *call, heads *h)
 {
     int64_t shape[2 * CNNFI_KERAS_MAX_RANK];
-    const cnnfi_json *given = cnnfi_json_get(kc->config, "output_shape");
+    const cnnfi_json *given = cnnfi_json_get(call->config, "output_shape");
     int32_t n = given && !cnnfi_json_is_null(given) ? cnnfi_json_integers(given, shape, CNNFI_KERAS_MAX_RANK) : 0;
-    if (n < 0) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "output_shape is no list of numbers");
+    if (n < 0) cnnfi_layer_fail(call, CNNF_E_CORRUPT, "output_shape is no list of numbers");
     if (n <= 0) {
         n = 1;
         shape[0] = h->q.dims[h->rank - 1];
     }
-    projection_equation(kc, &h->output, h->rank - 1, 2, n);
+    projection_equation(call, &h->output, h->rank - 1, 2, n);
     const size_t all = strlen(h->output.e.terms[2]);
     for (int32_t i = 0; i < n && (size_t)n <= all; i++)
         h->output.sizes[all - (size_t)n + (size_t)i] = shape[i];
     if (h->bias && (size_t)n <= all) h->output.bias_axes = h->output.e.terms[2] + all - (size_t)n;
 }
 
-static bool multi_head_read(cnnfi_kc *kc, heads *h)
+static bool multi_head_read(cnnfi_layer_call *call, heads *h)
 {
-    *h = (heads){.count = cnnfi_kc_positive(kc, "num_heads"), .key_dim = cnnfi_kc_positive(kc, "key_dim")};
+    *h = (heads){.count = cnnfi_layer_positive(call, "num_heads"), .key_dim = cnnfi_layer_positive(call, "key_dim")};
     h->shared = h->count;
-    h->value_dim = cnnfi_kc_int(kc, "value_dim", h->key_dim);
-    h->bias = cnnfi_kc_bool(kc, "use_bias", true);
-    h->gate = cnnfi_kc_bool(kc, "use_gate", false);
-    if (!cnnfi_kb_ok(kc->b) || !read_inputs(kc, h)) return false;
-    read_axes(kc, h);
-    attention_equations(kc, h);
-    output_projection(kc, h);
-    return cnnfi_kb_ok(kc->b);
+    h->value_dim = cnnfi_layer_int(call, "value_dim", h->key_dim);
+    h->bias = cnnfi_layer_bool(call, "use_bias", true);
+    h->gate = cnnfi_layer_bool(call, "use_gate", false);
+    if (!cnnfi_build_ok(call->b) || !read_inputs(call, h)) return false;
+    read_axes(call, h);
+    attention_equations(call, h);
+    output_projection(call, h);
+    return cnnfi_build_ok(call->b);
 }
 
 /* The variables of all projections, in Keras' order; `make`: builds them, else only says which they are. */
-static void projections(cnnfi_kc *kc, heads *h, bool make)
+static void projections(cnnfi_layer_call *call, heads *h, bool make)
 {
     size_t next = 0;
     const struct {
         projection *p;
         const char *name;
-        const cnnfi_kt *x;
+        const cnnfi_keras_tensor *x;
         int64_t count, size;
         bool there;
     } all[] = {{&h->query, "query", &h->q, h->count, h->key_dim, true},
@@ -393,100 +395,102 @@ static void projections(cnnfi_kc *kc, heads *h, bool make)
                {&h->gated, "gate", &h->q, h->count, h->value_dim, h->gate},
                {&h->value, "value", &h->v, h->shared, h->value_dim, true},
                {&h->output, "attention_output", NULL, h->count, h->value_dim, true}};
-    for (size_t i = 0; i < sizeof all / sizeof *all && cnnfi_kb_ok(kc->b); i++) {
+    for (size_t i = 0; i < sizeof all / sizeof *all && cnnfi_build_ok(call->b); i++) {
         projection *p = all[i].p;
         if (!all[i].there) continue;
         p->name = all[i].name;
         if (!p->bias_axes) p->bias_axes = "";
         if (all[i].x) {
-            projection_equation(kc, p, h->rank - 1, 1, 2);
+            projection_equation(call, p, h->rank - 1, 1, 2);
             projection_sizes(p, all[i].count, all[i].size);
             const size_t n = strlen(p->e.terms[2]);
             if (h->bias && n >= 2) p->bias_axes = p->e.terms[2] + n - 2;
         }
         p->first = next;
         next += *p->bias_axes ? 2 : 1;
-        cnnfi_kt summed = h->q; /* of the output: heads and values are summed */
+        cnnfi_keras_tensor summed = h->q; /* of the output: heads and values are summed */
         summed.rank = h->rank + 1;
         summed.dims[h->rank - 1] = h->count;
         summed.dims[h->rank] = h->value_dim;
-        if (make && cnnfi_kb_ok(kc->b)) projection_build(kc, p, all[i].x ? all[i].x : &summed);
+        if (make && cnnfi_build_ok(call->b)) projection_build(call, p, all[i].x ? all[i].x : &summed);
     }
 }
 
-static void multi_head_build(cnnfi_kc *kc)
+static void multi_head_build(cnnfi_layer_call *call)
 {
     heads h;
-    if (multi_head_read(kc, &h)) projections(kc, &h, true);
+    if (multi_head_read(call, &h)) projections(call, &h, true);
 }
 
 /* _compute_attention_mask(): name NULL when nothing is masked */
-static cnnfi_kt attention_mask(cnnfi_kc *kc, const heads *h, bool key_too)
+static cnnfi_keras_tensor attention_mask(cnnfi_layer_call *call, const heads *h, bool key_too)
 {
-    cnnfi_kb *b = kc->b;
-    cnnfi_kt mask = {.name = NULL}, given;
-    cnnfi_kt q = mask_from(kc, "query_mask", &h->q), v = mask_from(kc, "value_mask", &h->v),
-             k = mask_from(kc, "key_mask", key_too && h->has_key ? &h->k : NULL);
-    const int64_t window = cnnfi_kc_int(kc, "sliding_window", 0);
-    if (q.name) mask = both(b, mask, cnnfi_kb_expand_dims(b, "ExpandDims", as_bool(b, q), -1));
-    if (v.name) mask = both(b, mask, cnnfi_kb_expand_dims(b, "ExpandDims", as_bool(b, v), -2));
-    if (k.name) mask = both(b, mask, cnnfi_kb_expand_dims(b, "ExpandDims", as_bool(b, k), -2));
-    if (asked(kc, "use_causal_mask")) mask = both(b, mask, band(b, h->q, h->v, -1, 0));
+    cnnfi_keras_builder *b = call->b;
+    cnnfi_keras_tensor mask = {.name = NULL}, given;
+    cnnfi_keras_tensor q = mask_from(call, "query_mask", &h->q), v = mask_from(call, "value_mask", &h->v),
+                       k = mask_from(call, "key_mask", key_too && h->has_key ? &h->k : NULL);
+    const int64_t window = cnnfi_layer_int(call, "sliding_window", 0);
+    if (q.name) mask = both(b, mask, cnnfi_build_expand_dims(b, "ExpandDims", as_bool(b, q), -1));
+    if (v.name) mask = both(b, mask, cnnfi_build_expand_dims(b, "ExpandDims", as_bool(b, v), -2));
+    if (k.name) mask = both(b, mask, cnnfi_build_expand_dims(b, "ExpandDims", as_bool(b, k), -2));
+    if (asked(call, "use_causal_mask")) mask = both(b, mask, band(b, h->q, h->v, -1, 0));
     if (window > 0 && window <= INT32_MAX)
         mask = both(b, mask, band(b, h->q, h->v, (int32_t)window - 1, (int32_t)window - 1));
-    if (named(kc, "attention_mask", &given)) mask = mask.name ? both(b, as_bool(b, given), mask) : given;
+    if (named(call, "attention_mask", &given)) mask = mask.name ? both(b, as_bool(b, given), mask) : given;
     return mask;
 }
 
 /* x + (1 - mask) * -1e9 */
-static cnnfi_kt masked_scores(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt mask)
+static cnnfi_keras_tensor masked_scores(cnnfi_keras_builder *b, cnnfi_keras_tensor x, cnnfi_keras_tensor mask)
 {
-    cnnfi_kt keep = cnnfi_kb_cast(b, "Cast", mask, x.dtype);
-    cnnfi_kt away = cnnfi_kb_binary_const(b, "Mul", "mul", cnnfi_kb_const_binary(b, "Sub", "sub", 1, keep), -1e9);
-    return cnnfi_kt_shaped(cnnfi_kb_binary(b, "AddV2", "add", x, away), x.rank, x.dims);
+    cnnfi_keras_tensor keep = cnnfi_build_cast(b, "Cast", mask, x.dtype);
+    cnnfi_keras_tensor away =
+        cnnfi_build_binary_const(b, "Mul", "mul", cnnfi_build_const_binary(b, "Sub", "sub", 1, keep), -1e9);
+    return cnnfi_keras_tensor_shaped(cnnfi_build_binary(b, "AddV2", "add", x, away), x.rank, x.dims);
 }
 
 /* tf.exp(x - tf.reduce_logsumexp(x)) over the last n axes */
-static cnnfi_kt softmax_over(cnnfi_kb *b, cnnfi_kt x, int32_t n)
+static cnnfi_keras_tensor softmax_over(cnnfi_keras_builder *b, cnnfi_keras_tensor x, int32_t n)
 {
     int32_t axes[CNNFI_KERAS_MAX_RANK];
     for (int32_t i = 0; i < n; i++)
         axes[i] = x.rank - n + i;
-    const char *saved = cnnfi_kb_push(b, "ReduceLogSumExp");
-    cnnfi_kt top = cnnfi_kb_reduce(b, "Max", "Max", x, (size_t)n, axes, true), finite = top, zeros, chosen;
-    (void)cnnfi_kb_node_t(b, &finite, "IsFinite", "IsFinite", 1, &top);
+    const char *saved = cnnfi_build_push(b, "ReduceLogSumExp");
+    cnnfi_keras_tensor top = cnnfi_build_reduce(b, "Max", "Max", x, (size_t)n, axes, true), finite = top, zeros, chosen;
+    (void)cnnfi_build_node_t(b, &finite, "IsFinite", "IsFinite", 1, &top);
     finite.dtype = CNNF_BOOL;
-    zeros = cnnfi_kb_unary(b, "ZerosLike", "ZerosLike", top);
-    cnnfi_kt inputs[3] = {finite, top, zeros};
-    cnnf_node *node = cnnfi_kb_node(b, &chosen, "Select", "Select", 3, inputs);
+    zeros = cnnfi_build_unary(b, "ZerosLike", "ZerosLike", top);
+    cnnfi_keras_tensor inputs[3] = {finite, top, zeros};
+    cnnf_node *node = cnnfi_build_node(b, &chosen, "Select", "Select", 3, inputs);
     cnnfi_node_set_type(b->graph, node, "T", x.dtype);
     chosen.dtype = x.dtype;
-    top = cnnfi_kb_unary(b, "StopGradient", "StopGradient", chosen);
-    cnnfi_kt sum = cnnfi_kb_unary(b, "Exp", "Exp", cnnfi_kb_binary(b, "Sub", "Sub", x, top));
-    sum = cnnfi_kb_unary(b, "Log", "Log", cnnfi_kb_reduce(b, "Sum", "Sum", sum, (size_t)n, axes, true));
-    cnnfi_kt all = cnnfi_kb_binary(b, "AddV2", "", sum, top);
-    cnnfi_kb_pop(b, saved);
-    return cnnfi_kb_unary(b, "Exp", "Exp", cnnfi_kb_binary(b, "Sub", "sub", x, all));
+    top = cnnfi_build_unary(b, "StopGradient", "StopGradient", chosen);
+    cnnfi_keras_tensor sum = cnnfi_build_unary(b, "Exp", "Exp", cnnfi_build_binary(b, "Sub", "Sub", x, top));
+    sum = cnnfi_build_unary(b, "Log", "Log", cnnfi_build_reduce(b, "Sum", "Sum", sum, (size_t)n, axes, true));
+    cnnfi_keras_tensor all = cnnfi_build_binary(b, "AddV2", "", sum, top);
+    cnnfi_build_pop(b, saved);
+    return cnnfi_build_unary(b, "Exp", "Exp", cnnfi_build_binary(b, "Sub", "sub", x, all));
 }
 
-static cnnfi_kt attend(cnnfi_kc *kc, const heads *h, cnnfi_kt scores, cnnfi_kt mask)
+static cnnfi_keras_tensor attend(cnnfi_layer_call *call, const heads *h, cnnfi_keras_tensor scores,
+                                 cnnfi_keras_tensor mask)
 {
-    cnnfi_kb *b = kc->b;
+    cnnfi_keras_builder *b = call->b;
     const int32_t at = -2 * h->n_axes - 1;
-    while (mask.name && mask.rank < scores.rank && cnnfi_kb_ok(b))
-        mask = cnnfi_kb_expand_dims(b, "ExpandDims", mask, mask.rank + 1 + at < 0 ? 0 : at);
-    const char *saved = cnnfi_kb_push(b, "softmax");
+    while (mask.name && mask.rank < scores.rank && cnnfi_build_ok(b))
+        mask = cnnfi_build_expand_dims(b, "ExpandDims", mask, mask.rank + 1 + at < 0 ? 0 : at);
+    const char *saved = cnnfi_build_push(b, "softmax");
     if (mask.name) scores = masked_scores(b, scores, mask);
-    scores = h->n_axes == 1 ? cnnfi_kb_unary(b, "Softmax", "Softmax", scores) : softmax_over(b, scores, h->n_axes);
-    cnnfi_kb_pop(b, saved);
-    saved = cnnfi_kb_push(b, "dropout");
-    scores = cnnfi_kb_unary(b, "Identity", "Identity", scores);
-    cnnfi_kb_pop(b, saved);
+    scores = h->n_axes == 1 ? cnnfi_build_unary(b, "Softmax", "Softmax", scores) : softmax_over(b, scores, h->n_axes);
+    cnnfi_build_pop(b, saved);
+    saved = cnnfi_build_push(b, "dropout");
+    scores = cnnfi_build_unary(b, "Identity", "Identity", scores);
+    cnnfi_build_pop(b, saved);
     return scores;
 }
 
 /* The heads of key and value, each for several of the query: repeat(x, n, axis=2). */
-static cnnfi_kt repeat_heads(cnnfi_kb *b, const heads *h, cnnfi_kt x)
+static cnnfi_keras_tensor repeat_heads(cnnfi_keras_builder *b, const heads *h, cnnfi_keras_tensor x)
 {
     const int32_t times = (int32_t)(h->count / h->shared), n = (int32_t)h->shared;
     if (times == 1) return x;
@@ -494,9 +498,9 @@ static cnnfi_kt repeat_heads(cnnfi_kb *b, const heads *h, cnnfi_kt x)
     for (int32_t i = 0; order && i < n * times; i++)
         order[i] = i / times;
     if (!order) return x;
-    cnnfi_kt y,
-        inputs[3] = {x, cnnfi_kb_ints(b, "repeat/indices", (size_t)h->count, order), cnnfi_kb_int(b, "repeat/axis", 2)};
-    cnnf_node *node = cnnfi_kb_node(b, &y, "GatherV2", "repeat", 3, inputs);
+    cnnfi_keras_tensor y, inputs[3] = {x, cnnfi_build_ints(b, "repeat/indices", (size_t)h->count, order),
+                                       cnnfi_build_int(b, "repeat/axis", 2)};
+    cnnf_node *node = cnnfi_build_node(b, &y, "GatherV2", "repeat", 3, inputs);
     cnnfi_node_set_type(b->graph, node, "Tparams", x.dtype);
     cnnfi_node_set_type(b->graph, node, "Tindices", CNNF_INT32);
     cnnfi_node_set_type(b->graph, node, "Taxis", CNNF_INT32);
@@ -505,156 +509,160 @@ static cnnfi_kt repeat_heads(cnnfi_kb *b, const heads *h, cnnfi_kt x)
     return y;
 }
 
-static void attend_and_return(cnnfi_kc *kc, const heads *h, cnnfi_kt mask)
+static void attend_and_return(cnnfi_layer_call *call, const heads *h, cnnfi_keras_tensor mask)
 {
-    cnnfi_kb *b = kc->b;
-    cnnfi_kt q = project(kc, &h->query, h->q), k = project(kc, &h->key, h->k), v = project(kc, &h->value, h->v), gate;
-    if (h->gate) gate = cnnfi_kb_unary(b, "Sigmoid", "Sigmoid", project(kc, &h->gated, h->q));
+    cnnfi_keras_builder *b = call->b;
+    cnnfi_keras_tensor q = project(call, &h->query, h->q), k = project(call, &h->key, h->k),
+                       v = project(call, &h->value, h->v), gate;
+    if (h->gate) gate = cnnfi_build_unary(b, "Sigmoid", "Sigmoid", project(call, &h->gated, h->q));
     k = repeat_heads(b, h, k);
     v = repeat_heads(b, h, v);
-    q = cnnfi_kb_binary_const(b, "Mul", "Mul", q, 1 / sqrt((double)h->key_dim));
-    cnnfi_kt scores = attend(kc, h, product(b, &h->scores, k, q), mask);
-    cnnfi_kt y = product(b, &h->combine, scores, v);
-    if (h->gate) y = cnnfi_kb_binary(b, "Mul", "mul", y, gate);
-    y = project(kc, &h->output, y);
+    q = cnnfi_build_binary_const(b, "Mul", "Mul", q, 1 / sqrt((double)h->key_dim));
+    cnnfi_keras_tensor scores = attend(call, h, product(b, &h->scores, k, q), mask);
+    cnnfi_keras_tensor y = product(b, &h->combine, scores, v);
+    if (h->gate) y = cnnfi_build_binary(b, "Mul", "mul", y, gate);
+    y = project(call, &h->output, y);
     y.mask = h->q.mask;
-    const cnnfi_kt results[2] = {y, scores};
-    if (cnnfi_kb_ok(b)) cnnfi_kc_return_n(kc, 1 + (size_t)asked(kc, "return_attention_scores"), results);
+    const cnnfi_keras_tensor results[2] = {y, scores};
+    if (cnnfi_build_ok(b)) cnnfi_layer_return_n(call, 1 + (size_t)asked(call, "return_attention_scores"), results);
 }
 
-static void multi_head(cnnfi_kc *kc)
+static void multi_head(cnnfi_layer_call *call)
 {
     heads h;
-    if (!multi_head_read(kc, &h)) return;
-    projections(kc, &h, false);
-    if (cnnfi_kb_ok(kc->b)) attend_and_return(kc, &h, attention_mask(kc, &h, true));
+    if (!multi_head_read(call, &h)) return;
+    projections(call, &h, false);
+    if (cnnfi_build_ok(call->b)) attend_and_return(call, &h, attention_mask(call, &h, true));
 }
 
-static bool grouped_read(cnnfi_kc *kc, heads *h)
+static bool grouped_read(cnnfi_layer_call *call, heads *h)
 {
-    *h = (heads){.count = cnnfi_kc_positive(kc, "num_query_heads"),
-                 .shared = cnnfi_kc_positive(kc, "num_key_value_heads"),
-                 .key_dim = cnnfi_kc_positive(kc, "head_dim")};
+    *h = (heads){.count = cnnfi_layer_positive(call, "num_query_heads"),
+                 .shared = cnnfi_layer_positive(call, "num_key_value_heads"),
+                 .key_dim = cnnfi_layer_positive(call, "head_dim")};
     h->value_dim = h->key_dim;
-    h->bias = cnnfi_kc_bool(kc, "use_bias", true);
-    h->gate = cnnfi_kc_bool(kc, "use_gate", false);
-    if (!cnnfi_kb_ok(kc->b) || !read_inputs(kc, h)) return false;
+    h->bias = cnnfi_layer_bool(call, "use_bias", true);
+    h->gate = cnnfi_layer_bool(call, "use_gate", false);
+    if (!cnnfi_build_ok(call->b) || !read_inputs(call, h)) return false;
     if (h->rank != 3 || h->count % h->shared != 0 || h->count > INT32_MAX) {
-        cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "%lld heads do not share %lld keys", (long long)h->count,
-                      (long long)h->shared);
+        cnnfi_layer_fail(call, CNNF_E_CORRUPT, "%lld heads do not share %lld keys", (long long)h->count,
+                         (long long)h->shared);
         return false;
     }
     h->axes[h->n_axes++] = 1;
-    attention_equations(kc, h);
-    output_projection(kc, h);
-    return cnnfi_kb_ok(kc->b);
+    attention_equations(call, h);
+    output_projection(call, h);
+    return cnnfi_build_ok(call->b);
 }
 
-static void grouped_build(cnnfi_kc *kc)
+static void grouped_build(cnnfi_layer_call *call)
 {
     heads h;
-    if (grouped_read(kc, &h)) projections(kc, &h, true);
+    if (grouped_read(call, &h)) projections(call, &h, true);
 }
 
-static void grouped(cnnfi_kc *kc)
+static void grouped(cnnfi_layer_call *call)
 {
     heads h;
-    if (!grouped_read(kc, &h)) return;
-    projections(kc, &h, false);
-    if (cnnfi_kb_ok(kc->b)) attend_and_return(kc, &h, attention_mask(kc, &h, true));
+    if (!grouped_read(call, &h)) return;
+    projections(call, &h, false);
+    if (cnnfi_build_ok(call->b)) attend_and_return(call, &h, attention_mask(call, &h, true));
 }
 
 /* ---- Attention, AdditiveAttention ---- */
 
-static bool is_additive(const cnnfi_kc *kc)
+static bool is_additive(const cnnfi_layer_call *call)
 {
-    return strcmp(kc->layer->class_name, "AdditiveAttention") == 0;
+    return strcmp(call->layer->class_name, "AdditiveAttention") == 0;
 }
 
-static bool concatenates(const cnnfi_kc *kc)
+static bool concatenates(const cnnfi_layer_call *call)
 {
-    return strcmp(cnnfi_kc_string(kc, "score_mode", "dot"), "concat") == 0;
+    return strcmp(cnnfi_layer_string(call, "score_mode", "dot"), "concat") == 0;
 }
 
-static void dense_attention_build(cnnfi_kc *kc)
+static void dense_attention_build(cnnfi_layer_call *call)
 {
-    const bool additive = is_additive(kc), scale = cnnfi_kc_bool(kc, "use_scale", additive);
-    const cnnfi_kt *of = &kc->inputs[kc->b->keras3 ? 0 : 1]; /* tf.keras takes the value's depth, Keras 3 the query's */
+    const bool additive = is_additive(call), scale = cnnfi_layer_bool(call, "use_scale", additive);
+    const cnnfi_keras_tensor *of =
+        &call->inputs[call->b->keras3 ? 0 : 1]; /* tf.keras takes the value's depth, Keras 3 the query's */
     const int64_t depth = of->dims[of->rank - 1];
-    if (scale) (void)cnnfi_kc_weight(kc, "scale", additive, &depth, CNNFI_KINIT_ONES, true);
-    if (!additive && concatenates(kc))
-        (void)cnnfi_kc_weight(kc, "concat_score_weight", 0, NULL, CNNFI_KINIT_ONES, true);
+    if (scale) (void)cnnfi_layer_weight(call, "scale", additive, &depth, CNNFI_KERAS_INIT_ONES, true);
+    if (!additive && concatenates(call))
+        (void)cnnfi_layer_weight(call, "concat_score_weight", 0, NULL, CNNFI_KERAS_INIT_ONES, true);
 }
 
 /* tanh(q + k), summed over the features; scaled before tanh or after it */
-static cnnfi_kt additive_scores(cnnfi_kc *kc, cnnfi_kt q, cnnfi_kt k)
+static cnnfi_keras_tensor additive_scores(cnnfi_layer_call *call, cnnfi_keras_tensor q, cnnfi_keras_tensor k)
 {
-    cnnfi_kb *b = kc->b;
-    const bool additive = is_additive(kc), scale = cnnfi_kc_bool(kc, "use_scale", additive);
-    q = cnnfi_kb_expand_dims(b, "ExpandDims", q, -2);
-    k = cnnfi_kb_expand_dims(b, "ExpandDims", k, -3);
-    cnnfi_kt x = cnnfi_kb_binary(b, "AddV2", "add", q, k);
-    if (scale && !additive) x = cnnfi_kb_binary(b, "Mul", "mul", cnnfi_kc_variable(kc, 0), x);
-    x = cnnfi_kb_unary(b, "Tanh", "Tanh", x);
-    if (scale && additive) x = cnnfi_kb_binary(b, "Mul", "mul", cnnfi_kc_variable(kc, 0), x);
-    if (!scale && additive && !b->keras3) x = cnnfi_kb_const_binary(b, "Mul", "mul", 1, x);
-    x = cnnfi_kb_reduce_axis(b, "Sum", "Sum", x, -1, false);
-    return additive ? x : cnnfi_kb_binary(b, "Mul", "mul", cnnfi_kc_variable(kc, scale), x);
+    cnnfi_keras_builder *b = call->b;
+    const bool additive = is_additive(call), scale = cnnfi_layer_bool(call, "use_scale", additive);
+    q = cnnfi_build_expand_dims(b, "ExpandDims", q, -2);
+    k = cnnfi_build_expand_dims(b, "ExpandDims", k, -3);
+    cnnfi_keras_tensor x = cnnfi_build_binary(b, "AddV2", "add", q, k);
+    if (scale && !additive) x = cnnfi_build_binary(b, "Mul", "mul", cnnfi_layer_variable(call, 0), x);
+    x = cnnfi_build_unary(b, "Tanh", "Tanh", x);
+    if (scale && additive) x = cnnfi_build_binary(b, "Mul", "mul", cnnfi_layer_variable(call, 0), x);
+    if (!scale && additive && !b->keras3) x = cnnfi_build_const_binary(b, "Mul", "mul", 1, x);
+    x = cnnfi_build_reduce_axis(b, "Sum", "Sum", x, -1, false);
+    return additive ? x : cnnfi_build_binary(b, "Mul", "mul", cnnfi_layer_variable(call, scale), x);
 }
 
-static cnnfi_kt dot_scores(cnnfi_kc *kc, cnnfi_kt q, cnnfi_kt k)
+static cnnfi_keras_tensor dot_scores(cnnfi_layer_call *call, cnnfi_keras_tensor q, cnnfi_keras_tensor k)
 {
-    cnnfi_kb *b = kc->b;
-    cnnfi_kt x = cnnfi_kb_batch_matmul(b, q, k, false, true), y;
-    if (!cnnfi_kc_bool(kc, "use_scale", false)) return x;
-    const cnnfi_kt inputs[2] = {x, cnnfi_kc_variable(kc, 0)};
-    (void)cnnfi_kb_node_t(b, &y, "Mul", "mul", 2, inputs);
+    cnnfi_keras_builder *b = call->b;
+    cnnfi_keras_tensor x = cnnfi_build_batch_matmul(b, q, k, false, true), y;
+    if (!cnnfi_layer_bool(call, "use_scale", false)) return x;
+    const cnnfi_keras_tensor inputs[2] = {x, cnnfi_layer_variable(call, 0)};
+    (void)cnnfi_build_node_t(b, &y, "Mul", "mul", 2, inputs);
     return y;
 }
 
 /* tf.cumsum(ones, -2) >= tf.cumsum(ones, -1), as a band: the numbers are the same */
-static cnnfi_kt causal(cnnfi_kb *b, cnnfi_kt scores)
+static cnnfi_keras_tensor causal(cnnfi_keras_builder *b, cnnfi_keras_tensor scores)
 {
-    cnnfi_kt q = scores, v = cnnfi_kb_transpose(b, "transpose", scores, (const int32_t[]){0, 2, 1});
+    cnnfi_keras_tensor q = scores, v = cnnfi_build_transpose(b, "transpose", scores, (const int32_t[]){0, 2, 1});
     return band(b, q, v, -1, 0);
 }
 
-static cnnfi_kt apply_score_mask(cnnfi_kb *b, cnnfi_kt scores, cnnfi_kt mask)
+static cnnfi_keras_tensor apply_score_mask(cnnfi_keras_builder *b, cnnfi_keras_tensor scores, cnnfi_keras_tensor mask)
 {
-    cnnfi_kt hidden;
-    (void)cnnfi_kb_node(b, &hidden, "LogicalNot", "LogicalNot", 1, &mask);
-    hidden = cnnfi_kb_cast(b, "Cast", hidden, scores.dtype);
-    hidden = cnnfi_kb_const_binary(b, "Mul", "mul", 1e9, hidden);
-    return cnnfi_kt_shaped(cnnfi_kb_binary(b, "Sub", "sub", scores, hidden), scores.rank, scores.dims);
+    cnnfi_keras_tensor hidden;
+    (void)cnnfi_build_node(b, &hidden, "LogicalNot", "LogicalNot", 1, &mask);
+    hidden = cnnfi_build_cast(b, "Cast", hidden, scores.dtype);
+    hidden = cnnfi_build_const_binary(b, "Mul", "mul", 1e9, hidden);
+    return cnnfi_keras_tensor_shaped(cnnfi_build_binary(b, "Sub", "sub", scores, hidden), scores.rank, scores.dims);
 }
 
-static void dense_attention(cnnfi_kc *kc)
+static void dense_attention(cnnfi_layer_call *call)
 {
-    cnnfi_kb *b = kc->b;
-    cnnfi_kt q = kc->inputs[0], v = kc->inputs[1], k = kc->n_inputs > 2 ? kc->inputs[2] : v;
+    cnnfi_keras_builder *b = call->b;
+    cnnfi_keras_tensor q = call->inputs[0], v = call->inputs[1], k = call->n_inputs > 2 ? call->inputs[2] : v;
     if (v.rank != 3 || k.rank != 3)
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "its inputs have other than three dimensions");
-    if (!cnnfi_kb_ok(b)) return;
-    cnnfi_kt q_mask, v_mask, mask = {.name = NULL};
-    if (!nth_named(kc, "mask", 0, &q_mask)) q_mask = mask_of(&q);
-    if (!nth_named(kc, "mask", 1, &v_mask)) v_mask = mask_of(&v);
-    if (named(kc, "mask", &mask) && !nth_named(kc, "mask", 1, &mask))
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "only masks of both the query and the value are supported");
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "its inputs have other than three dimensions");
+    if (!cnnfi_build_ok(b)) return;
+    cnnfi_keras_tensor q_mask, v_mask, mask = {.name = NULL};
+    if (!nth_named(call, "mask", 0, &q_mask)) q_mask = mask_of(&q);
+    if (!nth_named(call, "mask", 1, &v_mask)) v_mask = mask_of(&v);
+    if (named(call, "mask", &mask) && !nth_named(call, "mask", 1, &mask))
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "only masks of both the query and the value are supported");
     mask.name = NULL;
-    cnnfi_kt scores = is_additive(kc) || concatenates(kc) ? additive_scores(kc, q, k) : dot_scores(kc, q, k);
-    if (v_mask.name) mask = cnnfi_kb_expand_dims(b, "ExpandDims", as_bool(b, v_mask), -2);
-    if (asked(kc, "use_causal_mask") || cnnfi_kc_bool(kc, "causal", false)) mask = both(b, mask, causal(b, scores));
+    cnnfi_keras_tensor scores =
+        is_additive(call) || concatenates(call) ? additive_scores(call, q, k) : dot_scores(call, q, k);
+    if (v_mask.name) mask = cnnfi_build_expand_dims(b, "ExpandDims", as_bool(b, v_mask), -2);
+    if (asked(call, "use_causal_mask") || cnnfi_layer_bool(call, "causal", false))
+        mask = both(b, mask, causal(b, scores));
     if (mask.name) scores = apply_score_mask(b, scores, mask);
-    scores = cnnfi_kb_unary(b, "Softmax", "Softmax", scores);
-    cnnfi_kt y = cnnfi_kb_batch_matmul(b, scores, v, false, false);
+    scores = cnnfi_build_unary(b, "Softmax", "Softmax", scores);
+    cnnfi_keras_tensor y = cnnfi_build_batch_matmul(b, scores, v, false, false);
     if (q_mask.name) {
-        cnnfi_kt keep = cnnfi_kb_expand_dims(b, "ExpandDims", q_mask, -1);
-        y = cnnfi_kt_shaped(cnnfi_kb_binary(b, "Mul", "mul", y, cnnfi_kb_cast(b, "Cast", keep, y.dtype)), y.rank,
-                            y.dims);
+        cnnfi_keras_tensor keep = cnnfi_build_expand_dims(b, "ExpandDims", q_mask, -1);
+        y = cnnfi_keras_tensor_shaped(
+            cnnfi_build_binary(b, "Mul", "mul", y, cnnfi_build_cast(b, "Cast", keep, y.dtype)), y.rank, y.dims);
         y.mask = q.mask;
     }
-    const cnnfi_kt results[2] = {y, scores};
-    if (cnnfi_kb_ok(b)) cnnfi_kc_return_n(kc, 1 + (size_t)asked(kc, "return_attention_scores"), results);
+    const cnnfi_keras_tensor results[2] = {y, scores};
+    if (cnnfi_build_ok(b)) cnnfi_layer_return_n(call, 1 + (size_t)asked(call, "return_attention_scores"), results);
 }
 
 #define VERIFIED "tf.keras 2.15, 3"

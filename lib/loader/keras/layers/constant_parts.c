@@ -90,9 +90,10 @@ static bool store(void *out, int64_t i, cnnf_dtype dtype, double value)
     }
 }
 
-static cnnfi_kt emit(cnnfi_kc *kc, const char *name, const nested *n, cnnf_dtype dtype, const double *values)
+static cnnfi_keras_tensor emit(cnnfi_layer_call *call, const char *name, const nested *n, cnnf_dtype dtype,
+                               const double *values)
 {
-    cnnfi_kb *b = kc->b;
+    cnnfi_keras_builder *b = call->b;
     void *data = cnnfi_array(b->context, (size_t)n->count + 1, sizeof(double));
     bool fits = data != NULL;
     for (int64_t i = 0; fits && i < n->count; i++)
@@ -100,24 +101,25 @@ static cnnfi_kt emit(cnnfi_kc *kc, const char *name, const nested *n, cnnf_dtype
     if (!data)
         cnnfi_builder_fail(b->graph, CNNF_E_NOMEM, "out of memory");
     else if (!fits)
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "a constant of dtype %s", cnnf_dtype_name(dtype));
-    cnnfi_kt t = cnnfi_kb_ok(b) ? cnnfi_kb_const(b, name, dtype, n->rank, n->dims, data)
-                                : (cnnfi_kt){.name = "", .dtype = dtype};
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "a constant of dtype %s", cnnf_dtype_name(dtype));
+    cnnfi_keras_tensor t = cnnfi_build_ok(b) ? cnnfi_build_const(b, name, dtype, n->rank, n->dims, data)
+                                             : (cnnfi_keras_tensor){.name = "", .dtype = dtype};
     cnnfi_free(b->context, data);
     return t;
 }
 
-cnnfi_kt cnnfi_kc_constant(cnnfi_kc *kc, const char *name, const cnnfi_json *value, cnnf_dtype dtype)
+cnnfi_keras_tensor cnnfi_layer_constant(cnnfi_layer_call *call, const char *name, const cnnfi_json *value,
+                                        cnnf_dtype dtype)
 {
     nested n = {.rank = 0};
-    cnnfi_kt t = {.name = "", .dtype = CNNF_FLOAT};
-    double *values = measure(&n, value) ? cnnfi_array(kc->b->context, (size_t)n.count + 1, sizeof *values) : NULL,
+    cnnfi_keras_tensor t = {.name = "", .dtype = CNNF_FLOAT};
+    double *values = measure(&n, value) ? cnnfi_array(call->b->context, (size_t)n.count + 1, sizeof *values) : NULL,
            *at = values;
     if (values && (n.count == 0 || flatten(&n, value, 0, &at)))
-        t = emit(kc, name, &n, dtype ? dtype : natural(&n), values);
+        t = emit(call, name, &n, dtype ? dtype : natural(&n), values);
     else
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "constant '%s' is no number and no list of numbers", name);
-    cnnfi_free(kc->b->context, values);
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "constant '%s' is no number and no list of numbers", name);
+    cnnfi_free(call->b->context, values);
     return t;
 }
 

@@ -5,11 +5,11 @@
 #include "loader/keras/layers/layers.h"
 #include "graph/builder.h"
 
-bool cnnfi_keras_same_padding(cnnfi_kc *kc)
+bool cnnfi_keras_same_padding(cnnfi_layer_call *call)
 {
-    const char *padding = cnnfi_kc_string(kc, "padding", "valid");
+    const char *padding = cnnfi_layer_string(call, "padding", "valid");
     if (strcmp(padding, "same") == 0) return true;
-    if (strcmp(padding, "valid") != 0) cnnfi_kc_fail(kc, CNNF_E_CORRUPT, "padding '%s' is not known", padding);
+    if (strcmp(padding, "valid") != 0) cnnfi_layer_fail(call, CNNF_E_CORRUPT, "padding '%s' is not known", padding);
     return false;
 }
 
@@ -26,63 +26,65 @@ int64_t cnnfi_keras_window_length(int64_t length, int64_t size, int64_t stride, 
     return length < reach ? 0 : (length - reach + stride) / stride;
 }
 
-cnnfi_kt cnnfi_keras_to_last(cnnfi_kb *b, cnnfi_kt x)
+cnnfi_keras_tensor cnnfi_keras_to_last(cnnfi_keras_builder *b, cnnfi_keras_tensor x)
 {
     int32_t perm[CNNFI_KERAS_MAX_RANK] = {0};
     for (int32_t i = 1; i < x.rank; i++)
         perm[i] = i + 1 < x.rank ? i + 1 : 1;
-    return cnnfi_kb_transpose(b, "transpose", x, perm);
+    return cnnfi_build_transpose(b, "transpose", x, perm);
 }
 
-cnnfi_kt cnnfi_keras_to_first(cnnfi_kb *b, cnnfi_kt x)
+cnnfi_keras_tensor cnnfi_keras_to_first(cnnfi_keras_builder *b, cnnfi_keras_tensor x)
 {
     int32_t perm[CNNFI_KERAS_MAX_RANK] = {0};
     for (int32_t i = 1; i < x.rank; i++)
         perm[i] = i == 1 ? x.rank - 1 : i - 1;
-    return cnnfi_kb_transpose(b, "transpose", x, perm);
+    return cnnfi_build_transpose(b, "transpose", x, perm);
 }
 
-cnnfi_kt cnnfi_kb_keras_bias(cnnfi_kb *b, cnnfi_kt x, cnnfi_kt bias, bool channels_first)
+cnnfi_keras_tensor cnnfi_build_keras_bias(cnnfi_keras_builder *b, cnnfi_keras_tensor x, cnnfi_keras_tensor bias,
+                                          bool channels_first)
 {
     if (x.rank != 3 && x.rank != 5 && !(x.rank == 4 && channels_first)) {
-        return cnnfi_kb_bias_add(b, "BiasAdd", x, bias, "NHWC");
+        return cnnfi_build_bias_add(b, "BiasAdd", x, bias, "NHWC");
     }
     int64_t dims[CNNFI_KERAS_MAX_RANK];
     for (int32_t i = 0; i < x.rank; i++)
         dims[i] = i == (channels_first ? 1 : x.rank - 1) ? bias.dims[0] : 1;
-    return cnnfi_kb_binary(b, "AddV2", "add", x, cnnfi_kb_reshape(b, "Reshape", bias, x.rank, dims));
+    return cnnfi_build_binary(b, "AddV2", "add", x, cnnfi_build_reshape(b, "Reshape", bias, x.rank, dims));
 }
 
-cnnfi_kconv cnnfi_keras_conv_read(cnnfi_kc *kc, int32_t n)
+cnnfi_keras_conv cnnfi_keras_conv_read(cnnfi_layer_call *call, int32_t n)
 {
-    cnnfi_kconv c = {.n = n, .first = cnnfi_kc_channels_first(kc)};
-    c.causal = n == 1 && strcmp(cnnfi_kc_string(kc, "padding", "valid"), "causal") == 0;
-    c.same = !c.causal && cnnfi_keras_same_padding(kc);
-    cnnfi_kc_ints(kc, "kernel_size", (size_t)n, c.kernel, 1, 1);
-    cnnfi_kc_ints(kc, "strides", (size_t)n, c.strides, 1, 1);
-    cnnfi_kc_ints(kc, "dilation_rate", (size_t)n, c.dilation, 1, 1);
+    cnnfi_keras_conv c = {.n = n, .first = cnnfi_layer_channels_first(call)};
+    c.causal = n == 1 && strcmp(cnnfi_layer_string(call, "padding", "valid"), "causal") == 0;
+    c.same = !c.causal && cnnfi_keras_same_padding(call);
+    cnnfi_layer_ints(call, "kernel_size", (size_t)n, c.kernel, 1, 1);
+    cnnfi_layer_ints(call, "strides", (size_t)n, c.strides, 1, 1);
+    cnnfi_layer_ints(call, "dilation_rate", (size_t)n, c.dilation, 1, 1);
     for (int32_t i = 0; i < n; i++)
         c.dilated = c.dilated || c.dilation[i] != 1;
     return c;
 }
 
-int64_t cnnfi_keras_channels(cnnfi_kc *kc, bool channels_first)
+int64_t cnnfi_keras_channels(cnnfi_layer_call *call, bool channels_first)
 {
-    int64_t channels = kc->inputs[0].dims[channels_first ? 1 : kc->inputs[0].rank - 1];
-    if (channels <= 0) cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "the number of its input's channels is not known");
+    int64_t channels = call->inputs[0].dims[channels_first ? 1 : call->inputs[0].rank - 1];
+    if (channels <= 0) cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "the number of its input's channels is not known");
     return channels;
 }
 
-cnnfi_kt cnnfi_keras_conv_op(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt kernel, int32_t n,
-                             const int64_t *strides, bool same, bool first)
+cnnfi_keras_tensor cnnfi_keras_conv_op(cnnfi_keras_builder *b, const char *name, cnnfi_keras_tensor x,
+                                       cnnfi_keras_tensor kernel, int32_t n, const int64_t *strides, bool same,
+                                       bool first)
 {
     static const int64_t ones[5] = {1, 1, 1, 1, 1};
-    cnnfi_kt y, inputs[2] = {x, kernel};
+    cnnfi_keras_tensor y, inputs[2] = {x, kernel};
     int32_t at = first ? 2 : 1;
     int64_t steps[5] = {1, 1, 1, 1, 1};
     for (int32_t i = 0; i < n; i++)
         steps[at + i] = strides[i];
-    cnnf_node *node = cnnfi_kb_node_t(b, &y, n == 3 ? "Conv3D" : "Conv2D", name, 2, inputs);
+    cnnf_node *node = cnnfi_build_node_t(b, &y, n == 3 ? "Conv3D" : "Conv2D", name, 2, inputs);
     cnnfi_node_set_string(b->graph, node, "data_format", cnnfi_keras_tf_format(n, first));
     cnnfi_node_set_string(b->graph, node, "padding", same ? "SAME" : "VALID");
     cnnfi_node_set_ints(b->graph, node, "strides", steps, (size_t)n + 2);
@@ -98,24 +100,25 @@ cnnfi_kt cnnfi_keras_conv_op(cnnfi_kb *b, const char *name, cnnfi_kt x, cnnfi_kt
     return y;
 }
 
-cnnfi_kt cnnfi_keras_causal_pad(cnnfi_kb *b, cnnfi_kt x, const cnnfi_kconv *c)
+cnnfi_keras_tensor cnnfi_keras_causal_pad(cnnfi_keras_builder *b, cnnfi_keras_tensor x, const cnnfi_keras_conv *c)
 {
     int32_t paddings[3][2] = {{0, 0}, {0, 0}, {0, 0}};
     paddings[c->first ? 2 : 1][0] = (int32_t)(c->dilation[0] * (c->kernel[0] - 1));
-    return c->causal ? cnnfi_kb_pad(b, "Pad", x, (const int32_t(*)[2])paddings) : x;
+    return c->causal ? cnnfi_build_pad(b, "Pad", x, (const int32_t(*)[2])paddings) : x;
 }
 
-cnnfi_kt cnnfi_keras_bias_multi(cnnfi_kc *kc, cnnfi_kt y, size_t index, bool channels_first)
+cnnfi_keras_tensor cnnfi_keras_bias_multi(cnnfi_layer_call *call, cnnfi_keras_tensor y, size_t index,
+                                          bool channels_first)
 {
-    if (!cnnfi_kc_bool(kc, "use_bias", true)) return y;
-    return cnnfi_kb_keras_bias(kc->b, y, cnnfi_kc_variable(kc, index), channels_first);
+    if (!cnnfi_layer_bool(call, "use_bias", true)) return y;
+    return cnnfi_build_keras_bias(call->b, y, cnnfi_layer_variable(call, index), channels_first);
 }
 
-cnnfi_kt cnnfi_keras_bias_tf(cnnfi_kc *kc, cnnfi_kt y, size_t index, bool channels_first)
+cnnfi_keras_tensor cnnfi_keras_bias_tf(cnnfi_layer_call *call, cnnfi_keras_tensor y, size_t index, bool channels_first)
 {
-    if (!cnnfi_kc_bool(kc, "use_bias", true)) return y;
-    cnnfi_kt bias = cnnfi_kc_variable(kc, index);
+    if (!cnnfi_layer_bool(call, "use_bias", true)) return y;
+    cnnfi_keras_tensor bias = cnnfi_layer_variable(call, index);
     /* one dimension, channels first: no bias_add for it */
-    if (y.rank == 3 && channels_first) return cnnfi_kb_keras_bias(kc->b, y, bias, true);
-    return cnnfi_kb_bias_add(kc->b, "BiasAdd", y, bias, channels_first ? "NCHW" : "NHWC");
+    if (y.rank == 3 && channels_first) return cnnfi_build_keras_bias(call->b, y, bias, true);
+    return cnnfi_build_bias_add(call->b, "BiasAdd", y, bias, channels_first ? "NCHW" : "NHWC");
 }

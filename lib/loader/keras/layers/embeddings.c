@@ -3,24 +3,25 @@
 #include "loader/keras/layers/layers.h"
 #include "graph/builder.h"
 
-static void embedding_build(cnnfi_kc *kc)
+static void embedding_build(cnnfi_layer_call *call)
 {
-    const int64_t dims[2] = {cnnfi_kc_positive(kc, "input_dim"), cnnfi_kc_positive(kc, "output_dim")};
-    if (cnnfi_kb_ok(kc->b)) (void)cnnfi_kc_weight(kc, "embeddings", 2, dims, CNNFI_KINIT_RANDOM, true);
+    const int64_t dims[2] = {cnnfi_layer_positive(call, "input_dim"), cnnfi_layer_positive(call, "output_dim")};
+    if (cnnfi_build_ok(call->b)) (void)cnnfi_layer_weight(call, "embeddings", 2, dims, CNNFI_KERAS_INIT_RANDOM, true);
 }
 
-static cnnf_node *gather_node(cnnfi_kb *b, cnnfi_kt *y, cnnfi_kt table, cnnfi_kt indices)
+static cnnf_node *gather_node(cnnfi_keras_builder *b, cnnfi_keras_tensor *y, cnnfi_keras_tensor table,
+                              cnnfi_keras_tensor indices)
 {
-    cnnfi_kt inputs[3] = {table, indices};
+    cnnfi_keras_tensor inputs[3] = {table, indices};
     cnnf_node *node;
     if (table.variable) {
         inputs[0].variable = false; /* ResourceGather reads the handle itself */
-        node = cnnfi_kb_node(b, y, "ResourceGather", "", 2, inputs);
+        node = cnnfi_build_node(b, y, "ResourceGather", "", 2, inputs);
         cnnfi_node_set_type(b->graph, node, "dtype", table.dtype);
         cnnfi_node_set_bool(b->graph, node, "validate_indices", true);
     } else {
-        inputs[2] = cnnfi_kb_int(b, "axis", 0);
-        node = cnnfi_kb_node(b, y, "GatherV2", "", 3, inputs);
+        inputs[2] = cnnfi_build_int(b, "axis", 0);
+        node = cnnfi_build_node(b, y, "GatherV2", "", 3, inputs);
         cnnfi_node_set_type(b->graph, node, "Tparams", table.dtype);
         cnnfi_node_set_type(b->graph, node, "Taxis", CNNF_INT32);
     }
@@ -30,51 +31,51 @@ static cnnf_node *gather_node(cnnfi_kb *b, cnnfi_kt *y, cnnfi_kt table, cnnfi_kt
 }
 
 /* tf.nn.embedding_lookup() */
-static cnnfi_kt lookup(cnnfi_kc *kc, cnnfi_kt table, cnnfi_kt indices)
+static cnnfi_keras_tensor lookup(cnnfi_layer_call *call, cnnfi_keras_tensor table, cnnfi_keras_tensor indices)
 {
-    cnnfi_kb *b = kc->b;
-    const char *saved = cnnfi_kb_push(b, "embedding_lookup");
-    cnnfi_kt y;
-    if (b->tf1 && kc->state->n_variables) b->colocate = kc->state->handles[0]; /* the axis too */
+    cnnfi_keras_builder *b = call->b;
+    const char *saved = cnnfi_build_push(b, "embedding_lookup");
+    cnnfi_keras_tensor y;
+    if (b->tf1 && call->state->n_variables) b->colocate = call->state->handles[0]; /* the axis too */
     cnnf_node *node = gather_node(b, &y, table, indices);
     b->colocate = NULL;
-    if (kc->state->n_variables) cnnfi_kb_colocate(b, node, kc->state->handles[0]);
-    y = cnnfi_kt_shaped(y, indices.rank, indices.dims);
+    if (call->state->n_variables) cnnfi_build_colocate(b, node, call->state->handles[0]);
+    y = cnnfi_keras_tensor_shaped(y, indices.rank, indices.dims);
     y.dims[y.rank++] = table.dims[1];
-    y = cnnfi_kb_unary(b, "Identity", "Identity", y);
-    cnnfi_kb_pop(b, saved);
+    y = cnnfi_build_unary(b, "Identity", "Identity", y);
+    cnnfi_build_pop(b, saved);
     return y;
 }
 
-static void embedding(cnnfi_kc *kc)
+static void embedding(cnnfi_layer_call *call)
 {
-    cnnfi_kb *b = kc->b;
-    cnnfi_kt x = kc->inputs[0], indices = x;
+    cnnfi_keras_builder *b = call->b;
+    cnnfi_keras_tensor x = call->inputs[0], indices = x;
     bool wide = b->tf && x.dtype == CNNF_INT64;
-    if (x.dtype != CNNF_INT32 && !wide) indices = cnnfi_kb_cast(b, "Cast", x, CNNF_INT32);
-    cnnfi_kt y = lookup(kc, cnnfi_kc_variable(kc, 0), indices);
-    if (cnnfi_kc_bool(kc, "mask_zero", false))
-        y = cnnfi_kb_masked(b, y, cnnfi_kb_binary_const(b, "NotEqual", "NotEqual", x, 0));
-    cnnfi_kc_return(kc, y);
+    if (x.dtype != CNNF_INT32 && !wide) indices = cnnfi_build_cast(b, "Cast", x, CNNF_INT32);
+    cnnfi_keras_tensor y = lookup(call, cnnfi_layer_variable(call, 0), indices);
+    if (cnnfi_layer_bool(call, "mask_zero", false))
+        y = cnnfi_build_masked(b, y, cnnfi_build_binary_const(b, "NotEqual", "NotEqual", x, 0));
+    cnnfi_layer_return(call, y);
 }
 
 /* x where any feature differs from mask_value, else 0 */
-static void masking(cnnfi_kc *kc)
+static void masking(cnnfi_layer_call *call)
 {
-    cnnfi_kb *b = kc->b;
-    double value = cnnfi_kc_float(kc, "mask_value", 0);
-    cnnfi_kt x = kc->inputs[0];
-    cnnfi_kt any = cnnfi_kb_binary_const(b, "NotEqual", "NotEqual", x, value);
-    any = cnnfi_kb_reduce_axis(b, "Any", "Any", any, -1, true);
-    cnnfi_kt y = cnnfi_kb_binary(b, "Mul", "mul", x, cnnfi_kb_cast(b, "Cast", any, x.dtype));
-    y = cnnfi_kt_shaped(y, x.rank, x.dims);
+    cnnfi_keras_builder *b = call->b;
+    double value = cnnfi_layer_float(call, "mask_value", 0);
+    cnnfi_keras_tensor x = call->inputs[0];
+    cnnfi_keras_tensor any = cnnfi_build_binary_const(b, "NotEqual", "NotEqual", x, value);
+    any = cnnfi_build_reduce_axis(b, "Any", "Any", any, -1, true);
+    cnnfi_keras_tensor y = cnnfi_build_binary(b, "Mul", "mul", x, cnnfi_build_cast(b, "Cast", any, x.dtype));
+    y = cnnfi_keras_tensor_shaped(y, x.rank, x.dims);
     if (b->tf) {
-        y = cnnfi_kb_masked(b, y, cnnfi_kb_squeeze(b, "Squeeze", any, -1));
+        y = cnnfi_build_masked(b, y, cnnfi_build_squeeze(b, "Squeeze", any, -1));
     } else {
-        cnnfi_kt again = cnnfi_kb_binary_const(b, "NotEqual", "NotEqual", x, value);
-        y = cnnfi_kb_masked(b, y, cnnfi_kb_reduce_axis(b, "Any", "Any", again, -1, false));
+        cnnfi_keras_tensor again = cnnfi_build_binary_const(b, "NotEqual", "NotEqual", x, value);
+        y = cnnfi_build_masked(b, y, cnnfi_build_reduce_axis(b, "Any", "Any", again, -1, false));
     }
-    cnnfi_kc_return(kc, y);
+    cnnfi_layer_return(call, y);
 }
 
 static const cnnfi_keras_row rows[] = {

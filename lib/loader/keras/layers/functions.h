@@ -5,24 +5,24 @@
 
 #include "loader/keras/layers/layers.h"
 
-typedef struct cnnfi_kfunction {
+typedef struct cnnfi_keras_function_row {
     const char *names; /* keras.ops' class and tf's paths: "Add|math.add|__operators__.add" */
-    void (*call)(cnnfi_kc *kc, const char *op);
+    void (*call)(cnnfi_layer_call *call, const char *op);
     const char *op; /* the row's own word, e.g. the op */
-} cnnfi_kfunction;
+} cnnfi_keras_function_row;
 
 /* The second part of the table: function_table.c. */
-extern const cnnfi_kfunction cnnfi_kfunctions[];
-extern const size_t cnnfi_kfunction_count;
+extern const cnnfi_keras_function_row cnnfi_keras_function_rows[];
+extern const size_t cnnfi_keras_function_row_count;
 
 /* Argument `index`, called `names` ("axis|axes"), as JSON: by position, by keyword, or from the config; NULL. */
-const cnnfi_json *cnnfi_kfn_argument(const cnnfi_kc *kc, size_t index, const char *names);
+const cnnfi_json *cnnfi_function_argument(const cnnfi_layer_call *call, size_t index, const char *names);
 /* The same as a tensor; a number becomes a constant of dtype `like`. */
-cnnfi_kt cnnfi_kfn_tensor(cnnfi_kc *kc, size_t index, const char *names, cnnf_dtype like);
-bool cnnfi_kfn_flag(const cnnfi_kc *kc, size_t index, const char *names);
+cnnfi_keras_tensor cnnfi_function_tensor(cnnfi_layer_call *call, size_t index, const char *names, cnnf_dtype like);
+bool cnnfi_function_flag(const cnnfi_layer_call *call, size_t index, const char *names);
 /* The axes named, normalised; all of them when none is. */
-int32_t cnnfi_kfn_axes(cnnfi_kc *kc, size_t index, const char *names, int32_t rank, int32_t *out);
-int32_t cnnfi_kfn_axis(cnnfi_kc *kc, size_t index, const char *names, int64_t fallback, int32_t rank);
-cnnfi_kt cnnfi_kfn_first(cnnfi_kc *kc);
+int32_t cnnfi_function_axes(cnnfi_layer_call *call, size_t index, const char *names, int32_t rank, int32_t *out);
+int32_t cnnfi_function_axis(cnnfi_layer_call *call, size_t index, const char *names, int64_t fallback, int32_t rank);
+cnnfi_keras_tensor cnnfi_function_first(cnnfi_layer_call *call);
 
 #endif

@@ -12,12 +12,12 @@ typedef struct window {
     int64_t size[3], strides[3];
 } window;
 
-static window read_window(cnnfi_kc *kc, int32_t n)
+static window read_window(cnnfi_layer_call *call, int32_t n)
 {
-    window w = {.n = n, .first = cnnfi_kc_channels_first(kc)};
-    w.same = cnnfi_keras_same_padding(kc);
-    cnnfi_kc_ints(kc, "pool_size", (size_t)n, w.size, 2, 1);
-    cnnfi_kc_ints(kc, "strides", (size_t)n, w.strides, 0, 1);
+    window w = {.n = n, .first = cnnfi_layer_channels_first(call)};
+    w.same = cnnfi_keras_same_padding(call);
+    cnnfi_layer_ints(call, "pool_size", (size_t)n, w.size, 2, 1);
+    cnnfi_layer_ints(call, "strides", (size_t)n, w.strides, 0, 1);
     for (int32_t i = 0; i < n; i++) {
         if (w.strides[i] == 0) w.strides[i] = w.size[i];
     }
@@ -25,12 +25,13 @@ static window read_window(cnnfi_kc *kc, int32_t n)
 }
 
 /* x: [batch, spatial..., channels]; node "MaxPool", "AvgPool", "MaxPool3D", "AvgPool3D" */
-static cnnfi_kt pool(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, const window *w, bool first)
+static cnnfi_keras_tensor pool(cnnfi_keras_builder *b, const char *op, const char *name, cnnfi_keras_tensor x,
+                               const window *w, bool first)
 {
-    cnnfi_kt y;
+    cnnfi_keras_tensor y;
     int32_t at = first ? 2 : 1;
     int64_t size[5] = {1, 1, 1, 1, 1}, strides[5] = {1, 1, 1, 1, 1};
-    cnnf_node *node = cnnfi_kb_node_t(b, &y, op, name, 1, &x);
+    cnnf_node *node = cnnfi_build_node_t(b, &y, op, name, 1, &x);
     for (int32_t i = 0; i < w->n; i++) {
         size[at + i] = w->size[i];
         strides[at + i] = w->strides[i];
@@ -45,123 +46,126 @@ static cnnfi_kt pool(cnnfi_kb *b, const char *op, const char *name, cnnfi_kt x, 
 
 /* Where Keras pools channels_last only, transposes go around it: multi-backend Keras always, tf.keras for 1 and 3
  * dimensions. */
-static cnnfi_kt pool_around(cnnfi_kb *b, const char *op, cnnfi_kt x, const window *w, bool turn)
+static cnnfi_keras_tensor pool_around(cnnfi_keras_builder *b, const char *op, cnnfi_keras_tensor x, const window *w,
+                                      bool turn)
 {
     if (!turn) return pool(b, op, op, x, w, w->first);
     return cnnfi_keras_to_first(b, pool(b, op, op, cnnfi_keras_to_last(b, x), w, false));
 }
 
-static void pool_nd(cnnfi_kc *kc, int32_t n, const char *op)
+static void pool_nd(cnnfi_layer_call *call, int32_t n, const char *op)
 {
-    window w = read_window(kc, n);
-    bool turn = w.first && (!kc->b->tf || n == 3);
-    if (cnnfi_kb_ok(kc->b)) cnnfi_kc_return(kc, pool_around(kc->b, op, kc->inputs[0], &w, turn));
+    window w = read_window(call, n);
+    bool turn = w.first && (!call->b->tf || n == 3);
+    if (cnnfi_build_ok(call->b)) cnnfi_layer_return(call, pool_around(call->b, op, call->inputs[0], &w, turn));
 }
 
 /* A dimension of one behind the steps makes it two. */
-static void pool_1d(cnnfi_kc *kc, const char *op)
+static void pool_1d(cnnfi_layer_call *call, const char *op)
 {
-    cnnfi_kb *b = kc->b;
-    window w = read_window(kc, 1);
+    cnnfi_keras_builder *b = call->b;
+    window w = read_window(call, 1);
     int32_t axis = w.first ? 3 : 2;
     w.n = 2;
     w.size[1] = w.strides[1] = 1;
-    if (!cnnfi_kb_ok(b)) return;
-    cnnfi_kt x = cnnfi_kb_expand_dims(b, "ExpandDims", kc->inputs[0], axis);
-    cnnfi_kc_return(kc, cnnfi_kb_squeeze(b, "Squeeze", pool_around(b, op, x, &w, w.first), axis));
+    if (!cnnfi_build_ok(b)) return;
+    cnnfi_keras_tensor x = cnnfi_build_expand_dims(b, "ExpandDims", call->inputs[0], axis);
+    cnnfi_layer_return(call, cnnfi_build_squeeze(b, "Squeeze", pool_around(b, op, x, &w, w.first), axis));
 }
 
-static void max_pool_1d(cnnfi_kc *kc)
+static void max_pool_1d(cnnfi_layer_call *call)
 {
-    pool_1d(kc, "MaxPool");
+    pool_1d(call, "MaxPool");
 }
 
-static void average_pool_1d(cnnfi_kc *kc)
+static void average_pool_1d(cnnfi_layer_call *call)
 {
-    pool_1d(kc, "AvgPool");
+    pool_1d(call, "AvgPool");
 }
 
-static void max_pool_2d(cnnfi_kc *kc)
+static void max_pool_2d(cnnfi_layer_call *call)
 {
-    pool_nd(kc, 2, "MaxPool");
+    pool_nd(call, 2, "MaxPool");
 }
 
-static void average_pool_2d(cnnfi_kc *kc)
+static void average_pool_2d(cnnfi_layer_call *call)
 {
-    pool_nd(kc, 2, "AvgPool");
+    pool_nd(call, 2, "AvgPool");
 }
 
-static void max_pool_3d(cnnfi_kc *kc)
+static void max_pool_3d(cnnfi_layer_call *call)
 {
-    pool_nd(kc, 3, "MaxPool3D");
+    pool_nd(call, 3, "MaxPool3D");
 }
 
-static void average_pool_3d(cnnfi_kc *kc)
+static void average_pool_3d(cnnfi_layer_call *call)
 {
-    pool_nd(kc, 3, "AvgPool3D");
+    pool_nd(call, 3, "AvgPool3D");
 }
 
 /* ---- global ---- */
 
-static void global_pool(cnnfi_kc *kc, const char *op)
+static void global_pool(cnnfi_layer_call *call, const char *op)
 {
-    int32_t rank = kc->inputs[0].rank, axes[CNNFI_KERAS_MAX_RANK], from = cnnfi_kc_channels_first(kc) ? 2 : 1;
-    bool keep = cnnfi_kc_bool(kc, "keepdims", false);
+    int32_t rank = call->inputs[0].rank, axes[CNNFI_KERAS_MAX_RANK], from = cnnfi_layer_channels_first(call) ? 2 : 1;
+    bool keep = cnnfi_layer_bool(call, "keepdims", false);
     for (int32_t i = 0; i < rank - 2; i++)
         axes[i] = from + i;
-    cnnfi_kc_return(kc, cnnfi_kb_reduce(kc->b, op, op, kc->inputs[0], (size_t)rank - 2, axes, keep));
+    cnnfi_layer_return(call, cnnfi_build_reduce(call->b, op, op, call->inputs[0], (size_t)rank - 2, axes, keep));
 }
 
-static void global_max(cnnfi_kc *kc)
+static void global_max(cnnfi_layer_call *call)
 {
-    global_pool(kc, "Max");
+    global_pool(call, "Max");
 }
 
-static void global_average(cnnfi_kc *kc)
+static void global_average(cnnfi_layer_call *call)
 {
-    global_pool(kc, "Mean");
+    global_pool(call, "Mean");
 }
 
 /* ---- global, one dimension ---- */
 
-static int32_t steps_axis(cnnfi_kc *kc)
+static int32_t steps_axis(cnnfi_layer_call *call)
 {
-    return cnnfi_kc_channels_first(kc) ? 2 : 1;
+    return cnnfi_layer_channels_first(call) ? 2 : 1;
 }
 
-static void global_1d(cnnfi_kc *kc, const char *op)
+static void global_1d(cnnfi_layer_call *call, const char *op)
 {
-    bool keep = cnnfi_kc_bool(kc, "keepdims", false);
-    cnnfi_kc_return(kc, cnnfi_kb_reduce_axis(kc->b, op, op, kc->inputs[0], steps_axis(kc), keep));
+    bool keep = cnnfi_layer_bool(call, "keepdims", false);
+    cnnfi_layer_return(call, cnnfi_build_reduce_axis(call->b, op, op, call->inputs[0], steps_axis(call), keep));
 }
 
-static void global_max_1d(cnnfi_kc *kc)
+static void global_max_1d(cnnfi_layer_call *call)
 {
-    global_1d(kc, "Max");
+    global_1d(call, "Max");
 }
 
 /* sum(x * mask) / sum(mask) */
-static void masked_average(cnnfi_kc *kc, int32_t axis)
+static void masked_average(cnnfi_layer_call *call, int32_t axis)
 {
-    cnnfi_kb *b = kc->b;
-    bool keep = cnnfi_kc_bool(kc, "keepdims", false);
-    cnnfi_kt x = kc->inputs[0], mask = cnnfi_kb_cast(b, "Cast", *x.mask, x.dtype);
+    cnnfi_keras_builder *b = call->b;
+    bool keep = cnnfi_layer_bool(call, "keepdims", false);
+    cnnfi_keras_tensor x = call->inputs[0], mask = cnnfi_build_cast(b, "Cast", *x.mask, x.dtype);
     int64_t column[3] = {-1, axis == 1 ? x.dims[1] : 1, axis == 1 ? 1 : x.dims[2]};
     if (b->tf)
-        mask = cnnfi_kb_expand_dims(b, "ExpandDims", mask, axis == 1 ? 2 : 1);
+        mask = cnnfi_build_expand_dims(b, "ExpandDims", mask, axis == 1 ? 2 : 1);
     else
-        mask = cnnfi_kb_reshape(b, "Reshape", mask, 3, column);
-    cnnfi_kt sum = cnnfi_kb_reduce_axis(b, "Sum", "Sum", cnnfi_kb_binary(b, "Mul", "mul", x, mask), axis, keep);
-    cnnfi_kt count = cnnfi_kb_reduce_axis(b, "Sum", "Sum", mask, axis, keep);
-    cnnfi_kc_return(kc, cnnfi_kt_shaped(cnnfi_kb_binary(b, "RealDiv", "truediv", sum, count), sum.rank, sum.dims));
+        mask = cnnfi_build_reshape(b, "Reshape", mask, 3, column);
+    cnnfi_keras_tensor sum =
+        cnnfi_build_reduce_axis(b, "Sum", "Sum", cnnfi_build_binary(b, "Mul", "mul", x, mask), axis, keep);
+    cnnfi_keras_tensor count = cnnfi_build_reduce_axis(b, "Sum", "Sum", mask, axis, keep);
+    cnnfi_layer_return(
+        call, cnnfi_keras_tensor_shaped(cnnfi_build_binary(b, "RealDiv", "truediv", sum, count), sum.rank, sum.dims));
 }
 
-static void global_average_1d(cnnfi_kc *kc)
+static void global_average_1d(cnnfi_layer_call *call)
 {
-    if (kc->inputs[0].mask && kc->inputs[0].mask->rank == 2)
-        masked_average(kc, steps_axis(kc));
+    if (call->inputs[0].mask && call->inputs[0].mask->rank == 2)
+        masked_average(call, steps_axis(call));
     else
-        global_1d(kc, "Mean");
+        global_1d(call, "Mean");
 }
 
 #define POOL(class, rank, call)                                                                                        \

@@ -9,7 +9,7 @@ typedef struct pads {
 } pads;
 
 /* required_space_to_batch_paddings() for a size that is known */
-static pads pads_of(const cnnfi_kspace *s, const cnnfi_kt *x)
+static pads pads_of(const cnnfi_keras_space *s, const cnnfi_keras_tensor *x)
 {
     int32_t skip = s->at - 1;
     pads p = {.n = s->n + skip, .rate = {1, 1, 1, 1}};
@@ -25,7 +25,7 @@ static pads pads_of(const cnnfi_kspace *s, const cnnfi_kt *x)
     return p;
 }
 
-static bool size_known(const cnnfi_kspace *s, const cnnfi_kt *x)
+static bool size_known(const cnnfi_keras_space *s, const cnnfi_keras_tensor *x)
 {
     for (int32_t i = 0; i < s->n; i++) {
         if (x->dims[s->at + i] < 0) return false;
@@ -34,31 +34,31 @@ static bool size_known(const cnnfi_kspace *s, const cnnfi_kt *x)
 }
 
 /* One of the two ops; `amounts` a constant where the size is known, else the tensor that computes it. */
-static cnnfi_kt rearrange(cnnfi_kb *b, const pads *p, const char *op, cnnfi_kt x, const int32_t (*amounts)[2],
-                          const cnnfi_kt *computed)
+static cnnfi_keras_tensor rearrange(cnnfi_keras_builder *b, const pads *p, const char *op, cnnfi_keras_tensor x,
+                                    const int32_t (*amounts)[2], const cnnfi_keras_tensor *computed)
 {
     bool in = op[0] == 'S';
-    const char *saved = cnnfi_kb_push(b, op);
-    cnnfi_kt y, inputs[3] = {x, cnnfi_kb_ints(b, "block_shape", (size_t)p->n, p->rate)};
-    inputs[2] = computed ? *computed : cnnfi_kb_pairs(b, in ? "paddings" : "crops", (size_t)p->n, amounts);
-    cnnf_node *node = cnnfi_kb_node_t(b, &y, op, "", 3, inputs);
+    const char *saved = cnnfi_build_push(b, op);
+    cnnfi_keras_tensor y, inputs[3] = {x, cnnfi_build_ints(b, "block_shape", (size_t)p->n, p->rate)};
+    inputs[2] = computed ? *computed : cnnfi_build_pairs(b, in ? "paddings" : "crops", (size_t)p->n, amounts);
+    cnnf_node *node = cnnfi_build_node_t(b, &y, op, "", 3, inputs);
     cnnfi_node_set_type(b->graph, node, "Tblock_shape", CNNF_INT32);
     cnnfi_node_set_type(b->graph, node, in ? "Tpaddings" : "Tcrops", CNNF_INT32);
-    cnnfi_kb_pop(b, saved);
+    cnnfi_build_pop(b, saved);
     return y;
 }
 
-cnnfi_kt cnnfi_keras_space_to_batch(cnnfi_kc *kc, cnnfi_kspace *s, cnnfi_kt x)
+cnnfi_keras_tensor cnnfi_keras_space_to_batch(cnnfi_layer_call *call, cnnfi_keras_space *s, cnnfi_keras_tensor x)
 {
-    cnnfi_kb *b = kc->b;
+    cnnfi_keras_builder *b = call->b;
     int32_t skip = s->at - 1;
     pads p = pads_of(s, &x);
     s->dynamic = !size_known(s, &x);
     if (s->dynamic && skip > 0) {
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, "dilation with channels first needs an input of known size");
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "dilation with channels first needs an input of known size");
     }
     if (s->dynamic) cnnfi_keras_space_dynamic(b, s, x);
-    cnnfi_kt y =
+    cnnfi_keras_tensor y =
         rearrange(b, &p, "SpaceToBatchND", x, (const int32_t(*)[2])p.paddings, s->dynamic ? &s->paddings : NULL);
     for (int32_t i = 0; i < s->n; i++) {
         int64_t padded = x.dims[s->at + i] + p.paddings[skip + i][0] + p.paddings[skip + i][1];
@@ -68,12 +68,13 @@ cnnfi_kt cnnfi_keras_space_to_batch(cnnfi_kc *kc, cnnfi_kspace *s, cnnfi_kt x)
     return y;
 }
 
-cnnfi_kt cnnfi_keras_batch_to_space(cnnfi_kc *kc, const cnnfi_kspace *s, cnnfi_kt y, cnnfi_kt x)
+cnnfi_keras_tensor cnnfi_keras_batch_to_space(cnnfi_layer_call *call, const cnnfi_keras_space *s, cnnfi_keras_tensor y,
+                                              cnnfi_keras_tensor x)
 {
     int32_t skip = s->at - 1;
     pads p = pads_of(s, &x);
-    cnnfi_kt out =
-        rearrange(kc->b, &p, "BatchToSpaceND", y, (const int32_t(*)[2])p.crops, s->dynamic ? &s->crops : NULL);
+    cnnfi_keras_tensor out =
+        rearrange(call->b, &p, "BatchToSpaceND", y, (const int32_t(*)[2])p.crops, s->dynamic ? &s->crops : NULL);
     for (int32_t i = 0; i < s->n; i++) {
         if (y.dims[s->at + i] >= 0) out.dims[s->at + i] = y.dims[s->at + i] * s->rate[i] - p.crops[skip + i][1];
     }

@@ -15,29 +15,30 @@ static bool ends_with(const char *name, const char *const *ends, size_t n)
     return false;
 }
 
-static void wrapped_build(cnnfi_kc *kc, select_weights select)
+static void wrapped_build(cnnfi_layer_call *call, select_weights select)
 {
-    cnnfi_keras_layer *layer = kc->layer->wrapped;
+    cnnfi_keras_layer *layer = call->layer->wrapped;
     if (!layer || layer->inner) {
-        cnnfi_kc_fail(kc, CNNF_E_UNSUPPORTED, layer ? "it wraps a model" : "it wraps no layer");
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, layer ? "it wraps a model" : "it wraps no layer");
         return;
     }
-    kc->state->used_weights = kc->layer->n_weights;
-    layer->weights = cnnfi_builder_array(kc->b->graph, kc->layer->n_weights + 1, sizeof *layer->weights);
-    if (layer->weights) layer->n_weights = select(kc->layer, layer->weights);
+    call->state->used_weights = call->layer->n_weights;
+    layer->weights = cnnfi_builder_array(call->b->graph, call->layer->n_weights + 1, sizeof *layer->weights);
+    if (layer->weights) layer->n_weights = select(call->layer, layer->weights);
 }
 
 /* The layer inside, in the wrapper's scope: Keras calls it there. */
-static void wrapped_call(cnnfi_kc *kc)
+static void wrapped_call(cnnfi_layer_call *call)
 {
-    cnnfi_kb *b = kc->b;
-    cnnfi_kt *outputs;
+    cnnfi_keras_builder *b = call->b;
+    cnnfi_keras_tensor *outputs;
     size_t n_outputs;
     const char *saved = b->scope;
-    (void)cnnfi_kb_push(b, kc->layer->wrapped->name);
-    cnnfi_kb_run(b, kc->layer->wrapped, kc->call, kc->n_inputs, kc->inputs, kc->named, &n_outputs, &outputs);
-    cnnfi_kb_pop(b, saved);
-    if (cnnfi_kb_ok(b)) cnnfi_kc_return_n(kc, n_outputs, outputs);
+    (void)cnnfi_build_push(b, call->layer->wrapped->name);
+    cnnfi_build_run(b, call->layer->wrapped, call->record, call->n_inputs, call->inputs, call->named, &n_outputs,
+                    &outputs);
+    cnnfi_build_pop(b, saved);
+    if (cnnfi_build_ok(b)) cnnfi_layer_return_n(call, n_outputs, outputs);
 }
 
 /* ---- SpectralNormalization ---- */
@@ -55,9 +56,9 @@ static size_t spectral_weights(const cnnfi_keras_layer *wrapper, cnnfi_keras_wei
     return n;
 }
 
-static void spectral_build(cnnfi_kc *kc)
+static void spectral_build(cnnfi_layer_call *call)
 {
-    wrapped_build(kc, spectral_weights);
+    wrapped_build(call, spectral_weights);
 }
 
 /* ---- PruneLowMagnitude of tensorflow_model_optimization ---- */
@@ -72,9 +73,9 @@ static size_t pruned_weights(const cnnfi_keras_layer *wrapper, cnnfi_keras_weigh
     return n;
 }
 
-static void pruned_build(cnnfi_kc *kc)
+static void pruned_build(cnnfi_layer_call *call)
 {
-    wrapped_build(kc, pruned_weights);
+    wrapped_build(call, pruned_weights);
 }
 
 static const cnnfi_keras_row rows[] = {

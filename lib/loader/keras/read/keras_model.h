@@ -27,7 +27,7 @@ typedef enum cnnfi_keras_world {
 
 typedef struct cnnfi_keras_layer cnnfi_keras_layer;
 typedef struct cnnfi_keras_container cnnfi_keras_container;
-struct cnnfi_kstate; /* keras_build.h */
+struct cnnfi_keras_state; /* keras_build.h */
 
 /* One weight as stored: name as in weight_names ("conv2d_1/kernel:0"; .keras: the vars index), value lazy. */
 typedef struct cnnfi_keras_weight {
@@ -66,9 +66,9 @@ struct cnnfi_keras_layer {
     cnnfi_keras_container *inner; /* nested Sequential or functional model; NULL */
     cnnfi_keras_layer *wrapped; /* TimeDistributed, Bidirectional: the layer inside (weights stay with the wrapper; when
                                 it is a model, its layers have them too); NULL */
-    cnnfi_keras_layer *backward; /* Bidirectional(backward_layer=...): the other direction's own layer; NULL */
-    bool identity;               /* --drop_layer */
-    struct cnnfi_kstate *state;  /* the builder's: variables and outputs; NULL when read */
+    cnnfi_keras_layer *backward;     /* Bidirectional(backward_layer=...): the other direction's own layer; NULL */
+    bool identity;                   /* --drop_layer */
+    struct cnnfi_keras_state *state; /* the builder's: variables and outputs; NULL when read */
 };
 
 /* A Sequential or functional model: the whole file's, or a nested one. Sequentials are read as a chain of calls
