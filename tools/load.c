@@ -19,19 +19,26 @@ static cnnf_status set_variables(cnnf_load_options *options, const session *s, c
     return CNNF_E_INVALID;
 }
 
-static cnnf_status map_layers(cnnf_load_options *options, const session *s, const flag_list *pairs)
+typedef cnnf_status (*add_pair_fn)(cnnf_load_options *, const char *, const char *, cnnf_error *);
+
+/* NAME=VALUE, whose value may hold "=" itself. */
+static cnnf_status add_pairs(cnnf_load_options *options, const session *s, const flag_list *pairs, const char *what,
+                             add_pair_fn add)
 {
-    char from[256];
-    for (size_t i = 0; i < pairs->count; i++) {
-        const char *to = cli_split_pair(pairs->values[i], from, sizeof from);
-        if (!to) {
-            cli_say(0, "--map_layer is Old=New, not '%s'", pairs->values[i]);
+    cnnf_status status = CNNF_OK;
+    for (size_t i = 0; !status && i < pairs->count; i++) {
+        char name[256];
+        const char *equals = strchr(pairs->values[i], '=');
+        const size_t size = equals ? (size_t)(equals - pairs->values[i]) : 0;
+        if (size == 0 || size >= sizeof name) {
+            cli_say(0, "%s, not '%s'", what, pairs->values[i]);
             return CNNF_E_INVALID;
         }
-        const cnnf_status status = cnnf_load_options_map_layer(options, from, to, s->error);
-        if (status) return status;
+        memcpy(name, pairs->values[i], size);
+        name[size] = '\0';
+        status = add(options, name, equals + 1, s->error);
     }
-    return CNNF_OK;
+    return status;
 }
 
 static cnnf_status add_list(cnnf_load_options *options, const session *s, const flag_list *list,
@@ -60,7 +67,9 @@ cnnf_status load_options_from_flags(cnnf_load_options **out, const session *s, c
         status = cnnf_load_options_set_architecture_file(*out, flags->architecture, s->error);
     if (!status) status = set_shape(*out, s, flags->shapes);
     if (!status && flags->ask_libhdf5) status = cnnf_load_options_set_ask_libhdf5(*out, 1, s->error);
-    if (!status) status = map_layers(*out, s, &flags->map_layer);
+    if (!status) status = add_pairs(*out, s, &flags->map_layer, "--map_layer is Old=New", cnnf_load_options_map_layer);
+    if (!status)
+        status = add_pairs(*out, s, &flags->lambda, "--lambda is NAME=EXPRESSION", cnnf_load_options_add_lambda);
     if (!status) status = cnnf_load_options_set_rnn_steps(*out, flags->rnn_steps, s->error);
     if (!status) status = add_list(*out, s, &flags->drop_layer, cnnf_load_options_drop_layer);
     if (!status) status = add_list(*out, s, &flags->tags, cnnf_load_options_add_tag);

@@ -7,7 +7,7 @@
 
 typedef struct keras_flags {
     const char *name_suffix, *variables, *architecture;
-    flag_list map_layer, drop_layer, tags;
+    flag_list map_layer, drop_layer, lambda, tags;
     const char *signature;
     const flag_list *shapes; /* --input_shape, for a Sequential that says none; NULL */
     int64_t rnn_steps;
@@ -20,7 +20,8 @@ typedef struct keras_flags {
         {"architecture", FLAG_STRING, &(k).architecture, "FILE.json", "Keras: architecture of a weights-only file"},   \
         {"rnn_steps", FLAG_INT, &(k).rnn_steps, "N", "Keras: steps of recurrent layers of open length (a loop)"},      \
         {"ask_libhdf5", FLAG_BOOL, &(k).ask_libhdf5, NULL, "Keras: libhdf5 must open the file too"},                   \
-        {"map_layer", FLAG_LIST, &(k).map_layer, "Old=New", "Keras: treat a class as another; repeatable"},            \
+        {"map_layer", FLAG_LIST, &(k).map_layer, "Old=New", "Keras: a class as another: MyReLU=ReLU(max_value:cap)"},  \
+        {"lambda", FLAG_LIST, &(k).lambda, "NAME=EXPR", "Keras: what a Lambda or custom layer computes: 'x / 255'"},   \
     {                                                                                                                  \
         "drop_layer", FLAG_LIST, &(k).drop_layer, "NAME", "Keras: treat a layer as an identity; repeatable"            \
     }

@@ -492,6 +492,10 @@ class load_options : public owner<cnnf_load_options, cnnf_load_options_free>
     {
         return detail::check(f, cnnf_load_options_map_layer, get(), from.c_str(), to.c_str());
     }
+    bool add_lambda(const std::string &name, const std::string &expression, failure *f = nullptr)
+    {
+        return detail::check(f, cnnf_load_options_add_lambda, get(), name.c_str(), expression.c_str());
+    }
     bool drop_layer(const std::string &name, failure *f = nullptr)
     {
         return detail::check(f, cnnf_load_options_drop_layer, get(), name.c_str());

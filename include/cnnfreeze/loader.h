@@ -79,9 +79,21 @@ CNNF_API cnnf_status cnnf_load_options_set_architecture_file(cnnf_load_options *
  */
 CNNF_API cnnf_status cnnf_load_options_set_input_shape(cnnf_load_options *options, int32_t rank, const int64_t *dims,
                                                        cnnf_error *error);
-/** Keras: treat class `from` as class `to`. @since 0.1 */
+/**
+ * Keras: treat class `from` as class `to`. `to` may say what the fields of the class are made from: "ReLU(max_value: 6,
+ * negative_slope: slope)" takes a constant and the field `slope` of the configuration of `from`. Other fields stay
+ * under their own names. CNNF_OK, CNNF_E_INVALID, CNNF_E_LIMIT, CNNF_E_NOMEM. @since 0.1
+ */
 CNNF_API cnnf_status cnnf_load_options_map_layer(cnnf_load_options *options, const char *from, const char *to,
                                                  cnnf_error *error);
+/**
+ * Keras: what a Lambda or a custom layer computes, since no code of a file is ever run. `name` is the layer's name or
+ * its class; `expression` is what Python would say: "x / 127.5 - 1", "abs(x0 - x1)", "x[:, :, :, ::-1]",
+ * "l2_normalize(x, axis=1)" (docs/formats/keras.md has its names). CNNF_OK, CNNF_E_INVALID with the place,
+ * CNNF_E_LIMIT, CNNF_E_NOMEM; what does not fit the layer's inputs is said when the file is loaded. @since 0.1
+ */
+CNNF_API cnnf_status cnnf_load_options_add_lambda(cnnf_load_options *options, const char *name, const char *expression,
+                                                  cnnf_error *error);
 /** Keras: treat the layer called `name` as an identity. @since 0.1 */
 CNNF_API cnnf_status cnnf_load_options_drop_layer(cnnf_load_options *options, const char *name, cnnf_error *error);
 /** Keras: recurrent layers whose number of steps is not known are written out for `steps` of them, which inputs must

@@ -5,6 +5,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "loader/layer_map.h"
 
 static const cnnf_load_options defaults = {.name_suffix = "", .training_state = true};
 
@@ -57,6 +58,8 @@ void cnnf_load_options_free(cnnf_load_options *options)
     names_free(context, &options->map_from);
     names_free(context, &options->map_to);
     names_free(context, &options->drop_layers);
+    names_free(context, &options->lambda_names);
+    names_free(context, &options->lambdas);
     names_free(context, &options->tags);
     cnnfi_free(context, options);
     cnnf_context_unref(context);
@@ -138,15 +141,38 @@ cnnf_status cnnf_load_options_set_input_shape(cnnf_load_options *options, int32_
     return CNNF_OK;
 }
 
+static cnnf_status add_pair(cnnf_load_options *options, cnnfi_names *first, cnnfi_names *second, const char *one,
+                            const char *two, cnnf_error *error)
+{
+    cnnf_status status = add_name(options, first, one, error);
+    if (status == CNNF_OK) status = add_name(options, second, two, error);
+    if (status != CNNF_OK && first->count > second->count) cnnfi_free(options->context, first->names[--first->count]);
+    return status;
+}
+
 cnnf_status cnnf_load_options_map_layer(cnnf_load_options *options, const char *from, const char *to, cnnf_error *error)
 {
     cnnf_error_clear(error);
     if (options == NULL || from == NULL || to == NULL) return cnnfi_fail_null(error, __func__);
-    cnnf_status status = add_name(options, &options->map_from, from, error);
-    if (status == CNNF_OK) status = add_name(options, &options->map_to, to, error);
-    if (status != CNNF_OK && options->map_from.count > options->map_to.count)
-        cnnfi_free(options->context, options->map_from.names[--options->map_from.count]);
-    return status;
+    cnnfi_layer_map map;
+    cnnfi_arena arena;
+    cnnfi_arena_init(&arena, options->context);
+    const cnnf_status status = cnnfi_layer_map_read(&map, &arena, to, error);
+    cnnfi_arena_free(&arena);
+    return status ? status : add_pair(options, &options->map_from, &options->map_to, from, to, error);
+}
+
+cnnf_status cnnf_load_options_add_lambda(cnnf_load_options *options, const char *name, const char *expression,
+                                         cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (options == NULL || name == NULL || expression == NULL) return cnnfi_fail_null(error, __func__);
+    const cnnfi_expression *parsed = NULL;
+    cnnfi_arena arena;
+    cnnfi_arena_init(&arena, options->context);
+    const cnnf_status status = cnnfi_expression_parse(&parsed, &arena, expression, error);
+    cnnfi_arena_free(&arena);
+    return status ? status : add_pair(options, &options->lambda_names, &options->lambdas, name, expression, error);
 }
 
 cnnf_status cnnf_load_options_drop_layer(cnnf_load_options *options, const char *name, cnnf_error *error)

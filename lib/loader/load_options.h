@@ -27,11 +27,12 @@ struct cnnf_load_options {
     int64_t input_dims[8];        /* [input_rank] */
     cnnfi_names map_from, map_to; /* pairs */
     cnnfi_names drop_layers;
-    int64_t rnn_steps; /* 0: recurrent layers of unknown length loop */
-    cnnfi_names tags;  /* none: "serve" */
-    int32_t format;    /* the kind that is wanted; CNNF_FORMAT_UNKNOWN: any */
-    char *signature;   /* NULL: "serving_default", else the only one */
-    char *saver_file;  /* NULL: none */
+    cnnfi_names lambda_names, lambdas; /* pairs: a layer's or class' name, its expression */
+    int64_t rnn_steps;                 /* 0: recurrent layers of unknown length loop */
+    cnnfi_names tags;                  /* none: "serve" */
+    int32_t format;                    /* the kind that is wanted; CNNF_FORMAT_UNKNOWN: any */
+    char *signature;                   /* NULL: "serving_default", else the only one */
+    char *saver_file;                  /* NULL: none */
     cnnf_progress_fn progress;
     void *progress_user;
 };

@@ -104,7 +104,7 @@ def one(case, folder):
     else:
         K.clear_session()
         K.set_learning_phase(0)
-        model = M.load_model(f"{folder}/model.h5", compile=False)
+        model = M.load_model(f"{folder}/model.h5", compile=False, custom_objects={"K": K})
         session = K.get_session()
         results = session.run(list(model.outputs), dict(zip(model.inputs, values)))
         tf.train.write_graph(session.graph.as_graph_def(), folder, "graph.pb", as_text=False)

@@ -34,8 +34,8 @@ def names(said, which):
     return re.search(rf"{which} names ?: (.*)", said).group(1).split(", ")
 
 
-def check(folder, model):
-    said = command("freeze", f"{folder}/{model}", "-o", f"{folder}/frozen.pb")
+def check(folder, model, *flags):
+    said = command("freeze", f"{folder}/{model}", "-o", f"{folder}/frozen.pb", *flags)
     arguments = ["predict", f"--graph={folder}/frozen.pb"]
     for i, name in enumerate(names(said, "Input")):
         arguments += ["--feed", f"{name}={folder}/x{i}.npy"]

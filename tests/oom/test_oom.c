@@ -110,6 +110,25 @@ static cnnf_status load_text(cnnf_context *context, const fixture *x, cnnf_error
     return drop_graph(status, graph);
 }
 
+/* Layers by what the user says of them. */
+static cnnf_status load_lambda(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_load_options *options = NULL;
+    cnnf_status status = cnnf_load_options_new(&options, context, error);
+    if (!status)
+        status = cnnf_load_options_add_lambda(options, "p_re_lu_1", "relu(x) - w0 * relu(-x[..., ::1])", error);
+    if (!status)
+        status =
+            cnnf_load_options_add_lambda(options, "softmax_2", "exp(x) / sum(exp(x), axis=-1, keepdims=True)", error);
+    if (!status) status = cnnf_load_options_map_layer(options, "ELU", "Activation(activation='elu')", error);
+    if (!status) status = cnnf_load_options_map_layer(options, "LeakyReLU", "ReLU(negative_slope: alpha)", error);
+    if (!status && cnnf_has_feature("keras_h5"))
+        status = cnnf_load_file(&graph, context, SOURCE_ROOT "/tests/golden/keras/k225_adv2.h5", options, error);
+    cnnf_load_options_free(options);
+    return drop_graph(status, graph);
+}
+
 /* Every kind of attribute, tensor and function field. */
 static cnnf_status load_all_fields(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
@@ -531,6 +550,7 @@ static const struct {
     scenario_fn run;
 } scenarios[] = {
     {"load_keras", load_keras},
+    {"load_lambda", load_lambda},
     {"load_binary", load_binary},
     {"load_text", load_text},
     {"load_all_fields", load_all_fields},

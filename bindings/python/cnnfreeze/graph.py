@@ -34,7 +34,7 @@ def _choice(table, value, what):
 
 
 def _load_options(context, hook, name_suffix=None, training_state=True, architecture=None, map_layer=(), drop_layer=(),
-                  variables=None, tags=(), signature=None, format=None, saver=None, input_shape=None, rnn_steps=0,
+                  lambdas=(), variables=None, tags=(), signature=None, format=None, saver=None, input_shape=None, rnn_steps=0,
                   ask_libhdf5=False):
     options = Options(lib.load_options_new, lib.load_options_free, context)
     options.set(lib.load_options_set_training_state, int(training_state))
@@ -51,6 +51,8 @@ def _load_options(context, hook, name_suffix=None, training_state=True, architec
         options.set(lib.load_options_set_input_shape, len(dims), (c_int64 * len(dims))(*dims))
     for old, new in dict(map_layer).items():
         options.set(lib.load_options_map_layer, encode(old), encode(new))
+    for name, expression in dict(lambdas).items():
+        options.set(lib.load_options_add_lambda, encode(name), encode(expression))
     for name in listed(drop_layer):
         options.set(lib.load_options_drop_layer, encode(name))
     for tag in listed(tags):
@@ -80,8 +82,9 @@ def load(source, *, context: Context | None = None, progress: Progress | None = 
     format    demand one of "keras", "graphdef", "metagraph", "saved_model"
 
     Keras: name_suffix (of every node), training_state (False: no optimizer's variables), architecture (JSON file of a
-    weights-only file), variables ("reference" or "resource"), map_layer {class: class}, drop_layer [layer names], rnn_steps
-    (recurrent layers of open length are written out for so many steps; 0: they loop), ask_libhdf5 (True: libhdf5 must open the file too).
+    weights-only file), variables ("reference" or "resource"), map_layer {class: class}
+    (or "ReLU(max_value: cap)", fields from constants or the class' own), lambdas {layer or class: expression} (what a Lambda
+    or custom layer computes: "x / 127.5 - 1"), drop_layer [layer names], rnn_steps (recurrent layers of open length are written out for so many steps; 0: they loop), ask_libhdf5 (True: libhdf5 must open the file too).
     SavedModel: tags, signature.
 
     MissingFileError and other FileErrors (OSError), FormatError (the message says what the file is), CorruptError,

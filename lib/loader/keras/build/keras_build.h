@@ -85,6 +85,7 @@ typedef struct cnnfi_layer_call {
     const cnnfi_keras_tensor *named;  /* record->n_named of them */
     size_t n_outputs;                 /* set by the builder through cnnfi_layer_return() */
     cnnfi_keras_tensor *outputs;
+    struct cnnfi_keras_asked *asked; /* which arguments a function has looked at; NULL: nobody wants to know */
 } cnnfi_layer_call;
 
 /* ---- scopes and names (keras_names.c) ---- */

@@ -8,8 +8,24 @@
 
 /* ---- arguments ---- */
 
+static void mark(uint64_t *bits, size_t index)
+{
+    if (index < 64) *bits |= (uint64_t)1 << index;
+}
+
+static void note_position(const cnnfi_layer_call *call, size_t index)
+{
+    if (call->asked) mark(&call->asked->positions, index);
+}
+
+static void note_keyword(const cnnfi_layer_call *call, const char *name)
+{
+    for (size_t i = 0; call->asked && i < cnnfi_json_size(call->record->kwargs); i++)
+        if (strcmp(cnnfi_json_key_at(call->record->kwargs, i), name) == 0) mark(&call->asked->keywords, i);
+}
+
 /* Argument `index`, called `name` (several: "axis|axes"), as JSON: by position, by keyword, or from the config. */
-static const cnnfi_json *in_object(const cnnfi_json *object, const char *names)
+static const cnnfi_json *in_object(const cnnfi_layer_call *call, const cnnfi_json *object, const char *names)
 {
     char name[48];
     while (*names) {
@@ -18,6 +34,7 @@ static const cnnfi_json *in_object(const cnnfi_json *object, const char *names)
             memcpy(name, names, n);
             name[n] = '\0';
             const cnnfi_json *value = cnnfi_json_get(object, name);
+            if (value) note_keyword(call, name);
             if (value) return cnnfi_json_is_null(value) ? NULL : value;
         }
         names += n + (names[n] == '|');
@@ -27,11 +44,13 @@ static const cnnfi_json *in_object(const cnnfi_json *object, const char *names)
 
 const cnnfi_json *cnnfi_function_argument(const cnnfi_layer_call *call, size_t index, const char *names)
 {
-    if (!call->record) return in_object(call->config, names);
-    if (!call->record->input_is_list && index < call->n_inputs && !call->inputs[index].name)
+    if (!call->record) return in_object(call, call->config, names);
+    if (!call->record->input_is_list && index < call->n_inputs && !call->inputs[index].name) {
+        note_position(call, index);
         return call->record->inputs[index].value;
-    const cnnfi_json *value = in_object(call->record->kwargs, names);
-    return value ? value : in_object(call->config, names);
+    }
+    const cnnfi_json *value = in_object(call, call->record->kwargs, names);
+    return value ? value : in_object(call, call->config, names);
 }
 
 static bool named_tensor(const cnnfi_layer_call *call, const char *names, cnnfi_keras_tensor *out)
@@ -40,6 +59,7 @@ static bool named_tensor(const cnnfi_layer_call *call, const char *names, cnnfi_
         const char *at = strstr(names, call->record->names[i]);
         size_t n = strlen(call->record->names[i]);
         if (!at || (at != names && at[-1] != '|') || (at[n] != '\0' && at[n] != '|')) continue;
+        if (call->asked) mark(&call->asked->named, i);
         *out = call->named[i];
         return true;
     }
@@ -50,6 +70,7 @@ static bool named_tensor(const cnnfi_layer_call *call, const char *names, cnnfi_
 cnnfi_keras_tensor cnnfi_function_tensor(cnnfi_layer_call *call, size_t index, const char *names, cnnf_dtype like)
 {
     cnnfi_keras_tensor t;
+    note_position(call, index);
     if (index < call->n_inputs && call->inputs[index].name) return call->inputs[index];
     if (named_tensor(call, names, &t)) return t;
     return cnnfi_layer_constant(call, "Const", cnnfi_function_argument(call, index, names), like);
@@ -80,6 +101,7 @@ int32_t cnnfi_function_axis(cnnfi_layer_call *call, size_t index, const char *na
 cnnfi_keras_tensor cnnfi_function_first(cnnfi_layer_call *call)
 {
     cnnfi_keras_tensor x;
+    note_position(call, 0);
     if (call->n_inputs > 0 && call->inputs[0].name) return call->inputs[0];
     if (named_tensor(call, "x|input|inputs|tensor|a|values|features|images|logits", &x)) return x;
     cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "it is called on a constant");
@@ -971,7 +993,7 @@ static bool listed(const char *names, const char *name)
     return false;
 }
 
-static void dispatch(cnnfi_layer_call *call, const char *name)
+bool cnnfi_function_run(cnnfi_layer_call *call, const char *name)
 {
     static const char v1[] = "compat.v1.";
     if (strncmp(name, v1, sizeof v1 - 1) == 0) name += sizeof v1 - 1;
@@ -980,11 +1002,14 @@ static void dispatch(cnnfi_layer_call *call, const char *name)
         if (listed(functions[i].names, name)) found = &functions[i];
     for (size_t i = 0; !found && i < cnnfi_keras_function_row_count; i++)
         if (listed(cnnfi_keras_function_rows[i].names, name)) found = &cnnfi_keras_function_rows[i];
-    if (found) {
-        found->call(call, found->op);
-        return;
-    }
-    cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "function '%s' is not supported", name);
+    if (found) found->call(call, found->op);
+    return found != NULL;
+}
+
+static void dispatch(cnnfi_layer_call *call, const char *name)
+{
+    if (!cnnfi_function_run(call, name))
+        cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "function '%s' is not supported", name);
 }
 
 static void op_lambda(cnnfi_layer_call *call)

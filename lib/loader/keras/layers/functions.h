@@ -15,6 +15,14 @@ typedef struct cnnfi_keras_function_row {
 extern const cnnfi_keras_function_row cnnfi_keras_function_rows[];
 extern const size_t cnnfi_keras_function_row_count;
 
+/* Bits of the arguments that were looked at: by position, and by place among the keywords and the named tensors. */
+typedef struct cnnfi_keras_asked {
+    uint64_t positions, keywords, named;
+} cnnfi_keras_asked;
+
+/* Runs function `name` on a call; false: there is none of that name. */
+bool cnnfi_function_run(cnnfi_layer_call *call, const char *name);
+
 /* Argument `index`, called `names` ("axis|axes"), as JSON: by position, by keyword, or from the config; NULL. */
 const cnnfi_json *cnnfi_function_argument(const cnnfi_layer_call *call, size_t index, const char *names);
 /* The same as a tensor; a number becomes a constant of dtype `like`. */

@@ -21,6 +21,7 @@ static const cnnfi_keras_family *const families[] = {
     &cnnfi_keras_preprocessing,
     &cnnfi_keras_operations,
     &cnnfi_keras_functions,
+    &cnnfi_keras_lambda,
     &cnnfi_keras_recurrent,
     &cnnfi_keras_wrappers,
     &cnnfi_keras_addons,

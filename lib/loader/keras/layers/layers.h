@@ -27,6 +27,7 @@ extern const cnnfi_keras_family cnnfi_keras_reshaping;
 extern const cnnfi_keras_family cnnfi_keras_preprocessing;
 extern const cnnfi_keras_family cnnfi_keras_operations;
 extern const cnnfi_keras_family cnnfi_keras_functions;
+extern const cnnfi_keras_family cnnfi_keras_lambda;
 extern const cnnfi_keras_family cnnfi_keras_recurrent;
 extern const cnnfi_keras_family cnnfi_keras_wrappers;
 extern const cnnfi_keras_family cnnfi_keras_addons;

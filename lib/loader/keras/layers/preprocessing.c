@@ -316,15 +316,6 @@ static void refuse_lookup(cnnfi_layer_call *call)
                      "and leave the layer out");
 }
 
-static void refuse_lambda(cnnfi_layer_call *call)
-{
-    cnnfi_layer_fail_config(call, CNNF_E_UNSUPPORTED,
-                            "class 'Lambda' holds Python code and is never run; unsupported; --map_layer "
-                            "Lambda=KNOWN_CLASS loads it as another class, "
-                            "--drop_layer %s where it changes nothing at inference",
-                            call->layer->name);
-}
-
 #define RANDOM(class)                                                                                                  \
     {                                                                                                                  \
         class, "", "", CNNFI_KERAS_VERIFIED, 1, 8, 1, 1, NULL, identity, NULL                                          \
@@ -338,7 +329,6 @@ static const cnnfi_keras_row rows[] = {
     {"CenterCrop", "height width", "", "tf.keras 2.15, 3", 4, 4, 1, 1, NULL, center_crop, NULL},
     REFUSED("HashedCrossing"),
     REFUSED("Hashing"),
-    {"Lambda", "", "", "", 0, 8, 0, 65536, refuse_lambda, refuse_lambda, NULL},
     {"LayerScale", "", "gamma", "3", 2, 8, 1, 1, layer_scale_build, layer_scale, NULL},
     REFUSED("MelSpectrogram"),
     {"Normalization", "axis mean variance invert", "mean variance count", "tf.keras 2.15, 3", 1, 8, 1, 1,

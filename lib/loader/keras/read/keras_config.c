@@ -7,6 +7,7 @@
 #include "base/context.h"
 #include "base/strmap.h"
 #include "loader/keras/read/keras_legacy.h"
+#include "loader/layer_map.h"
 #include "loader/keras/read/keras_read.h"
 
 typedef struct reader {
@@ -64,11 +65,70 @@ static bool is_wrapper_class(const char *class_name)
     return false;
 }
 
-static const char *mapped_class(const reader *r, const char *class_name)
+/* "Custom>MyReLU" is MyReLU too. */
+static bool is_class(const char *class_name, const char *given)
+{
+    const char *package = strrchr(class_name, '>');
+    return strcmp(class_name, given) == 0 || (package && strcmp(package + 1, given) == 0);
+}
+
+/* What --map_layer says of a class; NULL: nothing. */
+static const char *map_of(const reader *r, const char *class_name)
 {
     for (size_t i = 0; r->options && i < r->options->map_from.count; i++)
-        if (strcmp(r->options->map_from.names[i], class_name) == 0) return r->options->map_to.names[i];
-    return cnnfi_keras_class_alias(class_name);
+        if (is_class(class_name, r->options->map_from.names[i])) return r->options->map_to.names[i];
+    return NULL;
+}
+
+/* A field as --map_layer wants it: a constant, or what the class' own field holds. */
+static cnnf_status set_field(reader *r, const cnnfi_keras_layer *layer, const cnnfi_expression *field,
+                             const cnnfi_json *own, cnnfi_json *config)
+{
+    cnnfi_strbuf text;
+    const cnnfi_json *value = NULL;
+    if (field->kind == CNNFI_EXPRESSION_NAME) {
+        value = cnnfi_json_get(own, field->text);
+        if (!value)
+            return FAIL(r, CNNF_E_NOT_FOUND, "layer '%s': class '%s' has no field '%s' that '%s' could be made from",
+                        layer->name, layer->stored_class, field->text, field->keyword);
+    } else {
+        cnnfi_strbuf_init(&text, r->model->context);
+        if (cnnfi_expression_json(field, &text) && !text.failed) value = cnnfi_json_from_text(r->doc, text.data);
+        cnnfi_strbuf_free(&text);
+    }
+    return value && cnnfi_json_set(r->doc, config, field->keyword, value) ? CNNF_OK : cnnfi_fail_nomem(r->error);
+}
+
+/* A map reads all fields from the configuration as it was, then sets them: a:b and b:a swap. */
+static cnnf_status apply_map(reader *r, cnnfi_keras_layer *layer, const cnnfi_json *config)
+{
+    cnnfi_layer_map map;
+    const char *text = map_of(r, layer->stored_class);
+    layer->class_name = cnnfi_keras_class_alias(layer->stored_class);
+    if (!text) return CNNF_OK;
+    CNNFI_TRY(cnnfi_layer_map_read(&map, &r->model->arena, text, r->error));
+    layer->class_name = map.class_name;
+    if (!map.fields || !cnnfi_json_is_object(config)) return CNNF_OK;
+    cnnfi_json *own = cnnfi_json_mut(r->doc, cnnfi_json_from_text(r->doc, "{}"));
+    for (size_t i = 0; own && i < cnnfi_json_size(config); i++)
+        if (!cnnfi_json_set(r->doc, own, cnnfi_json_key_at(config, i), cnnfi_json_value_at(config, i))) own = NULL;
+    if (!own) return cnnfi_fail_nomem(r->error);
+    for (const cnnfi_expression *field = map.fields; field; field = field->next)
+        CNNFI_TRY(set_field(r, layer, field, own, cnnfi_json_mut(r->doc, config)));
+    return CNNF_OK;
+}
+
+/* What --lambda says of a layer, or of its class. */
+static cnnf_status read_lambda(reader *r, cnnfi_keras_layer *layer)
+{
+    const char *text = NULL;
+    for (size_t i = 0; !text && r->options && i < r->options->lambdas.count; i++)
+        if (strcmp(r->options->lambda_names.names[i], layer->name) == 0) text = r->options->lambdas.names[i];
+    for (size_t i = 0; !text && r->options && i < r->options->lambdas.count; i++)
+        if (is_class(layer->stored_class, r->options->lambda_names.names[i])) text = r->options->lambdas.names[i];
+    if (!text) return CNNF_OK;
+    layer->class_name = strcmp(layer->stored_class, "Lambda") == 0 ? "Lambda" : "Expression";
+    return cnnfi_expression_parse(&layer->lambda, &r->model->arena, text, r->error);
 }
 
 static bool dropped(const reader *r, const char *name)
@@ -137,20 +197,21 @@ static cnnf_status read_layer(reader *r, cnnfi_keras_layer *layer, const cnnfi_j
     if (!layer->stored_class || !config || (!cnnfi_json_is_object(config) && !cnnfi_json_is_array(config)))
         return FAIL(r, CNNF_E_CORRUPT, "a layer has no class_name or no config");
     CNNFI_TRY(cnnfi_check_limit(r->model->context, CNNF_LIMIT_NODES, ++r->n_layers, "layers", r->error));
-    layer->class_name = mapped_class(r, layer->stored_class);
+    CNNFI_TRY(name_layer(r, layer, object, config));
+    if (cnnfi_json_is_object(config)) CNNFI_TRY(check_fields(r, config));
+    CNNFI_TRY(apply_map(r, layer, config));
     layer->operation = is_operation(r, object, config);
     /* "Add" is a layer and an operation */
     if (layer->operation) layer->class_name = cnnfi_arena_printf(&r->model->arena, "ops.%s", layer->stored_class);
     if (!layer->class_name) return cnnfi_fail_nomem(r->error);
     layer->config = config;
-    CNNFI_TRY(name_layer(r, layer, object, config));
+    CNNFI_TRY(read_lambda(r, layer));
     layer->identity = dropped(r, layer->name);
-    if (cnnfi_json_is_object(config)) CNNFI_TRY(check_fields(r, config));
     if (cnnfi_json_is_object(config) &&
         !cnnfi_keras_normalise_config(r->doc, layer->stored_class, layer->class_name, cnnfi_json_mut(r->doc, config)))
         return cnnfi_fail_nomem(r->error);
     if (r->model->keras_major == 0 && cnnfi_keras_is_keras1_config(config)) r->model->keras_major = 1;
-    return layer->identity ? CNNF_OK : read_parts(r, layer, config);
+    return layer->identity || layer->lambda ? CNNF_OK : read_parts(r, layer, config);
 }
 
 /* ---- calls ---- */
@@ -621,7 +682,8 @@ cnnf_status cnnfi_keras_read_config(cnnfi_keras_model *model, cnnfi_json_doc *do
     const cnnfi_json *root = cnnfi_json_root(doc), *config = cnnfi_json_get(root, "config");
     const char *class_name = cnnfi_json_string(cnnfi_json_get(root, "class_name"), NULL);
     if (!class_name || !config) return FAIL(&r, CNNF_E_CORRUPT, "no class_name or no config");
-    if (!is_model_class(mapped_class(&r, class_name)) && !is_functional_config(config))
+    const char *mapped = map_of(&r, class_name);
+    if (!is_model_class(mapped ? mapped : class_name) && !is_functional_config(config))
         return FAIL(
             &r, CNNF_E_UNSUPPORTED,
             "a model of class '%s' is built by Python code; only Sequential and functional models hold their layers",

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "graph/tensor.h"
 #include "loader/container/json.h"
+#include "loader/expression.h"
 
 /* The Keras that wrote the file: node names and variables follow it. */
 typedef enum cnnfi_keras_world {
@@ -68,6 +69,7 @@ struct cnnfi_keras_layer {
                                 it is a model, its layers have them too); NULL */
     cnnfi_keras_layer *backward;     /* Bidirectional(backward_layer=...): the other direction's own layer; NULL */
     bool identity;                   /* --drop_layer */
+    const cnnfi_expression *lambda;  /* --lambda: what it computes; NULL */
     struct cnnfi_keras_state *state; /* the builder's: variables and outputs; NULL when read */
 };
 
