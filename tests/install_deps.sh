@@ -34,11 +34,13 @@ install_packages() {
 }
 
 conformance() {
+    # The pages that the command writes are opened in a browser.
+    install_packages chromium
     # TensorFlow 2.15 is made for Python 3.9 to 3.11; Debian 12 has 3.11.
     base=$(command -v python3.11 || echo python3)
     [ -x "$1/bin/python" ] || "$base" -m venv "$1"
-    "$1/bin/python" -c 'import tensorflow, pytest, onnx, onnxruntime' 2>/dev/null ||
-        "$1/bin/pip" install -q tensorflow-cpu==2.15.1 numpy==1.26.4 pytest onnx==1.16.2 onnxruntime==1.20.1
+    "$1/bin/python" -c 'import tensorflow, pytest, onnx, onnxruntime, jsonschema' 2>/dev/null ||
+        "$1/bin/pip" install -q tensorflow-cpu==2.15.1 numpy==1.26.4 pytest onnx==1.16.2 onnxruntime==1.20.1 jsonschema==4.23.0
 }
 
 case "${1:-}" in

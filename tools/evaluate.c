@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli.h"
 #include "dataset_flags.h"
@@ -14,10 +15,11 @@
 
 typedef struct arguments {
     const char *graph, *model, *against, *checkpoint, *input, *output, *dataset, *shape, *backend, *isa, *format,
-        *confusion;
+        *confusion, *report, *label_names;
     bool full_batches_only;
     output_flags out;
-    int64_t batch, threads, topk, worst;
+    int64_t batch, threads, topk, worst, pictures;
+    int32_t report_format; /* CNNF_REPORT_* */
     dataset_flags examples;
     inference_flags inference;
     keras_flags keras;
@@ -104,8 +106,54 @@ static cnnf_status count_classes(int64_t *classes, const session *s, const subje
     return status;
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+static cnnf_status add_facts(cnnf_report *report, const session *s, const arguments *a, const subject *m)
+{
+    char batch[32];
+    snprintf(batch, sizeof batch, "%lld", (long long)a->batch);
+    const char *const facts[][2] = {{"Data set", a->dataset},
+                                    {"Input", m->input},
+                                    {"Output", m->output},
+                                    {"Batch", batch},
+                                    {"Backend", cnnf_evaluator_backend(m->evaluator)}};
+    cnnf_status status = CNNF_OK;
+    for (size_t i = 0; !status && i < sizeof facts / sizeof *facts; i++)
+        status = cnnf_report_add_fact(report, facts[i][0], facts[i][1], s->error);
+    return status;
+}
+
+/* The report of the first graph, made when its classes are known. */
+static cnnf_status open_report(cnnf_report **out, const session *s, const arguments *a, const subject *m,
+                               const label_names *labels, int64_t classes)
+{
+    char title[1024];
+    cnnf_status status = cnnf_report_new(out, s->context, classes, a->pictures, s->error);
+    snprintf(title, sizeof title, "Evaluation of %s", base_name(a->model ? a->model : a->graph));
+    if (!status) status = cnnf_report_set_title(*out, title, s->error);
+    if (!status) status = add_facts(*out, s, a, m);
+    for (int64_t i = 0; !status && i < classes && (size_t)i < labels->count; i++) {
+        if (labels->names[i]) status = cnnf_report_set_class_name(*out, i, labels->names[i], s->error);
+    }
+    return status;
+}
+
+static cnnf_status write_report(const session *s, cnnf_report *report, const arguments *a, bool partial)
+{
+    cnnf_buffer *text = NULL;
+    cnnf_status status = partial ? cnnf_report_add_fact(report, "State", "interrupted: partial", s->error) : CNNF_OK;
+    if (!status) status = cnnf_report_write(&text, report, a->report_format, s->error);
+    if (!status) status = output_buffer(s, text, a->report);
+    cnnf_buffer_free(text);
+    return status;
+}
+
 static cnnf_status evaluate_options(cnnf_evaluate_options **out, progress *bar, const session *s, const arguments *a,
-                                    const subject *m)
+                                    const subject *m, cnnf_report *report)
 {
     cnnf_status status = cnnf_evaluate_options_new(out, s->context, s->error);
     if (!status) status = cnnf_evaluate_options_set_input(*out, m->input, s->error);
@@ -113,12 +161,13 @@ static cnnf_status evaluate_options(cnnf_evaluate_options **out, progress *bar, 
     if (!status) status = cnnf_evaluate_options_set_batch(*out, a->batch, s->error);
     if (!status) status = cnnf_evaluate_options_set_full_batches_only(*out, a->full_batches_only, s->error);
     if (!status) status = cnnf_evaluate_options_set_progress(*out, cli_progress, bar, s->error);
+    if (!status) status = cnnf_evaluate_options_set_report(*out, report, s->error);
     return status;
 }
 
-/* Evaluates one graph; *metrics is kept also when the run was interrupted. */
-static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const session *s, const arguments *a,
-                            const char *path)
+/* Evaluates one graph; *metrics is kept also when the run was interrupted. *report is made by the first of them. */
+static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, cnnf_report **report, const session *s,
+                            const arguments *a, const label_names *labels, const char *path)
 {
     subject m = {0};
     cnnf_dataset *data = NULL;
@@ -129,7 +178,9 @@ static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const sessi
     if (!status) status = open_examples(&data, s, a, &m);
     if (!status) status = count_classes(&classes, s, &m, data);
     if (!status) status = cnnf_metrics_new(metrics, s->context, classes, a->worst, s->error);
-    if (!status) status = evaluate_options(&options, &bar, s, a, &m);
+    if (!status && a->report && !*report) status = open_report(report, s, a, &m, labels, classes);
+    if (!status && *report) status = cnnf_report_begin(*report, base_name(path), s->error);
+    if (!status) status = evaluate_options(&options, &bar, s, a, &m, *report);
     if (!status) {
         cli_catch_interrupt(m.evaluator);
         cli_progress_start(&bar, "images");
@@ -140,6 +191,7 @@ static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const sessi
                      &bar); /* the last batches may be counted together */
         cli_progress_end(&bar);
         cli_catch_interrupt(NULL);
+        if (*report && (!status || status == CNNF_E_CANCELLED)) cnnf_report_end(*report, *seconds, NULL);
     }
     cnnf_evaluate_options_free(options);
     cnnf_dataset_free(data);
@@ -150,29 +202,58 @@ static cnnf_status evaluate(cnnf_metrics **metrics, double *seconds, const sessi
 static cnnf_status run(const session *s, const arguments *a)
 {
     cnnf_metrics *metrics = NULL, *other = NULL;
+    cnnf_report *report = NULL;
+    label_names labels;
     double seconds = 0, other_seconds = 0;
-    cnnf_status status = evaluate(&metrics, &seconds, s, a, a->model ? a->model : a->graph);
-    if (!status && a->against) status = evaluate(&other, &other_seconds, s, a, a->against);
+    cnnf_status status = label_names_read(&labels, a->label_names, a->examples.label_map);
+    if (!status) status = evaluate(&metrics, &seconds, &report, s, a, &labels, a->model ? a->model : a->graph);
+    if (!status && a->against) status = evaluate(&other, &other_seconds, &report, s, a, &labels, a->against);
     if (!status || (status == CNNF_E_CANCELLED && metrics)) {
         const report_request request = {.topk = a->topk,
                                         .worst = a->worst,
                                         .confusion = a->confusion,
-                                        .label_map = a->examples.label_map,
+                                        .labels = &labels,
                                         .json = a->format && strcmp(a->format, "json") == 0,
                                         .details = a->format && strcmp(a->format, "full") == 0,
                                         .seconds = seconds};
         const cnnf_status printed = report_metrics(s, metrics, &request);
         if (!status) status = printed;
         if (!status && other) report_against(metrics, other);
+        const bool partial = status == CNNF_E_CANCELLED;
+        if (report && (!status || partial)) {
+            const cnnf_status written = write_report(s, report, a, partial);
+            if (written) status = written;
+        }
     }
+    cnnf_report_free(report);
+    label_names_free(&labels);
     cnnf_metrics_free(metrics);
     cnnf_metrics_free(other);
     return status;
 }
 
+/* By the ending of its name; standard output is HTML. false: said. */
+static bool report_format(arguments *a)
+{
+    static const struct {
+        const char *ending;
+        int32_t format;
+    } known[] = {{".html", CNNF_REPORT_HTML}, {".htm", CNNF_REPORT_HTML}, {".json", CNNF_REPORT_JSON}};
+    a->report_format = CNNF_REPORT_HTML;
+    const char *dot = a->report ? strrchr(base_name(a->report), '.') : NULL;
+    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++) {
+        if (strcasecmp(dot, known[i].ending)) continue;
+        a->report_format = known[i].format;
+        return true;
+    }
+    if (!a->report || strcmp(a->report, "-") == 0 || strncmp(a->report, "/dev/", 5) == 0) return true;
+    cli_say(0, "evaluate: --report is FILE.html or FILE.json, not '%s'", a->report);
+    return false;
+}
+
 int cmd_evaluate(int argc, char **argv)
 {
-    arguments a = {.batch = 32, .examples = DATASET_DEFAULTS};
+    arguments a = {.batch = 32, .pictures = 24, .examples = DATASET_DEFAULTS};
     output_claim claim = {.n_outputs = 0};
     const flag flags[] = {
         {"graph", FLAG_STRING, &a.graph, "FILE", "frozen graph"},
@@ -192,6 +273,10 @@ int cmd_evaluate(int argc, char **argv)
         {"confusion", FLAG_OPTIONAL, &a.confusion, "FILE.csv", "print the confusion matrix, or write it as CSV"},
         {"worst", FLAG_INT, &a.worst, "N", "print the N most confident mistakes"},
         {"format", FLAG_STRING, &a.format, "text|full|json", "what to print (text)"},
+        {"report", FLAG_STRING, &a.report, "FILE.{html,json}",
+         "write all that was found: accuracy, confusion, calibration, the mistakes with their pictures"},
+        {"report_pictures", FLAG_INT, &a.pictures, "N", "pictures of each kind in the report (24)"},
+        {"label_names", FLAG_STRING, &a.label_names, "FILE", "what the classes are called: a line each, from class 0"},
         {"threads", FLAG_INT, &a.threads, "N", "threads (all processors)"},
         {"backend", FLAG_STRING, &a.backend, "NAME", "auto, portable or onednn"},
         {"isa", FLAG_STRING, &a.isa, "NAME", "instruction set: auto, sse2, avx2, avx512 or neon"},
@@ -205,11 +290,15 @@ int cmd_evaluate(int argc, char **argv)
         return cli_say(EXIT_USAGE, "evaluate: --graph (or --model) and --dataset are needed");
     if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0 || a.examples.one_hot < 0)
         return cli_say(EXIT_USAGE, "evaluate: a number is out of range");
-    const char *const inputs[] = {a.graph,   a.model,           a.against,           a.checkpoint,
-                                  a.dataset, a.examples.labels, a.examples.label_map};
+    if (a.pictures < 0 || a.pictures > 500)
+        return cli_say(EXIT_USAGE, "evaluate: --report_pictures is 0 to 500, not %lld", (long long)a.pictures);
+    if (!report_format(&a)) return EXIT_USAGE;
+    const char *const inputs[] = {
+        a.graph, a.model, a.against, a.checkpoint, a.dataset, a.examples.labels, a.examples.label_map, a.label_names};
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
         claim_input(&claim, inputs[i]);
     if (a.confusion) claim_output(&claim, &a.confusion);
+    if (a.report) claim_output(&claim, &a.report);
     if ((code = claim_check(&claim, a.out.in_place))) return code;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;

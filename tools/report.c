@@ -7,52 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_LABELS 4096
-
-/* Class names from "LABEL CLASS" lines, or LABEL alone for the line's number; absent ones are their number. */
-typedef struct label_names {
-    char *text;
-    const char *names[MAX_LABELS];
-    size_t count;
-} label_names;
-
-static cnnf_status read_labels(label_names *labels, const char *path)
-{
-    *labels = (label_names){0};
-    if (!path) return CNNF_OK;
-    FILE *file = fopen(path, "rb");
-    const size_t room = 1 << 20;
-    labels->text = file ? calloc(1, room + 1) : NULL;
-    if (!labels->text) {
-        if (file) fclose(file);
-        cli_say(0, "%s: cannot read the class names", path);
-        return CNNF_E_IO;
-    }
-    const size_t size = fread(labels->text, 1, room, file);
-    fclose(file);
-    labels->text[size] = '\0';
-    size_t number = 0;
-    for (char *line = strtok(labels->text, "\r\n"); line && number < MAX_LABELS; line = strtok(NULL, "\r\n")) {
-        char *rest = line + strcspn(line, ",=\t ");
-        size_t class_number = number++;
-        if (*rest) {
-            *rest++ = '\0';
-            class_number = (size_t)strtoull(rest, NULL, 10);
-        }
-        if (class_number >= MAX_LABELS) continue;
-        labels->names[class_number] = line;
-        if (class_number >= labels->count) labels->count = class_number + 1;
-    }
-    return CNNF_OK;
-}
-
-static const char *label_name(const label_names *labels, int64_t label, char room[24])
-{
-    if (label >= 0 && (size_t)label < labels->count && labels->names[label]) return labels->names[label];
-    snprintf(room, 24, "%" PRId64, label);
-    return room;
-}
-
 static void print_confusion(FILE *to, const cnnf_metrics *metrics, const char *separator)
 {
     const int64_t classes = cnnf_metrics_classes(metrics);
@@ -161,16 +115,14 @@ static void print_json(const cnnf_metrics *metrics, const report_request *reques
 
 cnnf_status report_metrics(const session *s, const cnnf_metrics *metrics, const report_request *request)
 {
-    static label_names labels; /* 32 KiB of pointers: too big for a stack frame */
-    cnnf_status status = read_labels(&labels, request->label_map);
-    if (status) return status;
+    const label_names *labels = request->labels;
+    cnnf_status status = CNNF_OK;
     if (request->json)
         print_json(metrics, request);
     else
-        print_text(metrics, request, &labels);
+        print_text(metrics, request, labels);
     if (request->confusion && (!request->json || *request->confusion))
         status = write_confusion(s, metrics, request->confusion);
-    free(labels.text);
     return status;
 }
 

@@ -4,11 +4,12 @@
 #define REPORT_H
 
 #include "cli.h"
+#include "label_names.h"
 
 typedef struct report_request {
     int64_t topk, worst;   /* 0: not asked for */
     const char *confusion; /* NULL not asked for, "" to stdout, else a CSV file */
-    const char *label_map; /* NULL or a file of class names */
+    const label_names *labels;
     bool json, details;
     double seconds;
 } report_request;

@@ -18,6 +18,9 @@ typedef struct cnnf_buffer cnnf_buffer;
 #define CNNF_REPORT_TEXT 0 /**< lines for people */
 #define CNNF_REPORT_JSON 1
 #define CNNF_REPORT_DOT  2 /**< a picture, for Graphviz */
+#define CNNF_REPORT_HTML 3 /**< one page that needs nothing else */
+#define CNNF_REPORT_SVG  4 /**< a picture */
+#define CNNF_REPORT_GTT  5 /**< the lines that TensorFlow's Graph Transform Tool prints */
 
 CNNF_BEGIN_DECLS
 

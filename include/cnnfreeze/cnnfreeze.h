@@ -55,6 +55,7 @@
 #include <cnnfreeze/dataset.h>
 #include <cnnfreeze/npy.h>
 #include <cnnfreeze/quantize.h>
+#include <cnnfreeze/report.h>
 #include <cnnfreeze/comparison.h>
 
 #endif

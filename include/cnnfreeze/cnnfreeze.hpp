@@ -859,6 +859,53 @@ class dataset : public owner<cnnf_dataset, cnnf_dataset_free>
     }
 };
 
+/** What an evaluation found, as one HTML page or JSON. */
+class report : public owner<cnnf_report, cnnf_report_free>
+{
+  public:
+    using owner::owner;
+    report(const context &c, int64_t classes, int64_t pictures = 24, failure *f = nullptr)
+        : owner(detail::make<owner>(f, cnnf_report_new, c.get(), classes, pictures))
+    {
+    }
+    bool set_title(const std::string &title, failure *f = nullptr)
+    {
+        return detail::check(f, cnnf_report_set_title, get(), title.c_str());
+    }
+    bool set_class_name(int64_t label, const std::string &name, failure *f = nullptr)
+    {
+        return detail::check(f, cnnf_report_set_class_name, get(), label, name.c_str());
+    }
+    bool add_fact(const std::string &name, const std::string &value, failure *f = nullptr)
+    {
+        return detail::check(f, cnnf_report_add_fact, get(), name.c_str(), value.c_str());
+    }
+    bool begin(const std::string &name, failure *f = nullptr)
+    {
+        return detail::check(f, cnnf_report_begin, get(), name.c_str());
+    }
+    /** `images` may be empty: no pictures. */
+    bool add(const tensor &images, const tensor &predictions, const tensor &labels, int64_t first_row,
+             failure *f = nullptr)
+    {
+        return detail::check(f, cnnf_report_add, get(), static_cast<const cnnf_tensor *>(images.get()),
+                             static_cast<const cnnf_tensor *>(predictions.get()),
+                             static_cast<const cnnf_tensor *>(labels.get()), first_row);
+    }
+    bool end(double seconds = 0, failure *f = nullptr)
+    {
+        return detail::check(f, cnnf_report_end, get(), seconds);
+    }
+    int64_t differing() const
+    {
+        return cnnf_report_differing(get());
+    }
+    buffer write(int32_t format = CNNF_REPORT_HTML, failure *f = nullptr) const
+    {
+        return detail::make<buffer>(f, cnnf_report_write, static_cast<const cnnf_report *>(get()), format);
+    }
+};
+
 /** Options of evaluate_dataset(). */
 class evaluate_options : public owner<cnnf_evaluate_options, cnnf_evaluate_options_free>
 {
@@ -879,6 +926,11 @@ class evaluate_options : public owner<cnnf_evaluate_options, cnnf_evaluate_optio
     bool set_batch(int64_t batch, failure *f = nullptr)
     {
         return detail::check(f, cnnf_evaluate_options_set_batch, get(), batch);
+    }
+    /** The report must outlive the options. */
+    bool set_report(report &r, failure *f = nullptr)
+    {
+        return detail::check(f, cnnf_evaluate_options_set_report, get(), r.get());
     }
 };
 

@@ -168,6 +168,21 @@ cnnf_status(cnnfi_fail_nomem)(cnnf_error *error)
     return cnnfi_fail(error, CNNF_E_NOMEM, "out of memory");
 }
 
+cnnf_status cnnfi_check_formats(int32_t format, uint32_t allowed, cnnf_error *error)
+{
+    static const char *const names[] = {
+        [CNNF_REPORT_TEXT] = "_TEXT", [CNNF_REPORT_JSON] = "_JSON", [CNNF_REPORT_DOT] = "_DOT",
+        [CNNF_REPORT_HTML] = "_HTML", [CNNF_REPORT_SVG] = "_SVG",   [CNNF_REPORT_GTT] = "_GTT"};
+    const int32_t known = (int32_t)(sizeof names / sizeof *names);
+    char list[64] = "";
+    if (format >= 0 && format < known && allowed & CNNFI_FORMAT(format)) return CNNF_OK;
+    for (int32_t i = 0; i < known; i++) {
+        const size_t used = strlen(list);
+        if (allowed & CNNFI_FORMAT(i)) snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", names[i]);
+    }
+    return cnnfi_fail(error, CNNF_E_INVALID, "report format %d: CNNF_REPORT%s are possible", (int)format, list);
+}
+
 cnnf_status cnnfi_fail_limit(cnnf_error *error, const char *what, int32_t limit, uint64_t value, uint64_t allowed)
 {
     return cnnfi_fail(error, CNNF_E_LIMIT, "%s: %" PRIu64 " exceeds %s %" PRIu64, what, value, cnnf_limit_name(limit),

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 
+#include <cnnfreeze/buffer.h>
 #include <cnnfreeze/context.h>
 #include <cnnfreeze/error.h>
 
@@ -39,6 +40,9 @@ cnnf_status cnnfi_fail_nomem(cnnf_error *error);
 #ifdef __clang_analyzer__
 #define cnnfi_fail_nomem(error) ((void)(cnnfi_fail_nomem)(error), CNNF_E_NOMEM)
 #endif
+/* CNNF_OK when `format` is one of a set of CNNF_REPORT_*, else CNNF_E_INVALID with those that are. */
+#define CNNFI_FORMAT(format) (1u << (format))
+cnnf_status cnnfi_check_formats(int32_t format, uint32_t allowed, cnnf_error *error);
 /* The limit's name, the value found and the allowed one. `what`: "tensor 'w'". */
 cnnf_status cnnfi_fail_limit(cnnf_error *error, const char *what, int32_t limit, uint64_t value, uint64_t allowed);
 

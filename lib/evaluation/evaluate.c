@@ -6,8 +6,11 @@
  */
 #include <string.h>
 
+#include <cnnfreeze/report.h>
+
 #include "base/os.h"
 #include "evaluation/dataset/dataset.h"
+#include "evaluation/report/evaluation_report.h"
 #include "evaluator/evaluator.h"
 #include "evaluator/run/thread_pool.h"
 #include "graph/resolve.h"
@@ -15,6 +18,7 @@
 
 typedef struct job {
     cnnf_metrics *metrics;
+    cnnf_report *report; /* NULL: none */
     cnnf_evaluator *evaluator;
     cnnf_dataset *dataset;
     const char *input, *output;
@@ -69,11 +73,12 @@ static cnnf_status take_batch(job *j, cnnf_tensor **images, cnnf_tensor **labels
     return status;
 }
 
-static cnnf_status add_batch(job *j, const cnnf_tensor *predictions, const cnnf_tensor *labels, int64_t row,
-                             cnnf_error *error)
+static cnnf_status add_batch(job *j, const cnnf_tensor *images, const cnnf_tensor *predictions,
+                             const cnnf_tensor *labels, int64_t row, cnnf_error *error)
 {
     cnnfi_mutex_lock(j->adding);
     cnnf_status status = cnnf_metrics_add(j->metrics, predictions, labels, row, error);
+    if (status == CNNF_OK && j->report) status = cnnf_report_add(j->report, images, predictions, labels, row, error);
     if (status == CNNF_OK) j->done += (uint64_t)cnnf_tensor_element_count(labels);
     cnnfi_mutex_unlock(j->adding);
     return status;
@@ -129,7 +134,7 @@ static cnnf_status step(job *j, bool *more, cnnf_error *error)
     if (status == CNNF_OK)
         status = cnnf_evaluator_run(&predictions, j->evaluator, &j->input, feeds, 1, &j->output, 1, error);
     if (status == CNNF_OK && j->fixed) status = resize(&predictions, rows, error);
-    if (status == CNNF_OK) status = add_batch(j, predictions, labels, row, error);
+    if (status == CNNF_OK) status = add_batch(j, images, predictions, labels, row, error);
     cnnf_tensor_unref(images);
     cnnf_tensor_unref(labels);
     cnnf_tensor_unref(predictions);
@@ -176,6 +181,7 @@ struct cnnf_evaluate_options {
     bool full_only;
     cnnf_progress_fn progress;
     void *user;
+    cnnf_report *report; /* borrowed */
 };
 
 static const struct cnnf_evaluate_options defaults = {.batch = 32};
@@ -254,6 +260,14 @@ cnnf_status cnnf_evaluate_options_set_progress(cnnf_evaluate_options *options, c
     return CNNF_OK;
 }
 
+cnnf_status cnnf_evaluate_options_set_report(cnnf_evaluate_options *options, cnnf_report *report, cnnf_error *error)
+{
+    cnnf_error_clear(error);
+    if (!options) return cnnfi_fail_null(error, __func__);
+    options->report = report;
+    return CNNF_OK;
+}
+
 /* ---- the call ---- */
 
 /* The name that was given, else the only one the graph declares. */
@@ -284,6 +298,7 @@ cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluat
     if (!metrics || !evaluator || !dataset) return cnnfi_fail_null(error, __func__);
     if (!options) options = &defaults;
     job j = {.metrics = metrics,
+             .report = options->report,
              .evaluator = evaluator,
              .dataset = dataset,
              .batch = options->batch,
@@ -299,5 +314,11 @@ cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluat
                           "output", error));
     j.fixed = fixed_batch(graph, j.input);
     if (j.fixed) j.batch = j.fixed;
-    return run_job(&j, error);
+    if (j.report) {
+        const cnnfi_pixels pixels = cnnfi_dataset_pixels(dataset);
+        cnnfi_report_set_pixels(j.report, &pixels);
+    }
+    const cnnf_status status = run_job(&j, error);
+    if (j.report) cnnfi_report_set_pixels(j.report, NULL);
+    return status;
 }

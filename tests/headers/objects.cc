@@ -74,7 +74,16 @@ static int work(const cnnf::context &context, const char *path, const char *chec
     cnnf::tensor x = cnnf::tensor::zeros(context, CNNF_FLOAT, dims);
     std::vector<cnnf::tensor> y = evaluator.run({{input, &x}}, {last});
     REQUIRE(y.size() == 1 && y[0].shape().at(0) == 2 && y[0].values<float>());
+    cnnf::report page(context, y[0].shape().at(1), 2);
+    cnnf::tensor labels = cnnf::tensor::zeros(context, CNNF_INT64, {2});
+    REQUIRE(page.set_title("a<b") && page.set_class_name(0, "zero") && page.add_fact("Data set", "zeros"));
+    REQUIRE(page.begin("model") && page.add(x, y[0], labels, 0) && page.end(0.5) && page.differing() == 0);
+    REQUIRE(page.write().text().find("a&lt;b") != std::string::npos);
+    REQUIRE(page.write(CNNF_REPORT_JSON).text().find("\"images\": 2") != std::string::npos);
+    cnnf::evaluate_options how = cnnf::evaluate_options::make(context);
+    REQUIRE(how.set_report(page));
     cnnf::failure f;
+    REQUIRE(!page.write(CNNF_REPORT_DOT, &f) && f.code() == CNNF_E_INVALID);
     REQUIRE(evaluator.run({{input, nullptr}}, {last}, &f).empty() && f.code() == CNNF_E_INVALID);
     return 0;
 }

@@ -545,6 +545,43 @@ static cnnf_status count_metrics(cnnf_context *context, const fixture *x, cnnf_e
     return status;
 }
 
+/* Two graphs that differ, with pictures, as HTML and as JSON. */
+static cnnf_status write_report(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    static const float scores[2][6] = {{0.1f, 0.9f, 0.8f, 0.2f, 0.7f, 0.3f}, {0.6f, 0.4f, 0.8f, 0.2f, 0.7f, 0.3f}};
+    static const float pixels[3][4] = {{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9, 10, 11}};
+    static const int64_t answers[] = {1, 1, 0}, shape[] = {3, 2}, picture[] = {3, 2, 2, 1};
+    cnnf_report *report = NULL;
+    cnnf_tensor *p = NULL, *l = NULL, *images = NULL;
+    cnnf_buffer *text = NULL;
+    (void)x;
+    cnnf_status status = cnnf_report_new(&report, context, 2, 1, error);
+    if (!status) status = cnnf_report_set_title(report, "title", error);
+    if (!status) status = cnnf_report_set_class_name(report, 1, "one", error);
+    if (!status) status = cnnf_report_add_fact(report, "name", "value", error);
+    if (!status)
+        status = cnnf_tensor_wrap(&l, context, CNNF_INT64, 1, shape, answers, sizeof answers, NULL, NULL, error);
+    if (!status)
+        status = cnnf_tensor_wrap(&images, context, CNNF_FLOAT, 4, picture, pixels, sizeof pixels, NULL, NULL, error);
+    for (int i = 0; !status && i < 2; i++) {
+        status = cnnf_tensor_wrap(&p, context, CNNF_FLOAT, 2, shape, scores[i], sizeof scores[i], NULL, NULL, error);
+        if (!status) status = cnnf_report_begin(report, "graph", error);
+        if (!status) status = cnnf_report_add(report, images, p, l, 0, error);
+        if (!status) status = cnnf_report_end(report, 1, error);
+        cnnf_tensor_unref(p);
+        p = NULL;
+    }
+    if (!status) status = cnnf_report_write(&text, report, CNNF_REPORT_JSON, error);
+    cnnf_buffer_free(text);
+    text = NULL;
+    if (!status) status = cnnf_report_write(&text, report, CNNF_REPORT_HTML, error);
+    cnnf_buffer_free(text);
+    cnnf_tensor_unref(images);
+    cnnf_tensor_unref(l);
+    cnnf_report_free(report);
+    return status;
+}
+
 static const struct {
     const char *name;
     scenario_fn run;
@@ -582,6 +619,7 @@ static const struct {
     {"read_npz", read_npz},
     {"read_images", read_images},
     {"count_metrics", count_metrics},
+    {"write_report", write_report},
 };
 
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evaluators, data sets, metrics, comparisons; Ctrl-C; threads and processes."""
+import base64
 import os
 import pickle
+import re
 import signal
+import struct
 import sys
 import tempfile
 import threading
 import time
 import unittest
+import zlib
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
@@ -214,6 +218,130 @@ class Evaluating(unittest.TestCase):
         with self.assertRaises(ValueError):
             metrics.recall(3)
         self.assertEqual(metrics.count, 4)
+
+
+def png_pixels(uri):
+    """(height, width, channels) of an 8-bit PNG in a data: URI."""
+    data = base64.b64decode(uri.removeprefix("data:image/png;base64,"), validate=True)
+    at, body, size = 8, b"", None
+    while at < len(data):
+        length, kind = struct.unpack(">I4s", data[at:at + 8])
+        piece = data[at + 8:at + 8 + length]
+        if struct.unpack(">I", data[at + 8 + length:at + 12 + length])[0] != zlib.crc32(kind + piece):
+            raise ValueError("checksum")
+        if kind == b"IHDR":
+            size = struct.unpack(">IIBB", piece[:10])
+        body += piece if kind == b"IDAT" else b""
+        at += 12 + length
+    width, height, depth, colour = size
+    channels = {0: 1, 2: 3}[colour]
+    raw = np.frombuffer(zlib.decompress(body), np.uint8).reshape(height, 1 + width * channels)
+    rows = []
+    for kind, row in zip(raw[:, 0], raw[:, 1:].astype(int)):
+        before = rows[-1] if rows else np.zeros_like(row)
+        row = row.copy()
+        for i in range(len(row)):
+            left = row[i - channels] if i >= channels else 0
+            up, corner = before[i], before[i - channels] if i >= channels else 0
+            paeth = min((left, up, corner), key=lambda v: (abs(left + up - corner - v)))
+            row[i] = (row[i] + [0, left, up, (left + up) // 2, paeth][kind]) % 256
+        rows.append(row)
+    return np.array(rows).reshape(height, width, channels)
+
+
+@needs_numpy
+class Reports(unittest.TestCase):
+    def setUp(self):
+        self.frozen = cnnfreeze.load(MODEL).freeze()
+        self.rough = self.frozen.transform("round_weights(num_steps=6)")
+
+    def test_two_graphs(self):
+        report = cnnfreeze.Report(CLASSES, title="Digits", class_names=[f"digit {i}" for i in range(10)], facts={"Data set": "digits"})
+        first = cnnfreeze.evaluate(self.frozen, DIGITS, report=report, name="frozen")
+        second = cnnfreeze.evaluate(self.rough, DIGITS, report=report, name="rough")
+        found = report.json()
+        self.assertEqual([run["name"] for run in found["runs"]], ["frozen", "rough"])
+        with cnnfreeze.Dataset(DIGITS, (28, 28, 1)) as data:
+            images, labels = data.next(400)
+        for run, result, graph in zip(found["runs"], (first, second), (self.frozen, self.rough)):
+            scores = graph.predict(images)[0]
+            guesses, sure = scores.argmax(1), scores.max(1)
+            self.assertEqual([run["images"], run["correct"]], [400, result["correct"]])
+            self.assertEqual(run["accuracy"], (guesses == labels).mean())
+            for row in run["classes"]:
+                here, taken = labels == row["class"], guesses == row["class"]
+                both = (here & taken).sum()
+                self.assertEqual((row["images"], row["guesses"], row["correct"]), (here.sum(), taken.sum(), both))
+                self.assertAlmostEqual(row["precision"], both / max(taken.sum(), 1))
+                self.assertAlmostEqual(row["recall"], both / max(here.sum(), 1))
+                self.assertEqual(row["name"], f"digit {row['class']}" if row["class"] < 10 else str(row["class"]))
+            for bin in run["calibration"]["bins"]:
+                inside = (sure >= np.float32(bin["from"])) & ((sure < np.float32(bin["to"])) | (bin["to"] == 1))
+                self.assertEqual(bin["images"], inside.sum())
+                if inside.any():
+                    self.assertAlmostEqual(bin["accuracy"], (guesses == labels)[inside].mean())
+                    self.assertAlmostEqual(bin["confidence"], sure[inside].astype(float).mean(), places=6)
+            wrong = np.flatnonzero(guesses != labels)
+            wrong = sorted(wrong, key=lambda row: (-sure[row], row))
+            self.assertEqual([m["row"] for m in run["mistakes"]], wrong[:24])
+        before, after = (graph.predict(images)[0].argmax(1) for graph in (self.frozen, self.rough))
+        self.assertEqual(report.differing, (before != after).sum())
+        self.assertEqual(found["comparison"]["now_wrong"], ((before == labels) & (after != labels)).sum())
+        self.assertEqual({e["row"] for e in found["comparison"]["examples"]}, set(np.flatnonzero(before != after)))
+        self.assertIn("digit 3", report.html())
+
+    def test_pictures_are_the_images(self):
+        """Of every scaling and layout the picture holds the file's bytes."""
+        rng = np.random.default_rng(5)
+        grey, colour = rng.integers(0, 256, (6, 9, 1)), rng.integers(0, 256, (6, 9, 3))
+        for picture in grey, colour:
+            picture[0, 0], picture[0, 1] = 0, 255
+            for fed in picture.astype(float), picture / 255, picture / 127.5 - 1, picture / 50 - 3:
+                for image in [fed] + [fed.transpose(2, 0, 1)] * (picture is colour) + [fed[:, :, 0]] * (picture is grey):
+                    report = cnnfreeze.Report(2)
+                    report.begin("x")
+                    report.add(image[None], [[0.1, 0.9]], [0])
+                    report.end()
+                    uris = re.findall(r'data:image/png[^"]*', report.html())
+                    self.assertEqual(len(uris), 1)
+                    np.testing.assert_allclose(png_pixels(uris[0]), picture, atol=1)
+
+    def test_large_pictures_are_averaged(self):
+        image = np.kron(np.arange(96 * 48).reshape(96, 48) % 256, np.ones((3, 3)))[None, :, :, None]
+        report = cnnfreeze.Report(2)
+        report.begin("x")
+        report.add(image, [[0.1, 0.9]], [0])
+        report.end()
+        uri, = re.findall(r'data:image/png[^"]*', report.html())
+        np.testing.assert_allclose(png_pixels(uri)[:, :, 0], image[0, ::3, ::3, 0], atol=1)
+
+    def test_data_sets_are_shown_as_they_lie_in_the_file(self):
+        """What --scale, --mean and --std did is taken back."""
+        uris = []
+        for options in {}, {"mean": 0.3, "std": 0.2}, {"scale": 127.5, "mean": 1.0}:
+            report = cnnfreeze.Report(CLASSES, 500)
+            cnnfreeze.evaluate(self.frozen, DIGITS, report=report, **options)
+            page = report.html()
+            uris.append(dict(zip(re.findall(r'alt="row (\d+)', page), re.findall(r'data:image/png[^"]*', page))))
+        common = set.intersection(*map(set, uris))
+        self.assertTrue(common)
+        pictures = [[png_pixels(u[row]) for row in sorted(common)] for u in uris]
+        for other in pictures[1:]:
+            np.testing.assert_allclose(pictures[0], other, atol=1)
+
+    def test_order_of_calls(self):
+        report = cnnfreeze.Report(3)
+        with self.assertRaises(cnnfreeze.InvalidError):
+            report.html()
+        with self.assertRaises(cnnfreeze.InvalidError):
+            report.end()
+        with self.assertRaises(cnnfreeze.InvalidError):
+            cnnfreeze.Report(0)
+        with self.assertRaises(cnnfreeze.InvalidError):
+            cnnfreeze.Report(3, class_names={3: "x"})
+        report.begin("x")
+        with self.assertRaises(cnnfreeze.MismatchError):
+            report.add(None, [[0.5, 0.5]], [0])
 
 
 @needs_numpy

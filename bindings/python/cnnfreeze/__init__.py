@@ -18,7 +18,7 @@ from .checkpoint import Checkpoint
 from .context import Context, default_context, limit_names
 from .errors import (CancelledError, CorruptError, Error, FileError, FormatError, InternalError, InvalidError,
                      LimitError, MismatchError, MissingFileError, NotFoundError, OutOfMemoryError, UnsupportedError)
-from .evaluation import Comparison, Dataset, Metrics, Mistake, compare_numbers, evaluate
+from .evaluation import Comparison, Dataset, Metrics, Mistake, Report, compare_numbers, evaluate
 from .evaluator import Evaluator, ops
 from .graph import Graph, Node, check_saver_file, detect_format, load
 from .quantizer import Quantizer, quantizer_options
@@ -35,6 +35,6 @@ def has_feature(feature: str) -> bool:
 __all__ = ["ABI_VERSION", "Argument", "CancelledError", "CheckReport", "Checkpoint", "Comparison", "Context", "CorruptError",
            "Dataset", "Difference", "Error", "Evaluator", "FileError", "FormatError", "Graph", "InternalError", "InvalidError",
            "LimitError", "Metrics", "MismatchError", "MissingFileError", "Mistake", "Node", "NotFoundError", "OutOfMemoryError",
-           "Pipeline", "Quantizer", "UnsupportedError", "__version__", "check_saver_file", "check_targets", "compare_numbers",
+           "Pipeline", "Quantizer", "Report", "UnsupportedError", "__version__", "check_saver_file", "check_targets", "compare_numbers",
            "default_context", "detect_format", "evaluate", "has_feature", "limit_names", "load", "load_npy", "ops", "pass_arguments", "passes",
            "quantizer_options", "save_npy", "version"]

@@ -166,7 +166,7 @@ class Options:
             call(setter, self.handle, *values)
 
 
-_REPORTS = {"text": 0, "json": 1, "dot": 2}
+_REPORTS = {"text": 0, "json": 1, "dot": 2, "html": 3, "svg": 4, "gtt": 5}
 
 
 def report_format(name: str) -> int:

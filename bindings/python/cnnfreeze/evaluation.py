@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from ctypes import byref, c_double, c_int64, c_void_p
+from html import escape
 from typing import NamedTuple
 
 from ._arrays import to_array, to_tensor
@@ -199,6 +201,73 @@ class Metrics:
         return f"<cnnfreeze.Metrics: {self.correct} of {self.count} right, accuracy {self.accuracy:.4f}, loss {self.loss:.4f}>"
 
 
+class Report(Owner):
+    """One file that shows what an evaluation found, of one graph or of two (include/cnnfreeze/report.h).
+
+    classes      of the examples
+    pictures     of the most confident mistakes, and of the examples that the two graphs take for different classes
+    title        the heading
+    class_names  a list from class 0, or {class: name}
+    facts        {"Data set": "digits_test.csv"}: lines below the heading
+
+    Given to evaluate(report=...), once or twice; or filled by begin(), add() and end(). One thread at a time.
+    """
+
+    def __init__(self, classes: int, pictures: int = 24, *, title: str | None = None, class_names=None, facts=None,
+                 context: Context | None = None):
+        self._context = context or default_context()
+        self._handle = make(lib.report_new, lib.report_free, self._context.handle, context=self._context.handle,
+                            classes=classes, pictures=pictures)
+        if title is not None:
+            call(lib.report_set_title, report=self.handle, title=encode(title))
+        names = class_names or {}
+        for label, name in names.items() if hasattr(names, "items") else enumerate(names):
+            call(lib.report_set_class_name, report=self.handle, label=label, name=encode(name))
+        for name, value in (facts or {}).items():
+            self.add_fact(name, value)
+
+    def add_fact(self, name: str, value) -> None:
+        call(lib.report_add_fact, report=self.handle, name=encode(name), value=encode(str(value)))
+
+    def begin(self, name: str) -> None:
+        """The run of a graph, the first or the second."""
+        call(lib.report_begin, report=self.handle, name=encode(name))
+
+    def add(self, images, predictions, labels, first_row: int = 0) -> None:
+        """A batch of the run; images (n, H, W, C), (n, H, W) or None: no pictures."""
+        call(lib.report_add, report=self.handle,
+             images=None if images is None else to_tensor(images, self._context, _FLOAT, "images"),
+             predictions=to_tensor(predictions, self._context, _FLOAT, "predictions"),
+             labels=to_tensor(labels, self._context, _INT64, "labels"), first_row=first_row)
+
+    def end(self, seconds: float = 0.0) -> None:
+        """The run took so many seconds; 0: not known."""
+        call(lib.report_end, report=self.handle, seconds=seconds)
+
+    @property
+    def differing(self) -> int:
+        """Examples that the two graphs take for different classes."""
+        return lib.report_differing(self.handle)
+
+    def html(self) -> str:
+        """The page."""
+        return take_text(lib.report_write, report=self.handle, format=report_format("html"))
+
+    def json(self) -> dict:
+        """The same numbers (docs/report.schema.json)."""
+        return json.loads(take_text(lib.report_write, report=self.handle, format=report_format("json")))
+
+    def write(self, path) -> None:
+        """The page, or the numbers where the name ends in .json."""
+        form = "json" if str(path).lower().endswith(".json") else "html"
+        data = take_bytes(lib.report_write, report=self.handle, format=report_format(form))
+        with open(path, "wb") as file:
+            file.write(data)
+
+    def _repr_html_(self) -> str:
+        return f'<iframe srcdoc="{escape(self.html())}" width="100%" height="800"></iframe>'
+
+
 def _count_classes(evaluator, graph, input_node, output_node):
     """The last axis of the output for one example of zeros."""
     import numpy as np
@@ -224,7 +293,8 @@ def _open_dataset(graph, dataset, input_node, options):
 
 def evaluate(graph: Graph, dataset, classes: int | None = None, input_node: str | None = None, output_node: str | None = None,
              batch: int = 32, full_batches_only: bool = False, threads: int = 0, *, worst: int = 0,
-             metrics: Metrics | None = None, progress: Progress | None = None, backend: str = "auto", **options) -> dict:
+             metrics: Metrics | None = None, progress: Progress | None = None, backend: str = "auto",
+             report: Report | None = None, name: str = "graph", **options) -> dict:
     """{"images", "correct", "accuracy", "loss", "confusion", "metrics"} of a graph on a data set.
 
     dataset            a path, with options of Dataset (scale=, labels=, ...); or a Dataset, from where it stands
@@ -233,6 +303,7 @@ def evaluate(graph: Graph, dataset, classes: int | None = None, input_node: str 
     full_batches_only  leaves a last partial batch out
     worst              most confident mistakes kept: metrics.worst
     metrics            what the examples are added to; after Ctrl-C or a stop by `progress` it holds what was done
+    report             a Report, which takes the run under `name`; call again with another graph to compare
     progress           function(images done, of how many or None); a true result stops with CancelledError
     """
     inputs = [input_node] if input_node else graph.inputs
@@ -245,8 +316,8 @@ def evaluate(graph: Graph, dataset, classes: int | None = None, input_node: str 
         metrics = Metrics(classes or _count_classes(evaluator, graph, input_node, output_node), worst, graph._context)
     data = _open_dataset(graph, dataset, input_node, options)
 
-    def work(report):
-        hook = Hook("cnnf_progress_fn", report)
+    def work(tell):
+        hook = Hook("cnnf_progress_fn", tell)
         with hook.raising():
             options = Options(lib.evaluate_options_new, lib.evaluate_options_free, graph._context)
             options.set(lib.evaluate_options_set_input, encode(input_node))
@@ -254,9 +325,17 @@ def evaluate(graph: Graph, dataset, classes: int | None = None, input_node: str 
             options.set(lib.evaluate_options_set_batch, batch)
             options.set(lib.evaluate_options_set_full_batches_only, int(full_batches_only))
             options.set(lib.evaluate_options_set_progress, hook.native, None)
+            options.set(lib.evaluate_options_set_report, report and report.handle)
             call(lib.evaluate_dataset, metrics=metrics.handle, evaluator=evaluator.handle, dataset=data.handle,
                  options=options.handle)
-    interruptible(work, evaluator.cancel, progress)
+    start = time.monotonic()
+    if report:
+        report.begin(name)
+    try:
+        interruptible(work, evaluator.cancel, progress)
+    finally:
+        if report:
+            report.end(time.monotonic() - start)
     return {"images": metrics.count, "correct": metrics.correct, "accuracy": metrics.accuracy, "loss": metrics.loss,
             "confusion": metrics.confusion, "metrics": metrics}
 

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/source.h"
 #include "base/strmap.h"
+#include "evaluation/report/thumbnail.h"
 #include "graph/shape.h"
 
 #define CNNFI_DATASET_MAX_RANK 8
@@ -71,6 +72,9 @@ cnnf_status cnnfi_dataset_set_shape(cnnf_dataset *d, const char *path, int32_t r
 bool cnnfi_dataset_map_label(const cnnf_dataset *d, int64_t *label);
 /* The class of a name, or -1. */
 int64_t cnnfi_label_find(const cnnfi_label_map *map, const char *name, size_t length);
+
+/* What was done to the values of the file. */
+cnnfi_pixels cnnfi_dataset_pixels(const cnnf_dataset *d);
 
 /* ---- bytes in order, from a plain or .gz file, or a part of one ---- */
 
