@@ -2,14 +2,17 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/context.h"
 
-#define PAGE_BYTES ((size_t)16 * 1024)
-#define ALIGNMENT  16
+/* Pages grow with the arena: an eighth of what it has, within these bounds. */
+#define LEAST_PAGE_BYTES ((size_t)16 * 1024)
+#define MOST_PAGE_BYTES  ((size_t)8 * 1024 * 1024)
+#define ALIGNMENT        16
 
 struct cnnfi_arena_page {
     struct cnnfi_arena_page *next;
@@ -29,6 +32,14 @@ void cnnfi_arena_free(cnnfi_arena *arena)
         cnnfi_free(arena->context, arena->pages);
         arena->pages = next;
     }
+    arena->bytes = 0;
+}
+
+static size_t page_bytes(const cnnfi_arena *arena)
+{
+    const size_t wanted = arena->bytes / 8;
+    if (wanted < LEAST_PAGE_BYTES) return LEAST_PAGE_BYTES;
+    return wanted < MOST_PAGE_BYTES ? wanted : MOST_PAGE_BYTES;
 }
 
 /* A page with room for `size`; a big block gets a page of its own behind the current one. */
@@ -36,14 +47,16 @@ static struct cnnfi_arena_page *page_for(cnnfi_arena *arena, size_t size)
 {
     struct cnnfi_arena_page *first = arena->pages;
     if (first && first->size - first->used >= size) return first;
-    const size_t page_size = size > PAGE_BYTES / 4 ? size : PAGE_BYTES;
+    const bool own = size > LEAST_PAGE_BYTES / 4;
+    const size_t page_size = own ? size : page_bytes(arena);
     size_t total;
     if (!cnnfi_add_size(&total, page_size, sizeof *first)) return NULL;
     struct cnnfi_arena_page *page = cnnfi_malloc(arena->context, total);
     if (!page) return NULL;
     page->size = page_size;
     page->used = 0;
-    if (first && page_size != PAGE_BYTES) {
+    arena->bytes += page_size;
+    if (first && own) {
         page->next = first->next;
         first->next = page;
     } else {

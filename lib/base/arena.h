@@ -10,6 +10,7 @@
 typedef struct cnnfi_arena {
     cnnf_context *context; /* borrowed */
     struct cnnfi_arena_page *pages;
+    size_t bytes; /* of all pages */
 } cnnfi_arena;
 
 void cnnfi_arena_init(cnnfi_arena *arena, cnnf_context *context);

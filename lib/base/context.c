@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/os_pages.h"
 
 struct cnnf_context_options {
     cnnf_malloc_fn malloc_fn;
@@ -66,16 +67,25 @@ static const struct {
     [CNNF_LIMIT_STEPS] = {"max_steps", 10000000000, 30000000},
 };
 
+/* From here on a block spans several of the processor's large pages. */
+#define LARGE_BLOCK_BYTES ((size_t)8 * 1024 * 1024)
+
+static void *advised(void *block, size_t size)
+{
+    if (block && size >= LARGE_BLOCK_BYTES) cnnfi_os_prefer_large_pages(block, size);
+    return block;
+}
+
 static void *system_malloc(size_t size, void *user)
 {
     (void)user;
-    return malloc(size);
+    return advised(malloc(size), size);
 }
 
 static void *system_realloc(void *pointer, size_t size, void *user)
 {
     (void)user;
-    return realloc(pointer, size);
+    return advised(realloc(pointer, size), size);
 }
 
 static void system_free(void *pointer, void *user)

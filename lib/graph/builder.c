@@ -116,6 +116,25 @@ const char *cnnfi_builder_strdup(cnnfi_builder *b, const char *text)
     return b->status || !text ? NULL : sticky(b, cnnfi_arena_strdup(&b->graph->arena, text));
 }
 
+/* FNV-1a. */
+static size_t word_hash(const char *text)
+{
+    uint32_t hash = 2166136261u;
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 16777619u;
+    return hash ^ hash >> 16;
+}
+
+const char *cnnfi_builder_word(cnnfi_builder *b, const char *text)
+{
+    if (b->status || !text) return NULL;
+    const char **word = &b->words[word_hash(text) % (sizeof b->words / sizeof *b->words)];
+    if (*word && strcmp(*word, text) == 0) return *word;
+    const char *copy = cnnfi_builder_strdup(b, text);
+    if (copy) *word = copy;
+    return copy;
+}
+
 const char *cnnfi_builder_printf(cnnfi_builder *b, const char *format, ...)
 {
     if (b->status) return NULL;
@@ -143,7 +162,7 @@ static cnnf_node *new_node(cnnfi_builder *b, const char *op, const char *name)
     cnnf_node *node = cnnfi_builder_array(b, 1, sizeof *node);
     if (!node) return NULL;
     node->name = cnnfi_builder_strdup(b, name);
-    node->op = cnnfi_builder_strdup(b, op);
+    node->op = cnnfi_builder_word(b, op);
     node->device = "";
     node->index = -1;
     return b->status ? NULL : node;
@@ -229,13 +248,13 @@ cnnf_node *cnnfi_builder_node(const cnnfi_builder *b, size_t index)
 
 void cnnfi_node_set_op(cnnfi_builder *b, cnnf_node *node, const char *op)
 {
-    const char *copy = node ? cnnfi_builder_strdup(b, op) : NULL;
+    const char *copy = node ? cnnfi_builder_word(b, op) : NULL;
     if (copy) node->op = copy;
 }
 
 void cnnfi_node_set_device(cnnfi_builder *b, cnnf_node *node, const char *device)
 {
-    const char *copy = node ? cnnfi_builder_strdup(b, device) : NULL;
+    const char *copy = node ? cnnfi_builder_word(b, device) : NULL;
     if (copy) node->device = copy;
 }
 

@@ -21,6 +21,7 @@ typedef struct cnnfi_builder {
     struct cnnf_error *error; /* of the first failure; owned */
     bool copying;             /* names are not entered: the map is copied as a whole */
     bool moved;               /* nodes are not where their names say: the map is made anew at publishing */
+    const char *words[256];   /* cnnfi_builder_word()'s, where their hash says; NULL */
 } cnnfi_builder;
 
 /* ---- building ---- */
@@ -44,6 +45,8 @@ bool cnnfi_hold_tensor(cnnfi_builder *b, const cnnf_tensor *tensor);
 
 /* Strings in the graph's arena; NULL after a failure. */
 const char *cnnfi_builder_strdup(cnnfi_builder *b, const char *text);
+/* The same for what many nodes have in common, an op, an attribute's key, a device: one copy for most of them. */
+const char *cnnfi_builder_word(cnnfi_builder *b, const char *text);
 const char *cnnfi_builder_printf(cnnfi_builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void *cnnfi_builder_array(cnnfi_builder *b, size_t count, size_t size); /* zeroed */
 

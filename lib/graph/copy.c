@@ -37,7 +37,7 @@ static cnnfi_attr *copy_attrs(cnnfi_builder *b, const cnnfi_attr *attrs, size_t 
 {
     cnnfi_attr *copy = cnnfi_builder_array(b, count, sizeof *copy);
     for (size_t i = 0; copy && i < count; i++) {
-        copy[i].key = cnnfi_builder_strdup(b, attrs[i].key);
+        copy[i].key = cnnfi_builder_word(b, attrs[i].key);
         copy_attr(b, &copy[i], &attrs[i]);
     }
     return copy;

@@ -22,7 +22,7 @@ cnnfi_attr *cnnfi_node_attr_slot(cnnfi_builder *b, cnnf_node *node, const char *
     if (b->status || !node) return NULL;
     const size_t at = cnnfi_attr_position(node->attrs, node->n_attrs, key, &found);
     if (!found) {
-        const char *copy = cnnfi_builder_strdup(b, key);
+        const char *copy = cnnfi_builder_word(b, key);
         if (!copy || !grow_attrs(b, node)) return NULL;
         memmove(node->attrs + at + 1, node->attrs + at, (node->n_attrs - at) * sizeof *node->attrs);
         node->n_attrs++;

@@ -258,7 +258,7 @@ static cnnfi_attr *attrs_of(conversion *c, Cnnfi__AttrEntry *const *in, size_t n
             memmove(attrs + at + 1, attrs + at, (*n_out - at) * sizeof *attrs);
             ++*n_out;
         }
-        attrs[at] = (cnnfi_attr){.key = name_of(c, in[i]->key)};
+        attrs[at] = (cnnfi_attr){.key = is_short(c, in[i]->key) ? cnnfi_builder_word(c->b, in[i]->key) : NULL};
         if (attrs[at].key == NULL) {
             *n_out = 0;
             return NULL;
