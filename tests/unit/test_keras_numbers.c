@@ -63,6 +63,12 @@ static const model_case cases[] = {
     {"l3_gqa3", "model.keras", 1, 1},
     {"l3_mha2", "model.keras", 2, 1},
     {"l3_sn2", "model.keras", 1, 1},
+    {"q2_seq", "model.h5", 1, 1},
+    {"q2_seq", "model.keras", 1, 1},
+    {"q2_many", "model.keras", 1, 1},
+    {"q2_clusters", "model.h5", 1, 1},
+    {"q2_clusters", "model.keras", 1, 1},
+    {"q2_pruned", "model.keras", 1, 1},
 };
 
 static const char *path_in(char *room, size_t size, const model_case *c, const char *file)

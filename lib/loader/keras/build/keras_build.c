@@ -305,6 +305,20 @@ static void run_row(cnnfi_layer_call *call)
         row->call(call);
 }
 
+void cnnfi_build_weights_of(cnnfi_keras_builder *b, cnnfi_keras_layer *layer, size_t n,
+                            const cnnfi_keras_tensor *inputs)
+{
+    cnnfi_layer_call call = {.b = b,
+                             .layer = layer,
+                             .state = cnnfi_build_state(b, layer),
+                             .config = layer->config,
+                             .n_inputs = n,
+                             .inputs = inputs};
+    const cnnfi_keras_row *row = call.state ? row_of(&call) : NULL;
+    if (row) check_inputs(&call, row);
+    if (row && cnnfi_build_ok(b)) build_weights(&call, row);
+}
+
 /* Keras 3 hands a mask over as an argument, or several as a list. */
 static const cnnfi_keras_tensor *with_mask(cnnfi_keras_builder *b, const cnnfi_keras_call *call,
                                            const cnnfi_keras_tensor *named, size_t n, const cnnfi_keras_tensor *inputs)

@@ -295,6 +295,10 @@ void cnnfi_build_run(cnnfi_keras_builder *b, cnnfi_keras_layer *layer, const cnn
                      const cnnfi_keras_tensor *inputs, const cnnfi_keras_tensor *named, size_t *n_outputs,
                      cnnfi_keras_tensor **outputs);
 
+/* The layer's variables alone, as its first call would make them: a wrapper that puts others in their place. */
+void cnnfi_build_weights_of(cnnfi_keras_builder *b, cnnfi_keras_layer *layer, size_t n,
+                            const cnnfi_keras_tensor *inputs);
+
 /* The layer that a layer's `activation` is, where it is one and no function ("LeakyReLU" and kin): made when first
    asked for, with those weights of `call`'s layer that its own configuration leaves over. NULL: a function, or nothing
    known. */

@@ -26,6 +26,7 @@ static const cnnfi_keras_family *const families[] = {
     &cnnfi_keras_wrappers,
     &cnnfi_keras_addons,
     &cnnfi_keras_weight_wrappers,
+    &cnnfi_keras_quantize_wrappers,
 };
 /* clang-format on */
 

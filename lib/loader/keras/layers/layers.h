@@ -32,6 +32,7 @@ extern const cnnfi_keras_family cnnfi_keras_recurrent;
 extern const cnnfi_keras_family cnnfi_keras_wrappers;
 extern const cnnfi_keras_family cnnfi_keras_addons;
 extern const cnnfi_keras_family cnnfi_keras_weight_wrappers;
+extern const cnnfi_keras_family cnnfi_keras_quantize_wrappers;
 extern const cnnfi_keras_family cnnfi_keras_category;
 
 const cnnfi_keras_family *cnnfi_keras_family_at(size_t index); /* NULL past the last */
@@ -144,6 +145,11 @@ cnnfi_keras_tensor cnnfi_build_resize(cnnfi_keras_builder *b, const char *op, co
                                       const int64_t height_width[2]);
 /* The op for tf.image.resize()'s method ("bilinear", ...), NULL when it is made of others. */
 const char *cnnfi_keras_resize_op(const char *method);
+
+/* Whether a wrapper's stored weights have names (an H5). In a .keras they are numbered: first so many of the wrapper's
+   own, then those of the layer inside, from 0 again. */
+bool cnnfi_keras_has_names(const cnnfi_keras_layer *wrapper);
+size_t cnnfi_keras_own_weights(const cnnfi_keras_layer *wrapper);
 
 #define CNNFI_KERAS_VERIFIED "2.2.5, tf.keras 2.15, 3"
 

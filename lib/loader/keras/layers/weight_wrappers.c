@@ -63,12 +63,26 @@ static void spectral_build(cnnfi_layer_call *call)
 
 /* ---- PruneLowMagnitude of tensorflow_model_optimization ---- */
 
+size_t cnnfi_keras_own_weights(const cnnfi_keras_layer *wrapper)
+{
+    size_t i = 1;
+    while (i < wrapper->n_weights && strcmp(wrapper->weights[i].name, "0") != 0)
+        i++;
+    return i < wrapper->n_weights ? i : wrapper->n_weights;
+}
+
+bool cnnfi_keras_has_names(const cnnfi_keras_layer *wrapper)
+{
+    return wrapper->n_weights == 0 || wrapper->weights[0].name[0] < '0' || wrapper->weights[0].name[0] > '9';
+}
+
 /* The layer's weights; mask, threshold and pruning_step are the wrapper's. */
 static size_t pruned_weights(const cnnfi_keras_layer *wrapper, cnnfi_keras_weight *out)
 {
     static const char *const own[] = {"/mask:", "/threshold:", "pruning_step", "/mask_", "/threshold_"};
+    const bool named = cnnfi_keras_has_names(wrapper);
     size_t n = 0;
-    for (size_t i = 0; i < wrapper->n_weights; i++)
+    for (size_t i = named ? 0 : cnnfi_keras_own_weights(wrapper); i < wrapper->n_weights; i++)
         if (!ends_with(wrapper->weights[i].name, own, sizeof own / sizeof *own)) out[n++] = wrapper->weights[i];
     return n;
 }

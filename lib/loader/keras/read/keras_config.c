@@ -58,7 +58,8 @@ static bool is_functional_config(const cnnfi_json *config)
 
 static bool is_wrapper_class(const char *class_name)
 {
-    static const char *const names[] = {"Bidirectional", "PruneLowMagnitude", "SpectralNormalization",
+    static const char *const names[] = {"Bidirectional",   "ClusterWeights",    "PruneLowMagnitude",
+                                        "QuantizeWrapper", "QuantizeWrapperV2", "SpectralNormalization",
                                         "TimeDistributed"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(class_name, names[i]) == 0) return true;

@@ -52,8 +52,23 @@ static const struct {
     {"RandomFlipV1", "RandomFlip"},
 };
 
+/* Packages whose classes are refused with one reason each. */
+static const struct {
+    const char *part, *to;
+} packages[] = {{"Vitis", "VitisQuantize"},    {"QConv", "QKeras"},
+                {"QDense", "QKeras"},          {"QActivation", "QKeras"},
+                {"QDepthwise", "QKeras"},      {"QSeparable", "QKeras"},
+                {"QBatchNorm", "QKeras"},      {"QAdaptiveActivation", "QKeras"},
+                {"QLSTM", "QKeras"},           {"QGRU", "QKeras"},
+                {"QSimpleRNN", "QKeras"},      {"QBidirectional", "QKeras"},
+                {"QAveragePooling", "QKeras"}, {"QGlobalAverage", "QKeras"},
+                {"QMobileNet", "QKeras"}};
+
 const char *cnnfi_keras_class_alias(const char *class_name)
 {
+    const char *package = strrchr(class_name, '>'), *own = package ? package + 1 : class_name;
+    for (size_t i = 0; i < sizeof packages / sizeof packages[0]; i++)
+        if (strncmp(own, packages[i].part, strlen(packages[i].part)) == 0) return packages[i].to;
     for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
         if (strcmp(class_name, aliases[i].from) == 0) return aliases[i].to;
     return class_name;
