@@ -13,6 +13,7 @@ system=${1:-} short=no
 if [ "${1:-}" = --short ]; then short=yes && shift; fi
 mkdir -p "${1:-build/cross/$system}"
 dir=$(cd "${1:-build/cross/$system}" && pwd)
+ccache=$(command -v ccache || true) # meson asks it for itself only when it does not cross
 
 fail() {
     echo "cross.sh: $*" >&2
@@ -65,7 +66,7 @@ PC
     chmod +x "$dir/pkg-config"
     cat >"$dir/cross.ini" <<INI
 [binaries]
-c = 'aarch64-linux-gnu-gcc'
+c = [${ccache:+'$ccache',} 'aarch64-linux-gnu-gcc']
 ar = 'aarch64-linux-gnu-ar'
 strip = 'aarch64-linux-gnu-strip'
 pkgconfig = '$dir/pkg-config'
@@ -91,26 +92,37 @@ INI
     fi
 }
 
-# protobuf-c is one file, and Debian has it for no other C library: its source with Debian's patches.
-musl() {
-    sh tests/install_deps.sh --cross musl
-    if [ ! -f "$dir/protobuf-c/libprotobuf-c.a" ]; then
-        as_of "$(dpkg --print-architecture)" update
-        (cd "$dir" && rm -rf protobuf-c-* && as_of "$(dpkg --print-architecture)" source protobuf-c)
-        mkdir -p "$dir/protobuf-c"
-        cp -r "$dir"/protobuf-c-*/protobuf-c "$dir/protobuf-c/include"
-        mkdir -p "$dir/protobuf-c/include/protobuf-c"
-        cp "$dir/protobuf-c/include"/*.h "$dir/protobuf-c/include/protobuf-c/"
-        musl-gcc -O2 -fPIC -DPACKAGE_VERSION='"1.4.1"' -I"$dir"/protobuf-c/include -c -o "$dir/protobuf-c/protobuf-c.o" "$dir/protobuf-c/include/protobuf-c.c"
-        ar rcs "$dir/protobuf-c/libprotobuf-c.a" "$dir/protobuf-c/protobuf-c.o"
-        cat >"$dir/protobuf-c/libprotobuf-c.pc" <<PC
+# Debian's source of a package with Debian's patches: DIR/PACKAGE-VERSION
+source_of() {
+    native=$(dpkg --print-architecture)
+    as_of "$native" update
+    (cd "$dir" && rm -rf "$1"-* && as_of "$native" source "$1")
+}
+
+# protobuf-c is one file, and Debian has it for no other C library: protobuf_c CC AR FLAGS...
+protobuf_c() {
+    [ -f "$dir/protobuf-c/libprotobuf-c.a" ] && return
+    source_of protobuf-c
+    cc=$1 ar=$2
+    shift 2
+    mkdir -p "$dir/protobuf-c"
+    cp -r "$dir"/protobuf-c-*/protobuf-c "$dir/protobuf-c/include"
+    mkdir -p "$dir/protobuf-c/include/protobuf-c"
+    cp "$dir/protobuf-c/include"/*.h "$dir/protobuf-c/include/protobuf-c/"
+    "$cc" -O2 "$@" -DPACKAGE_VERSION='"1.4.1"' -I"$dir"/protobuf-c/include -c -o "$dir/protobuf-c/protobuf-c.o" "$dir/protobuf-c/include/protobuf-c.c"
+    "$ar" rcs "$dir/protobuf-c/libprotobuf-c.a" "$dir/protobuf-c/protobuf-c.o"
+    cat >"$dir/protobuf-c/libprotobuf-c.pc" <<PC
 Name: libprotobuf-c
-Description: protobuf-c for musl
+Description: protobuf-c for $system
 Version: 1.4.1
 Libs: -L$dir/protobuf-c -lprotobuf-c
 Cflags: -I$dir/protobuf-c/include
 PC
-    fi
+}
+
+musl() {
+    sh tests/install_deps.sh --cross musl
+    protobuf_c musl-gcc ar -fPIC
     cat >"$dir/pkg-config" <<PC
 #!/bin/sh
 PKG_CONFIG_LIBDIR=$dir/protobuf-c exec pkg-config "\$@"
@@ -118,7 +130,7 @@ PC
     chmod +x "$dir/pkg-config"
     cat >"$dir/cross.ini" <<INI
 [binaries]
-c = 'musl-gcc'
+c = [${ccache:+'$ccache',} 'musl-gcc']
 ar = 'ar'
 strip = 'strip'
 pkgconfig = '$dir/pkg-config'
@@ -149,7 +161,67 @@ INI
     ls -l "$dir/cnnfreeze"
 }
 
+# What the tests are written with.
+check_for_windows() {
+    [ -f "$dir/check/lib/libcheck.a" ] && return
+    source_of check
+    cat >"$dir/toolchain.cmake" <<CMAKE
+set(CMAKE_SYSTEM_NAME Windows)
+set(CMAKE_C_COMPILER $mingw-gcc-posix)
+set(CMAKE_FIND_ROOT_PATH /usr/x86_64-w64-mingw32)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+CMAKE
+    {
+        cmake -S "$dir"/check-0* -B "$dir/check-build" -DCMAKE_TOOLCHAIN_FILE="$dir/toolchain.cmake" -DCMAKE_BUILD_TYPE=Release \
+            -DCHECK_ENABLE_TESTS=OFF -DCHECK_ENABLE_TIMEOUT_TESTS=OFF -DHAVE_FORK=0 -DCMAKE_INSTALL_PREFIX="$dir/check"
+        cmake --build "$dir/check-build" --target install
+    } >"$dir/check.log" 2>&1 || { tail -30 "$dir/check.log"; return 1; }
+    cat >"$dir/check/check.pc" <<PC
+Name: check
+Description: check for Windows
+Version: 0.15.2
+Libs: -L$dir/check/lib -lcheck
+Cflags: -I$dir/check/include
+PC
+}
+
+# The core, the evaluator, checkpoints, graphs, text, ONNX and .gz; tests under wine.
+windows() {
+    mingw=x86_64-w64-mingw32
+    sh tests/install_deps.sh --cross windows
+    protobuf_c $mingw-gcc-posix $mingw-ar
+    check_for_windows
+    cat >"$dir/pkg-config" <<PC
+#!/bin/sh
+PKG_CONFIG_LIBDIR=$dir/protobuf-c:$dir/check:/usr/$mingw/lib/pkgconfig exec pkg-config "\$@"
+PC
+    cat >"$dir/wine" <<WINE
+#!/bin/sh
+WINEPREFIX=$dir/prefix WINEDEBUG=-all WINEPATH='$dir/build/lib;/usr/$mingw/lib' exec /usr/lib/wine/wine64 "\$@"
+WINE
+    chmod +x "$dir/pkg-config" "$dir/wine"
+    cat >"$dir/cross.ini" <<INI
+[binaries]
+c = [${ccache:+'$ccache',} '$mingw-gcc-posix']
+ar = '$mingw-ar'
+strip = '$mingw-strip'
+windres = '$mingw-windres'
+pkgconfig = '$dir/pkg-config'
+pkg-config = '$dir/pkg-config'
+exe_wrapper = '$dir/wine'
+[host_machine]
+system = 'windows'
+cpu_family = 'x86_64'
+cpu = 'x86_64'
+endian = 'little'
+INI
+    setup -Dauto_features=disabled -Dgzip=enabled -Dtests=enabled -Dexamples=enabled
+    "$dir/wine" wineboot --init >/dev/null 2>&1 || true
+    meson test -C "$dir/build" --no-rebuild --print-errorlogs --timeout-multiplier 5 --suite unit --suite limits --suite examples
+}
+
 case "$system" in
-aarch64 | musl) "$system" ;;
-*) fail "usage: cross.sh aarch64|musl [--short] [DIR]" ;;
+aarch64 | musl | windows) "$system" ;;
+*) fail "usage: cross.sh aarch64|musl|windows [--short] [DIR]" ;;
 esac

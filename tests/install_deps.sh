@@ -51,6 +51,8 @@ case "${1:-}" in
     case "$2" in
     aarch64) install_packages meson ninja-build pkg-config protobuf-c-compiler python3 gcc libc6-dev gcc-aarch64-linux-gnu qemu-user-static ;;
     musl) install_packages meson ninja-build pkg-config protobuf-c-compiler python3 gcc libc6-dev musl-tools dpkg-dev ;;
+    windows) install_packages meson ninja-build pkg-config protobuf-c-compiler python3 gcc libc6-dev dpkg-dev cmake make \
+        gcc-mingw-w64-x86-64-posix libz-mingw-w64-dev wine64 ;;
     esac ;;
 --wheel) install_packages $build_packages python3-venv make dpkg-dev ;;
 *) install_packages $build_packages $test_packages ;;

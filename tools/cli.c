@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "host.h"
 
 /* ---- signals ---- */
 
@@ -52,7 +52,6 @@ static void on_temporary(const char *path, int32_t exists, void *user)
         forget_temporary(path);
 }
 
-/* unlink() and _exit() are safe in a handler. */
 static void on_signal(int number)
 {
     cnnf_evaluator *evaluator = atomic_load(&interrupted_evaluator);
@@ -63,25 +62,14 @@ static void on_signal(int number)
     }
     for (size_t i = 0; i < MAX_TEMPORARY; i++) {
         const char *name = atomic_load(&temporary_files[i]);
-        if (name) unlink(name);
+        if (name) host_remove(name);
     }
-    _exit(128 + number);
+    host_exit(128 + number);
 }
 
 void cli_catch_signals(void)
 {
-    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = on_signal}, before;
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
-        sigaddset(&action.sa_mask, ending[i]);
-    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
-        /* nohup and background jobs have them ignored already. */
-        if (sigaction(ending[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(ending[i], &action, NULL);
-    }
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
+    host_catch_signals(on_signal);
 }
 
 void cli_catch_interrupt(cnnf_evaluator *evaluator)
@@ -224,12 +212,12 @@ static int check_limits(void)
 static bool open_session(session *s, int32_t level)
 {
     cnnf_context_options *options = NULL;
-    const char *folder = getenv("TMPDIR");
+    const char *folder = host_temporary_folder();
     *s = (session){.error = cnnf_error_new()};
     cnnf_status status = s->error ? cnnf_context_options_new(&options, s->error) : CNNF_E_NOMEM;
     if (!status) status = cnnf_context_options_set_log(options, print_log, level, NULL, s->error);
     if (!status) status = cnnf_context_options_set_temporary_files(options, on_temporary, NULL, s->error);
-    if (!status && folder && *folder) status = cnnf_context_options_set_temporary_folder(options, folder, s->error);
+    if (!status && folder) status = cnnf_context_options_set_temporary_folder(options, folder, s->error);
     if (!status && common.untrusted) status = cnnf_context_options_set_untrusted(options, s->error);
     if (!status && set_limits(options)) status = CNNF_E_INVALID; /* checked before */
     if (!status) status = cnnf_context_new(&s->context, options, s->error);
@@ -434,9 +422,7 @@ void cli_print_io(const cnnf_graph *graph)
 
 uint64_t cli_now_ns(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return host_now_ns();
 }
 
 double cli_seconds_since(uint64_t start_ns)
@@ -446,7 +432,7 @@ double cli_seconds_since(uint64_t start_ns)
 
 void cli_progress_start(progress *p, const char *unit)
 {
-    *p = (progress){.unit = unit, .started_ns = cli_now_ns(), .terminal = isatty(STDERR_FILENO) != 0};
+    *p = (progress){.unit = unit, .started_ns = cli_now_ns(), .terminal = host_stderr_is_terminal()};
 }
 
 #define BAR_WIDTH     30

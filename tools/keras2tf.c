@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "host.h"
 #include "inference.h"
 #include "load.h"
 #include "output.h"
@@ -38,8 +39,7 @@ static bool make_paths(result_paths *paths, const arguments *a)
 {
     static const char *const endings[] = {".data-00000-of-00001", ".index", ".meta"};
     const char *name = a->graph_name ? a->graph_name : a->out.text ? "tf_complete_model.pbtxt" : "tf_complete_model.pb";
-    const char *slash = strrchr(a->prefix, '/');
-    const int folder = slash ? (int)(slash - a->prefix) + 1 : 0;
+    const int folder = (int)(host_name_of(a->prefix) - a->prefix);
     bool made = asprintf(&paths->graph, "%s/%s", a->folder, name) >= 0;
     for (size_t i = 0; made && i < CHECKPOINT_FILES; i++) {
         char **path = &paths->checkpoint[i];

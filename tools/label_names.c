@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
+
 #define MAX_BYTES (4 << 20)
 
 static const char *const separators = ",:;=\t ";
@@ -18,7 +20,7 @@ static cnnf_status unreadable(const char *path)
 
 static cnnf_status read_text(label_names *labels, const char *path)
 {
-    FILE *file = fopen(path, "rb");
+    FILE *file = host_open(path);
     if (!file) return unreadable(path);
     labels->text = calloc(1, MAX_BYTES + 1);
     labels->names = calloc(MAX_LABELS, sizeof *labels->names);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "host.h"
 
 int cli_usage(FILE *to, int code)
 {
@@ -19,9 +20,9 @@ int cli_usage(FILE *to, int code)
 
 int main(int argc, char **argv)
 {
+    host_start(&argc, &argv);
     cli_catch_signals();
-    const char *slash = argc ? strrchr(argv[0], '/') : NULL;
-    const char *self = slash ? slash + 1 : argc ? argv[0] : "cnnfreeze";
+    const char *self = argc ? host_called_as(argv[0]) : "cnnfreeze";
     if (strcmp(self, "freeze_graph") == 0) return cmd_freeze_graph(argc, argv);
     if (argc < 2) return cli_usage(stderr, EXIT_USAGE);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) return cli_usage(stdout, EXIT_DONE);

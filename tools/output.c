@@ -3,12 +3,11 @@
 #include "output.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "host.h"
 
 /* ---- what is written, what is read ---- */
 
@@ -24,9 +23,9 @@ void claim_input(output_claim *claim, const char *path)
         claim->inputs[claim->n_inputs++] = path;
 }
 
-static bool regular(const char *path, struct stat *st)
+static bool same_file(const host_file *a, const host_file *b)
 {
-    return stat(path, st) == 0 && S_ISREG(st->st_mode);
+    return a->device == b->device && a->inode == b->inode;
 }
 
 /* The files that an input's name can stand for. */
@@ -39,13 +38,13 @@ static const char *const input_endings[] = {"",
                                             "/variables/variables.index",
                                             "/variables/variables.data-00000-of-00001"};
 
-static bool is_input(const struct stat *output, const char *input)
+static bool is_input(const host_file *output, const char *input)
 {
     for (size_t i = 0; i < sizeof input_endings / sizeof *input_endings; i++) {
-        struct stat st;
+        host_file found;
         char *path = NULL;
         if (asprintf(&path, "%s%s", input, input_endings[i]) < 0) return false;
-        const bool same = regular(path, &st) && st.st_dev == output->st_dev && st.st_ino == output->st_ino;
+        const bool same = host_is_file(path, &found) && same_file(&found, output);
         free(path);
         if (same) return true;
     }
@@ -55,19 +54,18 @@ static bool is_input(const struct stat *output, const char *input)
 static int check_one(const output_claim *claim, size_t index, bool in_place)
 {
     const char *path = *claim->outputs[index];
-    struct stat st, other;
-    const bool exists = regular(path, &st);
+    host_file found, other;
+    const bool exists = host_is_file(path, &found);
     for (size_t i = 0; exists && !in_place && i < claim->n_inputs; i++) {
-        if (is_input(&st, claim->inputs[i]))
+        if (is_input(&found, claim->inputs[i]))
             return cli_say(EXIT_USAGE, "%s: the output is the input '%s'; --in_place allows it", path,
                            claim->inputs[i]);
     }
     for (size_t i = 0; i < index; i++) {
         const char *before = *claim->outputs[i];
-        const bool same_file =
-            exists && regular(before, &other) && st.st_dev == other.st_dev && st.st_ino == other.st_ino;
-        const bool same_name = strcmp(path, before) == 0 && (exists || access(path, F_OK) != 0);
-        if (same_file || same_name) return cli_say(EXIT_USAGE, "%s: two outputs have this name", path);
+        const bool same = exists && host_is_file(before, &other) && same_file(&found, &other);
+        const bool same_name = strcmp(path, before) == 0 && (exists || !host_exists(path));
+        if (same || same_name) return cli_say(EXIT_USAGE, "%s: two outputs have this name", path);
     }
     return 0;
 }
@@ -88,8 +86,8 @@ static int take_stdout(const char **path)
 {
     static char name[32];
     if (*name) return cli_say(EXIT_USAGE, "only one output can be standard output");
-    const int copy = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-    if (copy < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return cli_say(EXIT_IO, "stdout: cannot write");
+    const int copy = host_take_stdout();
+    if (copy < 0) return cli_say(EXIT_IO, "stdout: cannot write");
     snprintf(name, sizeof name, "/dev/fd/%d", copy);
     *path = name;
     return 0;
@@ -131,17 +129,17 @@ static int32_t same_piece(const void *data, size_t size, void *user)
 static cnnf_status read_back(const session *s, const cnnf_graph *graph, const char *path,
                              const cnnf_write_options *options, bool text)
 {
-    struct stat st;
+    host_file found;
     uint64_t size = 0;
     cnnf_graph *again = NULL;
-    if (strncmp(path, "/dev/", 5) == 0 || !regular(path, &st))
+    if (strncmp(path, "/dev/", 5) == 0 || !host_is_file(path, &found))
         return CNNF_OK; /* /dev/fd/3 is in the middle of a file */
-    FILE *file = fopen(path, "rb");
+    FILE *file = host_open(path);
     cnnf_status status = file ? CNNF_OK : errno == ENOMEM ? CNNF_E_NOMEM : CNNF_E_IO;
     if (!status) status = cnnf_load_file(&again, s->context, path, NULL, s->error);
     if (!status) status = cnnf_write_graphdef_stream(again, same_piece, file, options, s->error);
     if (!status && !text) status = cnnf_graphdef_size(&size, graph, s->error);
-    const bool same = !status && fgetc(file) == EOF && (text || size == (uint64_t)st.st_size);
+    const bool same = !status && fgetc(file) == EOF && (text || size == found.size);
     if (file) fclose(file);
     cnnf_graph_unref(again);
     return status == CNNF_E_NOMEM || status == CNNF_E_LIMIT ? status : same ? CNNF_OK : unreadable(path);

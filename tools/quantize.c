@@ -3,10 +3,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli.h"
 #include "dataset_flags.h"
+#include "host.h"
 #include "inference.h"
 #include "load.h"
 #include "output.h"
@@ -218,7 +218,7 @@ static bool make_paths(const arguments *a)
 
 static cnnf_status make_folder(const arguments *a)
 {
-    if (!mkdir(a->folder, 0777) || errno == EEXIST) return CNNF_OK;
+    if (host_make_folder(a->folder)) return CNNF_OK;
     cli_say(0, "%s: cannot make the folder: %s", a->folder, strerror(errno));
     return CNNF_E_IO;
 }

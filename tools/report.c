@@ -18,19 +18,34 @@ static void print_confusion(FILE *to, const cnnf_metrics *metrics, const char *s
     }
 }
 
+/* A line of commas per label; gives the length, writes what there is room for. */
+static size_t confusion_text(char *text, size_t room, const cnnf_metrics *metrics)
+{
+    const int64_t classes = cnnf_metrics_classes(metrics);
+    size_t size = 0;
+    for (int64_t label = 0; label < classes; label++) {
+        for (int64_t guess = 0; guess < classes; guess++) {
+            const int64_t count = cnnf_metrics_confusion(metrics, label, guess);
+            char *at = size < room ? text + size : NULL;
+            size +=
+                (size_t)snprintf(at, at ? room - size : 0, "%" PRId64 "%c", count, guess + 1 < classes ? ',' : '\n');
+        }
+    }
+    return size;
+}
+
 static cnnf_status write_confusion(const session *s, const cnnf_metrics *metrics, const char *path)
 {
-    char *text = NULL;
-    size_t size = 0;
     if (!*path) {
         puts("Confusion matrix (row: label, column: guess):");
         print_confusion(stdout, metrics, " ");
         return CNNF_OK;
     }
-    FILE *memory = open_memstream(&text, &size);
-    if (memory) print_confusion(memory, metrics, ",");
-    const bool printed = memory && fclose(memory) == 0;
-    const cnnf_status status = printed ? cnnf_write_file(s->context, path, text, size, NULL, s->error) : CNNF_E_NOMEM;
+    const size_t size = confusion_text(NULL, 0, metrics);
+    char *text = malloc(size + 1);
+    if (!text) return CNNF_E_NOMEM;
+    confusion_text(text, size + 1, metrics);
+    const cnnf_status status = cnnf_write_file(s->context, path, text, size, NULL, s->error);
     free(text);
     return status;
 }

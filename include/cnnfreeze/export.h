@@ -3,11 +3,15 @@
 #ifndef CNNFREEZE_EXPORT_H
 #define CNNFREEZE_EXPORT_H
 
-#if defined(__GNUC__)
-#define CNNF_API                 __attribute__((visibility("default")))
-#define CNNF_DEPRECATED(message) __attribute__((deprecated(message)))
+#if defined(__GNUC__) && !defined(_WIN32) /* there a list of names says what is exported */
+#define CNNF_API __attribute__((visibility("default")))
 #else
 #define CNNF_API
+#endif
+
+#if defined(__GNUC__)
+#define CNNF_DEPRECATED(message) __attribute__((deprecated(message)))
+#else
 #define CNNF_DEPRECATED(message)
 #endif
 

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/machine.h"
 #include "base/os_pages.h"
 
 struct cnnf_context_options {
@@ -39,8 +39,6 @@ struct cnnf_buffer {
     size_t size;
     unsigned char *data;
 };
-
-#define DEFAULT_TEMPORARY_FOLDER "/tmp"
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
@@ -215,10 +213,8 @@ static uint64_t mix(uint64_t x)
  */
 static void make_hash_key(cnnf_context *context)
 {
-    struct timespec now = {0};
-    timespec_get(&now, TIME_UTC);
-    const uint64_t heap = (uint64_t)(uintptr_t)context, stack = (uint64_t)(uintptr_t)&now;
-    context->hash_key[0] = mix(heap + mix((uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec));
+    const uint64_t now = cnnfi_os_wall_ns(), heap = (uint64_t)(uintptr_t)context, stack = (uint64_t)(uintptr_t)&now;
+    context->hash_key[0] = mix(heap + mix(now));
     context->hash_key[1] = mix(stack ^ mix(context->hash_key[0]));
 }
 
@@ -230,7 +226,9 @@ cnnf_status cnnf_context_new(cnnf_context **out, const cnnf_context_options *opt
     struct cnnf_context_options defaults;
     set_defaults(&defaults);
     if (!options) options = &defaults;
-    const char *folder = options->temporary_folder ? options->temporary_folder : DEFAULT_TEMPORARY_FOLDER;
+    char usual[1024];
+    const char *folder = options->temporary_folder;
+    if (!folder) folder = cnnfi_os_temporary_folder(usual, sizeof usual) ? "." : usual;
     const size_t folder_size = strlen(folder) + 1;
     cnnf_context *context = options->malloc_fn(sizeof *context + folder_size, options->allocator_user);
     if (!context) return cnnfi_fail_nomem(error);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #define _GNU_SOURCE
-#include "base/os.h"
+#include "base/os_common.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +21,6 @@
 #include <sys/auxv.h>
 #endif
 
-#include "base/checked.h"
 #include "base/context.h"
 
 /* ---- files ---- */
@@ -116,24 +115,6 @@ int cnnfi_os_pwrite(int fd, const void *data, size_t size, uint64_t offset)
 #define LINKS_FOLLOWED  40 /* as Linux */
 #define PIPE_WAIT_TURNS 50 /* for a reader; 10 ms each */
 
-/* N of "/dev/fd/N", "/proc/self/fd/N" and of the names of the standard streams; else -1. */
-static int descriptor_named(const char *path)
-{
-    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
-    if (strcmp(path, "/dev/stdout") == 0) return STDOUT_FILENO;
-    if (strcmp(path, "/dev/stderr") == 0) return STDERR_FILENO;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        const size_t length = strlen(folders[i]);
-        if (strncmp(path, folders[i], length) != 0) continue;
-        int number = 0;
-        const char *digit = path + length;
-        for (; *digit >= '0' && *digit <= '9' && number < 100000; digit++)
-            number = number * 10 + (*digit - '0');
-        return *digit || digit == path + length ? -1 : number;
-    }
-    return -1;
-}
-
 static int read_link(cnnf_context *context, const char *path, char **target)
 {
     for (size_t size = 256;; size *= 2) {
@@ -213,7 +194,7 @@ int cnnfi_os_output_open(cnnf_context *context, const char *path, cnnfi_output *
     *out = (cnnfi_output){.fd = -1, .name = cnnfi_strdup(context, path)};
     if (!out->name) return ENOMEM;
     for (int links = 0; !code; links++) {
-        const int known = descriptor_named(out->name);
+        const int known = cnnfi_os_descriptor_named(out->name);
         if (known >= 0) return duplicate(known, &out->fd);
         if (lstat(out->name, &st)) return errno == ENOENT ? 0 : errno;
         if (!S_ISLNK(st.st_mode)) return open_found(out->name, &st, out);
@@ -411,145 +392,18 @@ bool cnnfi_os_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
-/* Adds a name to an array of pointers into `text`, offsets for now: text may still move. */
-static bool list_add(cnnf_context *context, char **text, size_t *size, size_t *capacity, const char *name)
-{
-    const size_t length = strlen(name) + 1;
-    while (*size + length > *capacity) {
-        if (!cnnfi_grow(context, (void **)text, capacity, *capacity, 1)) return false;
-    }
-    memcpy(*text + *size, name, length);
-    *size += length;
-    return true;
-}
-
-static void sort_names(char **names, size_t count)
-{
-    /* Shell sort: short lists, no recursion, no libc comparator that could be a locale's. */
-    for (size_t gap = count / 2; gap; gap /= 2) {
-        for (size_t i = gap; i < count; i++) {
-            char *name = names[i];
-            size_t j = i;
-            for (; j >= gap && strcmp(names[j - gap], name) > 0; j -= gap)
-                names[j] = names[j - gap];
-            names[j] = name;
-        }
-    }
-}
-
-/* One block: the pointers, then the strings. */
-static int list_pack(cnnf_context *context, const char *text, size_t size, size_t count, char ***names)
-{
-    size_t bytes;
-    if (!cnnfi_mul_size(&bytes, count, sizeof(char *)) || !cnnfi_add_size(&bytes, bytes, size)) return ENOMEM;
-    char **array = cnnfi_malloc(context, bytes);
-    if (!array) return ENOMEM;
-    char *strings = (char *)(array + count);
-    if (size) memcpy(strings, text, size);
-    for (size_t i = 0; i < count; i++) {
-        array[i] = strings;
-        strings += strlen(strings) + 1;
-    }
-    sort_names(array, count);
-    *names = array;
-    return 0;
-}
-
-int cnnfi_os_list(cnnf_context *context, const char *path, char ***names, size_t *count)
-{
-    return cnnfi_os_list_starting(context, path, "", names, count);
-}
-
 int cnnfi_os_list_starting(cnnf_context *context, const char *path, const char *start, char ***names, size_t *count)
 {
     *names = NULL;
     *count = 0;
     DIR *folder = opendir(path);
     if (!folder) return errno;
-    char *text = NULL;
-    size_t size = 0, capacity = 0, found = 0;
+    cnnfi_name_list list = {NULL};
     int code = 0;
-    const uint64_t limit = cnnfi_limit(context, CNNF_LIMIT_ENTRIES);
-    for (const struct dirent *entry; !code && (entry = readdir(folder));) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
-        if (strncmp(entry->d_name, start, strlen(start)) != 0) continue;
-        if (found >= limit)
-            code = EFBIG;
-        else if (!list_add(context, &text, &size, &capacity, entry->d_name))
-            code = ENOMEM;
-        else
-            found++;
-    }
+    for (const struct dirent *entry; !code && (entry = readdir(folder));)
+        code = cnnfi_name_list_add(&list, context, entry->d_name, start);
     closedir(folder);
-    if (!code) code = list_pack(context, text, size, found, names);
-    if (!code) *count = found;
-    cnnfi_free(context, text);
-    return code;
-}
-
-cnnf_status cnnfi_os_status(int code)
-{
-    return code == ENOMEM ? CNNF_E_NOMEM : CNNF_E_IO;
-}
-
-static const struct {
-    int code;
-    const char *text;
-} errors[] = {
-    {ENOENT, "No such file or directory"},
-    {EACCES, "Permission denied"},
-    {EISDIR, "Is a directory"},
-    {ENOTDIR, "Not a directory"},
-    {EINVAL, "not a regular file"},
-    {ENOSPC, "No space left on device"},
-    {EIO, "Input/output error"},
-    {EEXIST, "File exists"},
-    {EMFILE, "Too many open files"},
-    {ENFILE, "Too many open files in system"},
-    {EROFS, "Read-only file system"},
-    {ENAMETOOLONG, "File name too long"},
-    {EFBIG, "File too large"},
-    {ELOOP, "Too many levels of symbolic links"},
-    {EPERM, "Operation not permitted"},
-    {EDQUOT, "Disk quota exceeded"},
-    {ENOMEM, "Cannot allocate memory"},
-    {EBUSY, "Device or resource busy"},
-    {EXDEV, "Invalid cross-device link"},
-    {EPIPE, "Broken pipe"},
-    {ENXIO, "nobody reads the pipe, or no such device"},
-    {EBADF, "the descriptor is not open"},
-};
-
-int cnnfi_os_no_memory(void)
-{
-    return ENOMEM;
-}
-
-bool cnnfi_os_is_absent(int code)
-{
-    return code == ENOENT;
-}
-
-bool cnnfi_os_is_taken(int code)
-{
-    return code == EEXIST;
-}
-
-bool cnnfi_os_is_unsupported(int code)
-{
-    static const int codes[] = {EPERM, EACCES, ENOTSUP, EOPNOTSUPP, ENOSYS, EMLINK, EXDEV, EINVAL};
-    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
-        if (codes[i] == code) return true;
-    }
-    return false;
-}
-
-const char *cnnfi_os_error(int code)
-{
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        if (errors[i].code == code) return errors[i].text;
-    }
-    return "the operating system refused";
+    return cnnfi_name_list_finish(&list, context, code, names, count);
 }
 
 /* ---- threads ---- */
@@ -704,9 +558,27 @@ bool cnnfi_os_has_arm_crc32(void)
 #endif
 }
 
-uint64_t cnnfi_os_now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t cnnfi_os_now_ns(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t cnnfi_os_wall_ns(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+int cnnfi_os_temporary_folder(char *path, size_t size)
+{
+    static const char folder[] = "/tmp";
+    if (size < sizeof folder) return ENAMETOOLONG;
+    memcpy(path, folder, sizeof folder);
+    return 0;
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operating system: the only file that includes POSIX headers is os.c. */
+/*
+ * The operating system: os.c (POSIX) and os_windows.c are the only files with system calls. Paths are UTF-8 everywhere.
+ */
 #ifndef CNNFI_BASE_OS_H
 #define CNNFI_BASE_OS_H
 
@@ -8,6 +10,8 @@
 #include <stdint.h>
 
 #include <cnnfreeze/context.h>
+
+#include "base/machine.h"
 
 /* ---- files ---- */
 
@@ -103,8 +107,8 @@ void cnnfi_os_hdf5_unlock(void);
 
 int64_t cnnfi_os_pid(void);
 uint64_t cnnfi_os_thread_id(void); /* of the calling thread, to compare */
-int32_t cnnfi_os_processors(void);
-bool cnnfi_os_has_arm_crc32(void); /* the crc instructions of ARMv8.1 */ /* those this process may use, >= 1 */
-uint64_t cnnfi_os_now_ns(void);                                          /* monotonic */
+int32_t cnnfi_os_processors(void); /* those this process may use, >= 1 */
+bool cnnfi_os_has_arm_crc32(void); /* the crc instructions of ARMv8.1 */
+uint64_t cnnfi_os_now_ns(void);    /* monotonic */
 
 #endif

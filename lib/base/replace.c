@@ -30,20 +30,14 @@
 #include "base/arena.h"
 #include "base/context.h"
 #include "base/os.h"
+#include "base/path.h"
 
 #define PREFIX     ".cnnfreeze-"
 #define TEMP_TRIES 100
 
-/* Length of the folder in front of a name, its slash included. */
-static size_t folder_length(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? (size_t)(slash - path) + 1 : 0;
-}
-
 static const char *folder_of(cnnfi_arena *arena, const char *path)
 {
-    const size_t length = folder_length(path);
+    const size_t length = cnnfi_path_folder(path);
     return length ? cnnfi_arena_strndup(arena, path, length) : ".";
 }
 
@@ -53,7 +47,7 @@ static const char *folder_of(cnnfi_arena *arena, const char *path)
 static char *make_name(cnnfi_arena *arena, const char *final, const char *ending, unsigned turn)
 {
     const uint64_t salt = cnnfi_os_now_ns() ^ (uint64_t)(uintptr_t)arena << 20 ^ turn;
-    return cnnfi_arena_printf(arena, "%.*s" PREFIX "%" PRId64 "-%" PRIx64 ".%s", (int)folder_length(final), final,
+    return cnnfi_arena_printf(arena, "%.*s" PREFIX "%" PRId64 "-%" PRIx64 ".%s", (int)cnnfi_path_folder(final), final,
                               cnnfi_os_pid(), salt, ending);
 }
 
@@ -155,7 +149,7 @@ typedef struct set {
 static bool name_set(set *s, const cnnfi_replacement *files)
 {
     cnnfi_arena *a = &s->arena;
-    const char *base = s->path + folder_length(s->path);
+    const char *base = s->path + cnnfi_path_folder(s->path);
     s->folder = folder_of(a, s->path);
     s->old = cnnfi_arena_printf(a, "%s/old", s->path);
     s->new = cnnfi_arena_printf(a, "%s/new", s->path);
@@ -166,7 +160,7 @@ static bool name_set(set *s, const cnnfi_replacement *files)
     bool named = s->folder && s->old && s->new && s->now && s->next && s->name && s->members;
     for (size_t i = 0; named && i < s->count; i++) {
         set_member *m = &s->members[i];
-        const char *name = files[i].final + folder_length(files[i].final);
+        const char *name = files[i].final + cnnfi_path_folder(files[i].final);
         *m = (set_member){.final = files[i].final,
                           .in_old = cnnfi_arena_printf(a, "%s/%s", s->old, name),
                           .in_new = cnnfi_arena_printf(a, "%s/%s", s->new, name),
@@ -238,7 +232,7 @@ typedef struct recovery {
 static int recover_name(const recovery *r, cnnfi_arena *arena, const char *name)
 {
     char *text = NULL;
-    const char *base = r->path + folder_length(r->path);
+    const char *base = r->path + cnnfi_path_folder(r->path);
     const char *final = cnnfi_arena_printf(arena, "%s%s", r->folder, name);
     const char *wanted = cnnfi_arena_printf(arena, "%s/now/%s", base, name);
     const char *source = cnnfi_arena_printf(arena, "%s/%s/%s", r->path, r->now, name);
@@ -304,7 +298,7 @@ static int recover(cnnf_context *context, const char *path)
     cnnfi_arena_init(&arena, context);
     recovery r = {.context = context, .path = path};
     const char *link = cnnfi_arena_printf(&arena, "%s/now", path);
-    r.folder = cnnfi_arena_strndup(&arena, path, folder_length(path));
+    r.folder = cnnfi_arena_strndup(&arena, path, cnnfi_path_folder(path));
     int code = link && r.folder ? cnnfi_os_read_link(context, link, &now) : cnnfi_os_no_memory();
     r.now = now;
     if (!code) code = each_name(&r, "old", recover_name);
@@ -328,9 +322,9 @@ static int replace_in_order(cnnf_context *context, cnnfi_replacement *files, siz
 
 static bool same_folder(const cnnfi_replacement *files, size_t count)
 {
-    const size_t length = folder_length(files[0].final);
+    const size_t length = cnnfi_path_folder(files[0].final);
     for (size_t i = 1; i < count; i++) {
-        if (folder_length(files[i].final) != length || strncmp(files[i].final, files[0].final, length) != 0)
+        if (cnnfi_path_folder(files[i].final) != length || strncmp(files[i].final, files[0].final, length) != 0)
             return false;
     }
     return true;
@@ -404,7 +398,7 @@ void cnnfi_replace_sweep(cnnf_context *context, const char *beside)
     const char *folder = folder_of(&arena, beside);
     if (folder && cnnfi_os_list_starting(context, folder, PREFIX, &names, &count) == 0) {
         for (size_t i = 0; i < count; i++) {
-            const char *path = cnnfi_arena_printf(&arena, "%.*s%s", (int)folder_length(beside), beside, names[i]);
+            const char *path = cnnfi_arena_printf(&arena, "%.*s%s", (int)cnnfi_path_folder(beside), beside, names[i]);
             if (path) sweep_one(context, path, names[i]);
         }
     }

@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/os.h"
+#include "base/path.h"
 #include "base/source.h"
 #include "graph/graph.h"
 #include "loader/graphdef/graph_file.h"
@@ -90,7 +91,7 @@ static char *path_in(cnnf_context *context, const char *folder, size_t length, c
     char *path = (char *)cnnfi_malloc(context, length + size + 2);
     if (path == NULL) return NULL;
     memcpy(path, folder, length);
-    if (length > 0 && path[length - 1] != '/') path[length++] = '/';
+    if (length > 0 && !cnnfi_path_is_slash(path[length - 1])) path[length++] = '/';
     memcpy(path + length, name, size + 1);
     return path;
 }
@@ -100,8 +101,7 @@ static cnnf_status bind_variables(cnnf_graph **graph, const char *path, const cn
                                   cnnf_error *error)
 {
     cnnf_context *context = (*graph)->context;
-    const char *slash = strrchr(path, '/');
-    char *prefix = path_in(context, path, slash != NULL ? (size_t)(slash - path) + 1 : 0, "variables/variables");
+    char *prefix = path_in(context, path, cnnfi_path_folder(path), "variables/variables");
     cnnf_graph *bound = NULL;
     if (prefix == NULL) return cnnfi_fail_nomem(error);
     cnnf_status status = cnnf_bind_checkpoint(&bound, *graph, prefix, options, error);

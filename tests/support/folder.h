@@ -28,13 +28,23 @@ static inline const char *folder_path(const char *name)
     return path;
 }
 
+/* A folder with what is in it. */
+static inline void tree_remove(const char *path)
+{
+    DIR *dir = opendir(path);
+    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        char inside[1024];
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+        ck_assert_int_lt(snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name), (int)sizeof inside);
+        if (unlink(inside)) tree_remove(inside);
+    }
+    if (dir) closedir(dir);
+    rmdir(path);
+}
+
 static inline void folder_remove(void)
 {
-    DIR *dir = opendir(folder);
-    for (const struct dirent *entry; dir && (entry = readdir(dir));)
-        if (entry->d_name[0] != '.' || strlen(entry->d_name) > 2) unlink(folder_path(entry->d_name));
-    if (dir) closedir(dir);
-    rmdir(folder);
+    tree_remove(folder);
 }
 
 /* The bytes of a file; freed with free(). */

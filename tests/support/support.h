@@ -8,6 +8,10 @@
 
 #include <cnnfreeze/cnnfreeze.h>
 
+#ifdef _WIN32
+#include "windows.h"
+#endif
+
 /* A context with defaults; the test fails when there is none. */
 static inline cnnf_context *test_context(void)
 {

@@ -202,7 +202,7 @@ static void check_damage(const char *file, const char *prefix)
         ck_assert_int_eq(ftruncate(fd, (off_t)cut), 0);
         ck_assert_msg(!reads_whole(prefix), "%s cut at %zu is read", file, cut);
     }
-    ck_assert_int_eq(pwrite(fd, bytes, size, 0), (ssize_t)size);
+    ck_assert_int_eq(pwrite(fd, bytes, size, 0), (int)size);
     close(fd);
     free(bytes);
 }

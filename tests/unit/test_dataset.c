@@ -3,28 +3,23 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "support.h"
+#include "folder.h"
 
 static cnnf_context *context;
 static cnnf_error *error;
-static char folder[] = "/tmp/cnnf_dataset_XXXXXX", name_buffer[256];
+static char name_buffer[256];
 
 static void setup(void)
 {
     context = test_context();
     error = cnnf_error_new();
-    memcpy(folder + strlen(folder) - 6, "XXXXXX", 6);
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    folder_make();
 }
 
 static void teardown(void)
 {
-    char command[300];
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    ck_assert_int_eq(system(command), 0);
+    folder_remove();
     cnnf_error_free(error);
     test_context_done(context);
 }

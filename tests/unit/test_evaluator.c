@@ -2,8 +2,10 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
+#ifndef _WIN32
+#include <sys/wait.h>
+#endif
 
 #include "base/context.h"
 #include "base/os.h"
@@ -610,6 +612,7 @@ START_TEST(crafted_names_get_their_own_plan)
 }
 END_TEST
 
+#ifndef _WIN32 /* which has no fork() */
 START_TEST(children_need_their_own)
 {
     fixture f = network();
@@ -634,6 +637,7 @@ START_TEST(children_need_their_own)
     end(&f);
 }
 END_TEST
+#endif
 
 START_TEST(plans_can_be_described)
 {
@@ -686,7 +690,9 @@ static Suite *suite(void)
     tcase_add_test(t, many_threads_get_the_same_bits);
     tcase_add_test(t, more_plans_than_are_kept);
     tcase_add_test(t, crafted_names_get_their_own_plan);
+#ifndef _WIN32
     tcase_add_test(t, children_need_their_own);
+#endif
     tcase_add_test(t, plans_can_be_described);
     tcase_add_test(t, ops_are_listed_once_in_order);
     suite_add_tcase(s, t);

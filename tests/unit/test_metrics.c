@@ -5,8 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
+#ifndef _WIN32
+#include <sys/wait.h>
+#endif
 
 #include "base/crc32c.h"
 #include "support.h"
@@ -143,6 +145,7 @@ START_TEST(bad_batches_add_nothing)
 }
 END_TEST
 
+#ifndef _WIN32 /* which has no fork() */
 /* Every part in a process of its own, the states through pipes; any order of merging gives the bytes of one run. */
 START_TEST(four_processes_are_one_run)
 {
@@ -192,6 +195,7 @@ START_TEST(four_processes_are_one_run)
     cnnf_metrics_free(merged);
 }
 END_TEST
+#endif
 
 START_TEST(damaged_states_are_refused)
 {
@@ -273,7 +277,9 @@ static Suite *metrics_suite(void)
     tcase_add_test(tcase, one_sigmoid_output_is_two_classes);
     tcase_add_test(tcase, nan_is_no_crash);
     tcase_add_test(tcase, bad_batches_add_nothing);
+#ifndef _WIN32
     tcase_add_test(tcase, four_processes_are_one_run);
+#endif
     tcase_add_test(tcase, damaged_states_are_refused);
     tcase_add_test(tcase, counts_do_not_run_over);
     tcase_add_test(tcase, other_classes_do_not_merge);

@@ -86,7 +86,7 @@ static inline bool read_field(const char **at, const char *end, float *out)
         *at = p + 1;
         return true;
     }
-    const char *comma = memchr(p, ',', (size_t)(end - p));
+    const char *comma = p < end ? memchr(p, ',', (size_t)(end - p)) : NULL;
     const char *stop = comma ? comma : end;
     bool good = slow_number(*at, stop, out);
     if (good) *at = stop + 1;

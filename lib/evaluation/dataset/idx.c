@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "base/os.h"
+#include "base/path.h"
 #include "evaluation/dataset/dataset.h"
 
 static const struct {
@@ -51,8 +52,8 @@ cnnf_status cnnfi_idx_open(cnnfi_array_file *file, cnnf_context *context, cnnfi_
 /* The last `from` in the file's own name becomes `to`; NULL when it is not there or memory is out. */
 static char *replace_in_name(cnnf_context *context, const char *path, const char *from, const char *to)
 {
-    const char *slash = strrchr(path, '/'), *found = NULL;
-    for (const char *p = strstr(slash ? slash : path, from); p; p = strstr(p + 1, from))
+    const char *found = NULL;
+    for (const char *p = strstr(cnnfi_path_name(path), from); p; p = strstr(p + 1, from))
         found = p;
     if (!found) return NULL;
     size_t head = (size_t)(found - path), tail = strlen(found + strlen(from));

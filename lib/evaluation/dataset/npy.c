@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/num.h"
 #include "base/os.h"
+#include "base/path.h"
 #include "base/sink.h"
 #include "evaluation/dataset/dataset.h"
 #include "graph/tensor.h"
@@ -247,7 +248,7 @@ static char *sibling_name(cnnf_context *context, const char *path)
 {
     char *name = cnnfi_strdup(context, path);
     if (!name) return NULL;
-    char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
+    char *base = name + cnnfi_path_folder(name);
     if (*base == 'x') {
         *base = 'y';
         return name;

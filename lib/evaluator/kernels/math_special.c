@@ -9,8 +9,12 @@
 
 double cnnfi_lgamma(double x)
 {
+#ifdef _WIN32 /* its lgamma() has no sign to share between threads */
+    return lgamma(x);
+#else
     int sign;
     return lgamma_r(x, &sign);
+#endif
 }
 
 double cnnfi_digamma(double x)

@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/error.h"
 #include "base/os.h"
+#include "base/path.h"
 #include "loader/checkpoint/checkpoint_impl.h"
 #include "loader/checkpoint/table_read.h"
 
@@ -80,11 +81,12 @@ static cnnf_status is_table(bool *yes, cnnf_context *context, const char *path, 
 /* A V1 checkpoint's shards have no file of the prefix's own name: looks for PREFIX-00000-of-NNNNN. */
 static cnnf_status find_v1_shard(char **out, cnnf_context *context, const char *prefix, cnnf_error *error)
 {
-    const char *slash = strrchr(prefix, '/'), *base = slash ? slash + 1 : prefix;
+    const char *base = cnnfi_path_name(prefix);
+    const size_t length = cnnfi_path_folder(prefix);
     char **names = NULL;
     size_t count = 0;
     *out = NULL;
-    char *folder = slash ? join(context, prefix, (size_t)(slash - prefix) + 1, "") : join(context, ".", 1, "");
+    char *folder = length ? join(context, prefix, length, "") : join(context, ".", 1, "");
     if (!folder) return cnnfi_fail_nomem(error);
     const int code = cnnfi_os_list(context, folder, &names, &count);
     cnnf_status status = code == cnnfi_os_no_memory() ? cnnfi_fail_nomem(error) : CNNF_OK;
@@ -116,8 +118,7 @@ static char *first_of_pattern(cnnf_context *context, const char *path)
 
 static bool has_wildcard(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    return strpbrk(slash ? slash + 1 : path, "*?") != NULL;
+    return strpbrk(cnnfi_path_name(path), "*?") != NULL;
 }
 
 /* Whether `name` is of a checkpoint that fits the pattern; an index loses its ending. */
@@ -161,8 +162,9 @@ static cnnf_status choose(const char **out, cnnf_context *context, const char *p
 
 static cnnf_status expand(char **out, cnnf_context *context, const char *pattern, cnnf_error *error)
 {
-    const char *slash = strrchr(pattern, '/'), *base = slash ? slash + 1 : pattern, *name = NULL;
-    char **names = NULL, *folder = join(context, slash ? pattern : ".", slash ? (size_t)(slash - pattern) + 1 : 1, "");
+    const char *base = cnnfi_path_name(pattern), *name = NULL;
+    const size_t length = cnnfi_path_folder(pattern);
+    char **names = NULL, *folder = join(context, length ? pattern : ".", length ? length : 1, "");
     size_t count = 0;
     *out = NULL;
     if (!folder) return cnnfi_fail_nomem(error);
@@ -272,10 +274,9 @@ static bool is_state_file(cnnf_context *context, const char *path)
 {
     static const char field[] = "model_checkpoint_path";
     char head[sizeof field - 1];
-    const char *slash = strrchr(path, '/');
     cnnfi_source *source = NULL;
     if (!is_file(path)) return false;
-    if (strcmp(slash ? slash + 1 : path, STATE_NAME) == 0) return true;
+    if (strcmp(cnnfi_path_name(path), STATE_NAME) == 0) return true;
     if (cnnfi_source_open(&source, context, path, NULL) != CNNF_OK) return false;
     const bool yes = cnnfi_source_size(source) >= sizeof head &&
                      cnnfi_source_read(source, 0, head, sizeof head, NULL) == CNNF_OK &&

@@ -4,6 +4,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "base/path.h"
 #include "loader/checkpoint/checkpoint_impl.h"
 
 #define FIELD "model_checkpoint_path"
@@ -88,8 +89,9 @@ static bool find_path(scanner s, cnnfi_strbuf *out)
 /* Whether a relative path has a component "..". */
 static bool leaves_folder(const char *path)
 {
-    for (const char *p = path; p; p = strchr(p, '/'), p = p ? p + 1 : NULL) {
-        if (p[0] == '.' && p[1] == '.' && (p[2] == '/' || p[2] == '\0')) return true;
+    for (const char *p = path; *p; p++) {
+        const bool starts = p == path || cnnfi_path_is_slash(p[-1]);
+        if (starts && p[0] == '.' && p[1] == '.' && (cnnfi_path_is_slash(p[2]) || !p[2])) return true;
     }
     return false;
 }
@@ -98,13 +100,12 @@ static bool leaves_folder(const char *path)
    last component counts. */
 static cnnf_status resolve(char **out, cnnf_context *context, const char *state, const char *named, cnnf_error *error)
 {
-    const char *slash = strrchr(state, '/'), *base = named;
+    const char *base = cnnfi_path_is_absolute(named) ? cnnfi_path_name(named) : named;
     if (leaves_folder(named))
         return cnnfi_fail(error, CNNF_E_INVALID, "%s: " FIELD " '%s' leaves the directory; refused", state, named);
-    if (named[0] == '/') base = strrchr(named, '/') + 1;
     cnnfi_strbuf path;
     cnnfi_strbuf_init(&path, context);
-    if (slash) cnnfi_strbuf_add(&path, state, (size_t)(slash - state) + 1);
+    cnnfi_strbuf_add(&path, state, cnnfi_path_folder(state));
     cnnfi_strbuf_puts(&path, base);
     if (path.failed) {
         cnnfi_strbuf_free(&path);

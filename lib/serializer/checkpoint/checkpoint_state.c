@@ -5,16 +5,11 @@
 #include <string.h>
 
 #include "base/error.h"
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
+#include "base/path.h"
 
 void cnnfi_checkpoint_state_path(cnnfi_strbuf *path, const char *prefix)
 {
-    cnnfi_strbuf_add(path, prefix, (size_t)(base_name(prefix) - prefix));
+    cnnfi_strbuf_add(path, prefix, cnnfi_path_folder(prefix));
     cnnfi_strbuf_puts(path, "checkpoint");
 }
 
@@ -40,9 +35,9 @@ cnnf_status cnnfi_checkpoint_state_write(cnnfi_sink *sink, cnnf_context *context
     cnnfi_strbuf text;
     cnnfi_strbuf_init(&text, context);
     cnnfi_strbuf_puts(&text, "model_checkpoint_path: ");
-    put_quoted(&text, base_name(prefix));
+    put_quoted(&text, cnnfi_path_name(prefix));
     cnnfi_strbuf_puts(&text, "all_model_checkpoint_paths: ");
-    put_quoted(&text, base_name(prefix));
+    put_quoted(&text, cnnfi_path_name(prefix));
     const cnnf_status status =
         text.failed ? cnnfi_fail_nomem(error) : cnnfi_sink_write(sink, text.data, text.size, error);
     cnnfi_strbuf_free(&text);

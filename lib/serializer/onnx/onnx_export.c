@@ -6,6 +6,7 @@
 #include <cnnfreeze/onnx.h>
 
 #include "base/context.h"
+#include "base/path.h"
 #include "serializer/graphdef/write_options.h"
 #include "serializer/onnx/onnx_convert.h"
 #include "serializer/onnx/onnx_write.h"
@@ -139,8 +140,7 @@ static cnnf_status data_file_of(data_file *out, cnnf_context *context, const cha
     if (out->path == NULL) return cnnfi_fail_nomem(error);
     memcpy(out->path, path, length);
     memcpy(out->path + length, suffix, sizeof suffix);
-    const char *slash = strrchr(out->path, '/');
-    out->name = slash != NULL ? slash + 1 : out->path;
+    out->name = cnnfi_path_name(out->path);
     return CNNF_OK;
 }
 
