@@ -353,13 +353,14 @@ bool cli_parse(const command *self, const flag *flags, size_t n_flags, int argc,
 bool cli_report_format(const char *text, int32_t *out)
 {
     static const char *const names[] = {
-        [CNNF_REPORT_TEXT] = "text", [CNNF_REPORT_JSON] = "json", [CNNF_REPORT_DOT] = "dot"};
+        [CNNF_REPORT_TEXT] = "text", [CNNF_REPORT_JSON] = "json", [CNNF_REPORT_DOT] = "dot",
+        [CNNF_REPORT_HTML] = "html", [CNNF_REPORT_SVG] = "svg",   [CNNF_REPORT_GTT] = "gtt"};
     *out = CNNF_REPORT_TEXT;
     for (size_t i = 0; text && i < sizeof names / sizeof *names; i++) {
         *out = (int32_t)i;
         if (strcmp(names[i], text) == 0) return true;
     }
-    if (text) cli_say(0, "--format is text, json or dot, not '%s'", text);
+    if (text) cli_say(0, "--format is text, json, dot, html, svg or gtt, not '%s'", text);
     return !text;
 }
 

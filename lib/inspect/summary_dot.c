@@ -7,6 +7,7 @@
 
 #include "base/context.h"
 #include "base/error.h"
+#include "inspect/shown_layers.h"
 
 typedef struct layer {
     const char *name;
@@ -25,36 +26,6 @@ typedef struct picture {
     int32_t *of_node; /* layer of each node */
     cnnfi_strbuf *out;
 } picture;
-
-/* Constants, variables and what hands them on say nothing in a picture. */
-static bool is_plumbing(const char *op)
-{
-    static const char *const ops[] = {"Const",
-                                      "Identity",
-                                      "NoOp",
-                                      "VariableV2",
-                                      "Variable",
-                                      "VarHandleOp",
-                                      "ReadVariableOp",
-                                      "Assign",
-                                      "AssignVariableOp",
-                                      "VarIsInitializedOp",
-                                      "IsVariableInitialized"};
-    for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
-        if (strcmp(op, ops[i]) == 0) return true;
-    }
-    return false;
-}
-
-/* An Identity of another layer's result is a layer (dropout at inference); one of a variable is not. */
-static bool says_nothing(const cnnf_graph *graph, const cnnf_node *node, size_t length)
-{
-    if (!is_plumbing(node->op)) return false;
-    if (strcmp(node->op, "Identity") || !node->n_inputs) return true;
-    const cnnf_node *from = graph->nodes[node->edges[0].node];
-    const bool inside = strcspn(from->name, "/") == length && strncmp(from->name, node->name, length) == 0;
-    return inside || (is_plumbing(from->op) && strcmp(from->op, "Identity"));
-}
 
 static int64_t elements(const cnnf_node *node)
 {
@@ -76,7 +47,7 @@ static bool add_node(picture *p, const cnnf_node *node)
     layer *l = &p->layers[at];
     p->of_node[node->index] = (int32_t)at;
     l->parameters += elements(node);
-    if (says_nothing(p->graph, node, length)) return true;
+    if (cnnfi_says_nothing(p->graph, node, length)) return true;
     l->shown = true;
     if (l->ops.size < 200)
         cnnfi_strbuf_printf(&l->ops, "%s%s", l->ops.size ? ", " : "", node->op);

@@ -344,7 +344,7 @@ static void check_freeze(const experiment *e, const cnnf_graph *graph)
 static void check_words(const cnnf_graph *graph, uint32_t pick)
 {
     cnnf_buffer *report = NULL;
-    if (cnnf_graph_summary(&report, graph, (int32_t)(pick % 3), NULL) == CNNF_OK) cnnf_buffer_free(report);
+    if (cnnf_graph_summary(&report, graph, (int32_t)(pick % 6), NULL) == CNNF_OK) cnnf_buffer_free(report);
     if (cnnf_graph_guess_outputs(&report, graph, NULL) == CNNF_OK) cnnf_buffer_free(report);
     const char *target = cnnf_check_target_name((int32_t)(pick % (uint32_t)cnnf_check_target_count()));
     if (cnnf_check_graph(&report, NULL, graph, target, CNNF_REPORT_TEXT, NULL) == CNNF_OK) cnnf_buffer_free(report);

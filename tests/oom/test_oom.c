@@ -545,6 +545,23 @@ static cnnf_status count_metrics(cnnf_context *context, const fixture *x, cnnf_e
     return status;
 }
 
+/* Of a convolutional network, in every form. */
+static cnnf_status summarize(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    static const int32_t formats[] = {CNNF_REPORT_TEXT, CNNF_REPORT_JSON, CNNF_REPORT_DOT, CNNF_REPORT_GTT};
+    cnnf_graph *graph = NULL;
+    cnnf_buffer *text = NULL;
+    (void)x;
+    cnnf_status status = cnnf_load_file(&graph, context, SOURCE_ROOT "/tests/golden/oom/model.ckpt.meta", NULL, error);
+    for (size_t i = 0; !status && i < sizeof formats / sizeof *formats; i++) {
+        status = cnnf_graph_summary(&text, graph, formats[i], error);
+        cnnf_buffer_free(text);
+        text = NULL;
+    }
+    cnnf_graph_unref(graph);
+    return status;
+}
+
 /* Two graphs that differ, with pictures, as HTML and as JSON. */
 static cnnf_status write_report(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
@@ -620,6 +637,7 @@ static const struct {
     {"read_images", read_images},
     {"count_metrics", count_metrics},
     {"write_report", write_report},
+    {"summarize", summarize},
 };
 
 #define SCENARIOS (sizeof scenarios / sizeof *scenarios)

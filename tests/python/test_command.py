@@ -137,7 +137,7 @@ class Command(unittest.TestCase):
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertIn("Verified:", result.stdout)
         json.loads((self.dir / "report.json").read_text())
-        self.assertNotIn("BatchNorm", run("summarize_graph", self.dir / "folded.pb").stdout)
+        self.assertNotIn("BatchNorm", run("summarize_graph", self.dir / "folded.pb", "--format=gtt").stdout)
 
     def test_standard_output_and_input(self):
         wanted = (self.dir / "frozen.pb").read_bytes()
@@ -149,8 +149,8 @@ class Command(unittest.TestCase):
         json.loads(result.stdout)
         self.assertIn("88 ops", result.stderr)
         for arguments, output in ((["transform_graph", "--in_graph=-", "--out_graph=-", "--transforms=fold_constants"], b"\n"),
-                                  (["summarize_graph", "-"], b"Found 1 possible inputs"),
-                                  (["summarize_graph", "/dev/stdin"], b"Found 1 possible inputs"),
+                                  (["summarize_graph", "-", "--format=gtt"], b"Found 1 possible inputs"),
+                                  (["summarize_graph", "/dev/stdin"], b"Parameters 66,505"),
                                   (["freeze_graph", "--input_graph=-", "--output_graph=-", f"--output_node_names={OUTPUT}"], b"\n"),
                                   (["check", "-", "--for=vitis-ai"], b"")):
             result = subprocess.run([COMMAND, *arguments], input=wanted, capture_output=True, timeout=60)
@@ -247,7 +247,7 @@ class Command(unittest.TestCase):
             self.assertIn("--limit=NAME=VALUE", run(arguments[0], "--help").stdout)
 
     def test_summary(self):
-        text = run("summarize_graph", self.dir / "frozen.pb").stdout
+        text = run("summarize_graph", self.dir / "frozen.pb", "--format=gtt").stdout
         self.assertIn("Found 1 possible inputs: (name=input_1", text)
         self.assertIn("Op types used:", text)
         json.loads(run("summarize_graph", self.dir / "frozen.pb", "--format=json").stdout)

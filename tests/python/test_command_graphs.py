@@ -82,7 +82,7 @@ class Graphs(unittest.TestCase):
                              (["--input_shape=input_1:0:?x64x48x3", "--batch=5"], "[5,64,48,3]"),
                              (["--input_shape=input_1[2,64,48,3]"], "[2,64,48,3]"), (["--batch", 7], "[7,?,?,3]")):
             self.good("freeze", FROZEN / "open_sizes/open.h5", self.dir / "out.pb", "--verify", *flags)
-            summary = self.good("summarize_graph", self.dir / "out.pb").stdout
+            summary = self.good("summarize_graph", self.dir / "out.pb", "--format=gtt").stdout
             self.assertIn(f"shape={shape})", summary, flags)
         for flag, code in (("--input_shape=nobody:1,2,3,3", 3), ("--input_shape=1,2", 3), ("--input_shape=1,a,3", 2),
                            ("--input_shape=1,,2", 2), ("--batch=-1", 2)):
@@ -168,7 +168,7 @@ class Graphs(unittest.TestCase):
         folder = FROZEN / "after_fit"
         for more in ([], ["--input_names=conv2d_input", "--output_names=probs/Softmax", "--placeholder_type_enum=1"]):
             self.good("optimize_for_inference", f"--input={folder}/fit.ckpt", f"--output={self.dir}/out.pb", *more)
-            summary = self.good("summarize_graph", self.dir / "out.pb").stdout
+            summary = self.good("summarize_graph", self.dir / "out.pb", "--format=gtt").stdout
             self.assertNotIn("BatchNorm", summary)
             self.assertNotIn("Identity", summary)
             self.good("predict", "--graph", self.dir / "out.pb", f"--feed=conv2d_input={folder}/x.npy",

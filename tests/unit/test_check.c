@@ -283,7 +283,7 @@ START_TEST(summaries_say_what_the_tool_says)
     cnnf_context *context = test_context();
     cnnf_graph *graph = conv_graph(context, false);
     cnnf_buffer *text = NULL;
-    ck_assert_int_eq(cnnf_graph_summary(&text, graph, CNNF_REPORT_TEXT, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, CNNF_REPORT_GTT, NULL), CNNF_OK);
     ck_assert_str_eq(cnnf_buffer_data(text),
                      "Found 1 possible inputs: (name=x, type=float(1), shape=[?,4,4,1]) \n"
                      "No variables spotted.\n"
@@ -301,7 +301,31 @@ START_TEST(summaries_say_what_the_tool_says)
     expect_text(text, "label=\"conv\\nConv2D\"");
     expect_text(text, "n0 -> n2;\n");
     cnnf_buffer_free(text);
-    ck_assert_int_eq(cnnf_graph_summary(&text, graph, 3, NULL), CNNF_E_INVALID);
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, 6, NULL), CNNF_E_INVALID);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
+/* What Keras' summary() prints, of a graph: layers, shapes with an open batch, parameters, multiplications. */
+START_TEST(tables_show_layers)
+{
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = conv_graph(context, false);
+    cnnf_buffer *text = NULL;
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, CNNF_REPORT_TEXT, NULL), CNNF_OK);
+    ck_assert_str_eq(cnnf_buffer_data(text), "Layer  Ops          Output shape     Parameters  MACs\n"
+                                             "=====================================================\n"
+                                             "x      Placeholder  (None, 4, 4, 1)           0     0\n"
+                                             "conv   Conv2D       (None, 4, 4, 2)           2    32\n"
+                                             "y      Relu         (None, 4, 4, 2)           0     0\n"
+                                             "=====================================================\n"
+                                             "Parameters 2\n"
+                                             "MACs       32 for one example\n"
+                                             "Inputs     x  float  (None, 4, 4, 1)\n"
+                                             "Outputs    y  float  (None, 4, 4, 2)\n"
+                                             "Nodes      4\n");
+    cnnf_buffer_free(text);
     cnnf_graph_unref(graph);
     test_context_done(context);
 }
@@ -377,6 +401,7 @@ static Suite *suite(void)
     tcase_add_test(t, control_inputs_outlive_a_split);
     tcase_add_test(t, invalid_graphs_are_named);
     tcase_add_test(t, summaries_say_what_the_tool_says);
+    tcase_add_test(t, tables_show_layers);
     tcase_add_test(t, pictures_show_layers);
     tcase_add_test(t, differences_are_listed);
     suite_add_tcase(s, t);

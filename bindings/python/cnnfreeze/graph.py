@@ -286,8 +286,8 @@ class Graph(Owner, Mapping):
         return [text(lib.graph_function_name(self.handle, i)) for i in range(lib.graph_function_count(self.handle))]
 
     def summary(self, format: str = "text"):
-        """Inputs, outputs, variables, parameters, sizes, ops: "text" (TensorFlow's summarize_graph), "json" (a dict) or "dot"
-        (Graphviz, layers as boxes)."""
+        """Inputs, outputs, parameters, sizes: "text" (a table of layers as Keras' summary()), "gtt" (the lines of TensorFlow's
+        summarize_graph), "json" (a dict) or "dot" (Graphviz, layers as boxes)."""
         words = take_text(lib.graph_summary, graph=self.handle, format=report_format(format))
         return json.loads(words) if format == "json" else words
 
