@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 from layer_cases import cases  # noqa: E402
+from model_cases import models  # noqa: E402
 
 COMMAND = os.environ.get("CNNFREEZE", os.path.join(ROOT, "build/tools/cnnfreeze")).split()
 ORACLE = os.environ.get("ORACLE_ENV", "/nowhere")
@@ -52,11 +53,20 @@ def check(folder, model, *flags):
 
 
 @pytest.mark.parametrize("world", PYTHON)
-def test_layers(world, tmp_path):
+@pytest.mark.parametrize("kind", [cases, models])
+def test_layers(kind, world, tmp_path):
     if not os.path.exists(PYTHON[world]):
         pytest.skip(f"no {PYTHON[world]}")
-    made = cases(world, SEED, COUNT)
-    subprocess.run([PYTHON[world], f"{HERE}/layer_worlds.py", world, str(tmp_path)], input=json.dumps(made), text=True, check=True,
+    hold(kind(world, SEED, COUNT), world, tmp_path)
+
+
+@pytest.mark.skipif("KERAS225_FOLDER" not in os.environ, reason="no Keras 2.2.5")
+def test_models_of_keras_2(tmp_path):
+    hold(models("k225", SEED, COUNT), "k225", tmp_path)
+
+
+def hold(made, world, tmp_path):
+    subprocess.run([PYTHON.get(world, PYTHON["tfk"]), f"{HERE}/layer_worlds.py", world, str(tmp_path)], input=json.dumps(made), text=True, check=True,
                    timeout=900, stderr=subprocess.DEVNULL)
     failed, built = [], 0
     for case in made:

@@ -459,15 +459,38 @@ static void build_inner(cnnfi_keras_builder *b, cnnfi_keras_layer *layer)
     state->n_order = r.n_order;
 }
 
+/* A Sequential that does not say its shape is built when it is called. */
+static bool waits_for_call(const cnnfi_keras_layer *layer)
+{
+    const cnnfi_keras_container *c = layer->inner;
+    return c && c->sequential && c->n_layers > 0 && is_input(&c->layers[0]) &&
+           !cnnfi_json_get(c->layers[0].config, "batch_input_shape");
+}
+
+/* The shape and dtype it is called with become its input's. */
+static void set_shape_of_call(cnnfi_keras_builder *b, cnnfi_keras_layer *layer, const cnnfi_keras_tensor *x)
+{
+    cnnfi_json_doc *doc = b->model->documents[0];
+    cnnfi_json *config = cnnfi_json_mut(doc, layer->inner->layers[0].config);
+    const char *text = "[null";
+    for (int32_t i = 1; text && i < x->rank; i++)
+        text = x->dims[i] < 0 ? cnnfi_builder_printf(b->graph, "%s,null", text)
+                              : cnnfi_builder_printf(b->graph, "%s,%lld", text, (long long)x->dims[i]);
+    text = text ? cnnfi_builder_printf(b->graph, "%s]", text) : NULL;
+    const cnnfi_json *shape = text ? cnnfi_json_from_text(doc, text) : NULL;
+    if (!shape || !cnnfi_json_set(doc, config, "batch_input_shape", shape))
+        cnnfi_builder_fail(b->graph, CNNF_E_NOMEM, "out of memory");
+}
+
 static void make_layer(run *r, size_t index)
 {
     cnnfi_keras_layer *layer = &r->container->layers[index];
     if (!cnnfi_build_ok(r->b)) return;
     if (is_input(layer))
         add_input(r, index);
-    else if (layer->inner && !layer->identity)
+    else if (layer->inner && !layer->identity && !waits_for_call(layer))
         build_inner(r->b, layer);
-    else if (layer->wrapped && layer->wrapped->inner && !layer->identity)
+    else if (layer->wrapped && layer->wrapped->inner && !layer->identity && !waits_for_call(layer->wrapped))
         build_inner(r->b, layer->wrapped);
 }
 
@@ -599,6 +622,7 @@ static void run_container(cnnfi_keras_builder *b, cnnfi_keras_layer *layer, size
 {
     run r;
     cnnfi_layer_call call = {.b = b, .layer = layer};
+    if (!layer->state->order && n == 1 && waits_for_call(layer)) set_shape_of_call(b, layer, &inputs[0]);
     if (!layer->state->order) build_inner(b, layer);
     if (n != layer->inner->n_inputs) cnnfi_layer_fail(&call, CNNF_E_CORRUPT, "the model is called with %zu inputs", n);
     if (!cnnfi_build_ok(b) || !run_init(&r, b, layer->inner)) return;

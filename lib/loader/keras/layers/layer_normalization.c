@@ -116,7 +116,8 @@ static cnnfi_keras_tensor fused_layer_norm(cnnfi_keras_builder *b, const cnnfi_k
 static bool can_fuse(const cnnfi_keras_norm *n, const axes *a)
 {
     int32_t last = a->at[a->count - 1];
-    return last == n->x.rank - 1 && last - a->at[0] == a->count - 1 && n->epsilon >= 1.001e-5;
+    return last == n->x.rank - 1 && last - a->at[0] == a->count - 1 && n->epsilon >= 1.001e-5 &&
+           n->x.dtype == CNNF_FLOAT;
 }
 
 static void layer_norm(cnnfi_layer_call *call)

@@ -8,6 +8,8 @@ static const cnnfi_keras_family *const families[] = {
     &cnnfi_keras_core,
     &cnnfi_keras_convolutional,
     &cnnfi_keras_pooling,
+    &cnnfi_keras_adaptive_pooling,
+    &cnnfi_keras_locally_connected,
     &cnnfi_keras_depthwise,
     &cnnfi_keras_transposed,
     &cnnfi_keras_normalization,

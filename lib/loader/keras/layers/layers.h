@@ -15,6 +15,8 @@ typedef struct cnnfi_keras_family {
 extern const cnnfi_keras_family cnnfi_keras_core;
 extern const cnnfi_keras_family cnnfi_keras_convolutional;
 extern const cnnfi_keras_family cnnfi_keras_pooling;
+extern const cnnfi_keras_family cnnfi_keras_adaptive_pooling;
+extern const cnnfi_keras_family cnnfi_keras_locally_connected;
 extern const cnnfi_keras_family cnnfi_keras_depthwise;
 extern const cnnfi_keras_family cnnfi_keras_transposed;
 extern const cnnfi_keras_family cnnfi_keras_normalization;

@@ -604,16 +604,17 @@ static cnnf_status given_shape(reader *r, const cnnfi_keras_layer *first, const 
     return *shape ? CNNF_OK : cnnfi_fail_nomem(r->error);
 }
 
-/* config of the InputLayer that Keras puts before `first`. */
+/* config of the InputLayer that Keras puts before `first`. A nested Sequential may leave its shape to its first call.
+ */
 static cnnf_status make_input(reader *r, cnnfi_keras_layer *input, const cnnfi_keras_layer *first,
-                              const cnnfi_json *build_shape)
+                              const cnnfi_json *build_shape, bool nested)
 {
     const char *dtype = "float32";
     const cnnfi_json *shape = first_shape(first, &dtype);
     if (!shape) shape = build_shape;
     if (!shape) CNNFI_TRY(dim_shape(r, first, &shape));
-    if (!shape) CNNFI_TRY(given_shape(r, first, &shape));
-    if (!cnnfi_json_is_array(shape))
+    if (!shape && !nested) CNNFI_TRY(given_shape(r, first, &shape));
+    if (!cnnfi_json_is_array(shape) && !nested)
         return FAIL(r, CNNF_E_UNSUPPORTED,
                     "layer '%s' begins a Sequential and no input shape is known: give it with --input_shape",
                     first->name);
@@ -622,8 +623,8 @@ static cnnf_status make_input(reader *r, cnnfi_keras_layer *input, const cnnfi_k
     input->class_name = input->stored_class = "InputLayer";
     input->name = cnnfi_arena_printf(&r->model->arena, "%s_input", first->name);
     input->config = config;
-    if (!config || !input->name || !cnnfi_json_set(r->doc, config, "batch_input_shape", shape))
-        return cnnfi_fail_nomem(r->error);
+    if (!config || !input->name) return cnnfi_fail_nomem(r->error);
+    if (shape && !cnnfi_json_set(r->doc, config, "batch_input_shape", shape)) return cnnfi_fail_nomem(r->error);
     return CNNF_OK;
 }
 
@@ -662,7 +663,8 @@ static cnnf_status read_sequential(reader *r, cnnfi_keras_container *c, const cn
     if (skip)
         c->layers[0] = c->layers[1];
     else
-        CNNFI_TRY(make_input(r, &c->layers[0], &c->layers[1], cnnfi_json_get(config, "build_input_shape")));
+        CNNFI_TRY(make_input(r, &c->layers[0], &c->layers[1], cnnfi_json_get(config, "build_input_shape"),
+                             c != r->model->top));
     for (size_t i = 1; i < n; i++)
         CNNFI_TRY(read_layer(r, &c->layers[i + 1 - skip], cnnfi_json_at(layers, i)));
     c->n_layers = n + 1 - skip;
