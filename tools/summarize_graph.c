@@ -113,7 +113,7 @@ int cmd_summarize_graph(int argc, char **argv)
     const flag flags[] = {
         {"in_graph", FLAG_STRING, &a.in_graph, "FILE", "the graph, as the Graph Transform Tool names it"},
         {"print_structure", FLAG_BOOL, &a.structure, NULL, "then each node with its inputs, in order of execution"},
-        {"format", FLAG_STRING, &a.format, "text|gtt|json|dot",
+        {"format", FLAG_STRING, &a.format, "text|gtt|json|svg|dot",
          "a table of layers (text), the lines of TensorFlow's tool, or a picture"},
         KERAS_FLAGS(a.keras),
     };

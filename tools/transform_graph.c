@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* transform_graph: runs passes with the flags of TensorFlow's Graph Transform Tool. */
+#define _GNU_SOURCE
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -8,7 +10,7 @@
 #include "output.h"
 
 typedef struct arguments {
-    const char *in_graph, *out_graph, *inputs, *outputs, *transforms, *report, *checkpoint;
+    const char *in_graph, *out_graph, *inputs, *outputs, *transforms, *report, *checkpoint, *picture;
     bool list;
     output_flags out;
     keras_flags keras;
@@ -24,6 +26,35 @@ static cnnf_status add_output(void *pipeline, const char *name, cnnf_error *erro
     return cnnf_pipeline_add_output(pipeline, name, error);
 }
 
+/* Both graphs side by side in one page. */
+static cnnf_status write_picture(const session *s, const char *path, const cnnf_graph *before, const cnnf_graph *after)
+{
+    static const char head[] = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta "
+                               "http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; "
+                               "style-src 'unsafe-inline'\"><link rel=\"icon\" href=\"data:,\"><title>Before and "
+                               "after</title><style>:root{color-scheme:light dark}body{display:flex;gap:3rem;font:15px "
+                               "system-ui,sans-serif}</style></head><body>\n";
+    cnnf_buffer *pictures[2] = {NULL, NULL};
+    char *text = NULL;
+    size_t size = 0;
+    cnnf_status status = cnnf_graph_summary(&pictures[0], before, CNNF_REPORT_SVG, s->error);
+    if (!status) status = cnnf_graph_summary(&pictures[1], after, CNNF_REPORT_SVG, s->error);
+    FILE *memory = status ? NULL : open_memstream(&text, &size);
+    if (memory) {
+        fputs(head, memory);
+        for (int i = 0; i < 2; i++)
+            fprintf(memory, "<section><h1>%s</h1>%s</section>\n", i ? "After" : "Before",
+                    (const char *)cnnf_buffer_data(pictures[i]));
+        fputs("</body></html>\n", memory);
+    }
+    if (!status && (!memory || fclose(memory) != 0)) status = CNNF_E_NOMEM;
+    if (!status) status = cnnf_write_file(s->context, path, text, size, NULL, s->error);
+    cnnf_buffer_free(pictures[0]);
+    cnnf_buffer_free(pictures[1]);
+    free(text);
+    return status;
+}
+
 static cnnf_status transform(const session *s, const arguments *a)
 {
     cnnf_graph *in = NULL, *out = NULL;
@@ -37,6 +68,7 @@ static cnnf_status transform(const session *s, const arguments *a)
     if (!status) status = cnnf_pipeline_run_report(&out, a->report ? &report : NULL, pipeline, in, s->error);
     if (!status) status = output_graph(s, out, a->out_graph, &a->out);
     if (!status && report) status = output_buffer(s, report, a->report);
+    if (!status && a->picture) status = write_picture(s, a->picture, in, out);
     cnnf_buffer_free(report);
     cnnf_pipeline_free(pipeline);
     cnnf_graph_unref(out);
@@ -63,6 +95,7 @@ int cmd_transform_graph(int argc, char **argv)
         {"transforms", FLAG_STRING, &a.transforms, "'a b(x=y)'", "passes, in order"},
         {"output_as_text", FLAG_BOOL, &a.out.text, NULL, "write text format"},
         {"report", FLAG_STRING, &a.report, "FILE.json", "what each pass did"},
+        {"picture", FLAG_STRING, &a.picture, "FILE.html", "the graph before and after, drawn"},
         {"input_checkpoint", FLAG_STRING, &a.checkpoint, "PREFIX", "values of a graph that is not frozen"},
         OUTPUT_FLAGS(a.out),
         {"list", FLAG_BOOL, &a.list, NULL, "the passes there are"},
@@ -80,6 +113,7 @@ int cmd_transform_graph(int argc, char **argv)
     claim_input(&claim, a.checkpoint);
     claim_output(&claim, &a.out_graph);
     claim_output(&claim, &a.report);
+    claim_output(&claim, &a.picture);
     if ((code = claim_check(&claim, a.out.in_place))) return code;
     session s;
     if (!cli_session_verbose(&s)) return EXIT_LIMIT;

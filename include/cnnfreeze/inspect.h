@@ -21,8 +21,9 @@ CNNF_BEGIN_DECLS
 /**
  * What is in a graph: possible inputs and outputs, variables, parameters, sizes, ops. *out is a *new*
  * buffer; format: CNNF_REPORT_TEXT (a table of layers as Keras' summary(): ops, output shapes, parameters,
- * multiplications), _GTT (the lines of TensorFlow's summarize_graph), _JSON, or _DOT (layers as boxes).
- * CNNF_OK, CNNF_E_CORRUPT (a cycle, in the table), CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1
+ * multiplications), _GTT (the lines of TensorFlow's summarize_graph), _JSON, _SVG (layers as boxes, joined where there
+ * are more than 120), or _DOT (the same for Graphviz, never joined). CNNF_OK, CNNF_E_CORRUPT (a cycle, in the table),
+ * CNNF_E_INVALID, CNNF_E_NOMEM. @since 0.1
  */
 CNNF_API cnnf_status cnnf_graph_summary(cnnf_buffer **out, const cnnf_graph *graph, int32_t format, cnnf_error *error);
 

@@ -253,9 +253,11 @@ void cnnfi_summary_json(cnnfi_strbuf *out, const cnnfi_summary *s)
 static cnnf_status write_summary(cnnfi_strbuf *text, const cnnf_graph *graph, int32_t format, cnnf_error *error)
 {
     const uint32_t known = CNNFI_FORMAT(CNNF_REPORT_TEXT) | CNNFI_FORMAT(CNNF_REPORT_JSON) |
-                           CNNFI_FORMAT(CNNF_REPORT_DOT) | CNNFI_FORMAT(CNNF_REPORT_GTT);
+                           CNNFI_FORMAT(CNNF_REPORT_DOT) | CNNFI_FORMAT(CNNF_REPORT_SVG) |
+                           CNNFI_FORMAT(CNNF_REPORT_GTT);
     CNNFI_TRY(cnnfi_check_formats(format, known, error));
     if (format == CNNF_REPORT_DOT) return cnnfi_summary_dot(text, graph, error);
+    if (format == CNNF_REPORT_SVG) return cnnfi_summary_svg(text, graph, error);
     if (format == CNNF_REPORT_TEXT) return cnnfi_summary_table(text, graph, error);
     cnnfi_summary s = {.graph = graph};
     cnnfi_arena_init(&s.arena, graph->context);

@@ -30,6 +30,8 @@ void cnnfi_summary_text(cnnfi_strbuf *out, const cnnfi_summary *summary);
 void cnnfi_summary_json(cnnfi_strbuf *out, const cnnfi_summary *summary);
 /* Layers as rows, for people. */
 cnnf_status cnnfi_summary_table(cnnfi_strbuf *out, const cnnf_graph *graph, cnnf_error *error);
+/* Layers as boxes, placed by us; neighbours are joined where there are many. */
+cnnf_status cnnfi_summary_svg(cnnfi_strbuf *out, const cnnf_graph *graph, cnnf_error *error);
 /* Layers as boxes: one per first part of the nodes' names. */
 cnnf_status cnnfi_summary_dot(cnnfi_strbuf *out, const cnnf_graph *graph, cnnf_error *error);
 

@@ -548,7 +548,8 @@ static cnnf_status count_metrics(cnnf_context *context, const fixture *x, cnnf_e
 /* Of a convolutional network, in every form. */
 static cnnf_status summarize(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
-    static const int32_t formats[] = {CNNF_REPORT_TEXT, CNNF_REPORT_JSON, CNNF_REPORT_DOT, CNNF_REPORT_GTT};
+    static const int32_t formats[] = {CNNF_REPORT_SVG, CNNF_REPORT_TEXT, CNNF_REPORT_JSON, CNNF_REPORT_DOT,
+                                      CNNF_REPORT_GTT};
     cnnf_graph *graph = NULL;
     cnnf_buffer *text = NULL;
     (void)x;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command as users see it: what it prints, where, its exit codes, and that a failure leaves no file."""
 import json
+import re
 import os
 import pty
 import shutil
@@ -252,6 +253,14 @@ class Command(unittest.TestCase):
         self.assertIn("Op types used:", text)
         json.loads(run("summarize_graph", self.dir / "frozen.pb", "--format=json").stdout)
         self.assertIn("digraph", run("summarize_graph", self.dir / "frozen.pb", "--format=dot").stdout)
+        svg = run("summarize_graph", self.dir / "frozen.pb", "--format=svg").stdout
+        self.assertEqual(len(re.findall("<rect", svg)), 25)
+        self.assertIn(">batch_normalization_3</text>", svg)
+        result = run("transform_graph", f"--in_graph={self.dir}/frozen.pb", f"--out_graph={self.dir}/folded.pb", "--inputs=input_1",
+                     f"--outputs={OUTPUT}", "--transforms=fold_batch_norms", f"--picture={self.dir}/both.html")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        page = (self.dir / "both.html").read_text()
+        self.assertEqual((page.count("<svg"), page.count(">batch_normalization_3</text>")), (2, 1))
 
     def test_vitis_ai(self):
         result = run("freeze", MODEL, "-o", self.dir / "vitis.pb", "--for=vitis-ai")

@@ -331,6 +331,31 @@ START_TEST(tables_show_layers)
 }
 END_TEST
 
+/* Boxes of the layers, and nothing of a name is markup. */
+START_TEST(svg_shows_layers)
+{
+    static const graph_row rows[] = {{"Placeholder", "x", {NULL}},
+                                     {"Relu", "a/Relu", {"x", NULL}},
+                                     {"Tanh", "<script>&\"/Tanh", {"a/Relu", NULL}},
+                                     {"Add", "y/add", {"<script>&\"/Tanh", "x", NULL}}};
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = make_graph(context, rows, sizeof rows / sizeof *rows);
+    cnnf_buffer *text = NULL;
+    ck_assert_int_eq(cnnf_graph_summary(&text, graph, CNNF_REPORT_SVG, NULL), CNNF_OK);
+    const char *svg = cnnf_buffer_data(text);
+    expect_text(text, "aria-label=\"4 boxes\"");
+    expect_text(text, "&#60;script&#62;&#38;&#34;");
+    ck_assert_ptr_null(strstr(svg, "<script"));
+    size_t links = 0;
+    for (const char *at = svg; (at = strstr(at, "<path d=\"M")); at++)
+        links += !strstr(at, "<rect") || strstr(at, "<rect") > strstr(at, "</g>");
+    ck_assert_uint_ge(links, 4);
+    cnnf_buffer_free(text);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 /* Dropout at inference is an Identity, and a layer; the Identity that reads a variable is neither. */
 START_TEST(pictures_show_layers)
 {
@@ -402,6 +427,7 @@ static Suite *suite(void)
     tcase_add_test(t, invalid_graphs_are_named);
     tcase_add_test(t, summaries_say_what_the_tool_says);
     tcase_add_test(t, tables_show_layers);
+    tcase_add_test(t, svg_shows_layers);
     tcase_add_test(t, pictures_show_layers);
     tcase_add_test(t, differences_are_listed);
     suite_add_tcase(s, t);
