@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Work, bounded as memory is: CNNF_LIMIT_STEPS of one call (a run, a pipeline). One budget, one thread. */
+/* Work, bounded as memory is: CNNF_LIMIT_STEPS of one call (a load, a run, a pipeline, a write). One budget, one
+ * thread. */
 #ifndef CNNFI_BASE_BUDGET_H
 #define CNNFI_BASE_BUDGET_H
 
@@ -18,6 +19,12 @@ typedef struct cnnfi_budget {
     bool (*stop)(void *user);    /* asked from time to time whether to go on; nullable */
     void *user;
 } cnnfi_budget;
+
+/* Steps of reading, decoding or writing so many bytes: a piece of work, however small. */
+static inline uint64_t cnnfi_steps_of_bytes(uint64_t bytes)
+{
+    return 1 + bytes / CNNFI_STEP_ELEMENTS;
+}
 
 void cnnfi_budget_init(cnnfi_budget *budget, const cnnf_context *context);
 /* CNNF_E_LIMIT when that was too much, CNNF_E_CANCELLED when `stop` says so. budget NULL: nobody counts. */

@@ -21,6 +21,7 @@ struct cnnfi_sink {
     cnnf_progress_fn progress;
     void *progress_user;
     uint64_t progress_total;
+    cnnfi_budget budget, *payer; /* its own, or that of its set */
 
     uint8_t *gathered; /* SINK_BUFFER_BYTES; file and callback */
     size_t n_gathered;
@@ -123,6 +124,12 @@ static const sink_kind callback_kind = {callback_put, nothing_to_commit};
 
 /* ---- common ---- */
 
+static bool wants_to_stop(void *user)
+{
+    const cnnfi_sink *sink = user;
+    return sink->progress && sink->progress(sink->written, sink->progress_total, sink->progress_user) != 0;
+}
+
 static cnnfi_sink *sink_new(cnnf_context *context, const sink_kind *kind)
 {
     cnnfi_sink *sink = (cnnfi_sink *)cnnfi_calloc(context, 1, sizeof *sink);
@@ -130,6 +137,10 @@ static cnnfi_sink *sink_new(cnnf_context *context, const sink_kind *kind)
     sink->kind = kind;
     sink->fd = sink->place.fd = -1;
     sink->context = cnnf_context_ref(context);
+    cnnfi_budget_init(&sink->budget, context);
+    sink->budget.stop = wants_to_stop;
+    sink->budget.user = sink;
+    sink->payer = &sink->budget;
     if (kind == &buffer_kind) return sink;
     sink->gathered = (uint8_t *)cnnfi_malloc(context, SINK_BUFFER_BYTES);
     if (sink->gathered != NULL) return sink;
@@ -192,9 +203,20 @@ void cnnfi_sink_set_progress(cnnfi_sink *sink, cnnf_progress_fn progress, void *
     sink->progress_total = total;
 }
 
+cnnfi_budget *cnnfi_sink_budget(cnnfi_sink *sink)
+{
+    return sink->payer;
+}
+
+void cnnfi_sink_join(cnnfi_sink *sink, cnnfi_sink *first)
+{
+    sink->payer = first->payer;
+}
+
 cnnf_status cnnfi_sink_flush(cnnfi_sink *sink, cnnf_error *error)
 {
     if (sink->n_gathered == 0) return CNNF_OK;
+    CNNFI_TRY(cnnfi_budget_spend(sink->payer, cnnfi_steps_of_bytes(sink->n_gathered), error));
     CNNFI_TRY(sink->kind->put(sink, sink->gathered, sink->n_gathered, error));
     sink->n_gathered = 0;
     if (sink->progress != NULL && sink->progress(sink->written, sink->progress_total, sink->progress_user) != 0)
@@ -207,6 +229,7 @@ static cnnf_status put_through(cnnfi_sink *sink, const uint8_t *data, size_t siz
 {
     while (size > 0) {
         size_t piece = sink->gathered != NULL && size > 4 * SINK_BUFFER_BYTES ? 4 * SINK_BUFFER_BYTES : size;
+        CNNFI_TRY(cnnfi_budget_spend(sink->payer, piece / CNNFI_STEP_ELEMENTS, error));
         CNNFI_TRY(sink->kind->put(sink, data, piece, error));
         sink->written += piece;
         data += piece;

@@ -13,6 +13,8 @@
 #include <cnnfreeze/buffer.h>
 #include <cnnfreeze/context.h>
 
+#include "base/budget.h"
+
 typedef struct cnnfi_sink cnnfi_sink;
 
 /*
@@ -25,6 +27,10 @@ cnnf_status cnnfi_sink_callback(cnnfi_sink **out, cnnf_context *context, int32_t
                                 void *user, cnnf_error *error);
 /* Progress in bytes; non-zero from the callback makes the next write CNNF_E_CANCELLED. */
 void cnnfi_sink_set_progress(cnnfi_sink *sink, cnnf_progress_fn progress, void *user, uint64_t total);
+/* What pays for the bytes, and may pay for the work that makes them; it asks for the progress's cancellation. */
+cnnfi_budget *cnnfi_sink_budget(cnnfi_sink *sink);
+/* A file of the same set as `first`: its budget pays. `first` must outlive the writing. */
+void cnnfi_sink_join(cnnfi_sink *sink, cnnfi_sink *first);
 
 cnnf_status cnnfi_sink_write(cnnfi_sink *sink, const void *data, size_t size, cnnf_error *error);
 uint64_t cnnfi_sink_written(const cnnfi_sink *sink);

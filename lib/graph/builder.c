@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/budget.h"
 #include "base/checked.h"
 #include "base/context.h"
 #include "base/error.h"
@@ -111,9 +112,21 @@ static void *sticky(cnnfi_builder *b, void *block)
     return block;
 }
 
+void cnnfi_builder_spend(cnnfi_builder *b, uint64_t steps)
+{
+    if (!b->status && b->budget) b->status = cnnfi_budget_spend(b->budget, steps, b->error);
+}
+
+/* A name, an input, an attribute or its value: a step each. false after a failure. */
+static bool pay(cnnfi_builder *b)
+{
+    cnnfi_builder_spend(b, 1);
+    return !b->status;
+}
+
 const char *cnnfi_builder_strdup(cnnfi_builder *b, const char *text)
 {
-    return b->status || !text ? NULL : sticky(b, cnnfi_arena_strdup(&b->graph->arena, text));
+    return !text || !pay(b) ? NULL : sticky(b, cnnfi_arena_strdup(&b->graph->arena, text));
 }
 
 /* FNV-1a. */
@@ -137,7 +150,7 @@ const char *cnnfi_builder_word(cnnfi_builder *b, const char *text)
 
 const char *cnnfi_builder_printf(cnnfi_builder *b, const char *format, ...)
 {
-    if (b->status) return NULL;
+    if (!pay(b)) return NULL;
     va_list args;
     va_start(args, format);
     const int length = vsnprintf(NULL, 0, format, args);
@@ -152,7 +165,7 @@ const char *cnnfi_builder_printf(cnnfi_builder *b, const char *format, ...)
 
 void *cnnfi_builder_array(cnnfi_builder *b, size_t count, size_t size)
 {
-    return b->status ? NULL : sticky(b, cnnfi_arena_array(&b->graph->arena, count, size));
+    return !pay(b) ? NULL : sticky(b, cnnfi_arena_array(&b->graph->arena, count, size));
 }
 
 /* ---- nodes ---- */

@@ -17,11 +17,12 @@
 typedef struct cnnfi_builder {
     cnnf_graph *graph; /* under construction */
     size_t node_capacity, function_capacity;
-    cnnf_status status;       /* sticky */
-    struct cnnf_error *error; /* of the first failure; owned */
-    bool copying;             /* names are not entered: the map is copied as a whole */
-    bool moved;               /* nodes are not where their names say: the map is made anew at publishing */
-    const char *words[256];   /* cnnfi_builder_word()'s, where their hash says; NULL */
+    cnnf_status status;          /* sticky */
+    struct cnnf_error *error;    /* of the first failure; owned */
+    bool copying;                /* names are not entered: the map is copied as a whole */
+    struct cnnfi_budget *budget; /* pays for every piece of a node, set after the beginning; NULL: nobody counts */
+    bool moved;                  /* nodes are not where their names say: the map is made anew at publishing */
+    const char *words[256];      /* cnnfi_builder_word()'s, where their hash says; NULL */
 } cnnfi_builder;
 
 /* ---- building ---- */
@@ -39,6 +40,8 @@ void cnnfi_builder_fail(cnnfi_builder *b, cnnf_status code, const char *format, 
 void cnnfi_builder_fail_at(cnnfi_builder *b, cnnf_status code, const char *node, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 cnnf_status cnnfi_builder_status(const cnnfi_builder *b);
+/* Work beside making nodes. Sticky, too. */
+void cnnfi_builder_spend(cnnfi_builder *b, uint64_t steps);
 
 /* One more reference to a tensor, released with the graph: for attributes filled by hand. */
 bool cnnfi_hold_tensor(cnnfi_builder *b, const cnnf_tensor *tensor);

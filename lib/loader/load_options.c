@@ -14,9 +14,32 @@ const cnnf_load_options *cnnfi_load_defaults(void)
     return &defaults;
 }
 
+/* Asked from time to time, also where there is nothing new to tell. */
+static bool wants_to_stop(void *user)
+{
+    const cnnfi_load_call *call = user;
+    return call->options.progress && call->options.progress(call->done, call->total, call->options.progress_user) != 0;
+}
+
+const cnnf_load_options *cnnfi_load_begin(cnnfi_load_call *call, const cnnf_context *context,
+                                          const cnnf_load_options *options)
+{
+    if (options && options->call) return options;
+    *call = (cnnfi_load_call){.options = options ? *options : defaults};
+    cnnfi_budget_init(&call->budget, context);
+    call->budget.stop = wants_to_stop;
+    call->budget.user = call;
+    call->options.call = call;
+    return &call->options;
+}
+
 cnnf_status cnnfi_load_progress(const cnnf_load_options *options, uint64_t done, uint64_t total, cnnf_error *error)
 {
     if (options == NULL || options->progress == NULL) return CNNF_OK;
+    if (options->call) {
+        options->call->done = done;
+        options->call->total = total;
+    }
     if (options->progress(done, total, options->progress_user) == 0) return CNNF_OK;
     return cnnfi_fail(error, CNNF_E_CANCELLED, "cancelled while loading");
 }

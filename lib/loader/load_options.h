@@ -8,6 +8,8 @@
 
 #include <cnnfreeze/loader.h>
 
+#include "base/budget.h"
+
 /* Strings in the order they were given. */
 typedef struct cnnfi_names {
     size_t count, capacity;
@@ -15,6 +17,8 @@ typedef struct cnnfi_names {
 } cnnfi_names;
 
 #define CNNFI_MAX_RNN_STEPS 65536
+
+typedef struct cnnfi_load_call cnnfi_load_call;
 
 struct cnnf_load_options {
     cnnf_context *context;        /* a reference */
@@ -35,7 +39,24 @@ struct cnnf_load_options {
     char *saver_file;                  /* NULL: none */
     cnnf_progress_fn progress;
     void *progress_user;
+    cnnfi_load_call *call; /* borrowed, of the call that these options are given to; NULL in the user's own */
 };
+
+/* One call of a loader: what it may do, and what its caller was told last. */
+struct cnnfi_load_call {
+    cnnf_load_options options; /* the caller's, and this call in them; borrowed */
+    cnnfi_budget budget;
+    uint64_t done, total;
+};
+
+/* The options for all that one public call does; a call inside a call shares its budget. options NULL: the defaults. */
+const cnnf_load_options *cnnfi_load_begin(cnnfi_load_call *call, const cnnf_context *context,
+                                          const cnnf_load_options *options);
+/* What pays for the call's work. */
+static inline cnnfi_budget *cnnfi_load_budget(const cnnf_load_options *options)
+{
+    return options && options->call ? &options->call->budget : NULL;
+}
 
 /* What NULL options mean; static. */
 const cnnf_load_options *cnnfi_load_defaults(void);

@@ -62,7 +62,6 @@ static cnnf_status load_source(cnnf_graph **out, cnnfi_source *source, const cnn
                                int32_t *format, cnnf_error *error)
 {
     const char *name = cnnfi_source_name(source);
-    if (options == NULL) options = cnnfi_load_defaults();
     CNNFI_TRY(cnnfi_sniff(format, source, error));
     const struct format_rule *rule = rule_of(*format), *wanted = rule_of(options->format);
     if (rule == NULL || (wanted != NULL && wanted->family != rule->family))
@@ -216,6 +215,8 @@ cnnf_status cnnf_load_file(cnnf_graph **out, cnnf_context *context, const char *
     if (out == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_file: out is NULL");
     *out = NULL;
     if (context == NULL || path == NULL) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_file: NULL argument");
+    cnnfi_load_call call;
+    options = cnnfi_load_begin(&call, context, options);
     if (cnnfi_os_is_folder(path)) return load_folder(out, context, path, options, error);
     if (may_be_run(context, path, options) && options && options->architecture_file)
         return load_weights(out, context, path, options, error);
@@ -233,6 +234,8 @@ cnnf_status cnnf_load_memory(cnnf_graph **out, cnnf_context *context, const void
         return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_load_memory: NULL argument");
     cnnfi_source *source = NULL;
     int32_t format;
+    cnnfi_load_call call;
+    options = cnnfi_load_begin(&call, context, options);
     CNNFI_TRY(cnnfi_source_copy(&source, context, data, size, name, error));
     cnnf_status status = load_source(out, source, options, &format, error);
     cnnfi_source_unref(source);
@@ -267,10 +270,11 @@ cnnf_status cnnfi_saver_restore_op(char **out, cnnf_context *context, const char
     cnnfi_source *source = NULL;
     int32_t format = CNNF_FORMAT_UNKNOWN;
     *out = NULL;
+    cnnfi_load_call call;
+    const cnnf_load_options *options = cnnfi_load_begin(&call, context, NULL);
     CNNFI_TRY(cnnfi_source_open(&source, context, path, error));
     cnnf_status status = cnnfi_sniff(&format, source, error);
-    const cnnfi_graph_file file = {
-        .source = source, .text = format == CNNF_FORMAT_SAVER_DEF_TEXT, .options = cnnfi_load_defaults()};
+    const cnnfi_graph_file file = {.source = source, .text = format == CNNF_FORMAT_SAVER_DEF_TEXT, .options = options};
     if (status == CNNF_OK)
         status = format == CNNF_FORMAT_SAVER_DEF || file.text ? cnnfi_load_saver_def(out, &file, error)
                                                               : fail_format(format, CNNF_FORMAT_SAVER_DEF, path, error);

@@ -286,9 +286,15 @@ static cnnf_status eval_cast(const work *w)
     return map(w, cast, true);
 }
 
+/* What an int64_t can hold too: an integer's value that is only bounded may be neither whole nor small. */
+static bool is_whole(double x)
+{
+    return x == trunc(x) && fabs(x) <= EXACT_INTEGER;
+}
+
 static double two_integers(const evaluator *row, double a, double b)
 {
-    if (isnan(a) || isnan(b)) return UNKNOWN_ELEMENT;
+    if (!is_whole(a) || !is_whole(b)) return UNKNOWN_ELEMENT;
     return row->integers ? row->integers(a, b) : row->two(a, b);
 }
 

@@ -13,7 +13,11 @@
 
 #include "fuzz.h"
 
+FUZZ_PLAIN_BEGIN
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
 #define MAX_SUMS 512u
 #define MAGIC    0x35484d46u /* of the trailer */
@@ -25,9 +29,10 @@ typedef struct checksum {
     uint32_t kind, start, size, at;
 } checksum;
 
+/* As it lies behind a file: its sums, then how many they are and MAGIC. */
 typedef struct trailer {
     checksum sums[MAX_SUMS];
-    uint32_t count, magic;
+    uint32_t count;
 } trailer;
 
 /* ---- numbers ---- */
@@ -54,13 +59,12 @@ static uint64_t get64(const uint8_t *p)
     return v;
 }
 
-/* Checksums as the format defines them; apart from the library's, so that they check each other, and without the
-   instruments of sanitizers and fuzzers, because finding them tries many. */
-#if defined(__clang__)
-#define PLAIN __attribute__((no_sanitize("address", "undefined", "coverage"), noinline))
-#else
-#define PLAIN
-#endif
+static int is(const uint8_t *at, const char *signature)
+{
+    return get32(at) == get32((const uint8_t *)signature);
+}
+
+/* Checksums as the format defines them; apart from the library's, so that they check each other. */
 
 static inline uint32_t rotated(uint32_t x, unsigned by)
 {
@@ -68,7 +72,7 @@ static inline uint32_t rotated(uint32_t x, unsigned by)
 }
 
 /* lookup3.c, Bob Jenkins, May 2006, public domain. */
-PLAIN static uint32_t lookup3(const uint8_t *p, size_t size)
+static uint32_t lookup3(const uint8_t *p, size_t size)
 {
     uint32_t a = 0xdeadbeefu + (uint32_t)size, b = a, c = a, word[3];
     for (; size > 12; size -= 12, p += 12) {
@@ -120,26 +124,41 @@ static void add(trailer *t, uint32_t kind, size_t start, size_t size, size_t at)
     if (t->count < MAX_SUMS) t->sums[t->count++] = (checksum){kind, (uint32_t)start, (uint32_t)size, (uint32_t)at};
 }
 
-static void find_signed(trailer *t, const uint8_t *data, size_t size, size_t at)
+/* Structures that end with a checksum, and the largest that is looked for: trying takes the square of it. */
+static const struct {
+    char signature[5];
+    uint16_t most;
+} signed_structures[] = {{"OHDR", 8192}, {"OCHK", 8192}, {"FRHP", 400},  {"FHIB", 2100}, {"BTHD", 64},
+                         {"BTIN", 2100}, {"BTLF", 2100}, {"FAHD", 64},   {"FADB", 2100}, {"EAHD", 128},
+                         {"EAIB", 2100}, {"EASB", 2100}, {"EADB", 2100}, {"\x89HDF", 64}};
+
+static size_t signature_at(const uint8_t *at)
 {
-    static const char *const known[] = {"OHDR", "OCHK", "FRHP", "FHIB", "BTHD", "BTIN", "BTLF",
-                                        "FAHD", "FADB", "EAHD", "EAIB", "EASB", "EADB", "\x89HDF"};
-    for (size_t k = 0; k < sizeof known / sizeof known[0]; k++) {
-        if (memcmp(data + at, known[k], 4) != 0) continue;
-        for (size_t n = 8; n <= size - at && n <= 8192; n++)
-            if (lookup3(data + at, n - 4) == get32(data + at + n - 4)) {
-                add(t, LOOKUP3, at, n, n - 4);
-                return;
-            }
-    }
+    size_t k = 0;
+    while (k < COUNT(signed_structures) && !is(at, signed_structures[k].signature))
+        k++;
+    return k;
 }
 
-/* A page of an array: no signature, but it begins where something with a checksum ends. */
+static void find_signed(trailer *t, const uint8_t *data, size_t size, size_t at)
+{
+    const size_t k = signature_at(data + at);
+    const size_t most = k < COUNT(signed_structures) ? signed_structures[k].most : 0;
+    for (size_t n = 8; n <= size - at && n <= most; n++)
+        if (lookup3(data + at, n - 4) == get32(data + at + n - 4)) {
+            add(t, LOOKUP3, at, n, n - 4);
+            return;
+        }
+}
+
+/* A page of an array: no signature, but it begins where a data block or the page before it ends. */
 static void find_pages(trailer *t, const uint8_t *data, size_t size)
 {
     for (uint32_t i = 0; i < t->count; i++) {
+        const uint8_t *before = data + t->sums[i].start;
         const size_t at = t->sums[i].start + t->sums[i].size;
-        for (size_t n = 12; t->sums[i].kind == LOOKUP3 && at + n <= size && n <= 16384; n += 4)
+        const int paged = is(before, "FADB") || is(before, "EADB") || signature_at(before) == COUNT(signed_structures);
+        for (size_t n = 12; paged && t->sums[i].kind == LOOKUP3 && at + n <= size && n <= 16384; n += 4)
             if (lookup3(data + at, n - 4) == get32(data + at + n - 4)) {
                 add(t, LOOKUP3, at, n, n - 4);
                 break;
@@ -150,7 +169,7 @@ static void find_pages(trailer *t, const uint8_t *data, size_t size)
 static void find_direct_block(trailer *t, const uint8_t *data, size_t size, size_t at)
 {
     uint8_t block[65536];
-    if (memcmp(data + at, "FHDB", 4) != 0) return;
+    if (!is(data + at, "FHDB")) return;
     for (size_t n = 256; n <= sizeof block && n <= size - at; n *= 2)
         for (size_t sum = 14; sum <= 21; sum++) {
             memcpy(block, data + at, n);
@@ -200,19 +219,8 @@ static uint64_t hash_of(const uint8_t *data, size_t size)
     return hash;
 }
 
-/* Trying is slow, and a fuzzer comes back to its seeds: what was found is remembered. */
-static int find_checksums(trailer *t, const uint8_t *data, size_t size)
+static void find_all(trailer *t, const uint8_t *data, size_t size)
 {
-    static struct {
-        uint64_t hash;
-        trailer found;
-    } known[64];
-    const uint64_t hash = hash_of(data, size), place = hash % (sizeof known / sizeof known[0]);
-    if (size < 16) return 0;
-    if (known[place].hash == hash) {
-        *t = known[place].found;
-        return 1;
-    }
     memset(t, 0, sizeof *t);
     for (size_t at = 0; at + 16 <= size; at++) {
         find_signed(t, data, size, at);
@@ -220,9 +228,27 @@ static int find_checksums(trailer *t, const uint8_t *data, size_t size)
     }
     find_pages(t, data, size);
     find_chunks(t, data, size);
-    t->magic = MAGIC;
-    known[place].hash = hash;
-    known[place].found = *t;
+}
+
+/* Trying is slow, and a fuzzer comes back to its seeds: what was found is remembered. */
+static int find_checksums(trailer *t, const uint8_t *data, size_t size)
+{
+    static struct {
+        uint64_t hash;
+        trailer found;
+    } known[256];
+    static size_t count;
+    const uint64_t hash = hash_of(data, size);
+    const size_t room = sizeof known / sizeof known[0];
+    if (size < 16) return 0;
+    for (size_t i = 0; i < (count < room ? count : room); i++)
+        if (known[i].hash == hash) {
+            *t = known[i].found;
+            return 1;
+        }
+    find_all(t, data, size);
+    known[count % room].hash = hash;
+    known[count++ % room].found = *t;
     return 1;
 }
 
@@ -252,7 +278,7 @@ static size_t some_place(const trailer *t, const uint8_t *data, size_t size, uin
         reach = kind < 2 && s->size < 64 ? s->size : s->size < 1024 ? s->size : 1024;
     } else if (kind < 7) {
         const char *wanted = plain[next(state) % 4];
-        for (size_t n = 0; n < size && (at + 4 > size || memcmp(data + at, wanted, 4) != 0); n++)
+        for (size_t n = 0; n < size && (at + 4 > size || !is(data + at, wanted)); n++)
             at = at + 1 < size ? at + 1 : 0;
     }
     at += next(state) % (uint32_t)reach;
@@ -340,23 +366,40 @@ static void damage(const trailer *t, uint8_t *data, size_t size, uint32_t *state
     }
 }
 
+static int take_trailer(trailer *t, const uint8_t *data, size_t *size)
+{
+    if (*size < 8 || get32(data + *size - 4) != MAGIC) return 0;
+    const uint32_t count = get32(data + *size - 8);
+    if (count > MAX_SUMS || *size < 8 + count * sizeof *t->sums) return 0;
+    *size -= 8 + count * sizeof *t->sums;
+    t->count = count;
+    memcpy(t->sums, data + *size, count * sizeof *t->sums);
+    return 1;
+}
+
+static size_t put_trailer(const trailer *t, uint8_t *data, size_t size, size_t max_size)
+{
+    const uint32_t end[2] = {t->count, MAGIC};
+    const size_t bytes = t->count * sizeof *t->sums;
+    if (size + bytes + sizeof end > max_size) return size;
+    memcpy(data + size, t->sums, bytes);
+    memcpy(data + size + bytes, end, sizeof end);
+    return size + bytes + sizeof end;
+}
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
 {
     static trailer t;
     uint32_t state = seed * 2654435761u + 1;
-    if (size >= sizeof t) memcpy(&t, data + size - sizeof t, sizeof t);
-    if (size >= sizeof t && t.magic == MAGIC)
-        size -= sizeof t;
-    else if (!find_checksums(&t, data, size))
-        return size;
+    if (!take_trailer(&t, data, &size) && !find_checksums(&t, data, size)) return size;
     for (uint32_t n = seed ? 1 + next(&state) % 4 : 0; n > 0; n--)
         damage(&t, data, size, &state);
     if (seed && next(&state) % 16)
-        for (uint32_t i = t.count < MAX_SUMS ? t.count : 0; i-- > 0;)
+        for (uint32_t i = t.count; i-- > 0;)
             if ((uint64_t)t.sums[i].start + t.sums[i].size <= size && t.sums[i].size >= 4 &&
                 t.sums[i].at <= t.sums[i].size - 4)
                 repair(data, &t.sums[i]);
-    if (size + sizeof t > max_size) return size;
-    memcpy(data + size, &t, sizeof t);
-    return size + sizeof t;
+    return put_trailer(&t, data, size, max_size);
 }
+
+FUZZ_PLAIN_END

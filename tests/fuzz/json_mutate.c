@@ -9,6 +9,8 @@
 
 #include "fuzz_parts.h"
 
+FUZZ_PLAIN_BEGIN
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 
 #define MOST_TOKENS 2048
@@ -85,3 +87,5 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     memcpy(data + 4, copy, now);
     return put_part(data, 0, now) + left;
 }
+
+FUZZ_PLAIN_END

@@ -6,6 +6,8 @@
 
 #include "fuzz_parts.h"
 
+FUZZ_PLAIN_BEGIN
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 
 static uint32_t be32(const uint8_t *p)
@@ -35,3 +37,5 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
         repair(next_part(&rest, &left));
     return size;
 }
+
+FUZZ_PLAIN_END

@@ -9,6 +9,8 @@
 #include "base/crc32c.h"
 #include "base/wire.h"
 
+FUZZ_PLAIN_BEGIN
+
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 
 #define MOST_BLOCKS 64
@@ -155,3 +157,5 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
     if (next(&state) % 16) repair(&t, index);
     return size;
 }
+
+FUZZ_PLAIN_END

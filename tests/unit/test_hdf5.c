@@ -66,7 +66,7 @@ static cnnf_status open_h5(opened *o, cnnf_context *in, const char *path)
     *o = (opened){.h5 = NULL};
     cnnf_status status = cnnfi_source_open(&o->source, in, path, error);
     if (status == CNNF_OK)
-        status = cnnfi_h5_open(&o->h5, in, o->source, 0, cnnfi_source_size(o->source), "f.h5", error);
+        status = cnnfi_h5_open(&o->h5, in, o->source, 0, cnnfi_source_size(o->source), "f.h5", NULL, error);
     if (status == CNNF_OK) status = cnnfi_h5_ask_library(o->h5, error); /* what is taken here, libhdf5 takes */
     return status;
 }
@@ -401,7 +401,7 @@ static cnnf_status read_bytes(const uint8_t *bytes, size_t size, const char *dat
     cnnfi_h5 *h5 = NULL;
     cnnf_tensor *tensor = NULL;
     ck_assert_int_eq(cnnfi_source_copy(&source, context, bytes, size, "f.h5", error), CNNF_OK);
-    cnnf_status status = cnnfi_h5_open(&h5, context, source, 0, size, "f.h5", error);
+    cnnf_status status = cnnfi_h5_open(&h5, context, source, 0, size, "f.h5", NULL, error);
     if (status == CNNF_OK) status = cnnfi_h5_ask_library(h5, error);
     if (status == CNNF_OK) status = cnnfi_h5_tensor(&tensor, h5, dataset, CNNF_FLOAT, error);
     cnnf_tensor_unref(tensor);

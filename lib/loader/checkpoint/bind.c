@@ -15,13 +15,17 @@
 #include "loader/checkpoint/restore_map.h"
 #include "loader/load_options.h"
 
+/* How many missing variables are told with the names near theirs: each is looked for among all of the checkpoint. */
+#define MOST_NEAR 32
+
 typedef struct binder {
     const cnnf_graph *graph;
     const cnnf_checkpoint *checkpoint;
     cnnfi_builder *builder;
     cnnfi_restore_map restore;
     cnnfi_strbuf mismatches;
-    size_t n_mismatches;
+    size_t n_mismatches, n_missing;
+    cnnfi_budget *budget;
     bool saver_first; /* restore ops say more than names */
     bool forgiving;   /* what does not fit stays unbound */
 } binder;
@@ -175,8 +179,8 @@ static void note_mismatch(binder *b, const cnnf_node *node, const cnnf_tensor *t
 
 static void note_missing(binder *b, cnnf_node *copy)
 {
-    char near[512];
-    cnnfi_checkpoint_nearest(near, sizeof near, b->checkpoint, copy->name);
+    char near[512] = "";
+    if (b->n_missing++ < MOST_NEAR) cnnfi_checkpoint_nearest(near, sizeof near, b->checkpoint, copy->name);
     copy->unbound = cnnfi_builder_printf(b->builder, "'%s' is not in checkpoint %s%s%s", copy->name,
                                          b->checkpoint->path, *near ? "; nearest: " : "", near);
 }
@@ -210,6 +214,7 @@ static cnnf_status bind_all(binder *b, cnnf_error *error)
 {
     CNNFI_TRY(cnnfi_builder_status(b->builder) == CNNF_OK ? CNNF_OK : cnnfi_fail_nomem(error));
     for (size_t i = 0; i < b->graph->n_nodes; i++) {
+        CNNFI_TRY(cnnfi_budget_spend(b->budget, 1, error));
         if (cnnfi_op_is_variable(b->graph->nodes[i]->op)) CNNFI_TRY(bind_variable(b, b->graph->nodes[i], error));
     }
     if (b->n_mismatches == 0) return CNNF_OK;
@@ -230,9 +235,12 @@ cnnf_status cnnf_bind_checkpoint(cnnf_graph **out, const cnnf_graph *graph, cons
     if (options && options->saver_file) {
         CNNFI_TRY(cnnfi_saver_restore_op(&restore_op, graph->context, options->saver_file, error));
     }
-    cnnf_status status = cnnf_checkpoint_open(&checkpoint, graph->context, path, error);
+    cnnfi_load_call call;
+    options = cnnfi_load_begin(&call, graph->context, options);
+    cnnf_status status = cnnfi_checkpoint_open(&checkpoint, graph->context, path, cnnfi_load_budget(options), error);
     binder b = {.graph = graph,
                 .checkpoint = checkpoint,
+                .budget = cnnfi_load_budget(options),
                 .saver_first = restore_op || graph->meta.saver_restore_op || graph->n_functions,
                 .forgiving = graph->n_functions > 0};
     cnnfi_strbuf_init(&b.mismatches, graph->context);

@@ -232,6 +232,7 @@ static cnnf_status whole_tensor(cnnf_tensor **out, const bundle_entry *e, bundle
                                 cnnf_error *error)
 {
     CNNFI_TRY(check_size(e, b, name, error));
+    CNNFI_TRY(cnnfi_budget_spend(b->checkpoint->budget, 1, error));
     CNNFI_TRY(check_place(e, s, name, error));
     if (e->dtype == CNNF_STRING) return read_string_entry(out, e, b, s, name, error);
     return cnnfi_tensor_range(out, b->context, e->dtype, e->shape.rank, e->shape.dims, s->source, (uint64_t)e->offset,
@@ -289,7 +290,8 @@ static cnnf_status fill_slices(cnnf_tensor *tensor, bundle *b, const bundle_entr
     for (size_t i = 0; i < e->n_slices; i++)
         CNNFI_TRY(
             cnnfi_slice_parse(extents + i * rank, e->shape.rank, e->shape.dims, e->slices[i], b->file, name, i, error));
-    CNNFI_TRY(cnnfi_slices_cover(extents, e->n_slices, e->shape.rank, e->shape.dims, b->file, name, error));
+    CNNFI_TRY(cnnfi_slices_cover(extents, e->n_slices, e->shape.rank, e->shape.dims, b->file, name,
+                                 b->checkpoint->budget, error));
     for (size_t i = 0; i < e->n_slices; i++) {
         cnnf_status status;
         const bundle_entry *part = find_slice(b, name, extents + i * rank, e->shape.rank, &status);
@@ -368,7 +370,7 @@ cnnf_status cnnfi_checkpoint_read_bundle(cnnf_checkpoint *checkpoint, const char
     cnnfi_arena_init(&b.arena, b.context);
     b.file = checkpoint->path = cnnfi_arena_printf(&checkpoint->arena, "%s.index", prefix);
     cnnf_status status = b.file ? cnnfi_source_open(&index, b.context, b.file, error) : cnnfi_fail_nomem(error);
-    if (status == CNNF_OK) status = cnnfi_table_visit(index, index_entry, &b, error);
+    if (status == CNNF_OK) status = cnnfi_table_visit(index, index_entry, &b, checkpoint->budget, error);
     if (status == CNNF_OK) status = add_entries(&b, error);
     cnnfi_source_unref(index);
     bundle_free(&b);

@@ -6,6 +6,7 @@
 #include <cnnfreeze/checkpoint.h>
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/source.h"
 #include "base/strmap.h"
 #include "graph/tensor.h"
@@ -30,6 +31,7 @@ typedef struct cnnfi_checkpoint_item {
 struct cnnf_checkpoint {
     _Atomic int64_t refs;
     cnnf_context *context;
+    cnnfi_budget *budget; /* borrowed, of the call that opens it; NULL afterwards */
     cnnfi_arena arena;
     int32_t version;
     const char *path; /* of the index or V1 file */
@@ -50,6 +52,9 @@ typedef struct cnnfi_extent {
     int64_t start, length;
 } cnnfi_extent;
 
+/* cnnf_checkpoint_open() as a part of another call, which pays. */
+cnnf_status cnnfi_checkpoint_open(cnnf_checkpoint **out, cnnf_context *context, const char *path, cnnfi_budget *budget,
+                                  cnnf_error *error);
 /* Finds the checkpoint that `path` means: prefix, folder, state file, any member. */
 cnnf_status cnnfi_checkpoint_locate(cnnfi_checkpoint_place *out, cnnf_context *context, const char *path,
                                     cnnf_error *error);
@@ -77,7 +82,7 @@ cnnf_status cnnfi_slice_parse(cnnfi_extent *extents, int32_t rank, const int64_t
                               const char *file, const char *tensor, size_t index, cnnf_error *error);
 /* Fails unless the slices cover the tensor once and completely; extents: count x rank. */
 cnnf_status cnnfi_slices_cover(const cnnfi_extent *extents, size_t count, int32_t rank, const int64_t *dims,
-                               const char *file, const char *tensor, cnnf_error *error);
+                               const char *file, const char *tensor, cnnfi_budget *budget, cnnf_error *error);
 /* Copies a slice's elements (C order) to or from their place in the whole tensor. */
 void cnnfi_slice_scatter(uint8_t *whole, const uint8_t *part, const cnnfi_extent *extents, int32_t rank,
                          const int64_t *dims, size_t item_size);

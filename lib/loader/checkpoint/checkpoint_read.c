@@ -65,23 +65,36 @@ static cnnf_status read_place(cnnf_checkpoint *c, const cnnfi_checkpoint_place *
     return cnnfi_checkpoint_read_objects(c, error);
 }
 
-cnnf_status cnnf_checkpoint_open(cnnf_checkpoint **out, cnnf_context *context, const char *path, cnnf_error *error)
+cnnf_status cnnfi_checkpoint_open(cnnf_checkpoint **out, cnnf_context *context, const char *path, cnnfi_budget *budget,
+                                  cnnf_error *error)
 {
-    cnnf_error_clear(error);
     cnnfi_checkpoint_place place = {.prefix = NULL};
     cnnf_checkpoint *checkpoint = NULL;
-    if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_checkpoint_open: out is NULL");
     *out = NULL;
-    if (!context || !path) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_checkpoint_open: NULL argument");
     cnnf_status status = cnnfi_checkpoint_locate(&place, context, path, error);
     if (status == CNNF_OK) status = checkpoint_new(&checkpoint, context, error);
-    if (status == CNNF_OK) status = read_place(checkpoint, &place, error);
+    if (status == CNNF_OK) {
+        checkpoint->budget = budget;
+        status = read_place(checkpoint, &place, error);
+        checkpoint->budget = NULL;
+    }
     cnnfi_free(context, place.prefix);
     if (status == CNNF_OK)
         *out = checkpoint;
     else
         cnnf_checkpoint_unref(checkpoint);
     return status;
+}
+
+cnnf_status cnnf_checkpoint_open(cnnf_checkpoint **out, cnnf_context *context, const char *path, cnnf_error *error)
+{
+    cnnfi_budget budget;
+    cnnf_error_clear(error);
+    if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_checkpoint_open: out is NULL");
+    *out = NULL;
+    if (!context || !path) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_checkpoint_open: NULL argument");
+    cnnfi_budget_init(&budget, context);
+    return cnnfi_checkpoint_open(out, context, path, &budget, error);
 }
 
 int64_t cnnf_checkpoint_count(const cnnf_checkpoint *checkpoint)

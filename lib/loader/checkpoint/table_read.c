@@ -36,6 +36,7 @@ typedef struct reader {
     cnnf_error *error;
     cnnfi_table_entry_fn entry;
     void *user;
+    cnnfi_budget *budget;
     cnnfi_strbuf last_key; /* of the whole table */
     bool any_key;
 } reader;
@@ -81,6 +82,7 @@ static cnnf_status decompress(const reader *r, block *b, uint8_t type)
             size / SNAPPY_MAX_RATIO > b->size)
             return fail_at(r, CNNF_E_CORRUPT, "block at %" PRIu64 ": bad snappy length", b->at);
         CNNFI_TRY(cnnfi_check_limit(r->context, CNNF_LIMIT_TENSOR_BYTES, size, "table block", r->error));
+        CNNFI_TRY(cnnfi_budget_spend(r->budget, cnnfi_steps_of_bytes(size), r->error));
         uint8_t *plain = cnnfi_malloc(r->context, size);
         if (!plain) return cnnfi_fail_nomem(r->error);
         if (snappy_uncompress((const char *)b->data, b->size, (char *)plain, &size) != SNAPPY_OK) {
@@ -116,6 +118,7 @@ static cnnf_status read_block(const reader *r, block *b, block_handle handle, co
     if (handle.offset > file || handle.size > file - handle.offset || file - handle.offset - handle.size < TRAILER)
         return fail_at(r, CNNF_E_CORRUPT, "%s block [%" PRIu64 ",+%" PRIu64 ") lies outside file of %" PRIu64 " bytes",
                        what, handle.offset, handle.size, file);
+    CNNFI_TRY(cnnfi_budget_spend(r->budget, cnnfi_steps_of_bytes(handle.size), r->error));
     b->size = (size_t)handle.size;
     b->data = cnnfi_malloc(r->context, b->size + TRAILER);
     if (!b->data) return cnnfi_fail_nomem(r->error);
@@ -169,6 +172,7 @@ static cnnf_status walk_entries(reader *r, const block *b, cnnfi_strbuf *key, en
         entry_head head = {0, 0, 0};
         cnnfi_bytes tail = {0}, value = {0};
         CNNFI_TRY(read_head(r, b, &c, key->size, &head));
+        CNNFI_TRY(cnnfi_budget_spend(r->budget, cnnfi_steps_of_bytes(head.value + head.shared + head.tail), r->error));
         cnnfi_read_bytes(&c, (size_t)head.tail, &tail);
         cnnfi_read_bytes(&c, (size_t)head.value, &value);
         key->size = (size_t)head.shared;
@@ -260,10 +264,15 @@ bool cnnfi_table_detect(const cnnfi_source *source)
            magic == CNNFI_TABLE_MAGIC;
 }
 
-cnnf_status cnnfi_table_visit(const cnnfi_source *source, cnnfi_table_entry_fn entry, void *user, cnnf_error *error)
+cnnf_status cnnfi_table_visit(const cnnfi_source *source, cnnfi_table_entry_fn entry, void *user, cnnfi_budget *budget,
+                              cnnf_error *error)
 {
-    reader r = {
-        .source = source, .context = cnnfi_source_context(source), .error = error, .entry = entry, .user = user};
+    reader r = {.source = source,
+                .context = cnnfi_source_context(source),
+                .error = error,
+                .entry = entry,
+                .user = user,
+                .budget = budget};
     block_handle meta, index;
     cnnfi_strbuf_init(&r.last_key, r.context);
     cnnf_status status = read_footer(&r, &meta, &index);

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "base/budget.h"
 #include "base/source.h"
 #include "base/str.h"
 
@@ -19,8 +20,9 @@ typedef cnnf_status (*cnnfi_table_entry_fn)(cnnfi_bytes key, cnnfi_bytes value, 
 
 /* Whether the source ends in a table's magic. */
 bool cnnfi_table_detect(const cnnfi_source *source);
-/* All entries in key order; one block is in memory at a time. */
-cnnf_status cnnfi_table_visit(const cnnfi_source *source, cnnfi_table_entry_fn entry, void *user, cnnf_error *error);
+/* All entries in key order; one block is in memory at a time. `budget` (nullable) pays for every block and entry. */
+cnnf_status cnnfi_table_visit(const cnnfi_source *source, cnnfi_table_entry_fn entry, void *user, cnnfi_budget *budget,
+                              cnnf_error *error);
 /* A key as messages print it: bytes outside ASCII as \xNN, cut to fit. Returns out. */
 char *cnnfi_table_print_key(char *out, size_t size, cnnfi_bytes key);
 

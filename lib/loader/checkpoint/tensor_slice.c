@@ -143,14 +143,18 @@ static int64_t slice_elements(const cnnfi_extent *extents, int32_t rank, const i
     return n;
 }
 
+/* Compared with one. */
+#define SLICES_OF_A_STEP 16
+
 cnnf_status cnnfi_slices_cover(const cnnfi_extent *extents, size_t count, int32_t rank, const int64_t *dims,
-                               const char *file, const char *tensor, cnnf_error *error)
+                               const char *file, const char *tensor, cnnfi_budget *budget, cnnf_error *error)
 {
     int64_t total = 0, covered = 0;
     if (!cnnfi_shape_elements(&total, rank, dims))
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: '%s': shape overflows", file, tensor);
     const size_t stride = (size_t)rank;
     for (size_t i = 0; i < count; i++) {
+        CNNFI_TRY(cnnfi_budget_spend(budget, 1 + i / SLICES_OF_A_STEP, error));
         for (size_t j = 0; j < i; j++) {
             if (overlap(extents + i * stride, extents + j * stride, rank, dims) && total > 0)
                 return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: '%s': slices %zu and %zu overlap", file, tensor, j, i);

@@ -269,7 +269,7 @@ static cnnf_status read_shard(v1_reader *r, const char *path, cnnf_error *error)
     r->have_meta = false;
     CNNFI_TRY(cnnfi_source_open(&source, r->context, path, error));
     r->file_bytes = cnnfi_source_size(source);
-    cnnf_status status = cnnfi_table_visit(source, table_entry, r, error);
+    cnnf_status status = cnnfi_table_visit(source, table_entry, r, r->checkpoint->budget, error);
     cnnfi_source_unref(source);
     if (status == CNNF_OK && !r->have_meta)
         status = cnnfi_fail(error, CNNF_E_CORRUPT, "%s: neither a V1 checkpoint nor an index (no meta entry)", path);
@@ -310,7 +310,8 @@ static cnnf_status empty_tensor(v1_reader *r, v1_tensor *t, cnnf_error *error)
 
 static cnnf_status finish_tensor(v1_reader *r, v1_tensor *t, cnnf_error *error)
 {
-    CNNFI_TRY(cnnfi_slices_cover(t->extents, t->n_slices, t->shape.rank, t->shape.dims, r->file, t->name, error));
+    CNNFI_TRY(cnnfi_slices_cover(t->extents, t->n_slices, t->shape.rank, t->shape.dims, r->file, t->name,
+                                 r->checkpoint->budget, error));
     if (!t->tensor) CNNFI_TRY(empty_tensor(r, t, error));
     if (t->n_seen != t->n_slices) return corrupt(r, t->name, "values of a slice are missing", error);
     const cnnfi_checkpoint_item item = {.name = t->name, .tensor = t->tensor};

@@ -359,12 +359,13 @@ static cnnf_status parse_rewritten(cnnfi_json_doc *doc, const scan *s, const cha
 }
 
 cnnf_status cnnfi_json_parse(cnnfi_json_doc **out, cnnf_context *context, const char *text, size_t size,
-                             const char *what, cnnf_error *error)
+                             const char *what, cnnfi_budget *budget, cnnf_error *error)
 {
     *out = NULL;
     CNNFI_TRY(cnnfi_check_limit(context, CNNF_LIMIT_ATTR_BYTES, size, what, error));
     scan s = {.text = text, .size = size};
     CNNFI_TRY(guard(&s, context, what, error));
+    CNNFI_TRY(cnnfi_budget_spend(budget, s.values + cnnfi_steps_of_bytes(size), error));
     cnnfi_json_doc *doc = cnnfi_calloc(context, 1, sizeof *doc);
     if (!doc) return cnnfi_fail_nomem(error);
     doc->context = cnnf_context_ref(context);

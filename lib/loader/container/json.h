@@ -10,14 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cnnfreeze/context.h>
+#include "base/budget.h"
 
 typedef struct cnnfi_json_doc cnnfi_json_doc;
 typedef struct cnnfi_json cnnfi_json; /* a value inside; NULL stands for "absent" everywhere */
 
-/* Keras writes NaN, Infinity and -Infinity; they are read as numbers. */
+/* Keras writes NaN, Infinity and -Infinity; they are read as numbers. `budget` (nullable) pays for every value. */
 cnnf_status cnnfi_json_parse(cnnfi_json_doc **out, cnnf_context *context, const char *text, size_t size,
-                             const char *what, cnnf_error *error);
+                             const char *what, cnnfi_budget *budget, cnnf_error *error);
 void cnnfi_json_doc_free(cnnfi_json_doc *doc); /* NULL is allowed */
 const cnnfi_json *cnnfi_json_root(const cnnfi_json_doc *doc);
 

@@ -65,13 +65,14 @@ static cnnf_status read_end64(cnnfi_zip *zip, uint64_t end, cnnf_error *error)
     return CNNF_OK;
 }
 
-cnnf_status cnnfi_zip_open(cnnfi_zip *out, cnnfi_source *source, cnnf_error *error)
+cnnf_status cnnfi_zip_open(cnnfi_zip *out, cnnfi_source *source, cnnfi_budget *budget, cnnf_error *error)
 {
     uint8_t end[END_SIZE] = {0};
     uint64_t at = 0;
     const char *name = cnnfi_source_name(source);
     CNNFI_TRY(find_end(&at, source, end, error));
     *out = (cnnfi_zip){.source = source,
+                       .budget = budget,
                        .entries = cnnfi_le16(end + 10),
                        .directory_size = cnnfi_le32(end + 12),
                        .directory = cnnfi_le32(end + 16)};
@@ -147,6 +148,7 @@ static cnnf_status scan_directory(const cnnfi_zip *zip, const uint8_t *bytes, co
     cnnfi_bytes name;
     entry e;
     *count = 0;
+    CNNFI_TRY(cnnfi_budget_spend(zip->budget, zip->entries + cnnfi_steps_of_bytes(zip->directory_size), error));
     for (uint64_t i = 0; i < zip->entries; i++) {
         if (!next_record(&c, &e, &name))
             return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: zip: directory record %" PRIu64 " is damaged",
@@ -270,6 +272,7 @@ static cnnf_status put_piece(decoder *d, size_t size, cnnf_error *error)
     if (size > d->e->size - d->written)
         return fail_entry(d->zip, d->e->name, "is longer than the directory says", error);
     d->crc = crc32(d->crc, d->out, (uInt)size);
+    CNNFI_TRY(cnnfi_budget_spend(d->zip->budget, cnnfi_steps_of_bytes(size), error));
     if (d->memory)
         memcpy(d->memory + d->written, d->out, size);
     else

@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/source.h"
 
 typedef struct cnnfi_zip {
     cnnfi_source *source; /* borrowed */
+    cnnfi_budget *budget; /* pays for entries and bytes; borrowed, nullable */
     uint64_t directory, directory_size, entries;
 } cnnfi_zip;
 
@@ -22,7 +24,7 @@ typedef struct cnnfi_zip_data {
     uint64_t offset, size;
 } cnnfi_zip_data;
 
-cnnf_status cnnfi_zip_open(cnnfi_zip *out, cnnfi_source *source, cnnf_error *error);
+cnnf_status cnnfi_zip_open(cnnfi_zip *out, cnnfi_source *source, cnnfi_budget *budget, cnnf_error *error);
 /*
  * Stored entries stay where they are; deflated ones are decoded into memory or, when large, a temporary file.
  * The size that the directory declares is held against `limit` (CNNF_LIMIT_*) before a byte is decoded.

@@ -62,6 +62,7 @@ static cnnf_status build(cnnf_graph **out, const cnnfi_graph_file *file, const c
 {
     reader r = {.options = file->options, .wanted = wanted, .current = -1};
     CNNFI_TRY(cnnfi_builder_new(&r.builder, cnnfi_source_context(file->source), error));
+    r.builder->budget = cnnfi_load_budget(file->options);
     const cnnfi_proto_sink sink = {.user = &r, .begin = reader_begin, .item = reader_item};
     cnnf_status status = stream(file, type, &sink, error);
     if (status != CNNF_OK) {

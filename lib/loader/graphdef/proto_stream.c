@@ -87,6 +87,7 @@ static cnnf_status take_item(binary_stream *s, const cnnfi_message_type *type, c
 static cnnf_status take_field(binary_stream *s, const cnnfi_guard_field *field, cnnf_error *error)
 {
     binary_level *level = &s->levels[s->count - 1];
+    CNNFI_TRY(cnnfi_budget_spend(cnnfi_load_budget(s->options), cnnfi_steps_of_bytes(field->end - field->at), error));
     cnnfi_proto_part part = field->wire == 2 ? cnnfi_proto_part_of(level->type, field->number) : CNNFI_PROTO_REST;
     if (part == CNNFI_PROTO_REST)
         return cnnfi_guard_copy(&s->guard, level->type, field->at, field->end, s->count - 1, &level->rest, error);

@@ -469,7 +469,7 @@ cnnf_status cnnfi_proto_stream_text(cnnfi_source *source, const cnnfi_message_ty
 {
     text_stream stream = {.context = cnnfi_source_context(source), .sink = sink, .options = options};
     cnnfi_strbuf_init(&stream.item, stream.context);
-    cnnf_status status = cnnfi_lexer_init(&stream.lexer, source, error);
+    cnnf_status status = cnnfi_lexer_init(&stream.lexer, source, cnnfi_load_budget(options), error);
     if (status == CNNF_OK) status = enter(&stream, type, '\0', 1, error);
     if (status == CNNF_OK) status = walk(&stream, error);
     while (stream.n_levels > 0)

@@ -11,6 +11,8 @@
 
 #define WINDOW_BYTES ((size_t)64 * 1024)
 #define END_OF_FILE  (-1)
+/* A step, in bytes. */
+#define STEP_BYTES 64
 /* Strings are handed on in pieces of about this size. */
 #define GATHERED_BYTES ((size_t)8192)
 
@@ -87,10 +89,10 @@ static void take(cnnfi_lexer *lexer, int c)
     lexer->line_start = cnnfi_lexer_offset(lexer);
 }
 
-cnnf_status cnnfi_lexer_init(cnnfi_lexer *lexer, cnnfi_source *source, cnnf_error *error)
+cnnf_status cnnfi_lexer_init(cnnfi_lexer *lexer, cnnfi_source *source, cnnfi_budget *budget, cnnf_error *error)
 {
     cnnf_context *context = cnnfi_source_context(source);
-    *lexer = (cnnfi_lexer){.source = source, .line = 1, .window = cnnfi_source_memory(source)};
+    *lexer = (cnnfi_lexer){.source = source, .budget = budget, .line = 1, .window = cnnfi_source_memory(source)};
     if (lexer->window != NULL) {
         lexer->window_size = (size_t)cnnfi_source_size(source);
     } else {
@@ -163,11 +165,20 @@ static bool more_number(int c, int before)
     return is_name(c) || c == '.' || ((c == '-' || c == '+') && (before == 'e' || before == 'E'));
 }
 
+/* For what was read since the last time. */
+static cnnf_status pay(cnnfi_lexer *lexer, cnnf_error *error)
+{
+    const uint64_t steps = (cnnfi_lexer_offset(lexer) - lexer->paid) / STEP_BYTES;
+    lexer->paid += steps * STEP_BYTES;
+    return steps ? cnnfi_budget_spend(lexer->budget, steps, error) : CNNF_OK;
+}
+
 cnnf_status cnnfi_lexer_next(cnnfi_lexer *lexer, cnnf_error *error)
 {
     cnnfi_token *token = &lexer->token;
     int c;
     CNNFI_TRY(skip_blank(lexer, &c, error));
+    CNNFI_TRY(pay(lexer, error));
     token->line = lexer->line;
     token->column = cnnfi_lexer_offset(lexer) - lexer->line_start + 1;
     token->length = 0;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/source.h"
 
 #define CNNFI_TOKEN_BYTES 512
@@ -34,11 +35,13 @@ typedef struct cnnfi_lexer {
     uint64_t window_at;
     size_t window_size, at; /* at: in the window */
     uint64_t line, line_start;
-    cnnfi_token token; /* the current one */
+    cnnfi_budget *budget; /* pays for what is read; NULL: nobody counts */
+    uint64_t paid;        /* the offset up to which it did */
+    cnnfi_token token;    /* the current one */
 } cnnfi_lexer;
 
 /* Opens and reads the first token. */
-cnnf_status cnnfi_lexer_init(cnnfi_lexer *lexer, cnnfi_source *source, cnnf_error *error);
+cnnf_status cnnfi_lexer_init(cnnfi_lexer *lexer, cnnfi_source *source, cnnfi_budget *budget, cnnf_error *error);
 void cnnfi_lexer_free(cnnfi_lexer *lexer); /* may be called twice */
 /* Reads the next token into lexer->token; not when the current one is a string. */
 cnnf_status cnnfi_lexer_next(cnnfi_lexer *lexer, cnnf_error *error);

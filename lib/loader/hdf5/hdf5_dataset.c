@@ -339,6 +339,7 @@ static cnnf_status make_tensor(cnnf_tensor **out, dataset *d, cnnfi_h5_object *o
     if (in_place(d))
         return cnnfi_tensor_range(out, store->context, d->dtype, (int32_t)d->space.rank, d->dims, store->source,
                                   store->base + d->layout.address, d->size, false, 0, store->error);
+    CNNFI_TRY(cnnfi_budget_spend(store->budget, cnnfi_steps_of_bytes(d->size), store->error));
     if (d->layout.class == CNNFI_H5_CHUNKED)
         CNNFI_TRY(cnnfi_h5_read_chunks(store, &d->layout, &d->space, d->filters.count > 0, &d->chunks));
     CNNFI_TRY(count_decoded(d, object));

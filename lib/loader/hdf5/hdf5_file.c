@@ -51,7 +51,7 @@ cnnf_status cnnfi_h5_ask_library(cnnfi_h5 *h5, cnnf_error *error)
 }
 
 cnnf_status cnnfi_h5_open(cnnfi_h5 **out, cnnf_context *context, cnnfi_source *source, uint64_t base, uint64_t size,
-                          const char *name, cnnf_error *error)
+                          const char *name, cnnfi_budget *budget, cnnf_error *error)
 {
     uint64_t at = 0;
     *out = NULL;
@@ -60,6 +60,7 @@ cnnf_status cnnfi_h5_open(cnnfi_h5 **out, cnnf_context *context, cnnfi_source *s
     if (!h5) return cnnfi_fail_nomem(error);
     cnnfi_h5_store_init(&h5->store, context, source, base + at, size - at, name, error);
     h5->store.user_block = at;
+    h5->store.budget = budget;
     cnnfi_strmap_init(&h5->addresses, context);
     cnnf_status status = open_root(h5);
     if (status == CNNF_OK)

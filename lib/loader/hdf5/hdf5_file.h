@@ -13,15 +13,17 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/source.h"
 #include "graph/tensor.h"
 
 typedef struct cnnfi_h5 cnnfi_h5;
 
-/* Opens the HDF5 file in [base, base + size) of `source`. `name` stands before every message and must outlive the file.
+/* Opens the HDF5 file in [base, base + size) of `source`. `name` stands before every message and must outlive the file,
+ * as `budget` (nullable) must, which pays for every structure and chunk that is read.
  */
 cnnf_status cnnfi_h5_open(cnnfi_h5 **out, cnnf_context *context, cnnfi_source *source, uint64_t base, uint64_t size,
-                          const char *name, cnnf_error *error);
+                          const char *name, cnnfi_budget *budget, cnnf_error *error);
 void cnnfi_h5_close(cnnfi_h5 *h5); /* NULL is allowed */
 /* Whether libhdf5 opens the file too; CNNF_E_CORRUPT with its words. */
 cnnf_status cnnfi_h5_ask_library(cnnfi_h5 *h5, cnnf_error *error);

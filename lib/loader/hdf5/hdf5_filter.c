@@ -188,6 +188,7 @@ cnnf_status cnnfi_h5_decode_chunk(cnnfi_h5_store *store, const cnnfi_h5_filters 
 {
     *out = NULL;
     CNNFI_TRY(cnnfi_h5_check_chunk_size(store, filters, chunk, bytes));
+    CNNFI_TRY(cnnfi_budget_spend(store->budget, cnnfi_steps_of_bytes(chunk->size + bytes), store->error));
     work w = {.size = (size_t)chunk->size};
     w.now = cnnfi_malloc(store->context, w.size + 1);
     if (!w.now) return cnnfi_fail_nomem(store->error);

@@ -66,6 +66,7 @@ cnnf_status cnnfi_h5_fetch(cnnfi_h5_store *store, cnnfi_arena *arena, uint64_t a
     /* A structure is read once or twice; one that is met again and again is a loop, or shared to multiply work. */
     store->fetched += size + 16;
     if (store->fetched > 4 * store->size + 65536) return CNNFI_H5_CORRUPT(store, at, "its structures overlap");
+    CNNFI_TRY(cnnfi_budget_spend(store->budget, cnnfi_steps_of_bytes(size), store->error));
     uint8_t *bytes = cnnfi_arena_alloc(arena, (size_t)size + 1);
     if (!bytes) return cnnfi_fail_nomem(store->error);
     *out = bytes;

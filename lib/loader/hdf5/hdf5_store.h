@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/source.h"
 #include "base/strmap.h"
 
@@ -32,6 +33,7 @@ typedef struct cnnfi_h5_store {
     cnnfi_arena arena;       /* lives as long as the file is open */
     cnnfi_arena scratch;     /* emptied after each object */
     uint64_t fetched;        /* bytes of structures read so far */
+    cnnfi_budget *budget;    /* pays for what is read and decoded; borrowed, nullable */
     /* from the superblock */
     uint64_t root, extension;
     unsigned leaf_k, internal_k, chunk_k;

@@ -55,6 +55,7 @@ static cnnf_status write_tensors(writer *w, cnnfi_table_writer *index, cnnf_erro
     for (size_t i = 0; i < w->variables.count; i++) {
         const cnnf_node *node = w->variables.nodes[i];
         cnnfi_bundle_entry entry;
+        CNNFI_TRY(cnnfi_budget_spend(cnnfi_sink_budget(w->sinks[FILE_DATA]), 1, error));
         const cnnf_status status = cnnfi_checkpoint_write_tensor(&entry, w->sinks[FILE_DATA], node->value, error);
         if (status != CNNF_OK) return cnnfi_error_prefix(error, status, "'%s'", node->name);
         CNNFI_TRY(cnnfi_bundle_add_entry(index, node->name, &entry, error));
@@ -69,6 +70,8 @@ static cnnf_status write_bundle(writer *w, cnnf_error *error)
     for (size_t i = 0; i < w->variables.count; i++)
         total += cnnfi_checkpoint_tensor_bytes(w->variables.nodes[i]->value);
     cnnfi_sink_set_progress(w->sinks[FILE_DATA], w->options->progress, w->options->progress_user, total);
+    for (int i = FILE_DATA + 1; i < FILES; i++)
+        cnnfi_sink_join(w->sinks[i], w->sinks[FILE_DATA]);
     cnnfi_table_writer_init(&index, w->graph->context, w->sinks[FILE_INDEX]);
     const cnnf_status status = write_tensors(w, &index, error);
     cnnfi_table_writer_free(&index);

@@ -50,9 +50,25 @@ static cnnf_status hand_over(cnnfi_skeleton *s, part_fn part, void *user, cnnf_e
     return CNNF_OK;
 }
 
-static cnnf_status graph_parts(const cnnf_graph *graph, cnnfi_skeleton *s, part_fn part, void *user, cnnf_error *error)
+static cnnf_status pay(cnnfi_budget *budget, const cnnf_node *node, cnnf_error *error)
 {
+    return cnnfi_budget_spend(budget, 1 + node->n_inputs + node->n_attrs, error);
+}
+
+static cnnf_status pay_function(cnnfi_budget *budget, const cnnfi_function *function, cnnf_error *error)
+{
+    for (size_t i = 0; i < function->n_nodes; i++)
+        CNNFI_TRY(pay(budget, function->nodes[i], error));
+    return CNNF_OK;
+}
+
+static cnnf_status graph_parts(const cnnf_graph *graph, cnnfi_skeleton *s, part_fn part, void *user,
+                               cnnfi_budget *budget, cnnf_error *error)
+{
+    for (size_t i = 0; i < graph->n_functions; i++)
+        CNNFI_TRY(pay_function(budget, graph->functions[i], error));
     for (size_t i = 0; i < graph->n_nodes; i++) {
+        CNNFI_TRY(pay(budget, graph->nodes[i], error));
         cnnfi_wire_node(s, GRAPH_NODE, graph->nodes[i]);
         CNNFI_TRY(hand_over(s, part, user, error));
     }
@@ -65,12 +81,13 @@ static cnnf_status graph_parts(const cnnf_graph *graph, cnnfi_skeleton *s, part_
     return hand_over(s, part, user, error);
 }
 
-cnnf_status cnnfi_graphdef_parts(const cnnf_graph *graph, bool text, part_fn part, void *user, cnnf_error *error)
+cnnf_status cnnfi_graphdef_parts(const cnnf_graph *graph, bool text, part_fn part, void *user, cnnfi_budget *budget,
+                                 cnnf_error *error)
 {
     cnnfi_skeleton skeleton;
     cnnfi_skeleton_init(&skeleton, graph->context);
     skeleton.text_order = text;
-    cnnf_status status = graph_parts(graph, &skeleton, part, user, error);
+    cnnf_status status = graph_parts(graph, &skeleton, part, user, budget, error);
     cnnfi_skeleton_free(&skeleton);
     return status;
 }
@@ -123,8 +140,10 @@ static cnnf_status fail_too_large(const measure *m, cnnf_error *error)
 cnnf_status cnnfi_graphdef_measure(uint64_t *out, const cnnf_graph *graph, cnnf_error *error)
 {
     measure m = {.size = 0};
+    cnnfi_budget budget;
     *out = 0;
-    CNNFI_TRY(cnnfi_graphdef_parts(graph, false, measure_part, &m, error));
+    cnnfi_budget_init(&budget, graph->context);
+    CNNFI_TRY(cnnfi_graphdef_parts(graph, false, measure_part, &m, &budget, error));
     if (m.size > MAX_MESSAGE_BYTES) return fail_too_large(&m, error);
     *out = m.size;
     return CNNF_OK;
@@ -139,5 +158,5 @@ static cnnf_status write_part(const cnnfi_skeleton *skeleton, void *user, cnnf_e
 
 cnnf_status cnnfi_graphdef_write(const cnnf_graph *graph, cnnfi_sink *sink, cnnf_error *error)
 {
-    return cnnfi_graphdef_parts(graph, false, write_part, sink, error);
+    return cnnfi_graphdef_parts(graph, false, write_part, sink, cnnfi_sink_budget(sink), error);
 }

@@ -9,5 +9,5 @@ static cnnf_status print_part(const cnnfi_skeleton *skeleton, void *user, cnnf_e
 
 cnnf_status cnnfi_graphdef_write_text(const cnnf_graph *graph, cnnfi_sink *sink, cnnf_error *error)
 {
-    return cnnfi_graphdef_parts(graph, true, print_part, sink, error);
+    return cnnfi_graphdef_parts(graph, true, print_part, sink, cnnfi_sink_budget(sink), error);
 }

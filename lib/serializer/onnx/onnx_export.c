@@ -165,6 +165,7 @@ static cnnf_status write_pair(const cnnfi_skeleton *s, const cnnfi_onnx_model *m
     cnnfi_sink *sinks[2] = {NULL, NULL};
     cnnf_status status = cnnfi_sink_file(&sinks[0], model->context, data_path, options->fsync, error);
     if (status == CNNF_OK) status = cnnfi_sink_file(&sinks[1], model->context, path, options->fsync, error);
+    if (status == CNNF_OK) cnnfi_sink_join(sinks[1], sinks[0]);
     if (status == CNNF_OK && options->progress != NULL)
         cnnfi_sink_set_progress(sinks[0], options->progress, options->progress_user, size);
     if (status == CNNF_OK) status = cnnfi_onnx_write_external(model, sinks[0], error);

@@ -11,6 +11,7 @@
 void cnnfi_onnx_model_init(cnnfi_onnx_model *model, cnnf_context *context, int32_t opset)
 {
     *model = (cnnfi_onnx_model){.context = context, .opset = opset, .scope = ""};
+    cnnfi_budget_init(&model->budget, context);
     cnnfi_arena_init(&model->arena, context);
     cnnfi_strmap_init(&model->names, context);
     cnnfi_strmap_init(&model->small, context);
@@ -59,6 +60,7 @@ static void no_memory(cnnfi_onnx_model *model)
 
 void *cnnfi_onnx_array(cnnfi_onnx_model *model, size_t count, size_t size)
 {
+    if (model->status == CNNF_OK) model->status = cnnfi_budget_spend(&model->budget, 1, &model->error);
     void *room = model->status == CNNF_OK ? cnnfi_arena_array(&model->arena, count ? count : 1, size) : NULL;
     if (room == NULL) no_memory(model);
     return room;

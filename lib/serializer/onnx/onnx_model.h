@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/error.h"
 #include "base/strmap.h"
 #include "graph/tensor.h"
@@ -77,6 +78,7 @@ typedef struct cnnfi_onnx_port {
 
 typedef struct cnnfi_onnx_model {
     cnnf_context *context; /* borrowed */
+    cnnfi_budget budget;   /* pays for every piece of the model */
     cnnfi_arena arena;
     cnnfi_strmap names; /* of tensors and nodes: how often a name was asked for */
     cnnfi_strmap small; /* small constants by what they hold, to their place in `shared` */

@@ -526,6 +526,7 @@ static void make_calls(run *r)
     for (size_t made = 1; made && cnnfi_build_ok(r->b);) {
         made = 0;
         steps += r->container->n_layers;
+        cnnfi_builder_spend(r->b->graph, r->container->n_layers);
         if (steps > most) { /* a chain written backwards needs a round for each layer */
             cnnfi_builder_fail(r->b->graph, CNNF_E_LIMIT, "%s: Keras: model '%s': its layers are in too bad an order",
                                r->b->model->path, r->container->name);
@@ -704,6 +705,7 @@ cnnf_status cnnfi_keras_build(cnnf_graph **out, cnnfi_keras_model *model, int32_
                              .suffix = suffix,
                              .scope = ""};
     CNNFI_TRY(cnnfi_builder_new(&b.graph, model->context, error));
+    b.graph->budget = model->budget;
     cnnfi_strmap_init(&b.names, model->context);
     build_model(&b, training_state);
     cnnfi_strmap_free(&b.names);

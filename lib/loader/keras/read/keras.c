@@ -69,7 +69,6 @@ cnnf_status cnnfi_load_keras(cnnf_graph **out, cnnf_context *context, cnnfi_sour
                              const cnnf_load_options *options, cnnf_error *error)
 {
     cnnfi_keras_model *model = NULL;
-    if (!options) options = cnnfi_load_defaults();
     cnnf_status status = read_model(&model, context, source, options, error);
     const uint64_t size = cnnfi_source_size(source);
     if (status == CNNF_OK) status = cnnfi_load_progress(options, size, size, error);

@@ -156,7 +156,7 @@ static cnnf_status read_file(reader *r, const char *path, const cnnf_load_option
 {
     cnnfi_json_doc *doc = NULL;
     const char *root = NULL;
-    CNNFI_TRY(cnnf_checkpoint_open(&r->checkpoint, r->model->context, path, r->error));
+    CNNFI_TRY(cnnfi_checkpoint_open(&r->checkpoint, r->model->context, path, r->model->budget, r->error));
     CNNFI_TRY(cnnfi_keras_read_architecture(&doc, r->model, options->architecture_file, r->error));
     const cnnfi_json *json = cnnfi_json_root(doc);
     CNNFI_TRY(cnnfi_keras_set_version(r->model, cnnfi_json_string(cnnfi_json_get(json, "keras_version"), NULL), json,
@@ -175,7 +175,7 @@ cnnf_status cnnfi_keras_read_checkpoint(cnnfi_keras_model **out, cnnf_context *c
 {
     reader r = {.error = error};
     *out = NULL;
-    CNNFI_TRY(cnnfi_keras_model_new(&r.model, context, path, error));
+    CNNFI_TRY(cnnfi_keras_model_new(&r.model, context, path, cnnfi_load_budget(options), error));
     const cnnf_status status = read_file(&r, path, options);
     cnnf_checkpoint_unref(r.checkpoint);
     if (status == CNNF_OK)

@@ -267,9 +267,9 @@ cnnf_status cnnfi_keras_read_h5(cnnfi_keras_model **out, cnnf_context *context, 
 {
     reader r = {.error = error};
     *out = NULL;
-    CNNFI_TRY(cnnfi_keras_model_new(&r.model, context, cnnfi_source_name(source), error));
-    cnnf_status status =
-        cnnfi_h5_open(&r.h5, context, source, 0, cnnfi_source_size(source), cnnfi_source_name(source), error);
+    CNNFI_TRY(cnnfi_keras_model_new(&r.model, context, cnnfi_source_name(source), cnnfi_load_budget(options), error));
+    cnnf_status status = cnnfi_h5_open(&r.h5, context, source, 0, cnnfi_source_size(source), cnnfi_source_name(source),
+                                       r.model->budget, error);
     if (status == CNNF_OK && options && options->ask_libhdf5) status = cnnfi_h5_ask_library(r.h5, error);
     if (status == CNNF_OK) status = read_file(&r, options);
     cnnfi_h5_close(r.h5);

@@ -6,7 +6,8 @@
 
 #include "base/context.h"
 
-cnnf_status cnnfi_keras_model_new(cnnfi_keras_model **out, cnnf_context *context, const char *path, cnnf_error *error)
+cnnf_status cnnfi_keras_model_new(cnnfi_keras_model **out, cnnf_context *context, const char *path,
+                                  cnnfi_budget *budget, cnnf_error *error)
 {
     *out = NULL;
     cnnfi_keras_model *model = cnnfi_calloc(context, 1, sizeof *model);
@@ -14,6 +15,7 @@ cnnf_status cnnfi_keras_model_new(cnnfi_keras_model **out, cnnf_context *context
     model->context = cnnf_context_ref(context);
     cnnfi_arena_init(&model->arena, context);
     model->path = cnnfi_arena_strdup(&model->arena, path);
+    model->budget = budget;
     model->keras_version = "";
     if (!model->path) {
         cnnfi_keras_model_free(model);
@@ -55,7 +57,7 @@ cnnf_status cnnfi_keras_model_json(cnnfi_json_doc **out, cnnfi_keras_model *mode
     *out = NULL;
     if (model->n_documents == sizeof model->documents / sizeof model->documents[0])
         return cnnfi_fail(error, CNNF_E_INTERNAL, "%s: too many JSON documents", model->path);
-    CNNFI_TRY(cnnfi_json_parse(out, model->context, text, size, what, error));
+    CNNFI_TRY(cnnfi_json_parse(out, model->context, text, size, what, model->budget, error));
     model->documents[model->n_documents++] = *out;
     return CNNF_OK;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/error.h"
 #include "graph/tensor.h"
 #include "loader/container/json.h"
@@ -87,6 +88,7 @@ struct cnnfi_keras_container {
 /* One optimizer variable: name as TensorFlow's checkpoint has it ("training/Adam/Variable"), value. */
 typedef struct cnnfi_keras_model {
     cnnf_context *context;
+    cnnfi_budget *budget; /* borrowed, of the call that loads it; nullable */
     cnnfi_arena arena;
     const char *path; /* for messages */
     cnnfi_keras_world world;
@@ -106,7 +108,8 @@ typedef struct cnnfi_keras_model {
 } cnnfi_keras_model;
 
 /* An empty model that keeps a reference to the context. */
-cnnf_status cnnfi_keras_model_new(cnnfi_keras_model **out, cnnf_context *context, const char *path, cnnf_error *error);
+cnnf_status cnnfi_keras_model_new(cnnfi_keras_model **out, cnnf_context *context, const char *path,
+                                  cnnfi_budget *budget, cnnf_error *error);
 void cnnfi_keras_model_free(cnnfi_keras_model *model); /* NULL is allowed */
 /* Takes the tensor, also on failure. */
 cnnf_status cnnfi_keras_model_hold(cnnfi_keras_model *model, cnnf_tensor *tensor, cnnf_error *error);

@@ -56,7 +56,8 @@ static cnnf_status read_weights(reader *r, const cnnf_load_options *options)
     char *name = cnnfi_arena_printf(&r->model->arena, "%s: model.weights.h5", r->model->path);
     cnnf_status status = name ? CNNF_OK : cnnfi_fail_nomem(r->error);
     if (status == CNNF_OK)
-        status = cnnfi_h5_open(&r->h5, r->model->context, data.source, data.offset, data.size, name, r->error);
+        status = cnnfi_h5_open(&r->h5, r->model->context, data.source, data.offset, data.size, name, r->model->budget,
+                               r->error);
     if (status == CNNF_OK && options && options->ask_libhdf5) status = cnnfi_h5_ask_library(r->h5, r->error);
     if (status == CNNF_OK) status = cnnfi_keras_read_folders(r->model, r->h5, r->error);
     cnnfi_h5_close(r->h5);
@@ -69,7 +70,7 @@ static cnnf_status read_weights(reader *r, const cnnf_load_options *options)
 static cnnf_status read_file(reader *r, cnnfi_source *source, const cnnf_load_options *options)
 {
     cnnfi_json_doc *metadata = NULL, *config = NULL;
-    CNNFI_TRY(cnnfi_zip_open(&r->zip, source, r->error));
+    CNNFI_TRY(cnnfi_zip_open(&r->zip, source, r->model->budget, r->error));
     CNNFI_TRY(read_json(r, "config.json", "Keras config", &config));
     if (!config) return fail_missing(r, "config.json");
     CNNFI_TRY(read_json(r, "metadata.json", "Keras metadata", &metadata));
@@ -86,7 +87,7 @@ cnnf_status cnnfi_keras_read_v3(cnnfi_keras_model **out, cnnf_context *context, 
 {
     reader r = {.error = error};
     *out = NULL;
-    CNNFI_TRY(cnnfi_keras_model_new(&r.model, context, cnnfi_source_name(source), error));
+    CNNFI_TRY(cnnfi_keras_model_new(&r.model, context, cnnfi_source_name(source), cnnfi_load_budget(options), error));
     cnnf_status status = read_file(&r, source, options);
     if (status == CNNF_OK)
         *out = r.model;
