@@ -74,8 +74,10 @@ typedef void (*cnnf_temporary_fn)(const char *path, int32_t exists, void *user);
 
 /*
  * A step is what visiting a node costs: one node looked at, compiled or computed (in every round of a loop), 1,024
- * elements read or written, 4,096 multiplications. Runs of an evaluator, pipelines, inlining and constant folding count
- * them, each call its own; one that takes more is CNNF_E_LIMIT. 10^9 of them are minutes, not seconds.
+ * elements read or written, 4,096 multiplications. Runs of an evaluator, pipelines, inlining, constant folding, loads
+ * and writes count them, each call its own; one that takes more is CNNF_E_LIMIT. 10^9 of them are minutes, not seconds.
+ * Loads and writes count nodes, inputs, attributes, values of JSON, structures and chunks of HDF5, entries of archives
+ * and checkpoints, and bytes; 65,536 steps they may always take.
  */
 
 CNNF_BEGIN_DECLS

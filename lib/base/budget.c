@@ -11,10 +11,16 @@ void cnnfi_budget_init(cnnfi_budget *budget, const cnnf_context *context)
     *budget = (cnnfi_budget){.context = context};
 }
 
+void cnnfi_budget_init_file(cnnfi_budget *budget, const cnnf_context *context)
+{
+    *budget = (cnnfi_budget){.context = context, .least = CNNFI_STEPS_OF_A_FILE};
+}
+
 cnnf_status cnnfi_budget_spend(cnnfi_budget *budget, uint64_t steps, cnnf_error *error)
 {
     if (!budget) return CNNF_OK;
-    const uint64_t allowed = cnnfi_limit(budget->context, CNNF_LIMIT_STEPS);
+    const uint64_t limit = cnnfi_limit(budget->context, CNNF_LIMIT_STEPS);
+    const uint64_t allowed = limit > budget->least ? limit : budget->least;
     if (__builtin_add_overflow(budget->used, steps, &budget->used)) budget->used = UINT64_MAX;
     if (budget->used > allowed)
         return cnnfi_fail_limit(error, "steps of work", CNNF_LIMIT_STEPS, budget->used, allowed);

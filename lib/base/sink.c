@@ -137,7 +137,7 @@ static cnnfi_sink *sink_new(cnnf_context *context, const sink_kind *kind)
     sink->kind = kind;
     sink->fd = sink->place.fd = -1;
     sink->context = cnnf_context_ref(context);
-    cnnfi_budget_init(&sink->budget, context);
+    cnnfi_budget_init_file(&sink->budget, context);
     sink->budget.stop = wants_to_stop;
     sink->budget.user = sink;
     sink->payer = &sink->budget;

@@ -26,7 +26,7 @@ const cnnf_load_options *cnnfi_load_begin(cnnfi_load_call *call, const cnnf_cont
 {
     if (options && options->call) return options;
     *call = (cnnfi_load_call){.options = options ? *options : defaults};
-    cnnfi_budget_init(&call->budget, context);
+    cnnfi_budget_init_file(&call->budget, context);
     call->budget.stop = wants_to_stop;
     call->budget.user = call;
     call->options.call = call;

@@ -286,15 +286,16 @@ static cnnf_status eval_cast(const work *w)
     return map(w, cast, true);
 }
 
-/* What an int64_t can hold too: an integer's value that is only bounded may be neither whole nor small. */
+/* As an int64_t; the value of an integer that was computed out of its range may be none. */
 static bool is_whole(double x)
 {
-    return x == trunc(x) && fabs(x) <= EXACT_INTEGER;
+    return x == trunc(x) && fabs(x) < 0x1p62;
 }
 
 static double two_integers(const evaluator *row, double a, double b)
 {
-    if (!is_whole(a) || !is_whole(b)) return UNKNOWN_ELEMENT;
+    if (isnan(a) || isnan(b)) return UNKNOWN_ELEMENT;
+    if (row->integers && (!is_whole(a) || !is_whole(b))) return UNKNOWN_ELEMENT;
     return row->integers ? row->integers(a, b) : row->two(a, b);
 }
 

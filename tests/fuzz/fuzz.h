@@ -19,9 +19,10 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 /* Mutators stand between these: they are no part of what is fuzzed, and without the instruments of sanitizers and
    fuzzers they are several times as fast. */
 #if defined(__clang__)
-/* clang-format off */
-#define FUZZ_PLAIN_BEGIN _Pragma("clang attribute push(__attribute__((no_sanitize(\"address\", \"undefined\", \"coverage\"))), apply_to = function)")
-/* clang-format on */
+#define FUZZ_PRAGMA(...) _Pragma(#__VA_ARGS__)
+#define FUZZ_PLAIN_BEGIN                                                                                               \
+    FUZZ_PRAGMA(                                                                                                       \
+        clang attribute push(__attribute__((no_sanitize("address", "undefined", "coverage"))), apply_to = function))
 #define FUZZ_PLAIN_END _Pragma("clang attribute pop")
 #else
 #define FUZZ_PLAIN_BEGIN

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "support.h"
+#include "graph/builder.h"
+#include "loader/load_options.h"
 
 #define TEXT_MAX 200000
 
@@ -348,6 +350,154 @@ START_TEST(a_pass_is_cancelled_inside)
 }
 END_TEST
 
+/* ---- steps of reading and writing ---- */
+
+/* Every kind of file; one whose loader counted nothing would do with one step. */
+static const struct load_probe {
+    const char *path;
+    uint64_t least; /* at least so many: nodes, chunks, values or entries that it has */
+} load_probes[] = {
+    {GOLDEN("oom/graph.pb"), 100}, {GOLDEN("oom/graph.pbtxt"), 100},     {GOLDEN("oom/graph.meta"), 100},
+    {GOLDEN("oom/model.h5"), 200}, {GOLDEN("oom/model.ckpt.meta"), 100}, {GOLDEN("numbers/m3_F_feat/model.keras"), 100},
+};
+
+/* The floor of a file's steps is taken away, so that small files can be tried. */
+static cnnf_status load_with(const char *path, uint64_t steps, cnnf_error *error)
+{
+    cnnfi_load_call call;
+    cnnf_graph *graph = NULL;
+    cnnf_context *context = limited_context(CNNF_LIMIT_STEPS, steps);
+    cnnfi_load_begin(&call, context, NULL);
+    call.budget.least = 0;
+    const cnnf_status status = cnnf_load_file(&graph, context, path, &call.options, error);
+    ck_assert((graph != NULL) == (status == CNNF_OK));
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+    return status;
+}
+
+static cnnf_status bind_with(uint64_t steps, cnnf_error *error)
+{
+    cnnfi_load_call call;
+    cnnf_graph *graph = NULL, *bound = NULL;
+    cnnf_context *context = limited_context(CNNF_LIMIT_STEPS, steps);
+    ck_assert_int_eq(cnnf_load_file(&graph, context, GOLDEN("oom/model.ckpt.meta"), NULL, NULL), CNNF_OK);
+    cnnfi_load_begin(&call, context, NULL);
+    call.budget.least = 0;
+    const cnnf_status status = cnnf_bind_checkpoint(&bound, graph, GOLDEN("oom/model.ckpt"), &call.options, error);
+    cnnf_graph_unref(bound);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+    return status;
+}
+
+static void check_least(uint64_t low, cnnf_status below, cnnf_status at, uint64_t expected, const cnnf_error *error)
+{
+    ck_assert_uint_ge(low, expected);
+    ck_assert_int_eq(below, CNNF_E_LIMIT);
+    ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), cnnf_limit_name(CNNF_LIMIT_STEPS)));
+    ck_assert_int_eq(at, CNNF_OK);
+}
+
+START_TEST(steps_of_loads)
+{
+    const struct load_probe *p = &load_probes[_i];
+    cnnf_error *error = cnnf_error_new();
+    uint64_t low = 1, high = 1000000;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        const cnnf_status status = load_with(p->path, middle, NULL);
+        *(status ? &low : &high) = status ? middle + 1 : middle;
+    }
+    const cnnf_status at = load_with(p->path, low, NULL);
+    check_least(low, load_with(p->path, low - 1, error), at, p->least, error);
+    cnnf_error_free(error);
+}
+END_TEST
+
+START_TEST(steps_of_a_checkpoint)
+{
+    cnnf_error *error = cnnf_error_new();
+    uint64_t low = 1, high = 100000;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        const cnnf_status status = bind_with(middle, NULL);
+        *(status ? &low : &high) = status ? middle + 1 : middle;
+    }
+    const cnnf_status at = bind_with(low, NULL);
+    check_least(low, bind_with(low - 1, error), at, 20, error);
+    cnnf_error_free(error);
+}
+END_TEST
+
+/* A load of one long node asks whether to go on before the node is there. */
+static int32_t stop_at_once(uint64_t done, uint64_t total, void *user)
+{
+    ck_assert_uint_eq(done, 0);
+    ck_assert_uint_eq(total, 0);
+    ++*(int *)user;
+    return 1;
+}
+
+START_TEST(a_load_is_cancelled_inside)
+{
+    enum { VALUES = 90000 };
+    static const char head[] = "node { name: 'c' op: 'Const' attr { key: 'value' value { tensor { dtype: DT_FLOAT ",
+                      value[] = "float_val: 1.5\n", tail[] = "} } } }";
+    char *text = malloc(sizeof head + VALUES * sizeof value + sizeof tail);
+    cnnf_context *context = limited_context(0, 0);
+    cnnf_load_options *options = NULL;
+    cnnf_graph *graph = NULL;
+    int calls = 0;
+    ck_assert_ptr_nonnull(text);
+    size_t at = (size_t)sprintf(text, "%s", head);
+    for (int i = 0; i < VALUES; i++, at += sizeof value - 1)
+        memcpy(text + at, value, sizeof value);
+    strcpy(text + at, tail);
+    ck_assert_int_eq(cnnf_load_options_new(&options, context, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_options_set_progress(options, stop_at_once, &calls, NULL), CNNF_OK);
+    ck_assert_int_eq(cnnf_load_memory(&graph, context, text, strlen(text), "long.pbtxt", options, NULL),
+                     CNNF_E_CANCELLED);
+    ck_assert_int_eq(calls, 1);
+    cnnf_load_options_free(options);
+    free(text);
+    test_context_done(context);
+}
+END_TEST
+
+/* 100,000 nodes that nobody loaded: what they need is the writer's. */
+START_TEST(steps_of_writes)
+{
+    enum { NODES = 100000 };
+    for (int turn = 0; turn < 4; turn++) {
+        const bool text = turn % 2, enough = turn >= 2;
+        cnnf_context *context = limited_context(CNNF_LIMIT_STEPS, enough ? 2 * NODES : NODES - 1);
+        cnnf_error *error = cnnf_error_new();
+        cnnf_write_options *options = NULL;
+        cnnfi_builder *b = NULL;
+        cnnf_graph *graph = NULL;
+        cnnf_buffer *out = NULL;
+        char name[16];
+        ck_assert_int_eq(cnnfi_builder_new(&b, context, NULL), CNNF_OK);
+        for (int i = 0; i < NODES; i++) {
+            snprintf(name, sizeof name, "n%d", i);
+            cnnfi_builder_add(b, "NoOp", name);
+        }
+        ck_assert_int_eq(cnnfi_builder_publish(&graph, b, NULL), CNNF_OK);
+        ck_assert_int_eq(cnnf_write_options_new(&options, context, NULL), CNNF_OK);
+        cnnf_write_options_set_text(options, text, NULL);
+        const cnnf_status status = cnnf_write_graphdef_buffer(&out, graph, options, error);
+        ck_assert_int_eq(status, enough ? CNNF_OK : CNNF_E_LIMIT);
+        if (status) ck_assert_ptr_nonnull(strstr(cnnf_error_message(error), cnnf_limit_name(CNNF_LIMIT_STEPS)));
+        cnnf_buffer_free(out);
+        cnnf_write_options_free(options);
+        cnnf_graph_unref(graph);
+        cnnf_error_free(error);
+        test_context_done(context);
+    }
+}
+END_TEST
+
 /* The 50 MB name that once was read in text. */
 START_TEST(huge_name)
 {
@@ -476,6 +626,10 @@ static Suite *limits_suite(void)
     tcase_add_test(tests, line_limit);
     tcase_add_loop_test(tests, steps_of_passes, 0, 5);
     tcase_add_test(tests, a_pass_is_cancelled_inside);
+    tcase_add_loop_test(tests, steps_of_loads, 0, (int)(sizeof load_probes / sizeof *load_probes));
+    tcase_add_test(tests, steps_of_a_checkpoint);
+    tcase_add_test(tests, a_load_is_cancelled_inside);
+    tcase_add_test(tests, steps_of_writes);
     tcase_add_test(tests, huge_name);
     tcase_add_loop_test(tests, memory_limit, 0, 5);
     tcase_add_loop_test(tests, file_limits, 0, (int)(sizeof file_probes / sizeof *file_probes));

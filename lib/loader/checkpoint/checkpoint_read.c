@@ -93,7 +93,7 @@ cnnf_status cnnf_checkpoint_open(cnnf_checkpoint **out, cnnf_context *context, c
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_checkpoint_open: out is NULL");
     *out = NULL;
     if (!context || !path) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_checkpoint_open: NULL argument");
-    cnnfi_budget_init(&budget, context);
+    cnnfi_budget_init_file(&budget, context);
     return cnnfi_checkpoint_open(out, context, path, &budget, error);
 }
 

@@ -142,7 +142,7 @@ cnnf_status cnnfi_graphdef_measure(uint64_t *out, const cnnf_graph *graph, cnnf_
     measure m = {.size = 0};
     cnnfi_budget budget;
     *out = 0;
-    cnnfi_budget_init(&budget, graph->context);
+    cnnfi_budget_init_file(&budget, graph->context);
     CNNFI_TRY(cnnfi_graphdef_parts(graph, false, measure_part, &m, &budget, error));
     if (m.size > MAX_MESSAGE_BYTES) return fail_too_large(&m, error);
     *out = m.size;

@@ -11,7 +11,7 @@
 void cnnfi_onnx_model_init(cnnfi_onnx_model *model, cnnf_context *context, int32_t opset)
 {
     *model = (cnnfi_onnx_model){.context = context, .opset = opset, .scope = ""};
-    cnnfi_budget_init(&model->budget, context);
+    cnnfi_budget_init_file(&model->budget, context);
     cnnfi_arena_init(&model->arena, context);
     cnnfi_strmap_init(&model->names, context);
     cnnfi_strmap_init(&model->small, context);
