@@ -165,19 +165,82 @@ class Outputs(unittest.TestCase):
             self.assertEqual(run(*here).returncode, 0)
             self.assertEqual({p.name for p in folder.iterdir()}, {*SET, GRAPH})
 
-    def test_signals_leave_nothing(self):
-        new, digits = self.dir / "new", self.dir / "digits.pb"
-        (self.dir / "x.npy").exists() or self.make_npy(self.dir / "x.npy")
-        commands = {
+    def writers(self):
+        """A call of every subcommand that writes; "@" is its folder."""
+        new, digits, array = self.dir / "new", self.dir / "digits.pb", self.dir / "x.npy"
+        array.exists() or self.make_npy(array)
+        output = "activation_6/Softmax"
+        return {
             "keras2tf": ("keras2tf", NEW, "@/m.ckpt", "@"),
             "freeze": ("freeze", DIGITS, "-o", "@/f.pb", "--report=@/r.json"),
             "freeze_graph": ("freeze_graph", f"--input_meta_graph={new}/m.ckpt.meta", f"--input_checkpoint={new}/m.ckpt",
                              "--output_graph=@/f.pb"),
             "transform_graph": ("transform_graph", f"--in_graph={digits}", "--out_graph=@/f.pb", "--transforms=fold_constants",
-                                "--outputs=activation_6/Softmax", "--report=@/r.json"),
-            "predict": ("predict", f"--graph={digits}", f"--feed=input_1={self.dir}/x.npy", "--fetch=activation_6/Softmax=@/y.npy"),
+                                f"--outputs={output}", "--report=@/r.json"),
+            "predict": ("predict", f"--graph={digits}", f"--feed=input_1={array}", f"--fetch={output}=@/y.npy"),
             "evaluate": ("evaluate", f"--graph={digits}", f"--dataset={DATA}", "--confusion=@/c.csv"),
+            "convert": ("convert", digits, "@/f.pbtxt"),
+            "export": ("export", digits, "@/f.onnx", "--external_data"),
+            "strip_unused": ("strip_unused", f"--input_graph={digits}", "--output_graph=@/f.pb", "--input_node_names=input_1",
+                             f"--output_node_names={output}", "--input_binary"),
+            "optimize_for_inference": ("optimize_for_inference", f"--input={digits}", "--output=@/f.pb", "--input_names=input_1",
+                                       f"--output_names={output}"),
+            "quantize": ("quantize", digits, "--for=vitis-ai", f"--calibration=input_1={array}", "-o", "@", "--calib_iter=1"),
         }
+
+    def call(self, command, folder):
+        return [str(c).replace("@", str(folder)) for c in command]
+
+    def test_no_writer_survives_a_full_disk(self):
+        """No room for a byte, for some, no right to write: exit 4, nothing new, and what was there is as it was."""
+        def limited(size):
+            default_signals()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+        def nobody():
+            default_signals()
+            if os.geteuid() == 0:  # root may write anywhere
+                os.setuid(65534)
+        self.dir.chmod(0o755)
+        for name, command in self.writers().items():
+            before = self.folder()
+            self.assertEqual(run(*self.call(command, before)).returncode, 0, name)
+            old = {p.name: b"old " + p.name.encode() for p in before.iterdir()}
+            self.assertTrue(old, name)
+            for fault, prepare in (("no room", lambda: limited(0)), ("little room", lambda: limited(40)), ("read only", nobody)):
+                folder = self.folder()
+                for file, content in old.items():
+                    (folder / file).write_bytes(content)
+                    (folder / file).chmod(0o444)
+                if fault == "read only":
+                    folder.chmod(0o555)
+                result = subprocess.run([COMMAND, *self.call(command, folder)], capture_output=True, preexec_fn=prepare, timeout=60)
+                with self.subTest(command=name, fault=fault):
+                    self.assertEqual(result.returncode, 4, result.stderr)
+                    self.assertEqual({p.name: p.read_bytes() for p in folder.iterdir()}, old)
+                folder.chmod(0o755)
+
+    def test_every_writer_follows_links_and_writes_through(self):
+        for name, command in self.writers().items():
+            if name in ("keras2tf", "quantize"):  # folders, whose files have names of their own
+                continue
+            plain, linked, through = self.folder(), self.folder(), self.folder()
+            self.assertEqual(run(*self.call(command, plain)).returncode, 0, name)
+            wanted = {p.name: p.read_bytes() for p in plain.iterdir()}
+            (linked / "sub").mkdir()
+            for file in wanted:
+                (linked / file).symlink_to(f"sub/{file}")
+                (through / file).symlink_to("/dev/null")
+            for folder in (linked, through):
+                self.assertEqual(run(*self.call(command, folder)).returncode, 0, name)
+                self.assertTrue(all((folder / file).is_symlink() for file in wanted), name)
+            seen = {p.name for p in (linked / "sub").iterdir()}
+            self.assertEqual(seen, set(wanted), name)
+            self.assertFalse([p for p in through.iterdir() if not p.is_symlink()], name)
+            self.assertTrue(stat.S_ISCHR(os.stat("/dev/null").st_mode))
+
+    def test_signals_leave_nothing(self):
+        commands = self.writers()
         for name, command in commands.items():
             total = self.points(None, *command)
             for at in range(1, total + 1, 1 + total // 25):
