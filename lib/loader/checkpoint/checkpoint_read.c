@@ -88,8 +88,8 @@ cnnf_status cnnfi_checkpoint_open(cnnf_checkpoint **out, cnnf_context *context, 
 
 cnnf_status cnnf_checkpoint_open(cnnf_checkpoint **out, cnnf_context *context, const char *path, cnnf_error *error)
 {
-    cnnfi_budget budget;
     cnnf_error_clear(error);
+    cnnfi_budget budget;
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_checkpoint_open: out is NULL");
     *out = NULL;
     if (!context || !path) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_checkpoint_open: NULL argument");
