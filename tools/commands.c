@@ -7,7 +7,7 @@ const command cli_commands[] = {
      cmd_keras2tf},
     {"freeze_graph", "[flags]", "graph and checkpoint to frozen graph: TensorFlow's freeze_graph", cmd_freeze_graph},
     {"freeze", "INPUT OUT.pb [flags]", "any model to one frozen inference graph", cmd_freeze},
-    {"export", "INPUT OUT.onnx [flags]", "any model to one ONNX model", cmd_export},
+    {"export", "INPUT OUT.onnx|OUT.tflite [flags]", "any model to one ONNX or TFLite model", cmd_export},
     {"transform_graph", "[flags]", "runs passes: TensorFlow's Graph Transform Tool", cmd_transform_graph},
     {"convert", "IN OUT.{pb,pbtxt} [flags]", "any format of a graph to GraphDef, nothing changed", cmd_convert},
     {"strip_unused", "--input_graph=A --output_graph=B [flags]",

@@ -48,6 +48,7 @@
 #include <cnnfreeze/checkpoint.h>
 #include <cnnfreeze/transform.h>
 #include <cnnfreeze/onnx.h>
+#include <cnnfreeze/tflite.h>
 #include <cnnfreeze/serializer.h>
 #include <cnnfreeze/inspect.h>
 #include <cnnfreeze/evaluator.h>

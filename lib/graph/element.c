@@ -76,3 +76,36 @@ bool cnnfi_element_i64(int64_t *out, cnnf_dtype dtype, const void *data, int64_t
         return false;
     }
 }
+
+size_t cnnfi_element_from_f64(uint8_t out[8], cnnf_dtype dtype, double value)
+{
+    const int64_t integer = cnnfi_saturate_i64(value);
+    const float single = (float)value;
+    const uint16_t half = dtype == CNNF_HALF ? cnnfi_float_to_half(single) : cnnfi_float_to_bfloat16(single);
+    const size_t size = cnnf_dtype_size(dtype);
+    switch (dtype) {
+    case CNNF_DOUBLE:
+        memcpy(out, &value, size);
+        return size;
+    case CNNF_FLOAT:
+        memcpy(out, &single, size);
+        return size;
+    case CNNF_HALF:
+    case CNNF_BFLOAT16:
+        memcpy(out, &half, size);
+        return size;
+    case CNNF_BOOL:
+    case CNNF_INT8:
+    case CNNF_UINT8:
+    case CNNF_INT16:
+    case CNNF_UINT16:
+    case CNNF_INT32:
+    case CNNF_UINT32:
+    case CNNF_INT64:
+    case CNNF_UINT64:
+        memcpy(out, &integer, size); /* little-endian: its low bytes */
+        return size;
+    default:
+        return 0;
+    }
+}

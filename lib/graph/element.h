@@ -14,5 +14,8 @@ int64_t cnnfi_saturate_i64(double number);
    false: no number (strings, resources), *out is 0. */
 bool cnnfi_element_f64(double *out, cnnf_dtype dtype, const void *data, int64_t index);
 bool cnnfi_element_i64(int64_t *out, cnnf_dtype dtype, const void *data, int64_t index);
+/* A number as an element of the dtype, rounded or cut to it; its size, 0: not for strings, complex and quantised types.
+ */
+size_t cnnfi_element_from_f64(uint8_t out[8], cnnf_dtype dtype, double value);
 
 #endif

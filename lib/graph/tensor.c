@@ -318,6 +318,11 @@ cnnfi_storage cnnfi_tensor_storage(const cnnf_tensor *tensor)
     return tensor->storage;
 }
 
+bool cnnfi_tensor_has_crc(const cnnf_tensor *tensor)
+{
+    return tensor->has_crc;
+}
+
 cnnfi_encoding cnnfi_tensor_encoding(const cnnf_tensor *tensor)
 {
     return tensor->encoding;

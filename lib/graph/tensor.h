@@ -53,6 +53,8 @@ cnnf_status cnnfi_tensor_splat(cnnf_tensor **out, cnnf_context *context, cnnf_dt
 cnnf_context *cnnfi_tensor_context(const cnnf_tensor *tensor);
 const int64_t *cnnfi_tensor_dims(const cnnf_tensor *tensor);
 cnnfi_storage cnnfi_tensor_storage(const cnnf_tensor *tensor);
+/* Whether a checksum is verified when the whole is read. */
+bool cnnfi_tensor_has_crc(const cnnf_tensor *tensor);
 cnnfi_encoding cnnfi_tensor_encoding(const cnnf_tensor *tensor);
 /* Set by loaders before the tensor is shared. */
 void cnnfi_tensor_set_encoding(cnnf_tensor *tensor, cnnfi_encoding encoding);

@@ -22,7 +22,7 @@ from .evaluation import Comparison, Dataset, Metrics, Mistake, Report, compare_n
 from .evaluator import Evaluator, ops
 from .graph import Graph, Node, check_saver_file, detect_format, load
 from .quantizer import Quantizer, quantizer_options
-from .transform import Argument, CheckReport, Difference, Pipeline, check_targets, onnx_opset_of, pass_arguments, passes
+from .transform import Argument, CheckReport, Difference, Pipeline, check_targets, onnx_opset_of, pass_arguments, passes, tflite_has_op
 
 __version__ = version()
 

@@ -288,6 +288,10 @@ cnnf_tensor *cnnf_tensor_ref(cnnf_tensor *tensor)
 cnnf_status cnnf_tensor_string(char **data, size_t *size, cnnf_tensor *tensor, int64_t index, cnnf_error *error)
 void cnnf_tensor_unref(cnnf_tensor *tensor)
 cnnf_status cnnf_tensor_wrap(cnnf_tensor **out, cnnf_context *context, cnnf_dtype dtype, int32_t rank, int64_t *dims, void *data, size_t size, cnnf_release_fn release, void *user, cnnf_error *error)
+int32_t cnnf_tflite_has_op(char *op)
+cnnf_status cnnf_tflite_options_add_output(cnnf_tflite_options *options, char *name, cnnf_error *error)
+void cnnf_tflite_options_free(cnnf_tflite_options *options)
+cnnf_status cnnf_tflite_options_new(cnnf_tflite_options **out, cnnf_context *context, cnnf_error *error)
 uint32_t cnnf_version_number(void)
 char *cnnf_version_string(void)
 cnnf_status cnnf_write_checkpoint(cnnf_graph *graph, char *prefix, cnnf_write_options *options, cnnf_error *error)
@@ -302,6 +306,8 @@ cnnf_status cnnf_write_options_new(cnnf_write_options **out, cnnf_context *conte
 cnnf_status cnnf_write_options_set_fsync(cnnf_write_options *options, int32_t fsync, cnnf_error *error)
 cnnf_status cnnf_write_options_set_progress(cnnf_write_options *options, cnnf_progress_fn progress, void *user, cnnf_error *error)
 cnnf_status cnnf_write_options_set_text(cnnf_write_options *options, int32_t text, cnnf_error *error)
+cnnf_status cnnf_write_tflite_buffer(cnnf_buffer **out, cnnf_graph *graph, cnnf_tflite_options *options, cnnf_error *error)
+cnnf_status cnnf_write_tflite_file(cnnf_graph *graph, char *path, cnnf_tflite_options *options, cnnf_write_options *write_options, cnnf_error *error)
 """
 
 # Functions that nothing in the package calls, and why.

@@ -424,6 +424,26 @@ class Graph(Owner, Mapping):
         return take_bytes(lib.write_onnx_buffer, graph=self.handle,
                           options=self._onnx_options(outputs, opset, inputs_as_nchw, False))
 
+    def _tflite_options(self, outputs):
+        options = Options(lib.tflite_options_new, lib.tflite_options_free, self._context)
+        for name in outputs or self.outputs:
+            options.set(lib.tflite_options_add_output, encode(name))
+        return options.handle
+
+    def write_tflite(self, path, outputs=(), *, fsync: bool = False, progress: Progress | None = None) -> None:
+        """Writes the frozen graph as a TFLite model (docs/formats/tflite.md); outputs: names, default the graph's.
+
+        UnsupportedError names the node that TFLite has no builtin operator for; LimitError, FileError, CancelledError.
+        """
+        hook = progress_hook(progress)
+        with hook.raising():
+            call(lib.write_tflite_file, graph=self.handle, path=encode_path(path), options=self._tflite_options(outputs),
+                 write_options=self._write_options(False, fsync, hook))
+
+    def tflite(self, outputs=()) -> bytes:
+        """The frozen graph as a TFLite model's bytes."""
+        return take_bytes(lib.write_tflite_buffer, graph=self.handle, options=self._tflite_options(outputs))
+
     # Weights of a graph with variables are no part of a GraphDef.
     def __reduce__(self):
         if self.variable_count:

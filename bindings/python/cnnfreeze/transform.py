@@ -56,6 +56,11 @@ def onnx_opset_of(op: str) -> int:
     return lib.onnx_opset_of(encode(op))
 
 
+def tflite_has_op(op: str) -> bool:
+    """Whether an op of TensorFlow's can be said in TFLite, perhaps not for every dtype and attribute."""
+    return bool(lib.tflite_has_op(encode(op)))
+
+
 def pass_arguments(name: str) -> list[Argument]:
     """The arguments of a pass; KeyError."""
     number = list(passes()).index(name) if name in passes() else None
