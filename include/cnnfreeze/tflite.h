@@ -43,8 +43,8 @@ CNNF_API cnnf_status cnnf_tflite_options_add_output(cnnf_tflite_options *options
  * CNNF_E_NOMEM. @since 0.1
  */
 CNNF_API cnnf_status cnnf_write_tflite_file(const cnnf_graph *graph, const char *path,
-                                            const cnnf_tflite_options *options,
-                                            const cnnf_write_options *write_options, cnnf_error *error);
+                                            const cnnf_tflite_options *options, const cnnf_write_options *write_options,
+                                            cnnf_error *error);
 /** The same into a *new* buffer. @since 0.1 */
 CNNF_API cnnf_status cnnf_write_tflite_buffer(cnnf_buffer **out, const cnnf_graph *graph,
                                               const cnnf_tflite_options *options, cnnf_error *error);

@@ -363,6 +363,31 @@ static void check_quantizer(const cnnf_graph *graph, uint32_t pick)
     cnnf_quantizer_options_free(options);
 }
 
+/* The exports end, whatever the graph, and give the same bytes twice. */
+static void check_exports(const experiment *e, const cnnf_graph *graph)
+{
+    cnnf_buffer *models[4] = {NULL};
+    cnnf_onnx_options *onnx = NULL;
+    cnnf_tflite_options *tflite = NULL;
+    cnnf_onnx_options_new(&onnx, graph->context, NULL);
+    cnnf_tflite_options_new(&tflite, graph->context, NULL);
+    for (size_t i = 0; onnx && tflite && i < e->n_outputs; i++) {
+        cnnf_onnx_options_add_output(onnx, e->outputs[i], NULL);
+        cnnf_tflite_options_add_output(tflite, e->outputs[i], NULL);
+    }
+    for (size_t i = 0; onnx && tflite && i < 2; i++) {
+        cnnf_write_onnx_buffer(&models[i], graph, onnx, NULL);
+        cnnf_write_tflite_buffer(&models[2 + i], graph, tflite, NULL);
+    }
+    for (size_t i = 0; i < 4; i += 2)
+        if (models[i] && models[i + 1] && !same_bytes(models[i], models[i + 1]))
+            found("a second export is other bytes", i == 0 ? "onnx" : "tflite", graph);
+    for (size_t i = 0; i < 4; i++)
+        cnnf_buffer_free(models[i]);
+    cnnf_onnx_options_free(onnx);
+    cnnf_tflite_options_free(tflite);
+}
+
 void check_graph(const cnnf_graph *graph, uint32_t pick, bool exact)
 {
     static experiment before; /* a leak checker finds what it holds when an oracle dies */
@@ -375,6 +400,7 @@ void check_graph(const cnnf_graph *graph, uint32_t pick, bool exact)
     check_freeze(&before, graph);
     check_words(graph, pick);
     check_quantizer(graph, pick);
+    check_exports(&before, graph);
     forget_results(&before);
     for (size_t i = 0; i < before.n_feeds; i++)
         cnnf_tensor_unref((cnnf_tensor *)(uintptr_t)before.feeds[i]);

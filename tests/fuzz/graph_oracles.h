@@ -5,6 +5,7 @@
  *   - every pass ends, and run on its own result changes nothing;
  *   - a pass that keeps what is computed keeps the outputs' dtypes, shapes and numbers;
  *   - freezing a frozen graph changes nothing;
+ *   - an export to ONNX or TFLite ends, and gives the same bytes again;
  *   - evaluation, summaries, checks, the quantizer's stages and output guessing end, and nothing is left behind.
  */
 #ifndef GRAPH_ORACLES_H

@@ -100,21 +100,22 @@ static void print_dtypes(cnnf_context *context, const cnnfi_kernel *kernel)
     if (!printed) printf("%s", kernel->run ? "as TensorFlow's" : "any");
 }
 
-/* From which ONNX opset an op is exported. */
-static void print_opset(const char *op)
+/* From which ONNX opset an op is exported, and whether as TFLite. */
+static void print_exports(const char *op)
 {
     const int32_t opset = cnnf_onnx_opset_of(op);
     if (opset)
         printf(" | %d", (int)opset);
     else
         printf(" | -");
+    printf(" | %s", cnnf_tflite_has_op(op) ? "yes" : "-");
 }
 
 static void print_row(cnnf_context *context, const cnnfi_kernel *kernel)
 {
     printf("| %s | ", kernel->op);
     print_dtypes(context, kernel);
-    print_opset(kernel->op);
+    print_exports(kernel->op);
     printf(" | %s |\n", !kernel->run                                     ? "done by the plan itself"
                         : cnnfi_kernel_flags(kernel) & CNNFI_OP_VIEW     ? "costs nothing: shares its input's bytes"
                         : cnnfi_kernel_flags(kernel) & CNNFI_OP_SHAPE    ? "needs shapes only, folded"
@@ -135,11 +136,11 @@ int main(void)
            "as in TensorFlow, held against it by `tests/conformance/check_ops.py`; an op outside the table is refused "
            "by name. ONNX: the lowest opset in which `export` says the op (docs/formats/onnx.md says what it needs), "
            "\"-\" "
-           "none.\n",
+           "none. TFLite: whether `export` says it there, for what docs/formats/tflite.md says.\n",
            cnnf_op_count());
     const cnnfi_kernel_family *family;
     for (size_t f = 0; (family = cnnfi_kernel_family_at(f)) != NULL; f++) {
-        printf("\n## %s\n\n| op | dtypes | ONNX | notes |\n|---|---|---|---|\n", family->name);
+        printf("\n## %s\n\n| op | dtypes | ONNX | TFLite | notes |\n|---|---|---|---|---|\n", family->name);
         for (size_t i = 0; i < family->count; i++)
             print_row(context, &family->kernels[i]);
     }

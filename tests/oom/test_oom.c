@@ -272,6 +272,21 @@ static cnnf_status write_onnx(cnnf_context *context, const fixture *x, cnnf_erro
     return drop_buffer(status, buffer);
 }
 
+static cnnf_status write_tflite(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_tflite_options *options = NULL;
+    cnnf_buffer *buffer = NULL;
+    cnnf_graph *graph = NULL;
+    cnnf_status status =
+        cnnf_load_memory(&graph, context, cnnf_buffer_data(x->binary), cnnf_buffer_size(x->binary), "x", NULL, error);
+    if (!status) status = cnnf_tflite_options_new(&options, context, error);
+    if (!status) status = cnnf_tflite_options_add_output(options, cnnf_graph_output_name(x->frozen, 0), error);
+    if (!status) status = cnnf_write_tflite_buffer(&buffer, graph, options, error);
+    cnnf_tflite_options_free(options);
+    cnnf_graph_unref(graph);
+    return drop_buffer(status, buffer);
+}
+
 static cnnf_status write_checkpoint(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
     char prefix[600];
@@ -618,6 +633,7 @@ static const struct {
     {"write_binary", write_binary},
     {"write_text", write_text},
     {"write_onnx", write_onnx},
+    {"write_tflite", write_tflite},
     {"write_checkpoint", write_checkpoint},
     {"open_checkpoint", open_checkpoint},
     {"bind_checkpoint", bind_checkpoint},

@@ -37,4 +37,4 @@ __all__ = ["ABI_VERSION", "Argument", "CancelledError", "CheckReport", "Checkpoi
            "LimitError", "Metrics", "MismatchError", "MissingFileError", "Mistake", "Node", "NotFoundError", "OutOfMemoryError",
            "Pipeline", "Quantizer", "Report", "UnsupportedError", "__version__", "check_saver_file", "check_targets", "compare_numbers",
            "default_context", "detect_format", "evaluate", "has_feature", "limit_names", "load", "load_npy", "ops", "pass_arguments", "passes",
-           "quantizer_options", "save_npy", "version"]
+           "quantizer_options", "save_npy", "tflite_has_op", "version"]

@@ -164,8 +164,11 @@ static void convert_scatter_nd(cnnfi_tfl_call *call)
 /* OneHot(indices, depth, on, off). */
 static void convert_one_hot(cnnfi_tfl_call *call)
 {
-    cnnfi_tfl_tensor *inputs[] = {cnnfi_tfl_in(call, 0), cnnfi_tfl_in(call, 1), cnnfi_tfl_in(call, 2),
-                                  cnnfi_tfl_in(call, 3)};
+    cnnfi_tfl_tensor *indices = cnnfi_tfl_in(call, 0);
+    const cnnf_dtype dtype = cnnfi_tfl_in_shape(call, 0).dtype;
+    if (dtype != CNNF_INT32 && dtype != CNNF_INT64)
+        indices = cnnfi_tfl_cast(call->m, indices, cnnfi_tfl_part_like(call, 0, CNNF_INT32));
+    cnnfi_tfl_tensor *inputs[] = {indices, cnnfi_tfl_in(call, 1), cnnfi_tfl_in(call, 2), cnnfi_tfl_in(call, 3)};
     cnnfi_tfl_node *node = cnnfi_tfl_give_one(call, TFL_ONE_HOT, 4, inputs);
     cnnfi_tfl_set_int(node, ONE_HOT_AXIS, cnnf_node_attr_int(call->node, "axis", -1));
 }
@@ -186,12 +189,6 @@ static void convert_matrix_set_diag(cnnfi_tfl_call *call)
 {
     cnnfi_tfl_tensor *inputs[] = {cnnfi_tfl_in(call, 0), cnnfi_tfl_in(call, 1)};
     cnnfi_tfl_give_one(call, TFL_MATRIX_SET_DIAG, 2, inputs);
-}
-
-static void convert_segment_sum(cnnfi_tfl_call *call)
-{
-    cnnfi_tfl_tensor *inputs[] = {cnnfi_tfl_in(call, 0), cnnfi_tfl_in_int32(call, 1)};
-    cnnfi_tfl_give_one(call, TFL_SEGMENT_SUM, 2, inputs);
 }
 
 #define FLOAT   CNNFI_TFL_OF_FLOAT
@@ -223,7 +220,6 @@ const cnnfi_tfl_row cnnfi_tfl_array_rows[] = {
     {"Where", convert_where, TFL_WHERE, NUMBERS | BYTE | CNNFI_TFL_OF_BOOL},
     {"MatrixDiag", convert_matrix_diag, TFL_MATRIX_DIAG, NUMBERS | BYTE},
     {"MatrixSetDiag", convert_matrix_set_diag, TFL_MATRIX_SET_DIAG, NUMBERS | BYTE},
-    {"SegmentSum", convert_segment_sum, TFL_SEGMENT_SUM, FLOAT | INT32},
     {NULL, NULL},
 };
 /* clang-format on */

@@ -131,6 +131,18 @@ static void convert_xlogy(cnnfi_tfl_call *call)
     give_unless(call, zero, cnnfi_tfl_binary(call->m, TFL_MUL, cnnfi_tfl_in(call, 0), log, cnnfi_tfl_part(call)));
 }
 
+/* The kernel refuses to divide floats by 0: where that may be, it is a quotient rounded down. */
+static void convert_floor_div(cnnfi_tfl_call *call)
+{
+    if (cnnfi_tfl_in_shape(call, 0).dtype != CNNF_FLOAT || cnnfi_export_const_of(&call->asked, 1) != NULL) {
+        convert_pair(call);
+        return;
+    }
+    cnnfi_tfl_tensor *quotient =
+        cnnfi_tfl_binary(call->m, TFL_DIV, cnnfi_tfl_in(call, 0), cnnfi_tfl_in(call, 1), cnnfi_tfl_part(call));
+    cnnfi_tfl_give_one(call, TFL_FLOOR, 1, &quotient);
+}
+
 /* C's remainder: x - trunc(x / y) * y. */
 static void convert_truncate_mod(cnnfi_tfl_call *call)
 {
@@ -189,7 +201,7 @@ const cnnfi_tfl_row cnnfi_tfl_binary_rows[] = {
     {"LogicalAnd", convert_pair, TFL_LOGICAL_AND, CNNFI_TFL_OF_BOOL, .axes = 4},
     {"LogicalOr", convert_pair, TFL_LOGICAL_OR, CNNFI_TFL_OF_BOOL, .axes = 4},
     {"SquaredDifference", convert_pair, TFL_SQUARED_DIFFERENCE, FLOAT | INT32, .axes = 4},
-    {"FloorDiv", convert_pair, TFL_FLOOR_DIV, FLOAT | INT32, .axes = 4},
+    {"FloorDiv", convert_floor_div, TFL_FLOOR_DIV, FLOAT | INT32, .axes = 4},
     {"FloorMod", convert_pair, TFL_FLOOR_MOD, NUMBERS, .axes = 4},
     {"Mod", convert_truncate_mod, TFL_SUB, INT32, .axes = 4},
     {"TruncateMod", convert_truncate_mod, TFL_SUB, INT32, .axes = 4},

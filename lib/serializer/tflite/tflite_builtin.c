@@ -416,7 +416,6 @@ static const builtin builtins[] = {
     {TFL_HARD_SWISH, 91, version_first, "1.15.0"},
     {TFL_SCATTER_ND, 97, version_first, "2.1.0"},
     {TFL_SELECT_V2, 98, version_first, "2.2.0"},
-    {TFL_SEGMENT_SUM, 100, version_first, "2.2.0"},
     {TFL_BATCH_MATMUL, 101, version_narrow, "2.3.0 2.3.0 2.4.0"},
     {TFL_CUMSUM, 102, version_first, "2.4.0"},
     {TFL_BROADCAST_TO, 104, version_second, "2.5.0 2.5.0"},

@@ -161,9 +161,19 @@ static void convert_is_finite(cnnfi_tfl_call *call)
     cnnfi_tfl_give_one(call, TFL_EQUAL, 2, inputs);
 }
 
+/* What CAST knows. */
+static bool is_castable(cnnf_dtype dtype)
+{
+    return cnnfi_tfl_type(dtype) >= 0 && dtype != CNNF_UINT64 && dtype != CNNF_UINT16 && dtype != CNNF_COMPLEX64 &&
+           dtype != CNNF_COMPLEX128 && dtype != CNNF_STRING;
+}
+
 static void convert_cast(cnnfi_tfl_call *call)
 {
-    if (cnnfi_tfl_in_shape(call, 0).dtype == cnnfi_tfl_out_shape(call, 0).dtype)
+    const cnnf_dtype from = cnnfi_tfl_in_shape(call, 0).dtype, to = cnnfi_tfl_out_shape(call, 0).dtype;
+    if (!is_castable(from) || !is_castable(to))
+        cnnfi_tfl_refuse(call, "from %s to %s", cnnf_dtype_name(from), cnnf_dtype_name(to));
+    if (from == to)
         cnnfi_tfl_give_input(call, 0, 0);
     else
         cnnfi_tfl_give(call, 0, cnnfi_tfl_cast(call->m, cnnfi_tfl_in(call, 0), cnnfi_tfl_out(call, 0)));

@@ -204,33 +204,31 @@ cnnfi_tfl_tensor *cnnfi_tfl_binary(cnnfi_tfl_model *model, cnnfi_tfl_code code, 
     return cnnfi_tfl_add(model, code, 2, (cnnfi_tfl_tensor *[]){x, y}, 1, &out) != NULL ? out : NULL;
 }
 
-/* The option's place: a new one, or the one that is there. */
-static cnnfi_tfl_option *option_at(cnnfi_tfl_node *node, uint32_t field, cnnfi_tfl_kind kind)
+/* Sets an option: a new one, or the one that is there. No operator has more than there is room for. */
+static void set_option(cnnfi_tfl_node *node, const cnnfi_tfl_option *option)
 {
-    static cnnfi_tfl_option nowhere;
-    if (node == NULL) return &nowhere;
     size_t i = 0;
-    while (i < node->n_options && node->options[i].field != field)
+    if (node == NULL) return;
+    while (i < node->n_options && node->options[i].field != option->field)
         i++;
-    if (i == CNNFI_TFL_MAX_OPTIONS) return &nowhere;
+    if (i == CNNFI_TFL_MAX_OPTIONS) return;
     if (i == node->n_options) node->n_options++;
-    node->options[i] = (cnnfi_tfl_option){.field = field, .kind = kind};
-    return &node->options[i];
+    node->options[i] = *option;
 }
 
 void cnnfi_tfl_set_byte(cnnfi_tfl_node *node, uint32_t field, int32_t value)
 {
-    if (node != NULL) option_at(node, field, CNNFI_TFL_BYTE)->i = value;
+    set_option(node, &(cnnfi_tfl_option){.field = field, .kind = CNNFI_TFL_BYTE, .i = value});
 }
 
 void cnnfi_tfl_set_int(cnnfi_tfl_node *node, uint32_t field, int64_t value)
 {
-    if (node != NULL) option_at(node, field, CNNFI_TFL_INT)->i = (int32_t)value;
+    set_option(node, &(cnnfi_tfl_option){.field = field, .kind = CNNFI_TFL_INT, .i = (int32_t)value});
 }
 
 void cnnfi_tfl_set_real(cnnfi_tfl_node *node, uint32_t field, double value)
 {
-    if (node != NULL) option_at(node, field, CNNFI_TFL_REAL)->f = (float)value;
+    set_option(node, &(cnnfi_tfl_option){.field = field, .kind = CNNFI_TFL_REAL, .f = (float)value});
 }
 
 void cnnfi_tfl_set_ints(cnnfi_tfl_model *model, cnnfi_tfl_node *node, uint32_t field, size_t count,
@@ -240,17 +238,12 @@ void cnnfi_tfl_set_ints(cnnfi_tfl_model *model, cnnfi_tfl_node *node, uint32_t f
     if (copy == NULL) return;
     for (size_t i = 0; i < count; i++)
         copy[i] = (int32_t)values[i];
-    cnnfi_tfl_option *option = option_at(node, field, CNNFI_TFL_INTS);
-    option->count = count;
-    option->ints = copy;
+    set_option(node, &(cnnfi_tfl_option){.field = field, .kind = CNNFI_TFL_INTS, .count = count, .ints = copy});
 }
 
 void cnnfi_tfl_set_reals(cnnfi_tfl_node *node, uint32_t field, size_t count, const float *values)
 {
-    if (node == NULL) return;
-    cnnfi_tfl_option *option = option_at(node, field, CNNFI_TFL_REALS);
-    option->count = count;
-    option->reals = values;
+    set_option(node, &(cnnfi_tfl_option){.field = field, .kind = CNNFI_TFL_REALS, .count = count, .reals = values});
 }
 
 int32_t cnnfi_tfl_option_of(const cnnfi_tfl_node *node, uint32_t field)

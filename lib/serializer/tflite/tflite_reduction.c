@@ -57,6 +57,8 @@ static void convert_top_k(cnnfi_tfl_call *call)
     cnnfi_tfl_tensor *k = call->n_inputs > 1 ? cnnfi_tfl_in_int32(call, 1)
                                              : cnnfi_tfl_int(call->m, cnnf_node_attr_int(call->node, "k", 1));
     cnnfi_tfl_tensor *inputs[] = {cnnfi_tfl_in(call, 0), k};
+    double least = 1;
+    if (cnnfi_export_number_of(&call->asked, 1, &least) && least < 1) cnnfi_tfl_refuse(call, "k is not above 0");
     cnnfi_tfl_tensor *outputs[] = {cnnfi_tfl_out(call, 0), cnnfi_tfl_out(call, 1)};
     if (outputs[1] != NULL && outputs[1]->dtype != CNNF_INT32)
         cnnfi_tfl_refuse(call, "indices of %s", cnnf_dtype_name(outputs[1]->dtype));

@@ -172,7 +172,6 @@ typedef enum cnnfi_tfl_code {
     TFL_HARD_SWISH = 117,
     TFL_SCATTER_ND = 122,
     TFL_SELECT_V2 = 123,
-    TFL_SEGMENT_SUM = 125,
     TFL_BATCH_MATMUL = 126,
     TFL_CUMSUM = 128,
     TFL_BROADCAST_TO = 130,
