@@ -141,12 +141,14 @@ static void print_log(int32_t level, const char *message, void *user)
 /* ---- sessions: the flags of every subcommand ---- */
 
 static struct {
-    bool untrusted;
+    bool untrusted, quiet, verbose;
     flag_list limits;
 } common;
 
 const flag cli_common_flags[] = {
     {"untrusted", FLAG_BOOL, &common.untrusted, NULL, "limits for files from strangers"},
+    {"quiet", FLAG_BOOL, &common.quiet, NULL, "only warnings and errors on stderr"},
+    {"verbose", FLAG_BOOL, &common.verbose, NULL, "every step on stderr"},
     {"limit", FLAG_LIST, &common.limits, "NAME=VALUE", "a limit of its own (K, M, G: times 1024); repeatable"},
 };
 const size_t cli_common_flag_count = sizeof cli_common_flags / sizeof *cli_common_flags;
@@ -213,6 +215,8 @@ static bool open_session(session *s, int32_t level)
 {
     cnnf_context_options *options = NULL;
     const char *folder = host_temporary_folder();
+    if (common.verbose) level = CNNF_LOG_DEBUG;
+    if (common.quiet) level = CNNF_LOG_WARNING;
     *s = (session){.error = cnnf_error_new()};
     cnnf_status status = s->error ? cnnf_context_options_new(&options, s->error) : CNNF_E_NOMEM;
     if (!status) status = cnnf_context_options_set_log(options, print_log, level, NULL, s->error);
@@ -433,7 +437,7 @@ double cli_seconds_since(uint64_t start_ns)
 
 void cli_progress_start(progress *p, const char *unit)
 {
-    *p = (progress){.unit = unit, .started_ns = cli_now_ns(), .terminal = host_stderr_is_terminal()};
+    *p = (progress){.unit = unit, .started_ns = cli_now_ns(), .terminal = !common.quiet && host_stderr_is_terminal()};
 }
 
 #define BAR_WIDTH     30

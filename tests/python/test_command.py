@@ -247,6 +247,15 @@ class Command(unittest.TestCase):
             self.assertIn("--untrusted", run(arguments[0], "--help").stdout)
             self.assertIn("--limit=NAME=VALUE", run(arguments[0], "--help").stdout)
 
+    def test_quiet_and_verbose(self):
+        arguments = ["transform_graph", f"--in_graph={self.dir}/frozen.pb", f"--out_graph={self.dir}/said.pb",
+                     "--transforms=fold_batch_norms"]
+        self.assertIn("Applying fold_batch_norms", run(*arguments, "--verbose").stderr)
+        self.assertEqual(run(*arguments, "--quiet").stderr, "")
+        evaluate = ["evaluate", f"--graph={self.dir}/frozen.pb", f"--dataset={DATA}"]
+        spoken, quiet = run(*evaluate), run(*evaluate, "--quiet")
+        self.assertEqual((spoken.stdout, quiet.stderr), (quiet.stdout, ""))
+
     def test_summary(self):
         text = run("summarize_graph", self.dir / "frozen.pb", "--format=gtt").stdout
         self.assertIn("Found 1 possible inputs: (name=input_1", text)
