@@ -23,6 +23,8 @@ static bool read_local(cnnfi_layer_call *call, int32_t n, local *l)
     cnnfi_layer_ints(call, "strides", (size_t)n, l->strides, 1, 1);
     if (cnnfi_layer_int(call, "implementation", 1) != 1 || cnnfi_keras_same_padding(call))
         cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "only implementation 1 (valid padding) is supported");
+    /* Keras 2.2.5 and tf.keras order what such a window holds differently */
+    if (l->first) cnnfi_layer_fail(call, CNNF_E_UNSUPPORTED, "channels_first is not supported");
     l->features = cnnfi_keras_channels(call, l->first);
     for (int32_t i = 0; i < n && cnnfi_build_ok(call->b); i++) {
         l->out[i] = cnnfi_keras_window_length(x->dims[l->at + i], l->kernel[i], l->strides[i], 1, false);
@@ -82,8 +84,6 @@ static void locally_connected(cnnfi_layer_call *call)
     y = cnnfi_build_transpose(b, "transpose", y, (const int32_t[]){1, 0, 2});
     const int64_t dims[4] = {-1, l.out[0], l.n == 2 ? l.out[1] : l.filters, l.filters};
     y = with_bias(call, &l, cnnfi_build_reshape(b, "Reshape", y, l.n + 2, dims));
-    if (l.first && l.n == 2) y = cnnfi_keras_to_first(b, y);
-    if (l.first && l.n == 1) y = cnnfi_build_transpose(b, "transpose", y, (const int32_t[]){0, 2, 1});
     y.dims[0] = call->inputs[0].dims[0];
     if (cnnfi_build_ok(b)) cnnfi_layer_return(call, cnnfi_layer_activation(call, "activation", y));
 }
