@@ -28,9 +28,10 @@ CNNF_BEGIN_DECLS
 CNNF_API cnnf_status cnnf_graph_summary(cnnf_buffer **out, const cnnf_graph *graph, int32_t format, cnnf_error *error);
 
 /**
- * The outputs of a graph that declares none: its ranked sinks, one name per line, save, init,
- * summary and training nodes never. *out is a *new* buffer, empty when there are none. CNNF_OK, CNNF_E_CORRUPT
- * (a cycle), CNNF_E_INVALID (NULL), CNNF_E_NOMEM. @since 0.1
+ * The outputs of a graph that declares none, one name per line in file order; save, init, summary and training nodes
+ * never. *out is a *new* buffer, empty when there are none. Where the graph leaves more than one answer (two networks,
+ * one built twice, results of a search) none is given: CNNF_E_INVALID, and the message names the candidates. CNNF_OK,
+ * CNNF_E_CORRUPT (a cycle), CNNF_E_INVALID (that, or NULL), CNNF_E_NOMEM. @since 0.1
  */
 CNNF_API cnnf_status cnnf_graph_guess_outputs(cnnf_buffer **out, const cnnf_graph *graph, cnnf_error *error);
 

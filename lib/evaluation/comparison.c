@@ -414,9 +414,10 @@ static const char *partner_of(const runner *r, const char *name, int64_t place)
 static cnnf_status choose_guessed(runner *r, pair_list *outputs, cnnf_error *error)
 {
     cnnf_buffer *names = NULL;
-    CNNFI_TRY(cnnf_graph_guess_outputs(&names, r->graphs[0], error));
+    cnnf_status status = cnnf_graph_guess_outputs(&names, r->graphs[0], error);
+    if (status == CNNF_E_INVALID) cnnf_error_clear(error); /* it shows several: all ends are compared then */
+    if (status) return status == CNNF_E_INVALID ? CNNF_OK : status;
     char *line = cnnfi_buffer_mut(names);
-    cnnf_status status = CNNF_OK;
     for (char *end; status == CNNF_OK && (end = strchr(line, '\n')); line = end + 1) {
         *end = '\0';
         if (cnnf_graph_find(r->graphs[1], line)) status = list_add(outputs, r->context, line, NULL, NULL, error);

@@ -4,9 +4,9 @@
  *
  * Of what is computed from an input and read by nobody, those count that carry on what was learned. Results that are
  * integers, truths or strings (classes, hits), single numbers (losses, accuracies) and what only serves them, updates,
- * savers, summaries and what training added are looked through. Of the rest, the node whose ancestors hold the most
- * variables is the output, then the one with the most ancestors; and with it every other end of the same trunk that has
- * variables of its own: a second head.
+ * savers, summaries and what training added are looked through (output_marks.h). Of the rest, the node whose ancestors
+ * hold the most variables is the output, then the one with the most ancestors; and with it every other end of the same
+ * trunk that has variables of its own: a second head. Where the graph leaves more than one answer, none is given.
  */
 #include <cnnfreeze/inspect.h>
 
@@ -14,278 +14,65 @@
 
 #include "base/context.h"
 #include "base/error.h"
-#include "graph/graph.h"
-#include "graph/order.h"
-#include "ops/graph_shapes.h"
-#include "ops/op_rules.h"
+#include "inspect/output_marks.h"
 
-/* What is known of a node, as bits. */
 enum {
-    IS_INPUT = 1,    /* the caller, a queue or an iterator feeds it */
-    IS_FED = 2,      /* computed from an input */
-    IS_LEARNED = 4,  /* a variable, or computed from one; in a frozen graph: from a constant of numbers */
-    IS_UPDATE = 8,   /* assigns, or is read by assignments alone */
-    IS_WATCHER = 16, /* its reading of a node does not count */
-    IS_RESULT = 32,  /* no tensor of numbers: an integer, a truth, a string, a single number */
-    DIES = 64,       /* every way on from it ends in a result, a watcher or an update */
-    IS_LOSS = 128,   /* on the way from where labels come in, or from a class, to where it dies */
-    GROWS = 256,     /* more is learned on the way on from it: it is no loss */
-    IS_SHAPE = 512   /* follows from shapes alone */
+    IS_INPUT = CNNFI_IS_INPUT,
+    IS_FED = CNNFI_IS_FED,
+    IS_LEARNED = CNNFI_IS_LEARNED,
+    IS_UPDATE = CNNFI_IS_UPDATE,
+    IS_WATCHER = CNNFI_IS_WATCHER,
+    IS_RESULT = CNNFI_IS_RESULT,
+    DIES = CNNFI_DIES,
+    IS_LOSS = CNNFI_IS_LOSS,
+    IS_SAMPLED = CNNFI_IS_SAMPLED,
+    IS_SCALAR = CNNFI_IS_SCALAR,
+    IS_TRAINED = CNNFI_IS_TRAINED
 };
 
 /* More ends than this are not compared one by one; the first ones in file order are. */
 #define MAX_ENDS 256
+/* More names than this are not listed where the answer is not clear. */
+#define MAX_CANDIDATES 10
+
+/* How an end came to be one. */
+enum {
+    END_UNREAD,  /* nobody reads it, or watchers alone */
+    END_RAISED,  /* read by losses and measures: what they were computed from */
+    END_SAMPLED, /* what a loss over sampled classes was computed from: not what the model gives */
+    END_REDUCED, /* read by averages and sums alone: part of a loss, or its prediction */
+    END_LOOSE    /* only looked at, by summaries and as a picture */
+};
 
 /* An end of the graph and what it rests on. */
 typedef struct end {
     int32_t node;
+    int how; /* END_* */
     size_t variables, ancestors;
+    size_t trained; /* of the variables, those that an optimiser changes */
     size_t own;     /* variables that the best end does not rest on */
-    bool is_joined; /* something that is fed lies under both */
+    bool is_joined; /* something learned from an input lies under both */
+    bool is_random; /* a random op lies under it: dropout while training */
 } end;
 
 typedef struct guesser {
+    cnnfi_output_marks marks;
     const cnnf_graph *graph;
-    cnnfi_consumers consumers;
-    cnnfi_graph_shapes shapes;
-    int32_t *order; /* [n_nodes] topological */
-    uint16_t *bits; /* [n_nodes] */
     bool *seen;     /* [n_nodes] ancestors of one end */
     bool *trunk;    /* [n_nodes] ancestors of the best end */
     int32_t *stack; /* [n_nodes] */
     end ends[MAX_ENDS];
     size_t n_ends;
-    bool has_variables, has_loops;
+    end candidates[MAX_ENDS]; /* all ends, for the message */
+    size_t n_candidates;
+    const char *unclear; /* why no answer is given; NULL: there is one */
 } guesser;
 
 #define IN_LIST(list, text) cnnfi_text_in((text), (list), sizeof(list) / sizeof *(list))
 
-/* ---- names and ops ---- */
-
-/* Scopes of what Keras and TF1 programs build around a model; `inner` ones count below a user's own scope, too. */
-static const struct {
-    const char *name;
-    bool inner;
-} watching_scopes[] = {{"Adam", false},      {"gradients", true}, {"init", false},
-                       {"loss", false},      {"losses", false},   {"metrics", false},
-                       {"optimizer", false}, {"save", true},      {"report_uninitialized_variables", true},
-                       {"summaries", true},  {"train", false},    {"training", false}};
-
-/* "save", "save_1": one component of a name, without the number that made it unique. */
-static bool is_scope(const char *name, size_t whole, bool first)
-{
-    size_t n = whole;
-    while (n > 0 && name[n - 1] >= '0' && name[n - 1] <= '9')
-        n--;
-    const bool is_numbered = n > 1 && n < whole && name[n - 1] == '_';
-    const size_t length = is_numbered ? n - 1 : whole;
-    for (size_t i = 0; i < sizeof watching_scopes / sizeof *watching_scopes; i++) {
-        const char *scope = watching_scopes[i].name;
-        if (!first && !watching_scopes[i].inner) continue;
-        if (strlen(scope) == length && memcmp(scope, name, length) == 0) return true;
-    }
-    return false;
-}
-
-static bool is_watching_scope(const char *name)
-{
-    for (const char *at = name, *slash; (slash = strchr(at, '/')); at = slash + 1) {
-        if (is_scope(at, (size_t)(slash - at), at == name)) return true;
-    }
-    const char *last = strrchr(name, '/');
-    return !last && is_scope(name, strlen(name), true);
-}
-
-static bool is_watching_op(const char *op)
-{
-    static const char *const ops[] = {"Assert",
-                                      "IsVariableInitialized",
-                                      "MergeV2Checkpoints",
-                                      "NoOp",
-                                      "Print",
-                                      "PrintV2",
-                                      "QueueEnqueue",
-                                      "QueueEnqueueMany",
-                                      "QueueEnqueueManyV2",
-                                      "QueueEnqueueV2",
-                                      "RestoreV2",
-                                      "SaveV2",
-                                      "Save",
-                                      "SaveSlices",
-                                      "ShardedFilename",
-                                      "VarIsInitializedOp"};
-    return IN_LIST(ops, op) || cnnfi_ends_with(op, "Summary") || cnnfi_ends_with(op, "SummaryV2") ||
-           cnnfi_starts_with(op, "TensorSummary");
-}
-
-static bool is_update_op(const char *op)
-{
-    static const char *const prefixes[] = {"Apply",           "Assign",  "ResourceApply",
-                                           "ResourceScatter", "Scatter", "SparseApply"};
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        if (cnnfi_starts_with(op, prefixes[i])) return strcmp(op, "ScatterNd") != 0;
-    }
-    return false;
-}
-
-/* Placeholders that Keras adds for training are no inputs of the model; what queues and iterators give is one. */
-static bool is_input(const cnnf_node *node)
-{
-    static const char *const ops[] = {"IteratorGetNext",    "IteratorV2GetNext",      "Placeholder",
-                                      "PlaceholderV2",      "PlaceholderWithDefault", "QueueDequeue",
-                                      "QueueDequeueMany",   "QueueDequeueManyV2",     "QueueDequeueUpTo",
-                                      "QueueDequeueUpToV2", "QueueDequeueV2"};
-    return IN_LIST(ops, node->op) && !strstr(node->name, "learning_phase") && !cnnfi_ends_with(node->name, "_target") &&
-           !cnnfi_ends_with(node->name, "_sample_weights") && !is_watching_scope(node->name);
-}
-
-static bool is_float(cnnf_dtype dtype)
-{
-    return dtype == CNNF_FLOAT || dtype == CNNF_DOUBLE || dtype == CNNF_HALF || dtype == CNNF_BFLOAT16;
-}
-
-/* Where learned numbers are: variables; in a graph without any (a frozen one), constants of more than one number. */
-static bool is_learned_source(const guesser *g, const cnnf_node *node)
-{
-    if (g->has_variables || strcmp(node->op, "Const") != 0) return cnnfi_op_is_variable(node->op);
-    const cnnfi_value value = cnnfi_graph_shape(&g->shapes, (cnnfi_edge){.node = node->index});
-    return is_float(value.dtype) && value.rank != 0;
-}
-
-/* No tensor of numbers: a class, a hit, a label's text, one number. */
-static bool is_result(const guesser *g, const cnnf_node *node)
-{
-    const cnnfi_value value = cnnfi_graph_shape(&g->shapes, (cnnfi_edge){.node = node->index});
-    return (value.dtype && !is_float(value.dtype) && value.dtype != CNNF_RESOURCE) || value.rank == 0;
-}
-
-/* ---- marking ---- */
-
 static bool has(const guesser *g, int32_t node, unsigned bits)
 {
-    return (g->bits[node] & bits) != 0;
-}
-
-static bool any_data_input(const guesser *g, const cnnf_node *node, unsigned bits)
-{
-    for (size_t k = 0; k < node->n_inputs; k++) {
-        if (node->edges[k].port != CNNFI_PORT_CONTROL && has(g, node->edges[k].node, bits)) return true;
-    }
-    return false;
-}
-
-static unsigned forward_bits(const guesser *g, const cnnf_node *node)
-{
-    const cnnfi_op_rule *rule = cnnfi_op_rule_find(node->op);
-    unsigned bits = is_result(g, node) ? IS_RESULT : 0;
-    if (is_input(node)) bits |= IS_INPUT | IS_FED;
-    if (rule && rule->flags & CNNFI_RULE_SHAPE) return bits | IS_SHAPE;
-    if (any_data_input(g, node, IS_FED)) bits |= IS_FED;
-    if (is_learned_source(g, node) || any_data_input(g, node, IS_LEARNED)) bits |= IS_LEARNED;
-    return bits;
-}
-
-/* Once in topological order; once more for each loop around a loop, whose back edges come in late. */
-static void mark_forward(guesser *g)
-{
-    enum { MOST_ROUNDS = 4 };
-    bool changed = true;
-    for (int round = 0; changed && round < MOST_ROUNDS; round++) {
-        changed = false;
-        for (size_t i = 0; i < g->graph->n_nodes; i++) {
-            const cnnf_node *node = g->graph->nodes[g->order[i]];
-            const unsigned bits = forward_bits(g, node);
-            changed |= round > 0 && bits != g->bits[node->index];
-            g->bits[node->index] = (uint16_t)bits;
-        }
-        changed |= round == 0 && g->has_loops;
-    }
-}
-
-static bool every_reader(const guesser *g, int32_t node, unsigned bits)
-{
-    for (size_t c = g->consumers.start[node]; c < g->consumers.start[node + 1]; c++) {
-        if (!has(g, g->consumers.node[c], bits)) return false;
-    }
-    return true;
-}
-
-static bool is_read(const guesser *g, int32_t node)
-{
-    return g->consumers.start[node + 1] > g->consumers.start[node];
-}
-
-/* Whether an operand is learned and comes from no input: weights. A single number is a regulariser's, or a scale. */
-static bool takes_weights(const guesser *g, const cnnf_node *node)
-{
-    for (size_t k = 0; k < node->n_inputs; k++) {
-        const cnnfi_edge edge = node->edges[k];
-        if (edge.port == CNNFI_PORT_CONTROL || has(g, edge.node, IS_FED | IS_RESULT)) continue;
-        if (has(g, edge.node, IS_LEARNED)) return true;
-    }
-    return false;
-}
-
-static bool some_reader_grows(const guesser *g, int32_t node)
-{
-    for (size_t c = g->consumers.start[node]; c < g->consumers.start[node + 1]; c++) {
-        const int32_t reader = g->consumers.node[c];
-        if (has(g, reader, IS_UPDATE | IS_WATCHER)) continue;
-        if (has(g, reader, GROWS) || takes_weights(g, g->graph->nodes[reader])) return true;
-    }
-    return false;
-}
-
-/* From the ends back: who assigns or watches, and what comes to nothing. */
-static void mark_backward(guesser *g)
-{
-    for (size_t i = g->graph->n_nodes; i-- > 0;) {
-        const cnnf_node *node = g->graph->nodes[g->order[i]];
-        const int32_t at = node->index;
-        if (is_update_op(node->op) || (is_read(g, at) && every_reader(g, at, IS_UPDATE)))
-            g->bits[at] |= IS_UPDATE;
-        else if (is_watching_op(node->op) || is_watching_scope(node->name))
-            g->bits[at] |= IS_WATCHER;
-        const bool ends_here =
-            is_read(g, at) ? every_reader(g, at, IS_UPDATE | IS_WATCHER | DIES) : has(g, at, IS_RESULT);
-        if (has(g, at, IS_UPDATE | IS_WATCHER) || ends_here) g->bits[at] |= DIES;
-        if (some_reader_grows(g, at)) g->bits[at] |= GROWS;
-    }
-}
-
-/* Where labels meet predictions: one operand was learned from an input, another comes from an input as it is. */
-static bool is_label_join(const guesser *g, const cnnf_node *node)
-{
-    bool prediction = false, label = false;
-    for (size_t k = 0; k < node->n_inputs; k++) {
-        if (node->edges[k].port == CNNFI_PORT_CONTROL) continue;
-        const unsigned bits = g->bits[node->edges[k].node] & (IS_FED | IS_LEARNED);
-        const cnnfi_value value = cnnfi_graph_shape(&g->shapes, node->edges[k]);
-        prediction |= bits == (IS_FED | IS_LEARNED);
-        label |= bits == IS_FED && value.dtype != CNNF_BOOL && value.rank != 0; /* no phase, no keep_prob */
-    }
-    return prediction && label;
-}
-
-/* A class or a hit that was computed, not given: what only follows from it is a measure. */
-static bool follows_a_result(const guesser *g, const cnnf_node *node)
-{
-    for (size_t k = 0; k < node->n_inputs; k++) {
-        const cnnfi_edge edge = node->edges[k];
-        if (edge.port == CNNFI_PORT_CONTROL || !has(g, edge.node, IS_RESULT)) continue;
-        if (has(g, edge.node, IS_FED) && has(g, edge.node, IS_LEARNED)) return true;
-    }
-    return false;
-}
-
-static void mark_losses(guesser *g)
-{
-    for (size_t i = 0; i < g->graph->n_nodes; i++) {
-        const cnnf_node *node = g->graph->nodes[g->order[i]];
-        if (!has(g, node->index, DIES) || has(g, node->index, GROWS)) continue;
-        if (is_label_join(g, node) || follows_a_result(g, node) || any_data_input(g, node, IS_LOSS))
-            g->bits[node->index] |= IS_LOSS;
-    }
+    return cnnfi_marked(&g->marks, node, bits);
 }
 
 /* ---- ends ---- */
@@ -296,7 +83,26 @@ static bool is_end(const guesser *g, const cnnf_node *node, bool results)
     const int32_t at = node->index;
     const unsigned never = IS_INPUT | IS_UPDATE | IS_WATCHER | (results ? 0u : IS_RESULT | IS_LOSS);
     if (!has(g, at, IS_FED) || has(g, at, never)) return false;
-    return every_reader(g, at, IS_UPDATE | IS_WATCHER | (results ? 0u : IS_RESULT | IS_LOSS));
+    if (!results && !cnnfi_is_read(&g->marks, at) && has(g, at, DIES)) return false;
+    return cnnfi_every_reader(&g->marks, at, IS_UPDATE | IS_WATCHER | (results ? 0u : IS_RESULT | IS_LOSS));
+}
+
+/* Whether something learned comes in beside what was fed, be it one number. */
+static bool takes_learned(const guesser *g, const cnnf_node *node)
+{
+    for (size_t k = 0; k < cnnfi_node_data_inputs(node); k++) {
+        const int32_t from = node->edges[k].node;
+        if (has(g, from, IS_LEARNED) && !has(g, from, IS_FED)) return true;
+    }
+    return false;
+}
+
+/* A loss flattens what it is given; who adds a dimension makes a result. */
+static bool adds_dimensions(const guesser *g, const cnnf_node *node)
+{
+    const cnnfi_value in = cnnfi_graph_shape(&g->marks.shapes, node->edges[0]);
+    const cnnfi_value out = cnnfi_graph_shape(&g->marks.shapes, (cnnfi_edge){.node = node->index});
+    return in.rank >= 0 && out.rank > in.rank;
 }
 
 /*
@@ -305,54 +111,102 @@ static bool is_end(const guesser *g, const cnnf_node *node, bool results)
  */
 static bool is_before_loss(const guesser *g, const cnnf_node *node)
 {
-    static const char *const ops[] = {"Abs",      "Add",       "AddV2",        "Exp",          "Log",
-                                      "Log1p",    "Maximum",   "Minimum",      "Mul",          "Neg",
-                                      "OnesLike", "Reshape",   "Square",       "StopGradient", "Sub",
-                                      "Identity", "ZerosLike", "GreaterEqual", "ClipByValue",  "Cast"};
-    return has(g, node->index, DIES) && IN_LIST(ops, node->op) && !takes_weights(g, node);
+    static const char *const ops[] = {"Abs",     "Add",      "AddV2",    "Cast",         "ClipByValue", "Expm1",
+                                      "Gather",  "GatherNd", "GatherV2", "GreaterEqual", "Identity",    "Log",
+                                      "Log1p",   "Maximum",  "Minimum",  "Mul",          "Neg",         "OnesLike",
+                                      "RealDiv", "Reshape",  "Square",   "StopGradient", "Sub",         "ZerosLike"};
+    static const char *const inner[] = {"Abs", "Neg", "Select", "SelectV2"};
+    if (!has(g, node->index, DIES) || takes_learned(g, node) || node->n_inputs == 0) return false;
+    if (strcmp(node->op, "Exp") == 0) return IN_LIST(inner, g->graph->nodes[node->edges[0].node]->op);
+    if (strcmp(node->op, "Reshape") == 0 && adds_dimensions(g, node)) return false;
+    return IN_LIST(ops, node->op);
 }
 
-/* Follows the one operand that was computed from an input, through what only a loss wants. */
-static int32_t before_loss(const guesser *g, int32_t at)
+/* What is done to a tensor to look at it: a part, a scale, a transposition. */
+static bool is_before_summary(const guesser *g, const cnnf_node *node)
 {
-    while (is_before_loss(g, g->graph->nodes[at])) {
-        const cnnf_node *node = g->graph->nodes[at];
-        int32_t from = -1;
-        for (size_t k = 0; k < node->n_inputs; k++) {
-            const cnnfi_edge edge = node->edges[k];
-            if (edge.port == CNNFI_PORT_CONTROL || !has(g, edge.node, IS_FED)) continue;
-            if (from >= 0 && from != edge.node) return at; /* two of them: computed, not prepared */
-            from = edge.node;
-        }
-        if (from < 0 || !has(g, from, IS_LEARNED)) return at;
+    static const char *const ops[] = {
+        "Cast",   "ClipByValue", "ExpandDims", "Identity",     "Max",     "Maximum",        "Mean",
+        "Min",    "Minimum",     "Mul",        "Pack",         "Reshape", "ResizeBilinear", "ResizeNearestNeighbor",
+        "Switch", "Slice",       "Squeeze",    "StridedSlice", "Sum",     "Tile",           "Transpose"};
+    return has(g, node->index, DIES) && IN_LIST(ops, node->op) && !takes_learned(g, node);
+}
+
+/* The one operand that was learned from an input; -1 when there are two of them, or none. */
+static int32_t only_operand(const guesser *g, const cnnf_node *node)
+{
+    int32_t from = -1;
+    for (size_t k = 0; k < cnnfi_node_data_inputs(node); k++) {
+        const int32_t at = node->edges[k].node;
+        if (!has(g, at, IS_FED) || has(g, at, IS_RESULT)) continue;
+        if (from >= 0 && from != at) return -1; /* two of them: computed, not prepared */
+        from = at;
+    }
+    return from >= 0 && has(g, from, IS_LEARNED) ? from : -1;
+}
+
+typedef bool (*step_test)(const guesser *g, const cnnf_node *node);
+
+/* Follows the one operand that was computed from an input, through what only a loss, or a summary, wants. */
+static int32_t go_before(const guesser *g, int32_t at, step_test steps)
+{
+    while (steps(g, g->graph->nodes[at])) {
+        const int32_t from = only_operand(g, g->graph->nodes[at]);
+        if (from < 0) return at;
         at = from;
     }
     return at;
 }
 
-/* Read by losses alone, so that what it does may belong to them. */
-static bool is_read_by_losses(const guesser *g, int32_t node)
+/* One reader's part in what an end is: a bit, 1 << END_*. */
+static unsigned reads_as(const guesser *g, int32_t reader)
 {
-    bool loss = false;
-    for (size_t c = g->consumers.start[node]; c < g->consumers.start[node + 1]; c++) {
-        const int32_t reader = g->consumers.node[c];
-        if (has(g, reader, IS_UPDATE | IS_WATCHER)) continue;
-        if (!has(g, reader, IS_LOSS)) return false;
-        loss = true;
-    }
-    return loss;
+    if (has(g, reader, IS_UPDATE | IS_WATCHER)) return 1u << END_LOOSE;
+    if (has(g, reader, IS_SAMPLED)) return 1u << END_SAMPLED;
+    if (has(g, reader, IS_LOSS)) return 1u << END_RAISED;
+    const char *op = g->graph->nodes[reader]->op;
+    static const char *const looks[] = {"Cast", "Equal", "NotEqual"};
+    if (IN_LIST(looks, op) && !has(g, reader, IS_SCALAR)) return 1u << END_LOOSE;
+    return has(g, reader, IS_SCALAR) && !cnnfi_is_decision_op(op) ? 1u << END_REDUCED : 1u << END_UNREAD;
 }
 
-/* In file order, each once. */
-static void add_end(guesser *g, int32_t node)
+/* Who reads an end, the weightiest reader. Classes are read off what a user wants, as if nobody did. */
+static int how_read(const guesser *g, int32_t node)
+{
+    static const int weight[] = {END_UNREAD, END_RAISED, END_SAMPLED, END_REDUCED, END_LOOSE};
+    const cnnfi_consumers *consumers = &g->marks.consumers;
+    unsigned as = 0;
+    for (size_t c = consumers->start[node]; c < consumers->start[node + 1]; c++) {
+        const bool is_shape = has(g, consumers->node[c], CNNFI_IS_SHAPE);
+        if (!is_shape && consumers->input[c] >= 0) as |= reads_as(g, consumers->node[c]);
+    }
+    if (as & 1u << END_SAMPLED && !(as & 1u << END_UNREAD)) return END_SAMPLED;
+    if (as & 1u << END_RAISED) return END_RAISED;
+    for (size_t i = 0; i < sizeof weight / sizeof *weight; i++) {
+        if (as & 1u << weight[i]) return weight[i];
+    }
+    return END_UNREAD;
+}
+
+/* In file order, each once; of two ways to be one, the plainer. */
+static void add_end(guesser *g, int32_t node, int how)
 {
     size_t at = g->n_ends;
     while (at > 0 && g->ends[at - 1].node > node)
         at--;
     if (at > 0 && g->ends[at - 1].node == node) return;
     memmove(&g->ends[at + 1], &g->ends[at], (g->n_ends - at) * sizeof *g->ends);
-    g->ends[at] = (end){.node = node};
+    g->ends[at] = (end){.node = node, .how = how};
     g->n_ends++;
+}
+
+static void take_end(guesser *g, int32_t node, bool results)
+{
+    const int how = results ? END_UNREAD : how_read(g, node);
+    if (how == END_RAISED || how == END_SAMPLED || how == END_REDUCED)
+        add_end(g, go_before(g, node, is_before_loss), how);
+    else
+        add_end(g, how == END_LOOSE ? go_before(g, node, is_before_summary) : node, how);
 }
 
 static void find_ends(guesser *g, bool results)
@@ -363,26 +217,36 @@ static void find_ends(guesser *g, bool results)
     g->n_ends = 0;
     for (size_t i = 0; i < g->graph->n_nodes && g->n_ends < MAX_ENDS; i++) {
         if (!is_end(g, g->graph->nodes[i], results) || (learned && !has(g, (int32_t)i, IS_LEARNED))) continue;
-        add_end(g, !results && is_read_by_losses(g, (int32_t)i) ? before_loss(g, (int32_t)i) : (int32_t)i);
+        take_end(g, (int32_t)i, results);
     }
 }
 
-/* What an end rests on: marks seen, counts ancestors, variables and those outside the trunk. */
+/* ---- what an end rests on ---- */
+
+static void count_node(const guesser *g, end *e, const cnnf_node *node)
+{
+    const int32_t at = node->index;
+    const bool is_source = cnnfi_is_learned_source(&g->marks, node);
+    const unsigned both = IS_FED | IS_LEARNED;
+    e->ancestors++;
+    e->variables += is_source;
+    e->trained += has(g, at, IS_TRAINED);
+    e->own += is_source && !g->trunk[at] && (!g->marks.has_trained || has(g, at, IS_TRAINED));
+    e->is_joined |= g->trunk[at] && (g->marks.bits[at] & both) == both;
+    e->is_random |= cnnfi_is_random_op(node->op);
+}
+
+/* Marks seen, counts ancestors, variables and those outside the trunk. */
 static void count_ancestors(guesser *g, end *e)
 {
     size_t n = 0;
     memset(g->seen, 0, g->graph->n_nodes * sizeof *g->seen);
     g->stack[n++] = e->node;
     g->seen[e->node] = true;
-    e->variables = e->ancestors = e->own = 0;
-    e->is_joined = false;
+    *e = (end){.node = e->node, .how = e->how};
     while (n > 0) {
         const cnnf_node *node = g->graph->nodes[g->stack[--n]];
-        const bool is_source = is_learned_source(g, node);
-        e->ancestors++;
-        e->variables += is_source;
-        e->own += is_source && !g->trunk[node->index];
-        e->is_joined |= g->trunk[node->index] && has(g, node->index, IS_FED);
+        count_node(g, e, node);
         for (size_t k = 0; k < node->n_inputs; k++) {
             const int32_t from = node->edges[k].node;
             if (node->edges[k].port == CNNFI_PORT_CONTROL || g->seen[from]) continue;
@@ -404,6 +268,17 @@ static size_t best_end(guesser *g)
     return best;
 }
 
+static void count_against_trunk(guesser *g, end *trunk)
+{
+    memset(g->trunk, 0, g->graph->n_nodes * sizeof *g->trunk);
+    count_ancestors(g, trunk);
+    memcpy(g->trunk, g->seen, g->graph->n_nodes * sizeof *g->trunk);
+    for (size_t i = 0; i < g->n_ends; i++)
+        count_ancestors(g, &g->ends[i]);
+}
+
+/* ---- which of them ---- */
+
 /* An end that another one rests on was only the way there. */
 static void drop_way_stations(guesser *g)
 {
@@ -420,47 +295,272 @@ static void drop_way_stations(guesser *g)
     }
 }
 
-static void keep_heads(guesser *g)
+/*
+ * What comes behind a label is no output where the same was learned without it: a picture's likeness to the wanted one.
+ */
+static void drop_behind_labels(guesser *g)
 {
-    const size_t at = best_end(g);
-    const end best = g->ends[at];
-    size_t kept = 0;
-    if (best.variables == 0) return; /* nothing was learned: every end counts */
-    count_ancestors(g, &g->ends[at]);
-    memcpy(g->trunk, g->seen, g->graph->n_nodes * sizeof *g->trunk);
+    size_t most = 0, kept = 0;
     for (size_t i = 0; i < g->n_ends; i++) {
-        end e = g->ends[i];
-        count_ancestors(g, &e);
-        /* Fewer variables and none of its own: a side result on the way (a loop's last state, a branch of training). */
-        const bool is_head = e.own > 0 || e.variables == best.variables;
-        if (i == at || (e.is_joined && is_head)) g->ends[kept++] = e;
+        const bool clean = !has(g, g->ends[i].node, CNNFI_IS_BEHIND_LABEL);
+        if (clean && g->ends[i].variables > most) most = g->ends[i].variables;
+    }
+    for (size_t i = 0; i < g->n_ends; i++) {
+        const bool clean = !has(g, g->ends[i].node, CNNFI_IS_BEHIND_LABEL);
+        if (clean || g->ends[i].variables > most) g->ends[kept++] = g->ends[i];
     }
     g->n_ends = kept;
 }
 
-/* ---- the whole ---- */
+typedef bool (*end_test)(const guesser *g, const end *e);
 
-static void note_kind(guesser *g, const cnnf_node *node)
+static bool any_end(const guesser *g, end_test is)
 {
-    g->has_variables |= cnnfi_op_is_variable(node->op);
-    g->has_loops |= strcmp(node->op, "NextIteration") == 0;
+    for (size_t i = 0; i < g->n_ends; i++) {
+        if (is(g, &g->ends[i])) return true;
+    }
+    return false;
 }
+
+/* Where some ends are better than others, only those stay. */
+static void prefer(guesser *g, end_test better)
+{
+    size_t kept = 0;
+    if (!any_end(g, better)) return;
+    for (size_t i = 0; i < g->n_ends; i++) {
+        if (better(g, &g->ends[i])) g->ends[kept++] = g->ends[i];
+    }
+    g->n_ends = kept;
+}
+
+/* A network that no optimiser changes beside one that is: a DQN's target, a copy of an older policy. */
+static bool rests_on_trained(const guesser *g, const end *e)
+{
+    return !g->marks.has_trained || e->trained > 0;
+}
+
+/* A loop's last states are seldom what the loop was made for. */
+static bool is_no_loop_state(const guesser *g, const end *e)
+{
+    return strcmp(g->graph->nodes[e->node]->op, "Exit") != 0;
+}
+
+static bool is_no_sampled(const guesser *g, const end *e)
+{
+    (void)g;
+    return e->how != END_SAMPLED;
+}
+
+/* A recurrent cell's state, unrolled (TensorFlow's scopes say so); a batch norm that quantisation has bypassed. */
+static bool is_leftover(const guesser *g, const end *e)
+{
+    const char *name = g->graph->nodes[e->node]->name;
+    return strstr(name, "_cell") || strstr(name, "rnn/") || strstr(name, "lstm") ||
+           cnnfi_starts_with(g->graph->nodes[e->node]->op, "FusedBatchNorm");
+}
+
+/* The same variables in a computation of its own: the network built twice, to train it and to use it. */
+static bool is_twin(const end *e, const end *best)
+{
+    return !e->is_joined && e->own == 0 && e->variables == best->variables;
+}
+
+/* Of two builds of a network, the one without dropout is the one to use. The best end's place. */
+static size_t prefer_steady_twin(guesser *g, size_t at)
+{
+    for (size_t i = 0; i < g->n_ends && g->ends[at].is_random; i++) {
+        if (i != at && is_twin(&g->ends[i], &g->ends[at]) && !g->ends[i].is_random) return i;
+    }
+    return at;
+}
+
+static bool is_part(const char *op)
+{
+    static const char *const ops[] = {"Slice", "Split", "SplitV", "StridedSlice", "Unpack", "Unstack"};
+    return IN_LIST(ops, op);
+}
+
+/* The tensor's part that an end shows, perhaps through an activation; NULL: it is none. */
+static const cnnf_node *part_of(const guesser *g, const end *e)
+{
+    static const char *const ops[] = {"Exp", "Identity", "Relu", "Reshape", "Sigmoid", "Softmax", "Squeeze", "Tanh"};
+    const cnnf_node *node = g->graph->nodes[e->node];
+    while (IN_LIST(ops, node->op) && node->n_inputs > 0)
+        node = g->graph->nodes[node->edges[0].node];
+    return is_part(node->op) && node->n_inputs > 0 ? node : NULL;
+}
+
+/* Parts of one tensor: a detector's boxes and scores. */
+static bool are_parts_of_one(const guesser *g, const end *a, const end *b)
+{
+    const cnnf_node *x = part_of(g, a), *y = part_of(g, b);
+    return x && y && (x == y || (strcmp(x->op, y->op) == 0 && x->edges[0].node == y->edges[0].node));
+}
+
+enum { SIDE_RESULT, HEAD, UNCLEAR };
+
+/* What another end is to the best one. */
+static int relation(const guesser *g, const end *e, const end *best)
+{
+    if (!e->is_joined) {
+        if (is_twin(e, best)) return e->is_random && !best->is_random ? SIDE_RESULT : UNCLEAR;
+        const bool shares = e->own < e->variables;
+        return shares || e->own * 4 >= best->variables ? UNCLEAR : SIDE_RESULT;
+    }
+    if (e->own > 0) return HEAD;
+    if (e->variables < best->variables) {
+        /* None of its own, and not all of the trunk: a way station that somebody kept, or an embedding. */
+        const bool plain = e->how == END_UNREAD && !e->is_random && !is_leftover(g, e);
+        return plain && e->variables * 2 >= best->variables ? UNCLEAR : SIDE_RESULT;
+    }
+    if ((e->how == END_REDUCED || e->how == END_LOOSE) && best->how < END_SAMPLED) return SIDE_RESULT;
+    const bool plain = e->how == END_UNREAD && best->how == END_UNREAD;
+    return plain || are_parts_of_one(g, e, best) ? HEAD : UNCLEAR;
+}
+
+/* ---- one node under all of them ---- */
+
+/*
+ * Where a loss takes a prediction apart (its log here, its average there), several ends are left that rest on the same
+ * variables: the output is the last node through which all of them pass. -1: there is none.
+ */
+static int32_t common_cut(guesser *g)
+{
+    size_t live = 0, i = g->graph->n_nodes;
+    memset(g->seen, 0, g->graph->n_nodes * sizeof *g->seen);
+    for (size_t k = 0; k < g->n_ends; k++) {
+        live += !g->seen[g->ends[k].node];
+        g->seen[g->ends[k].node] = true;
+    }
+    while (i-- > 0) {
+        const cnnf_node *node = g->graph->nodes[g->marks.order[i]];
+        if (!g->seen[node->index]) continue;
+        if (live == 1 && !is_before_loss(g, node)) return node->index;
+        if (cnnfi_takes_weights(&g->marks, node)) return -1;
+        live--;
+        for (size_t k = 0; k < cnnfi_node_data_inputs(node); k++) {
+            const int32_t from = node->edges[k].node;
+            if (g->seen[from] || !has(g, from, IS_FED) || !has(g, from, IS_LEARNED)) continue;
+            g->seen[from] = true;
+            live++;
+        }
+    }
+    return -1;
+}
+
+/* ---- the choice ---- */
+
+static void keep_heads(guesser *g)
+{
+    size_t at = best_end(g), kept = 0;
+    if (g->ends[at].variables == 0) return;                       /* nothing was learned: every end counts */
+    if (!g->marks.has_variables && !g->marks.is_training) return; /* frozen for its ends: all of them were asked for */
+    end best = g->ends[at];
+    count_against_trunk(g, &best);
+    at = prefer_steady_twin(g, at);
+    best = g->ends[at];
+    count_against_trunk(g, &best);
+    bool unclear = false, apart = false;
+    for (size_t i = 0; i < g->n_ends; i++) {
+        const end *e = &g->ends[i];
+        const int what = i == at ? HEAD : relation(g, e, &best);
+        unclear |= what == UNCLEAR;
+        apart |= what == UNCLEAR && (!e->is_joined || e->variables != best.variables);
+        if (what != SIDE_RESULT) g->ends[kept++] = *e;
+    }
+    g->n_ends = kept;
+    /* An average of what two operands gave (two terms of a loss) is no prediction; below it there may be one. */
+    unclear |= best.how == END_REDUCED && is_before_loss(g, g->graph->nodes[best.node]);
+    if (!unclear) return;
+    const int32_t cut = apart ? -1 : common_cut(g);
+    if (cut < 0) {
+        g->unclear =
+            apart ? "it holds several networks, or one several times" : "several results rest on the same variables";
+        return;
+    }
+    g->ends[0] = (end){.node = cut};
+    g->n_ends = 1;
+}
+
+static void remember_candidates(guesser *g)
+{
+    memcpy(g->candidates, g->ends, g->n_ends * sizeof *g->ends);
+    g->n_candidates = g->n_ends;
+}
+
+/*
+ * A sequence of classes that was searched for, not just read off: a CRF's path, the boxes that non-maximum suppression
+ * left. It may be what the model is for.
+ */
+static bool is_searched(const guesser *g, const cnnf_node *node)
+{
+    static const char *const searches[] = {"Exit",
+                                           "Merge",
+                                           "NonMaxSuppression",
+                                           "NonMaxSuppressionV2",
+                                           "NonMaxSuppressionV3",
+                                           "NonMaxSuppressionV4",
+                                           "NonMaxSuppressionV5",
+                                           "ReverseSequence"};
+    const unsigned both = IS_FED | IS_LEARNED;
+    const cnnfi_value value = cnnfi_graph_shape(&g->marks.shapes, (cnnfi_edge){.node = node->index});
+    if ((g->marks.bits[node->index] & both) != both || value.rank == 0) return false;
+    return (value.dtype == CNNF_INT32 || value.dtype == CNNF_INT64) && IN_LIST(searches, node->op) &&
+           !has(g, node->index, IS_WATCHER | IS_UPDATE | IS_SCALAR);
+}
+
+static bool shows_a_search(const guesser *g)
+{
+    for (size_t i = 0; i < g->graph->n_nodes; i++) {
+        if (is_searched(g, g->graph->nodes[i])) return true;
+    }
+    return false;
+}
+
+static void choose(guesser *g)
+{
+    for (size_t i = 0; i < g->n_ends; i++)
+        count_ancestors(g, &g->ends[i]);
+    drop_behind_labels(g);
+    drop_way_stations(g);
+    for (size_t i = 0; i < g->n_ends; i++)
+        count_ancestors(g, &g->ends[i]);
+    remember_candidates(g);
+    prefer(g, rests_on_trained);
+    prefer(g, is_no_loop_state);
+    prefer(g, is_no_sampled);
+    if (g->n_ends) keep_heads(g);
+    if (g->marks.has_variables && shows_a_search(g)) g->unclear = "classes were searched for";
+    for (size_t i = 0; i < g->n_ends; i++) {
+        if (g->ends[i].how == END_SAMPLED) g->unclear = "it was trained on sampled classes, and nothing shows what for";
+    }
+}
+
+static void guess(guesser *g)
+{
+    find_ends(g, false);
+    if (g->n_ends) {
+        choose(g);
+        return;
+    }
+    find_ends(g, true); /* a graph whose only results are classes or single numbers */
+    drop_way_stations(g);
+    remember_candidates(g);
+    if (g->n_ends && g->marks.is_training) g->unclear = "it shows losses and measures only";
+}
+
+/* ---- the whole ---- */
 
 static cnnf_status guesser_init(guesser *g, const cnnf_graph *graph, cnnf_error *error)
 {
     cnnf_context *context = graph->context;
     const size_t n = graph->n_nodes + 1;
     g->graph = graph;
-    CNNFI_TRY(cnnfi_consumers_init(&g->consumers, graph, error));
-    CNNFI_TRY(cnnfi_graph_shapes_init(&g->shapes, graph, error));
-    CNNFI_TRY(cnnfi_toposort(&g->order, graph, error));
-    for (size_t i = 0; i < graph->n_nodes; i++)
-        note_kind(g, graph->nodes[i]);
-    g->bits = cnnfi_calloc(context, n, sizeof *g->bits);
+    CNNFI_TRY(cnnfi_output_marks_init(&g->marks, graph, error));
     g->seen = cnnfi_calloc(context, n, sizeof *g->seen);
     g->trunk = cnnfi_calloc(context, n, sizeof *g->trunk);
     g->stack = cnnfi_calloc(context, n, sizeof *g->stack);
-    return g->bits && g->seen && g->trunk && g->stack ? CNNF_OK : cnnfi_fail_nomem(error);
+    return g->seen && g->trunk && g->stack ? CNNF_OK : cnnfi_fail_nomem(error);
 }
 
 static void guesser_free(guesser *g)
@@ -470,22 +570,23 @@ static void guesser_free(guesser *g)
     cnnfi_free(context, g->stack);
     cnnfi_free(context, g->trunk);
     cnnfi_free(context, g->seen);
-    cnnfi_free(context, g->bits);
-    cnnfi_free(context, g->order);
-    if (g->shapes.context) cnnfi_graph_shapes_free(&g->shapes);
-    if (g->consumers.context) cnnfi_consumers_free(&g->consumers);
+    cnnfi_output_marks_free(&g->marks);
     cnnfi_free(context, g);
 }
 
-static void guess(guesser *g)
+/* The names on one line, the first ones of many. */
+static cnnf_status fail_unclear(const guesser *g, cnnf_error *error)
 {
-    mark_forward(g);
-    mark_backward(g);
-    mark_losses(g);
-    find_ends(g, false);
-    if (g->n_ends == 0) find_ends(g, true); /* a graph whose only results are classes or single numbers */
-    drop_way_stations(g);
-    if (g->n_ends) keep_heads(g);
+    cnnfi_strbuf list;
+    cnnfi_strbuf_init(&list, g->graph->context);
+    for (size_t i = 0; i < g->n_candidates && i < MAX_CANDIDATES; i++)
+        cnnfi_strbuf_printf(&list, "%s%s", i ? ", " : "", g->graph->nodes[g->candidates[i].node]->name);
+    if (g->n_candidates > MAX_CANDIDATES) cnnfi_strbuf_printf(&list, " and %zu more", g->n_candidates - MAX_CANDIDATES);
+    const cnnf_status status = cnnfi_fail(
+        error, CNNF_E_INVALID, "the graph does not show what its outputs are: %s; name them, for example of: %s",
+        g->unclear, list.data ? list.data : "");
+    cnnfi_strbuf_free(&list);
+    return status;
 }
 
 cnnf_status cnnf_graph_guess_outputs(cnnf_buffer **out, const cnnf_graph *graph, cnnf_error *error)
@@ -500,6 +601,7 @@ cnnf_status cnnf_graph_guess_outputs(cnnf_buffer **out, const cnnf_graph *graph,
     cnnfi_strbuf_init(&names, graph->context);
     cnnf_status status = guesser_init(g, graph, error);
     if (status == CNNF_OK) guess(g);
+    if (status == CNNF_OK && g->unclear) status = fail_unclear(g, error);
     for (size_t i = 0; status == CNNF_OK && i < g->n_ends; i++) {
         cnnfi_strbuf_puts(&names, graph->nodes[g->ends[i].node]->name);
         cnnfi_strbuf_putc(&names, '\n');

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ops/graph_shapes.h"
 
+#include <string.h>
+
 #include "graph/order.h"
 
 /* Room for one node's call: reused, as large as the largest node needs. */
@@ -42,6 +44,17 @@ static cnnf_status keep_outputs(walk *w, const cnnf_node *node, int32_t count)
     return CNNF_OK;
 }
 
+/*
+ * GraphDefs of TensorFlow before 1.2 (producer 21 and below) wrote a placeholder of unknown rank as a scalar; the
+ * runtime reads them so, too.
+ */
+static void forget_old_scalar(const cnnfi_graph_shapes *s, const cnnf_node *node, cnnfi_constant *output)
+{
+    const cnnfi_versions *versions = &s->graph->versions;
+    if (strcmp(node->op, "Placeholder") != 0 || output->shape.rank != 0) return;
+    if (versions->present && versions->producer <= 21) output->shape = cnnfi_value_unknown(output->shape.dtype);
+}
+
 static cnnf_status visit(walk *w, const cnnf_node *node)
 {
     cnnfi_graph_shapes *s = w->shapes;
@@ -63,6 +76,7 @@ static cnnf_status visit(walk *w, const cnnf_node *node)
                                 .error = &refused};
     const cnnf_status status = cnnfi_constant_evaluate(&call);
     if (status == CNNF_E_NOMEM) return cnnfi_fail_nomem(w->error);
+    if (!status && call.n_outputs == 1) forget_old_scalar(s, node, &w->outputs[0]);
     return keep_outputs(w, node, status ? 0 : call.n_outputs);
 }
 
@@ -100,4 +114,9 @@ cnnfi_value cnnfi_graph_shape(const cnnfi_graph_shapes *shapes, cnnfi_edge outpu
 {
     const cnnfi_constant *known = fact(shapes, output);
     return known ? known->shape : cnnfi_value_unknown(0);
+}
+
+const cnnfi_constant *cnnfi_graph_constant(const cnnfi_graph_shapes *shapes, cnnfi_edge output)
+{
+    return fact(shapes, output);
 }

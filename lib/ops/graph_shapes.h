@@ -24,5 +24,7 @@ cnnf_status cnnfi_graph_shapes_init(cnnfi_graph_shapes *shapes, const cnnf_graph
 void cnnfi_graph_shapes_free(cnnfi_graph_shapes *shapes);
 /* An output that the node does not have, or of which nothing is known, is an unknown value. data is NULL. */
 cnnfi_value cnnfi_graph_shape(const cnnfi_graph_shapes *shapes, cnnfi_edge output);
+/* The same with the elements, where they are few and known; NULL when nothing is known. */
+const cnnfi_constant *cnnfi_graph_constant(const cnnfi_graph_shapes *shapes, cnnfi_edge output);
 
 #endif

@@ -568,6 +568,105 @@ START_TEST(guessed_heads_below_losses)
 }
 END_TEST
 
+/* What the graph shows, or the message that it is not clear. */
+static void assert_shows(cnnf_graph *graph, cnnf_status status, const char *wanted)
+{
+    cnnf_buffer *names = NULL;
+    ck_assert_int_eq(cnnf_graph_guess_outputs(&names, graph, error), status);
+    if (status == CNNF_OK)
+        ck_assert_str_eq(cnnf_buffer_data(names), wanted);
+    else
+        ck_assert_msg(strstr(cnnf_error_message(error), wanted) != NULL, "%s", cnnf_error_message(error));
+    cnnf_buffer_free(names);
+    cnnf_graph_unref(graph);
+}
+
+static void add_placeholder(cnnfi_builder *b, const char *name)
+{
+    const int64_t dims[] = {-1, 4};
+    cnnf_node *node = add(b, "Placeholder", name, NULL, NULL);
+    cnnfi_node_set_type(b, node, "dtype", CNNF_FLOAT);
+    cnnfi_node_set_shape(b, node, "shape", 2, dims);
+}
+
+/* Two networks, neither below the other: no answer, but both names. */
+START_TEST(two_networks_are_not_clear)
+{
+    cnnfi_builder *b = begin();
+    add_variable(b, "VariableV2", "v", 1);
+    add_variable(b, "VariableV2", "w", 1);
+    add(b, "Mul", "actor", "x", "v");
+    add(b, "Mul", "critic", "x", "w");
+    assert_shows(end(b), CNNF_E_INVALID, "for example of: actor, critic");
+}
+END_TEST
+
+/* One network on the same variables twice; dropout tells which one is to be used. */
+START_TEST(the_steady_one_of_two_builds)
+{
+    for (int random = 0; random < 2; random++) {
+        cnnfi_builder *b = begin();
+        add_placeholder(b, "y");
+        add_variable(b, "VariableV2", "v", 1);
+        add(b, "Mul", "using", "y", "v");
+        cnnf_node *noise = add(b, random ? "RandomUniform" : "Shape", "noise", "x", NULL);
+        cnnfi_node_set_type(b, noise, random ? "dtype" : "out_type", random ? CNNF_FLOAT : CNNF_INT32);
+        add(b, "Mul", "training_one", "x", "v");
+        add(b, "Mul", "dropped", "training_one", random ? "noise" : "x");
+        if (random)
+            assert_shows(end(b), CNNF_OK, "using\n");
+        else
+            assert_shows(end(b), CNNF_E_INVALID, "for example of: using, dropped");
+    }
+}
+END_TEST
+
+/* What stands behind a StopGradient is a target, and a network that no optimiser changes makes none of the outputs. */
+START_TEST(a_target_is_no_output)
+{
+    cnnfi_builder *b = begin();
+    add_placeholder(b, "next");
+    add_variable(b, "VariableV2", "v", 1);
+    add_variable(b, "VariableV2", "target", 1);
+    add(b, "Mul", "q", "x", "v");
+    add(b, "Mul", "q_next", "next", "target");
+    add(b, "StopGradient", "wanted", "q_next", NULL);
+    add(b, "SquaredDifference", "difference", "q", "wanted");
+    add(b, "L2Loss", "loss_value", "difference", NULL);
+    add(b, "ApplyGradientDescent", "step", "v", "loss_value");
+    assert_shows(end(b), CNNF_OK, "q\n");
+}
+END_TEST
+
+/* x - f(x) is the result where another label follows; the label alone marks the loss. */
+START_TEST(a_residual_is_no_loss)
+{
+    cnnfi_builder *b = begin();
+    add_placeholder(b, "y");
+    add_variable(b, "VariableV2", "v", 1);
+    add(b, "Mul", "noise", "x", "v");
+    add(b, "Sub", "clean", "x", "noise");
+    add(b, "Sub", "error", "clean", "y");
+    add(b, "L2Loss", "value", "error", NULL);
+    assert_shows(end(b), CNNF_OK, "clean\n");
+}
+END_TEST
+
+/* A whole model may stand under "train"; what is computed from gradients may not be anything. */
+START_TEST(gradients_are_no_outputs)
+{
+    cnnfi_builder *b = begin();
+    add_placeholder(b, "y");
+    add_variable(b, "VariableV2", "v", 1);
+    add(b, "Mul", "train/out", "x", "v");
+    add(b, "Sub", "error", "train/out", "y");
+    add(b, "L2Loss", "value", "error", NULL);
+    add(b, "Mul", "gradients/value_grad/mul", "error", "v");
+    add(b, "Mul", "clipped", "gradients/value_grad/mul", "v");
+    assert_shows(end(b), CNNF_OK, "train/out\n");
+}
+END_TEST
+
 static Suite *freeze_suite(void)
 {
     Suite *suite = suite_create("freeze");
@@ -592,6 +691,11 @@ static Suite *freeze_suite(void)
     tcase_add_test(tests, as_the_tool_of_a_release);
     tcase_add_test(tests, guessed_outputs);
     tcase_add_test(tests, guessed_heads_below_losses);
+    tcase_add_test(tests, two_networks_are_not_clear);
+    tcase_add_test(tests, the_steady_one_of_two_builds);
+    tcase_add_test(tests, a_target_is_no_output);
+    tcase_add_test(tests, a_residual_is_no_loss);
+    tcase_add_test(tests, gradients_are_no_outputs);
     suite_add_tcase(suite, tests);
     return suite;
 }

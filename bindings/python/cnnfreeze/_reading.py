@@ -19,20 +19,18 @@ def guessed_outputs(graph) -> list[str]:
 
 
 def outputs(graph, known=()) -> list[str]:
-    """What the file declares, else what the caller knows, else the only candidate."""
-    found = declared_outputs(graph) or list(known)
-    if found:
-        return found
-    candidates = guessed_outputs(graph)
-    return candidates if len(candidates) == 1 else []
+    """What the file declares, else what the caller knows, else what the graph shows; [] where that is not clear."""
+    try:
+        return outputs_or_fail(graph, known)
+    except ValueError:
+        return []
 
 
 def outputs_or_fail(graph, known=()) -> list[str]:
-    found = outputs(graph, known)
+    """The same, but ValueError with the candidates where it is not clear."""
+    found = declared_outputs(graph) or list(known) or guessed_outputs(graph)
     if not found:
-        candidates = guessed_outputs(graph)
-        raise ValueError("the graph declares no outputs: " + (f"choose from {', '.join(candidates[:10])}" if candidates
-                                                              else "and none can be guessed; name them"))
+        raise ValueError("the graph declares no outputs and none can be guessed; name them")
     return found
 
 

@@ -251,11 +251,12 @@ class Graph(Owner, Mapping):
 
     @property
     def outputs(self) -> list[str]:
-        """The declared outputs; where a file declares none, as a frozen GraphDef, the only candidate, else []."""
+        """The declared outputs; where a file declares none, as a frozen GraphDef, what it shows; [] when that is not clear."""
         return _reading.outputs(self.handle, self._outputs)
 
     def guess_outputs(self) -> list[str]:
-        """Candidates for the outputs, the likeliest first; save, init, summary and training nodes never."""
+        """The outputs that the graph shows, never save, init, summary or training nodes; InvalidError with the candidates
+        where it leaves more than one answer."""
         return _reading.guessed_outputs(self.handle)
 
     @property

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each node of a graph is to the question which ones are its outputs: fed, learned, a loss, a bystander. One walk
+ * each way over the whole graph; guess_outputs.c then chooses among the ends. docs/outputs.md has the rule for users.
+ */
+#ifndef CNNFI_INSPECT_OUTPUT_MARKS_H
+#define CNNFI_INSPECT_OUTPUT_MARKS_H
+
+#include "graph/graph.h"
+#include "graph/order.h"
+#include "ops/graph_shapes.h"
+
+/* What is known of a node, as bits. */
+enum {
+    CNNFI_IS_INPUT = 1,       /* the caller, a queue or an iterator feeds it */
+    CNNFI_IS_FED = 2,         /* computed from an input */
+    CNNFI_IS_LEARNED = 4,     /* a variable, or computed from one; in a frozen graph: from a constant of numbers */
+    CNNFI_IS_UPDATE = 8,      /* assigns, or is read by assignments alone */
+    CNNFI_IS_WATCHER = 16,    /* its reading of a node does not count: savers, summaries, gradients, assertions */
+    CNNFI_IS_RESULT = 32,     /* no tensor of numbers: an integer, a truth, a string, a single number, a hit */
+    CNNFI_DIES = 64,          /* every way on from it ends in a result, a watcher or an update */
+    CNNFI_IS_LOSS = 128,      /* on the way from where labels come in, or from a class, to where it dies */
+    CNNFI_GROWS = 256,        /* more is learned on the way on from it: it is no loss */
+    CNNFI_IS_SHAPE = 512,     /* follows from shapes alone */
+    CNNFI_IS_STOPPED = 1024,  /* behind a StopGradient, nothing learned since: a target */
+    CNNFI_IS_SCALAR = 2048,   /* a single number, whatever is known of the shapes */
+    CNNFI_IS_ERROR = 4096,    /* a difference to a label, nothing learned since */
+    CNNFI_IS_SAMPLED = 8192,  /* computed from sampled classes: word2vec's losses */
+    CNNFI_IS_TOP = 16384,     /* gradients start here */
+    CNNFI_IS_TRAINED = 32768, /* a variable that an optimiser changes */
+    CNNFI_IS_BEHIND_GRADIENT = 65536,
+    CNNFI_IS_BEHIND_LABEL = 131072, /* a label came in, nothing learned since */
+    CNNFI_MEETS_LABEL = 262144      /* a label comes in later on */
+};
+
+typedef struct cnnfi_output_marks {
+    const cnnf_graph *graph;
+    cnnfi_consumers consumers;
+    cnnfi_graph_shapes shapes;
+    int32_t *order; /* [n_nodes] topological */
+    uint32_t *bits; /* [n_nodes] */
+    bool has_variables, has_loops, has_trained;
+    bool is_training; /* gradients, updates: more than what a user runs */
+} cnnfi_output_marks;
+
+/* CNNF_OK, CNNF_E_CORRUPT (a cycle), CNNF_E_NOMEM. cnnfi_output_marks_free() in any case. */
+cnnf_status cnnfi_output_marks_init(cnnfi_output_marks *marks, const cnnf_graph *graph, cnnf_error *error);
+void cnnfi_output_marks_free(cnnfi_output_marks *marks);
+
+static inline bool cnnfi_marked(const cnnfi_output_marks *marks, int32_t node, unsigned bits)
+{
+    return (marks->bits[node] & bits) != 0;
+}
+
+/* Whether everyone who reads the node has one of the bits; true when nobody does. */
+bool cnnfi_every_reader(const cnnfi_output_marks *marks, int32_t node, unsigned bits);
+static inline bool cnnfi_is_read(const cnnfi_output_marks *marks, int32_t node)
+{
+    return marks->consumers.start[node + 1] > marks->consumers.start[node];
+}
+/* Whether an operand is learned and comes from no input: weights. */
+bool cnnfi_takes_weights(const cnnfi_output_marks *marks, const cnnf_node *node);
+/* Variables; in a graph without any (a frozen one), constants of more than one number. */
+bool cnnfi_is_learned_source(const cnnfi_output_marks *marks, const cnnf_node *node);
+bool cnnfi_is_random_op(const char *op);
+/* What turns a prediction into a class or a hit. */
+bool cnnfi_is_decision_op(const char *op);
+
+#endif
