@@ -28,7 +28,10 @@ enum {
     IS_TRAINED = CNNFI_IS_TRAINED,
     IS_BEHIND_GRADIENT = CNNFI_IS_BEHIND_GRADIENT,
     IS_BEHIND_LABEL = CNNFI_IS_BEHIND_LABEL,
-    MEETS_LABEL = CNNFI_MEETS_LABEL
+    MEETS_LABEL = CNNFI_MEETS_LABEL,
+    TAKES_WEIGHTS = CNNFI_TAKES_WEIGHTS,
+    JOINS_LABEL = CNNFI_JOINS_LABEL,
+    JOINS_ALONE = CNNFI_JOINS_ALONE
 };
 
 /* ---- names ---- */
@@ -465,7 +468,7 @@ static bool some_reader_grows(const cnnfi_output_marks *m, int32_t node)
     for (size_t c = m->consumers.start[node]; c < m->consumers.start[node + 1]; c++) {
         const int32_t reader = m->consumers.node[c];
         if (has(m, reader, IS_UPDATE | IS_WATCHER)) continue;
-        if (has(m, reader, GROWS) || cnnfi_takes_weights(m, m->graph->nodes[reader])) return true;
+        if (has(m, reader, GROWS | TAKES_WEIGHTS)) return true;
     }
     return false;
 }
@@ -492,7 +495,7 @@ static bool serves_update(const cnnfi_output_marks *m, int32_t node, int32_t rea
     const unsigned both = IS_FED | IS_LEARNED;
     if (!has(m, reader, IS_UPDATE)) return false;
     if ((m->bits[node] & both) != both || has(m, node, IS_RESULT)) return true;
-    return !has_no_numbers(m, m->graph->nodes[reader]) && !is_label_join(m, m->graph->nodes[reader], false);
+    return !has_no_numbers(m, m->graph->nodes[reader]) && !has(m, reader, JOINS_LABEL);
 }
 
 static bool only_updates(const cnnfi_output_marks *m, int32_t node)
@@ -509,7 +512,7 @@ static bool some_reader_meets_label(const cnnfi_output_marks *m, int32_t node)
     for (size_t c = m->consumers.start[node]; c < m->consumers.start[node + 1]; c++) {
         const int32_t reader = m->consumers.node[c];
         if (has(m, reader, IS_UPDATE | IS_WATCHER)) continue;
-        if (has(m, reader, MEETS_LABEL) || is_label_join(m, m->graph->nodes[reader], true)) return true;
+        if (has(m, reader, MEETS_LABEL | JOINS_ALONE)) return true;
     }
     return false;
 }
@@ -528,6 +531,24 @@ static void mark_backward(cnnfi_output_marks *m)
         if (some_reader_meets_label(m, at)) m->bits[at] |= MEETS_LABEL;
         if (is_decision(m, node)) m->bits[at] |= IS_RESULT;
         if (dies(m, at)) m->bits[at] |= DIES;
+    }
+}
+
+/* What is asked of a node by each of its operands is worked out once: nodes have thousands of them. */
+static void mark_operands(cnnfi_output_marks *m)
+{
+    for (size_t i = 0; i < m->graph->n_nodes; i++) {
+        const cnnf_node *node = m->graph->nodes[i];
+        if (cnnfi_takes_weights(m, node)) m->bits[i] |= TAKES_WEIGHTS;
+        if (is_label_join(m, node, false)) m->bits[i] |= JOINS_LABEL;
+    }
+}
+
+/* The same for labels that nothing is learned from, known after a walk back. */
+static void mark_lonely_labels(cnnfi_output_marks *m)
+{
+    for (size_t i = 0; i < m->graph->n_nodes; i++) {
+        if (has(m, (int32_t)i, JOINS_LABEL) && is_label_join(m, m->graph->nodes[i], true)) m->bits[i] |= JOINS_ALONE;
     }
 }
 
@@ -595,7 +616,9 @@ cnnf_status cnnfi_output_marks_init(cnnfi_output_marks *m, const cnnf_graph *gra
     if (!m->bits) return cnnfi_fail_nomem(error);
     note_kinds(m);
     mark_forward(m);
+    mark_operands(m);
     mark_backward(m);
+    mark_lonely_labels(m);
     mark_errors(m);
     mark_backward(m); /* an error that nobody reads comes to nothing */
     mark_losses(m);

@@ -30,6 +30,9 @@ enum {
     CNNFI_IS_TRAINED = 32768, /* a variable that an optimiser changes */
     CNNFI_IS_BEHIND_GRADIENT = 65536,
     CNNFI_IS_BEHIND_LABEL = 131072, /* a label came in, nothing learned since */
+    CNNFI_TAKES_WEIGHTS = 524288,   /* an operand is learned and comes from no input */
+    CNNFI_JOINS_LABEL = 1048576,    /* a prediction meets what comes from an input as it is */
+    CNNFI_JOINS_ALONE = 2097152,    /* the same, and that serves nothing else: a label for sure */
     CNNFI_MEETS_LABEL = 262144      /* a label comes in later on */
 };
 
