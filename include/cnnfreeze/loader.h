@@ -65,8 +65,8 @@ CNNF_API cnnf_status cnnf_load_options_set_variables(cnnf_load_options *options,
 CNNF_API cnnf_status cnnf_load_options_set_training_state(cnnf_load_options *options, int32_t keep, cnnf_error *error);
 /**
  * Keras: whether libhdf5 is asked too, if it opens an H5 that was understood (a second opinion: files are read by this
- * library alone). Default 0: libhdf5 does not survive a want of memory. An H5 that it refuses is CNNF_E_CORRUPT.
- * CNNF_OK or CNNF_E_INVALID. @since 0.1
+ * library alone). Default 0: libhdf5 does not survive a want of memory. An H5 that it refuses is CNNF_E_CORRUPT;
+ * in a build without it (-Dlibhdf5=disabled) loading is CNNF_E_UNSUPPORTED. CNNF_OK or CNNF_E_INVALID. @since 0.1
  */
 CNNF_API cnnf_status cnnf_load_options_set_ask_libhdf5(cnnf_load_options *options, int32_t ask, cnnf_error *error);
 /** Keras: the JSON architecture for a weights-only file, or for weights saved as a checkpoint (its prefix). @since 0.1
