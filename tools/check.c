@@ -73,7 +73,8 @@ int cmd_check(int argc, char **argv)
     arguments a = {0};
     bool list = false;
     const flag flags[] = {
-        {"for", FLAG_STRING, &a.target, "TOOL", "the next tool: vitis-ai, opencv, tflite, openvino"},
+        {"for", FLAG_STRING, &a.target, "TOOL",
+         "the next tool: vitis-ai, opencv (opencv4, opencv5: one release), tflite, openvino"},
         {"output_node_names", FLAG_STRING, &a.outputs, "a,b", "outputs (found by itself when absent)"},
         {"format", FLAG_STRING, &a.format, "text|json", "what to print (text)"},
         {"list", FLAG_BOOL, &list, NULL, "the tools there are"},

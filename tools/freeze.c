@@ -24,7 +24,7 @@ typedef struct arguments {
 /* What the target's own passes leave to the end: OpenCV 5 takes `versions` for a promise. */
 static const char *last_passes(const char *target)
 {
-    return target && strcmp(target, "opencv") == 0 ? "set_versions" : "";
+    return target && strncmp(target, "opencv", 6) == 0 ? "set_versions" : "";
 }
 
 /* What follows freezing, in order: folding, the caller's passes, the next tool's demands, the target's vocabulary. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* quantize: a frozen graph to what the DPU's quantizer makes of it, calibrated on examples. */
+/* quantize: a frozen graph to numbers on the DPU's grid, or to int8 for everybody, calibrated on examples. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,10 +15,11 @@
 #define MAX_INPUTS 16
 #define NAME_ROOM  512
 
-enum { N_OPTIONS = 12 };
+enum { N_OPTIONS = 16 };
 
 typedef struct arguments {
-    const char *model, *target, *folder, *checkpoint, *inputs, *outputs, *shapes;
+    const char *model, *target, *folder, *checkpoint, *inputs, *outputs, *shapes, *ranges;
+    double percentile;
     flag_list calibration;
     int64_t iterations, batch;
     dataset_flags examples;
@@ -26,6 +27,7 @@ typedef struct arguments {
     keras_flags keras;
     int64_t options[N_OPTIONS]; /* by cnnf_quantizer_option_name() */
     bool as_vai_q;
+    const struct destination *to; /* --for */
 } arguments;
 
 /* ---- the graph ---- */
@@ -200,16 +202,22 @@ static cnnf_status feed_dataset(cnnf_quantizer *q, const session *s, const argum
 
 enum { EVAL_MODEL, DEPLOY_MODEL, INFO_TEXT, INFO_JSON, N_FILES };
 
-static const char *const file_names[N_FILES] = {"quantize_eval_model.pb", "deploy_model.pb", "quantize_info.txt",
-                                                "quantize_info.json"};
+typedef struct destination {
+    const char *target;
+    int64_t scheme; /* of the quantizer */
+    const char *deployed;
+    cnnf_status (*deploy)(const session *s, const arguments *a, cnnf_quantizer *q); /* writes paths[DEPLOY_MODEL] */
+} destination;
 
 static char file_room[N_FILES][4096];
 static const char *paths[N_FILES];
 
 static bool make_paths(const arguments *a)
 {
+    const char *const names[N_FILES] = {"quantize_eval_model.pb", a->to->deployed, "quantize_info.txt",
+                                        "quantize_info.json"};
     for (int i = 0; i < N_FILES; i++) {
-        const int length = snprintf(file_room[i], sizeof file_room[i], "%s/%s", a->folder, file_names[i]);
+        const int length = snprintf(file_room[i], sizeof file_room[i], "%s/%s", a->folder, names[i]);
         if (length < 0 || (size_t)length >= sizeof file_room[i]) return false;
         paths[i] = file_room[i];
     }
@@ -256,13 +264,46 @@ static cnnf_status write_deployed(const session *s, const arguments *a, cnnf_qua
     return status;
 }
 
+/* The graph with FakeQuant nodes as an ONNX model of integers. */
+static cnnf_status write_onnx(const session *s, const arguments *a, cnnf_quantizer *q)
+{
+    cnnf_graph *graph = NULL;
+    cnnf_onnx_options *options = NULL;
+    cnnf_write_options *write = NULL;
+    cnnf_status status = cnnf_quantizer_finish(&graph, q, s->error);
+    if (!status) status = cnnf_onnx_options_new(&options, s->context, s->error);
+    for (int32_t i = 0; !status && i < cnnf_quantizer_output_count(q); i++)
+        status = cnnf_onnx_options_add_output(options, cnnf_quantizer_output_name(q, i), s->error);
+    if (!status) status = cnnf_write_options_new(&write, s->context, s->error);
+    if (!status) status = cnnf_write_options_set_fsync(write, a->out.fsync, s->error);
+    if (!status) status = cnnf_write_onnx_file(graph, paths[DEPLOY_MODEL], options, write, s->error);
+    if (!status) printf("Wrote %s\n", paths[DEPLOY_MODEL]);
+    cnnf_write_options_free(write);
+    cnnf_onnx_options_free(options);
+    cnnf_graph_unref(graph);
+    return status;
+}
+
+static const destination destinations[] = {
+    {"vitis-ai", 0, "deploy_model.pb", write_deployed},
+    {"onnx", 1, "model.onnx", write_onnx},
+};
+
+static const destination *find_destination(const char *target)
+{
+    for (size_t i = 0; i < sizeof destinations / sizeof *destinations; i++) {
+        if (!target || strcmp(destinations[i].target, target) == 0) return &destinations[i];
+    }
+    return NULL;
+}
+
 static cnnf_status write_results(const session *s, const arguments *a, cnnf_quantizer *q)
 {
     cnnf_graph *graph = NULL;
     cnnf_status status = cnnf_quantizer_finish(&graph, q, s->error);
     if (!status) status = make_folder(a);
     if (!status) status = write_graph(s, a, graph, EVAL_MODEL);
-    if (!status) status = write_deployed(s, a, q);
+    if (!status) status = a->to->deploy(s, a, q);
     if (!status) status = write_report(s, q, 0);
     if (!status) status = write_report(s, q, 1);
     for (int32_t i = 0; !status && i < cnnf_quantizer_output_count(q); i++)
@@ -320,12 +361,27 @@ static void claim_calibration(output_claim *claim, const arguments *a)
     }
 }
 
-/* The exit code of a usage error that was said; 0. */
-static int check_arguments(const arguments *a)
+/* The words of --ranges, in the order of the option's numbers. */
+static bool take_ranges(arguments *a)
 {
+    static const char *const words[] = {"minmax", "percentile", "mse", "entropy"};
+    *option(a, "kept") = (int64_t)(a->percentile * 1e4 + 0.5);
+    for (size_t i = 0; a->ranges && i < sizeof words / sizeof *words; i++) {
+        if (strcmp(words[i], a->ranges)) continue;
+        *option(a, "ranges") = (int64_t)i;
+        return true;
+    }
+    return !a->ranges;
+}
+
+/* The exit code of a usage error that was said; 0. */
+static int check_arguments(arguments *a)
+{
+    a->to = find_destination(a->target);
     if (!a->calibration.count || !a->folder) return cli_say(EXIT_USAGE, "quantize: --calibration and -o are needed");
-    if (a->target && strcmp(a->target, "vitis-ai"))
-        return cli_say(EXIT_USAGE, "quantize: --for=%s is not known; vitis-ai is", a->target);
+    if (!a->to) return cli_say(EXIT_USAGE, "quantize: --for=%s is not known; vitis-ai and onnx are", a->target);
+    if (!take_ranges(a)) return cli_say(EXIT_USAGE, "quantize: --ranges is minmax, percentile, mse or entropy");
+    *option(a, "scheme") = a->to->scheme;
     if (a->batch < 0 || a->iterations < 0 || a->examples.one_hot < 0)
         return cli_say(EXIT_USAGE, "quantize: a number is out of range");
     return 0;
@@ -348,11 +404,11 @@ static int claim_files(arguments *a)
 
 int cmd_quantize(int argc, char **argv)
 {
-    static arguments a = {.examples = DATASET_DEFAULTS, .out = OUTPUT_DEFAULTS};
+    static arguments a = {.percentile = 99.99, .examples = DATASET_DEFAULTS, .out = OUTPUT_DEFAULTS};
     for (int32_t i = 0; i < cnnf_quantizer_option_count() && i < N_OPTIONS; i++)
         a.options[i] = cnnf_quantizer_option_default(i);
     const flag flags[] = {
-        {"for", FLAG_STRING, &a.target, "vitis-ai", "the next tool (vitis-ai)"},
+        {"for", FLAG_STRING, &a.target, "vitis-ai|onnx", "the next tool (vitis-ai); onnx: int8"},
         {"o", FLAG_STRING, &a.folder, "DIR", "folder of the results, made where it is not there"},
         {"output_dir", FLAG_STRING, &a.folder, "DIR", "the same"},
         {"calibration", FLAG_LIST, &a.calibration, "DATA", "a data set, or NAME=x.npy for each input; repeatable"},
@@ -372,6 +428,10 @@ int cmd_quantize(int argc, char **argv)
         {"do_cle", FLAG_INT, option(&a, "do_cle"), "0|1", "equalize weights across layers (0)"},
         {"replace_softmax", FLAG_INT, option(&a, "replace_softmax"), "0|1",
          "Softmax as the DPU's hard softmax (0; 1 is refused)"},
+        {"ranges", FLAG_STRING, &a.ranges, "minmax|percentile|mse|entropy", "int8: how a range is chosen (mse)"},
+        {"percentile", FLAG_DOUBLE, &a.percentile, "P",
+         "int8: share of numbers within, of --ranges=percentile (99.99)"},
+        {"per_channel", FLAG_INT, option(&a, "per_channel"), "0|1", "int8: a scale for each channel of weights (1)"},
         {"as_vai_q", FLAG_BOOL, &a.as_vai_q, NULL, "the tool's own result, where it is wrong too"},
         {"threads", FLAG_INT, option(&a, "threads"), "N", "threads (all processors)"},
         {"input_checkpoint", FLAG_STRING, &a.checkpoint, "PREFIX", "values of a graph that is not frozen"},
@@ -379,8 +439,8 @@ int cmd_quantize(int argc, char **argv)
         OUTPUT_FLAGS(a.out),
         KERAS_FLAGS(a.keras),
     };
-    const command self = {"quantize", "MODEL --for=vitis-ai --calibration=DATA -o DIR [flags]",
-                          "the graph that the DPU's quantizer makes", NULL};
+    const command self = {"quantize", "MODEL --for=TOOL --calibration=DATA -o DIR [flags]",
+                          "integers: for the DPU, or int8 for ONNX Runtime", NULL};
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, &a.model, 1, 1, &code)) return code;
     if ((code = check_arguments(&a)) || (code = claim_files(&a))) return code;

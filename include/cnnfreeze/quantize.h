@@ -51,7 +51,9 @@ CNNF_API int64_t cnnf_quantizer_option_default(int32_t index);         /**< 0 ou
 /**
  * Sets one of them: "method" (0 no overflow, 1 least squared error, 2 the same with relative errors for depthwise
  * weights), "weight_bit", "activation_bit", "align_concat", "align_pool" (0 all, 1 outputs, 2 none), "simulate_dpu",
- * "adjust_shift_bias", "adjust_shift_cut", "do_cle", "replace_softmax", "as_vai_q", "threads" (0: all processors).
+ * "adjust_shift_bias", "adjust_shift_cut", "do_cle", "replace_softmax", "as_vai_q", "threads" (0: all processors);
+ * "scheme" 1 is affine int8 as FakeQuant nodes (for cnnf_write_onnx_file()), with "ranges" (0 least and greatest, 1 all
+ * but a share, 2 least squares, 3 entropy), "kept" (of ranges 1, in a million) and "per_channel" (0, 1).
  * CNNF_OK, CNNF_E_NOT_FOUND (the name), CNNF_E_INVALID (NULL, a value out of range). @since 0.1
  */
 CNNF_API cnnf_status cnnf_quantizer_options_set(cnnf_quantizer_options *options, const char *name, int64_t value,

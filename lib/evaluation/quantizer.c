@@ -106,9 +106,7 @@ static cnnf_status build(cnnf_quantizer *q, const cnnf_graph *graph, cnnf_error 
     q->options.outputs = q->outputs.names;
     q->options.n_outputs = q->outputs.count;
     q->notes.arena = &q->arena;
-    cnnf_status status = cnnfi_quantize_prepare(&q->prepared, graph, &q->options, &q->notes, error);
-    if (!status)
-        status = cnnfi_quantize_insert(&q->fixed, &q->plan, &q->arena, q->prepared, &q->options, &q->notes, error);
+    cnnf_status status = q->scheme->build(q, graph, error);
     if (!status) status = make_facts(q, error);
     return status;
 }
@@ -116,6 +114,7 @@ static cnnf_status build(cnnf_quantizer *q, const cnnf_graph *graph, cnnf_error 
 static void take_options(cnnf_quantizer *q, const int64_t *values)
 {
     q->threads = values[CNNFI_QUANTIZER_THREADS];
+    q->scheme = values[CNNFI_QUANTIZER_SCHEME] ? &cnnfi_quantizer_int8 : &cnnfi_quantizer_dpu;
     q->options = (cnnfi_quantize_options){.weight_bit = values[CNNFI_QUANTIZER_WEIGHT_BIT],
                                           .activation_bit = values[CNNFI_QUANTIZER_ACTIVATION_BIT],
                                           .method = values[CNNFI_QUANTIZER_METHOD],
@@ -126,7 +125,10 @@ static void take_options(cnnf_quantizer *q, const int64_t *values)
                                           .adjust_shift_cut = values[CNNFI_QUANTIZER_ADJUST_SHIFT_CUT] != 0,
                                           .do_cle = values[CNNFI_QUANTIZER_DO_CLE] != 0,
                                           .replace_softmax = values[CNNFI_QUANTIZER_REPLACE_SOFTMAX] != 0,
-                                          .as_vai_q = values[CNNFI_QUANTIZER_AS_VAI_Q] != 0};
+                                          .as_vai_q = values[CNNFI_QUANTIZER_AS_VAI_Q] != 0,
+                                          .ranges = values[CNNFI_QUANTIZER_RANGES],
+                                          .kept = (double)values[CNNFI_QUANTIZER_KEPT] / 1e6,
+                                          .by_channel = values[CNNFI_QUANTIZER_PER_CHANNEL] != 0};
 }
 
 cnnf_status cnnf_quantizer_new(cnnf_quantizer **out, const cnnf_graph *graph, const cnnf_quantizer_options *options,
@@ -206,7 +208,7 @@ static cnnf_status wake(cnnf_quantizer *q, cnnf_error *error)
 {
     cnnf_graph *calibrating = NULL;
     if (q->evaluator) return CNNF_OK;
-    CNNFI_TRY(cnnfi_quantize_calibrate(&calibrating, q->fixed, error));
+    CNNFI_TRY(q->scheme->calibrating(&calibrating, q, error));
     const cnnf_status status = cnnfi_quantizer_evaluator(&q->evaluator, q, calibrating, error);
     cnnf_graph_unref(calibrating);
     return status;
@@ -216,17 +218,6 @@ void cnnfi_quantizer_rest(cnnf_quantizer *q)
 {
     cnnf_evaluator_free(q->evaluator);
     q->evaluator = NULL;
-}
-
-static void count_facts(cnnfi_fix_facts *facts, const double *found)
-{
-    const int64_t position = (int64_t)found[CNNFI_FIX_FACT_POSITION];
-    facts->seen[position - CNNFI_FIX_MIN_POSITION]++;
-    if (!facts->batches || found[CNNFI_FIX_FACT_LEAST] < facts->least) facts->least = found[CNNFI_FIX_FACT_LEAST];
-    if (!facts->batches || found[CNNFI_FIX_FACT_MOST] > facts->most) facts->most = found[CNNFI_FIX_FACT_MOST];
-    facts->elements += found[CNNFI_FIX_FACT_COUNT];
-    facts->saturated += found[CNNFI_FIX_FACT_SATURATED];
-    facts->batches++;
 }
 
 /* The first rows of every input, in the order of the inputs; kept as references where the batch is small. */
@@ -290,7 +281,7 @@ cnnf_status cnnf_quantizer_feed(cnnf_quantizer *q, const char *const *names, con
     CNNFI_TRY(cnnf_evaluator_run(q->found, q->evaluator, names, tensors, count, q->fetches, q->n_fetches, error));
     const cnnf_status status = keep_sample(q, names, tensors, count, error);
     for (size_t i = 0; i < q->n_fetches; i++) {
-        if (!status) count_facts(&q->facts[q->fetched[i]], cnnf_tensor_data(q->found[i]));
+        if (!status) q->scheme->count(q, q->fetched[i], cnnf_tensor_data(q->found[i]));
         cnnf_tensor_unref(q->found[i]);
     }
     q->batches += !status;
@@ -334,27 +325,10 @@ cnnf_status cnnf_quantizer_feed_dataset(cnnf_quantizer *q, cnnf_dataset *dataset
 
 /* ---- results ---- */
 
-/* The most frequent one, the least of equals; 0 of a node that never ran. */
-static int64_t most_frequent(const cnnfi_fix_facts *facts)
+cnnf_status cnnfi_quantizer_decide(cnnf_quantizer *q, cnnf_error *error)
 {
-    size_t best = 0;
-    if (!facts->batches) return 0;
-    for (size_t i = 1; i < CNNFI_FIX_POSITIONS; i++) {
-        if (facts->seen[i] > facts->seen[best]) best = i;
-    }
-    return (int64_t)best + CNNFI_FIX_MIN_POSITION;
-}
-
-cnnf_status cnnfi_quantizer_positions(cnnf_quantizer *q, cnnf_error *error)
-{
-    const size_t n = q->plan.n_fixes;
     if (!q->batches) return cnnfi_fail(error, CNNF_E_INVALID, "nothing was fed to the quantizer");
-    if (!q->calibrated) q->calibrated = cnnfi_arena_array(&q->arena, n + 1, sizeof *q->calibrated);
-    if (!q->adjusted) q->adjusted = cnnfi_arena_array(&q->arena, n + 1, sizeof *q->adjusted);
-    if (!q->calibrated || !q->adjusted) return cnnfi_fail_nomem(error);
-    for (size_t i = 0; i < n; i++)
-        q->calibrated[i] = q->adjusted[i] = most_frequent(&q->facts[i]);
-    return cnnfi_quantize_adjust(q->adjusted, q->fixed, &q->plan, &q->options, error);
+    return q->scheme->decide(q, error);
 }
 
 cnnf_status cnnf_quantizer_finish(cnnf_graph **out, cnnf_quantizer *q, cnnf_error *error)
@@ -363,14 +337,17 @@ cnnf_status cnnf_quantizer_finish(cnnf_graph **out, cnnf_quantizer *q, cnnf_erro
     if (!out) return cnnfi_fail_null(error, __func__);
     *out = NULL;
     if (!q) return cnnfi_fail_null(error, __func__);
-    CNNFI_TRY(cnnfi_quantizer_positions(q, error));
-    return cnnfi_quantize_position(out, q->fixed, &q->plan, q->adjusted, error);
+    CNNFI_TRY(cnnfi_quantizer_decide(q, error));
+    return q->scheme->write(out, q, error);
 }
 
 cnnf_status cnnf_quantizer_deploy(cnnf_graph **out, cnnf_quantizer *q, cnnf_error *error)
 {
     cnnf_error_clear(error);
     cnnf_graph *graph = NULL;
+    if (out) *out = NULL;
+    if (out && q && q->scheme != &cnnfi_quantizer_dpu)
+        return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "deploy_model is the DPU's");
     CNNFI_TRY(cnnf_quantizer_finish(&graph, q, error));
     const cnnf_status status = cnnfi_quantize_deploy(out, graph, &q->plan, &q->options, error);
     cnnf_graph_unref(graph);

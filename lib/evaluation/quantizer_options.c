@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "graph/graph.h"
 #include "ops/fixed_grid.h"
+#include "evaluation/quantizer.h"
 
 typedef struct row {
     const char *name, *description;
@@ -23,10 +24,17 @@ static const row rows[CNNFI_QUANTIZER_OPTIONS] = {
                                     0},
     [CNNFI_QUANTIZER_AS_VAI_Q] = {"as_vai_q", "the tool's own result, where it is wrong too", 0, 1, 0},
     [CNNFI_QUANTIZER_DO_CLE] = {"do_cle", "equalize weights across layers", 0, 1, 0},
+    [CNNFI_QUANTIZER_KEPT] = {"kept", "scheme 1, ranges 1: numbers within the range, in a million", 500000, 1000000,
+                              999900},
     [CNNFI_QUANTIZER_METHOD] = {"method", "positions: 0 no overflow, 1 least squares, 2 relative for depthwise", 0, 2,
                                 1},
     [CNNFI_QUANTIZER_REPLACE_SOFTMAX] = {"replace_softmax",
                                          "Softmax as the DPU's hard softmax (refused: not known here)", 0, 1, 0},
+    [CNNFI_QUANTIZER_PER_CHANNEL] = {"per_channel", "scheme 1: a scale for each channel of weights", 0, 1, 1},
+    [CNNFI_QUANTIZER_RANGES] = {"ranges",
+                                "scheme 1: 0 least and greatest, 1 all but a share, 2 least squares, 3 entropy", 0,
+                                CNNFI_AFFINE_METHODS - 1, CNNFI_AFFINE_MSE},
+    [CNNFI_QUANTIZER_SCHEME] = {"scheme", "0 FixNeuron for the DPU, 1 affine int8 as FakeQuant nodes", 0, 1, 0},
     [CNNFI_QUANTIZER_SIMULATE_DPU] = {"simulate_dpu", "pools and leaky rectifiers with the DPU's constants", 0, 1, 1},
     [CNNFI_QUANTIZER_THREADS] = {"threads", "threads, 0 all processors", 0, INT32_MAX, 0},
     [CNNFI_QUANTIZER_WEIGHT_BIT] = {"weight_bit", "bits of weights and biases", 2, CNNFI_FIX_MAX_BITS, 8},

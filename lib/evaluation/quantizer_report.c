@@ -16,11 +16,11 @@ typedef struct comparison {
     double signal, noise;
 } comparison;
 
-/* The rounded tensor's name is FLOAT/aquant: the float graph has it without the end. */
-static bool float_name(char *out, size_t size, const char *fix)
+/* The rounded tensor's name is FLOAT/aquant, or another suffix: the float graph has it without the end. */
+static bool float_name(char *out, size_t size, const char *fix, const char *suffix)
 {
-    const size_t length = strlen(fix), end = strlen("/aquant");
-    if (length <= end || strcmp(fix + length - end, "/aquant") || length - end >= size) return false;
+    const size_t length = strlen(fix), end = strlen(suffix);
+    if (length <= end || strcmp(fix + length - end, suffix) || length - end >= size) return false;
     memcpy(out, fix, length - end);
     out[length - end] = 0;
     return true;
@@ -57,8 +57,9 @@ static bool subjects_find(subjects *s, cnnf_quantizer *q, cnnfi_arena *arena)
     if (!s->floats || !s->fixes || !s->numbers || !s->want || !s->got) return false;
     for (size_t i = 0; i < q->plan.n_fixes; i++) {
         char name[1024];
-        const cnnf_node *node =
-            float_name(name, sizeof name, q->plan.fixes[i]) ? cnnf_graph_find(q->prepared, name) : NULL;
+        const cnnf_node *node = float_name(name, sizeof name, q->plan.fixes[i], q->scheme->suffix)
+                                    ? cnnf_graph_find(q->prepared, name)
+                                    : NULL;
         if (!node || strcmp(node->op, "Const") == 0) continue;
         s->floats[s->count] = cnnfi_arena_strdup(arena, name);
         if (!s->floats[s->count]) return false;
@@ -135,7 +136,7 @@ static cnnf_status measure(double *snr, cnnf_quantizer *q, cnnfi_arena *arena, c
         snr[i] = (double)NAN;
     if (!c || !subjects_find(&s, q, arena)) return cnnfi_fail_nomem(error);
     if (!s.count || !has_sample(q)) return CNNF_OK;
-    cnnf_status status = cnnfi_quantize_position(&graph, q->fixed, &q->plan, q->adjusted, error);
+    cnnf_status status = q->scheme->write(&graph, q, error);
     cnnfi_quantizer_rest(q);
     if (!status) status = compare_rows(c, &s, q, graph, sample_rows(q), error);
     for (size_t i = 0; !status && i < s.count; i++) {
@@ -148,8 +149,7 @@ static cnnf_status measure(double *snr, cnnf_quantizer *q, cnnfi_arena *arena, c
 
 /* ---- words ---- */
 
-/* With `digits` places behind the point; "inf" and "-" in text, null in JSON. */
-static void put_number(cnnfi_strbuf *out, double x, int digits, bool json)
+void cnnfi_quantizer_put_number(cnnfi_strbuf *out, double x, int digits, bool json)
 {
     char text[352];
     if (!isfinite(x)) {
@@ -160,58 +160,16 @@ static void put_number(cnnfi_strbuf *out, double x, int digits, bool json)
     cnnfi_strbuf_puts(out, text);
 }
 
-static double share(const cnnfi_fix_facts *f)
+void cnnfi_quantizer_end_text(cnnfi_strbuf *out, const cnnf_quantizer *q)
 {
-    return f->elements > 0 ? f->saturated / f->elements : 0;
-}
-
-static void write_text(cnnfi_strbuf *out, const cnnf_quantizer *q, const double *snr)
-{
-    cnnfi_strbuf_printf(out, "%zu FixNeurons, %" PRId64 " batches\n", q->plan.n_fixes, q->batches);
-    cnnfi_strbuf_puts(out, "position  calibrated  bits       least        most  saturated  SNR dB  node\n");
-    for (size_t i = 0; i < q->plan.n_fixes; i++) {
-        const cnnf_node *node = cnnf_graph_find(q->fixed, q->plan.fixes[i]);
-        char least[352], most[352], cut[352];
-        cnnfi_format_fixed(least, q->facts[i].least, 5);
-        cnnfi_format_fixed(most, q->facts[i].most, 5);
-        cnnfi_format_fixed(cut, 100 * share(&q->facts[i]), 3);
-        cnnfi_strbuf_printf(out, "%8" PRId64 "  %10" PRId64 "  %4" PRId64 "  %10s  %10s  %8s%%  ", q->adjusted[i],
-                            q->calibrated[i], cnnf_node_attr_int(node, "bit_width", 0), least, most, cut);
-        put_number(out, snr[i], 2, false);
-        cnnfi_strbuf_printf(out, "  %s\n", q->plan.fixes[i]);
-    }
     for (size_t i = 0; i < q->outputs.count; i++)
         cnnfi_strbuf_printf(out, "output %s: fetch %s\n", q->outputs.names[i], q->plan.outputs[i]);
     for (const cnnfi_quantize_note *n = q->notes.first; n; n = n->next)
         cnnfi_strbuf_printf(out, "%s: %s\n", n->node, n->text);
 }
 
-static void write_fix(cnnfi_strbuf *out, const cnnf_quantizer *q, const double *snr, size_t i)
+void cnnfi_quantizer_end_json(cnnfi_strbuf *out, const cnnf_quantizer *q)
 {
-    const cnnf_node *node = cnnf_graph_find(q->fixed, q->plan.fixes[i]);
-    cnnfi_strbuf_puts(out, i ? ",\n  {\"node\": " : "\n  {\"node\": ");
-    cnnfi_strbuf_json_string(out, q->plan.fixes[i]);
-    cnnfi_strbuf_printf(out, ", \"position\": %" PRId64 ", \"calibrated_position\": %" PRId64, q->adjusted[i],
-                        q->calibrated[i]);
-    static const char *const keys[] = {"bit_width", "method", "mode"};
-    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
-        cnnfi_strbuf_printf(out, ", \"%s\": %" PRId64, keys[k], cnnf_node_attr_int(node, keys[k], 0));
-    cnnfi_strbuf_puts(out, ", \"least\": ");
-    put_number(out, q->facts[i].least, 8, true);
-    cnnfi_strbuf_puts(out, ", \"most\": ");
-    put_number(out, q->facts[i].most, 8, true);
-    cnnfi_strbuf_puts(out, ", \"saturated\": ");
-    put_number(out, share(&q->facts[i]), 8, true);
-    cnnfi_strbuf_puts(out, ", \"snr_db\": ");
-    put_number(out, snr[i], 4, true);
-    cnnfi_strbuf_putc(out, '}');
-}
-
-static void write_json(cnnfi_strbuf *out, const cnnf_quantizer *q, const double *snr)
-{
-    cnnfi_strbuf_printf(out, "{\"batches\": %" PRId64 ",\n \"fix_neurons\": [", q->batches);
-    for (size_t i = 0; i < q->plan.n_fixes; i++)
-        write_fix(out, q, snr, i);
     cnnfi_strbuf_puts(out, "],\n \"outputs\": {");
     for (size_t i = 0; i < q->outputs.count; i++) {
         if (i) cnnfi_strbuf_puts(out, ", ");
@@ -238,15 +196,15 @@ cnnf_status cnnf_quantizer_report(cnnf_buffer **out, cnnf_quantizer *q, int32_t 
     if (!out) return cnnfi_fail_null(error, __func__);
     *out = NULL;
     if (!q) return cnnfi_fail_null(error, __func__);
-    CNNFI_TRY(cnnfi_quantizer_positions(q, error));
+    CNNFI_TRY(cnnfi_quantizer_decide(q, error));
     cnnfi_arena_init(&arena, q->context);
     cnnfi_strbuf_init(&text, q->context);
     double *snr = cnnfi_arena_array(&arena, q->plan.n_fixes + 1, sizeof *snr);
     cnnf_status status = snr ? measure(snr, q, &arena, error) : cnnfi_fail_nomem(error);
     if (!status && json)
-        write_json(&text, q, snr);
+        q->scheme->json(&text, q, snr);
     else if (!status)
-        write_text(&text, q, snr);
+        q->scheme->text(&text, q, snr);
     if (!status) status = cnnfi_strbuf_finish(&text, out, error);
     cnnfi_strbuf_free(&text);
     cnnfi_arena_free(&arena);

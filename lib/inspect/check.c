@@ -71,8 +71,8 @@ void cnnfi_put_shapes(cnnfi_strbuf *out, const cnnf_graph *graph, const char *un
 
 /* ---- targets ---- */
 
-static const cnnfi_target *const targets[] = {&cnnfi_target_vitis_ai, &cnnfi_target_opencv, &cnnfi_target_tflite,
-                                              &cnnfi_target_openvino};
+static const cnnfi_target *const targets[] = {&cnnfi_target_vitis_ai, &cnnfi_target_opencv, &cnnfi_target_opencv4,
+                                              &cnnfi_target_opencv5,  &cnnfi_target_tflite, &cnnfi_target_openvino};
 
 #define N_TARGETS (sizeof targets / sizeof *targets)
 
@@ -199,6 +199,17 @@ static void mark_constants(bool *constant, const cnnf_graph *graph, const int32_
     }
 }
 
+/* Against the order: from readers to what they read. */
+static void mark_layouts(bool *layout, const cnnf_graph *graph, const int32_t *order)
+{
+    for (size_t i = graph->n_nodes; i-- > 0;) {
+        const cnnf_node *node = graph->nodes[order[i]];
+        const bool known = layout[node->index] || cnnfi_node_attr(node, "data_format") != NULL;
+        for (size_t k = 0; known && k < node->n_inputs; k++)
+            layout[node->edges[k].node] = true;
+    }
+}
+
 static void mark_outputs(bool *output, const cnnf_graph *graph)
 {
     char name[4096];
@@ -216,17 +227,19 @@ static cnnf_status write_report(cnnfi_strbuf *out, int64_t *unmet, cnnfi_finding
     cnnfi_graph_shapes shapes = {0};
     cnnfi_consumers consumers = {0};
     int32_t *order = NULL;
-    bool *flags = cnnfi_calloc(graph->context, 2 * graph->n_nodes + 1, sizeof *flags);
+    bool *flags = cnnfi_calloc(graph->context, 3 * graph->n_nodes + 1, sizeof *flags);
     cnnf_status status = flags ? cnnfi_toposort(&order, graph, error) : cnnfi_fail_nomem(error);
     if (!status) status = cnnfi_consumers_init(&consumers, graph, error);
     const bool has_shapes = !status && !(status = cnnfi_graph_shapes_init(&shapes, graph, error));
     if (!status) {
         mark_constants(flags, graph, order);
         mark_outputs(flags + graph->n_nodes, graph);
+        mark_layouts(flags + 2 * graph->n_nodes, graph, order);
         known->shapes = &shapes;
         known->consumers = &consumers;
         known->constant = flags;
         known->output = flags + graph->n_nodes;
+        known->layout = flags + 2 * graph->n_nodes;
         *unmet = json ? write_json(out, known, file) : write_text(out, known, file);
     }
     if (has_shapes) cnnfi_graph_shapes_free(&shapes);
@@ -242,7 +255,8 @@ static cnnf_status check_arguments(cnnf_buffer **out, const cnnf_graph *graph, c
     if (!out || !graph || !target) return cnnfi_fail(error, CNNF_E_INVALID, "cnnf_check_graph: an argument is NULL");
     CNNFI_TRY(cnnfi_check_report_format(format, CNNF_REPORT_JSON, error));
     if (find_target(target)) return CNNF_OK;
-    return cnnfi_fail(error, CNNF_E_NOT_FOUND, "target '%s': vitis-ai, opencv, tflite and openvino are known", target);
+    return cnnfi_fail(error, CNNF_E_NOT_FOUND,
+                      "target '%s': vitis-ai, opencv, opencv4, opencv5, tflite and openvino are known", target);
 }
 
 cnnf_status cnnf_check_graph_file(cnnf_buffer **out, int64_t *unmet, const cnnf_graph *graph, const char *file,

@@ -39,8 +39,9 @@ typedef struct cnnfi_target {
     const char *name;
     const char *version; /* what the table was proven with */
     uint32_t bit;
-    int32_t release;          /* the newest ops and attributes it reads; 0: it does not look */
-    bool folds;               /* what does not depend on an input is computed before */
+    uint32_t releases; /* bits of the tool's releases that all have to take it, where its rules tell them apart */
+    int32_t release;   /* the newest ops and attributes it reads; 0: it does not look */
+    bool folds;        /* what does not depend on an input is computed before */
     const cnnfi_op_row *rows; /* sorted by op; twice for two questions */
     size_t n_rows;
     bool (*skips)(const cnnfi_finding *f, const cnnf_node *node); /* nullable: nodes that are not asked */
@@ -49,7 +50,8 @@ typedef struct cnnfi_target {
     void (*command)(cnnfi_strbuf *out, const cnnf_graph *graph, const char *file); /* the ready command line */
 } cnnfi_target;
 
-extern const cnnfi_target cnnfi_target_vitis_ai, cnnfi_target_opencv, cnnfi_target_tflite, cnnfi_target_openvino;
+extern const cnnfi_target cnnfi_target_vitis_ai, cnnfi_target_opencv, cnnfi_target_opencv4, cnnfi_target_opencv5,
+    cnnfi_target_tflite, cnnfi_target_openvino;
 
 #define CNNFI_SHOWN 8 /* nodes named per demand */
 
@@ -61,6 +63,7 @@ struct cnnfi_finding {
     const cnnfi_consumers *consumers;
     const bool *constant; /* [n_nodes] does not depend on an input */
     const bool *output;   /* [n_nodes] is a declared output */
+    const bool *layout;   /* [n_nodes] an op with a data_format reads what it gives, at whatever distance */
     cnnfi_strbuf text;
     int64_t count;
 };

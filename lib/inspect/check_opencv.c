@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What cv::dnn::readNetFromTensorflow takes: modules/dnn/src/tensorflow/tf_importer.cpp and its layers, as
- * OpenCV 4.10.0 and 5.0.0 run (what only one of them takes is refused). The importer keeps images in NCHW and guesses
- * where it does not see a convolution; it folds no constants, and it absorbs an addition of constants into what stands
- * before it.
+ * OpenCV 4.10.0 and 5.0.0 run ("opencv": both have to take it; "opencv4", "opencv5": that one). The importer keeps
+ * images in NCHW and guesses where it does not see a convolution; it folds no constants, and it absorbs an addition of
+ * constants into what stands before it.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,15 @@
 #include "inspect/check.h"
 
 #define NEEDS_CONST "its parameters are no Const"
+
+/* Releases, where they differ. */
+#define OPENCV_4 1u
+#define OPENCV_5 2u
+
+static bool is_asked(const cnnfi_finding *f, uint32_t release)
+{
+    return (f->target->releases & release) != 0;
+}
 
 static bool is_op(const cnnf_node *node, const char *op)
 {
@@ -61,17 +70,11 @@ static bool has_format(const cnnf_node *node)
     return cnnfi_node_attr(node, "data_format") != NULL;
 }
 
-/* An op with a data_format among those that lead to the node, or that read its source. */
+/* An op with a data_format among those that lead to the node, or that read any of them. */
 static bool has_layout(const cnnfi_finding *f, const cnnf_node *node)
 {
     for (size_t steps = 0; node && steps < f->graph->n_nodes; steps++) {
-        if (has_format(node)) return true;
-        if (is_op(node, "Placeholder")) {
-            for (size_t i = f->consumers->start[node->index]; i < f->consumers->start[node->index + 1]; i++) {
-                if (has_format(f->graph->nodes[f->consumers->node[i]])) return true;
-            }
-            return false;
-        }
+        if (has_format(node) || f->layout[node->index]) return true;
         const cnnf_node *from = cnnfi_check_source(f, node, 0);
         if (is_op(from, "Const")) from = cnnfi_check_source(f, node, 1);
         node = from;
@@ -215,7 +218,12 @@ static bool is_norm_product(const cnnfi_finding *f, const cnnf_node *node)
     return is_op(node, "Mul") && reader && is_norm_end(f, reader) && cnnfi_check_source(f, reader, 0) == node;
 }
 
-/* Two tensors: of one shape, or one a pixel that is spread over an image. */
+static bool is_product(const cnnf_node *node)
+{
+    return is_op(node, "Mul") || is_op(node, "RealDiv");
+}
+
+/* Two tensors: of one shape, or one a pixel that is spread over an image; OpenCV 5 multiplies by one channel, too. */
 static const char *check_pair(const cnnfi_finding *f, const cnnf_node *node)
 {
     const cnnfi_value a = cnnfi_check_shape(f, node, 0), b = cnnfi_check_shape(f, node, 1);
@@ -229,7 +237,8 @@ static const char *check_pair(const cnnfi_finding *f, const cnnf_node *node)
     if (a.rank != b.rank) return "its operands have another rank";
     for (int32_t i = 1; i < a.rank; i++) {
         const bool differ = a.dims[i] != b.dims[i];
-        const bool spread = a.rank == 4 && i < 3 && (a.dims[i] == 1 || b.dims[i] == 1);
+        const bool one = a.rank == 4 && (a.dims[i] == 1 || b.dims[i] == 1);
+        const bool spread = one && (i < 3 || (!is_asked(f, OPENCV_4) && is_product(node)));
         if (differ && !spread) return "its operands have other shapes, and only a pixel is spread";
     }
     return NULL;
@@ -240,6 +249,7 @@ static const char *check_bias(const cnnfi_finding *f, const cnnf_node *node)
     if (!cnnfi_check_is_const(f, node, 1) || cnnfi_check_is_const(f, node, 0)) return NEEDS_CONST;
     const cnnf_node *from = cnnfi_check_source(f, node, 0);
     if (takes_bias(from)) return NULL; /* that one's rule says the rest */
+    if (is_op(from, "BatchToSpaceND") && !is_asked(f, OPENCV_5)) return NULL;
     return "a shift per channel is taken behind a convolution or a product, or as Mul and Add, only";
 }
 
@@ -259,6 +269,7 @@ static const char *check_sum(const cnnfi_finding *f, const cnnf_node *node)
     if (elements(f, node, at) == 1) return NULL;
     const cnnf_node *from = cnnfi_check_source(f, node, (size_t)(1 - at));
     if (is_add(node) && is_op(from, "MatMul") && !cnnfi_check_readers(f, from, "BiasAdd")) return NULL;
+    if (takes_bias(from) && !is_asked(f, OPENCV_5)) return NULL;
     if (is_add(node) && is_op(from, "Mul") && const_operand(f, from) >= 0 &&
         elements(f, from, const_operand(f, from)) > 1)
         return NULL;
@@ -360,7 +371,9 @@ static const char *check_leaky(const cnnfi_finding *f, const cnnf_node *node)
 static const char *check_softmax(const cnnfi_finding *f, const cnnf_node *node)
 {
     const cnnfi_value x = cnnfi_check_shape(f, node, 0);
-    return x.rank == 4 ? "of an image it takes the width for the channels" : NULL;
+    if (x.rank == 3 && f->graph->versions.producer < 2) return "of rows it takes the second axis for the last";
+    if (x.rank != 4 || f->graph->versions.producer < 2) return NULL;
+    return "of an image it takes the width for the channels where the graph names its producer (set_versions)";
 }
 
 /* ---- reductions and pools ---- */
@@ -371,6 +384,10 @@ static const char *check_reduction(const cnnfi_finding *f, const cnnf_node *node
     const int64_t n = cnnfi_check_ints(f, node, 1, axes, 8);
     const cnnfi_value x = cnnfi_check_shape(f, node, 0);
     if (n < 0) return "its axes are no Const";
+    const cnnf_node *bound = cnnfi_check_reader(f, node, "Maximum");
+    if (is_op(cnnfi_check_source(f, node, 0), "Square") &&
+        is_op(bound ? cnnfi_check_reader(f, bound, NULL) : NULL, "Rsqrt"))
+        return NULL; /* an L2 normalisation */
     if (x.rank != 4) return "it is known for images only";
     if (n == 1 && axes[0] != 0) return NULL;
     if (n == 2 && axes[0] == 1 && axes[1] == 2) return NULL;
@@ -392,6 +409,9 @@ static const char *check_reshape(const cnnfi_finding *f, const cnnf_node *node)
         return "that its input is an image is not seen, and the result is wrong";
     if (n < 0) return NULL;
     if (x.rank == 2 && n == 4 && (dims[1] != 1 || dims[2] != 1)) return "a vector becomes an image in the wrong order";
+    const cnnf_node *from = cnnfi_check_source(f, node, 0);
+    if (x.rank == 2 && n == 4 && is_op(from, "ClipByValue")) return "a vector that was cut off is taken for an image";
+    if (x.rank == 3 && n == 4 && is_asked(f, OPENCV_5)) return "rows become an image, which OpenCV 5 gets wrong";
     return NULL;
 }
 
@@ -434,7 +454,7 @@ static const char *check_strided_slice(const cnnfi_finding *f, const cnnf_node *
     const int64_t n = cnnfi_check_ints(f, node, 3, strides, 8);
     if (n < 0 || !cnnfi_check_is_const(f, node, 1) || !cnnfi_check_is_const(f, node, 2)) return NEEDS_CONST;
     for (int64_t i = 0; i < n; i++) {
-        if (strides[i] != 1) return "strides are not known to OpenCV 4.10";
+        if (strides[i] != 1 && is_asked(f, OPENCV_4)) return "strides are not known to OpenCV 4.10";
     }
     if (cnnf_node_attr_int(node, "ellipsis_mask", 0) || cnnf_node_attr_int(node, "new_axis_mask", 0) ||
         cnnf_node_attr_int(node, "shrink_axis_mask", 0))
@@ -445,6 +465,11 @@ static const char *check_strided_slice(const cnnfi_finding *f, const cnnf_node *
 static const char *check_resize(const cnnfi_finding *f, const cnnf_node *node)
 {
     return cnnfi_check_is_const(f, node, 1) || is_known_size(f, node) ? NULL : NEEDS_CONST;
+}
+
+static const char *check_constant(const cnnfi_finding *f, const cnnf_node *node)
+{
+    return f->output[node->index] ? "an output that is a constant is no layer to be asked for" : NULL;
 }
 
 static const char *check_first(const cnnfi_finding *f, const cnnf_node *node)
@@ -465,7 +490,8 @@ static const char *check_pad(const cnnfi_finding *f, const cnnf_node *node)
     if (n < 0) return "its paddings are no Const";
     if (is_op(node, "MirrorPad"))
         return cnnfi_node_string_is(node, "mode", "REFLECT") ? NULL : "SYMMETRIC is read as REFLECT";
-    if (n != 8) return "only images are padded";
+    if (n != 8 && !(n == 6 && !is_asked(f, OPENCV_4))) return "only images are padded";
+    if (n != 8) return NULL;
     const size_t convs = cnnfi_check_readers(f, node, "Conv2D") + cnnfi_check_readers(f, node, "DepthwiseConv2dNative");
     if (!convs || p[2] != p[3] || p[4] != p[5]) return NULL;
     const cnnf_node *conv = cnnfi_check_reader(f, node, NULL);
@@ -494,8 +520,15 @@ static const char *check_batch_to_space(const cnnfi_finding *f, const cnnf_node 
 
 static const char *check_placeholder(const cnnfi_finding *f, const cnnf_node *node)
 {
-    return cnnf_node_attr_shape_rank(node, "shape") == 3 ? "OpenCV 4.10 reads an array of 3 axes as an image of pixels"
-                                                         : NULL;
+    const bool three = cnnf_node_attr_shape_rank(node, "shape") == 3 && is_asked(f, OPENCV_4);
+    return three ? "OpenCV 4.10 reads an array of 3 axes as an image of pixels" : NULL;
+}
+
+/* OpenCV 5 gives what nobody reads, and nothing else. */
+static const char *check_inner_output(const cnnfi_finding *f, const cnnf_node *node)
+{
+    if (!is_asked(f, OPENCV_5) || !f->output[node->index] || !cnnfi_check_readers(f, node, NULL)) return NULL;
+    return "it is an output that others read, which OpenCV 5 does not give";
 }
 
 #define TAKEN(op)                                                                                                      \
@@ -522,7 +555,7 @@ static const cnnfi_op_row rows[] = {
     RULE("ClipByValue", check_clip),
     RULE("Concat", check_concat),
     RULE("ConcatV2", check_concat),
-    TAKEN("Const"),
+    RULE("Const", check_constant),
     RULE("Conv2D", check_convolution),
     RULE("Conv2DBackpropInput", check_transposed),
     RULE("Conv3D", check_convolution),
@@ -579,6 +612,7 @@ static const cnnfi_op_row rows[] = {
     TAKEN("Tan"),
     TAKEN("Tanh"),
     RULE("Transpose", check_transpose),
+    RULE("", check_inner_output),
 };
 
 static void put_command(cnnfi_strbuf *out, const cnnf_graph *graph, const char *file)
@@ -589,18 +623,17 @@ static void put_command(cnnfi_strbuf *out, const cnnf_graph *graph, const char *
     cnnfi_put_word(out, file);
 }
 
-const cnnfi_target cnnfi_target_opencv = {
-    .name = "opencv",
-    .version = "OpenCV 4.10.0 and 5.0.0",
-    .bit = CNNFI_FOR_OPENCV,
-    .skips = is_for_others,
-    .rows = rows,
-    .n_rows = sizeof rows / sizeof *rows,
-    .otherwise = "there is no layer for it",
-    .passes =
-        "inline_functions set_learning_phase remove_dropout fold_constants remove_identity static_shapes "
-        "fold_constants fold_batch_norms(plain_relu=true) fold_constants sort_by_execution_order fit_opencv "
-        "static_shapes fold_constants remove_control_dependencies prune target_tf(version=1.15, clear_internal=true) "
-        "sort_by_execution_order",
-    .command = put_command,
-};
+#define TARGET(named, proven, asked)                                                                                   \
+    {                                                                                                                  \
+        .name = named, .version = proven, .bit = CNNFI_FOR_OPENCV, .releases = asked, .skips = is_for_others,          \
+        .rows = rows, .n_rows = sizeof rows / sizeof *rows, .otherwise = "there is no layer for it",                   \
+        .passes = "inline_functions set_learning_phase remove_dropout fold_constants remove_identity static_shapes "   \
+                  "fold_constants fold_batch_norms(plain_relu=true) fold_constants sort_by_execution_order "           \
+                  "fit_opencv static_shapes fold_constants remove_control_dependencies prune "                         \
+                  "target_tf(version=1.15, clear_internal=true) sort_by_execution_order",                              \
+        .command = put_command                                                                                         \
+    }
+
+const cnnfi_target cnnfi_target_opencv = TARGET("opencv", "OpenCV 4.10.0 and 5.0.0", OPENCV_4 | OPENCV_5);
+const cnnfi_target cnnfi_target_opencv4 = TARGET("opencv4", "OpenCV 4.10.0", OPENCV_4);
+const cnnfi_target cnnfi_target_opencv5 = TARGET("opencv5", "OpenCV 5.0.0", OPENCV_5);

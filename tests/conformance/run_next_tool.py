@@ -37,25 +37,19 @@ def opencv(job, feeds):
 
 def tflite(job, feeds):
     import tensorflow as tf
-    shapes = {name: [1] + list(x.shape[1:]) if x.ndim else [] for name, x in feeds.items()}
-    shapes.update(job.get("shapes", {}))
+    shapes = {name: list(x.shape) for name, x in feeds.items()}
     converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(
         job["graph"], list(feeds), job["outputs"], input_shapes=shapes)
     model = converter.convert()
     one = tf.lite.Interpreter(model_content=model, num_threads=1)
-    rows = []
     one.allocate_tensors()
     details = {d["name"].split(":")[0]: d for d in one.get_input_details()}
     by_name = {d["name"].split(":")[0]: d for d in one.get_output_details()}
     outs = [by_name.get(o) or one.get_output_details()[k] for k, o in enumerate(job["outputs"])]
-    batch = {name: shapes[name][0] if shapes[name] else 0 for name in feeds}
-    runs = max([len(x) // batch[name] for name, x in feeds.items() if batch[name]] or [1])
-    for i in range(runs):
-        for name, x in feeds.items():
-            one.set_tensor(details[name]["index"], x[i * batch[name]:(i + 1) * batch[name]] if batch[name] else x)
-        one.invoke()
-        rows.append([one.get_tensor(d["index"]) for d in outs])
-    return [np.concatenate([r[k] for r in rows]) for k in range(len(outs))], ""
+    for name, x in feeds.items():
+        one.set_tensor(details[name]["index"], x)
+    one.invoke()
+    return [one.get_tensor(d["index"]) for d in outs], ""
 
 
 def openvino(job, feeds):

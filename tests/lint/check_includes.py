@@ -20,7 +20,8 @@ BELOW["evaluation"] = BELOW["edit"] | {"edit", "evaluator"}
 # Constant folding computes with the evaluator's kernels; a second implementation of every op would be a second set of bugs.
 EXCEPTIONS = {("transform/rewrite/fold_constants.c", "evaluator/kernels/kernel.h"),
               # Calibration runs what the passes of the quantizer have made, batch by batch.
-              ("evaluation/quantizer.h", "transform/quantize/quantize.h")}
+              ("evaluation/quantizer.h", "transform/quantize/quantize.h"),
+              ("evaluation/quantizer.h", "transform/quantize/int8.h")}
 SYSTEM = re.compile(r"#include <(unistd|fcntl|pthread|dirent|signal|sched|poll|time|io|process|windows|sys/\w+)\.h>")
 INCLUDE = re.compile(r'#include "([^"]+)"')
 

@@ -376,14 +376,15 @@ static cnnf_status fold_constants(cnnf_context *context, const fixture *x, cnnf_
     return run_pipeline(context, x, "fold_constants", error);
 }
 
-static cnnf_status quantize(cnnf_context *context, const char *folder, const char *feed, const char *output,
+static cnnf_status quantize(cnnf_context *context, const char *folder, const char *feed, const char *output, int scheme,
                             cnnf_error *error)
 {
     char path[1024];
     cnnf_graph *graph = NULL, *out = NULL, *deployed = NULL;
     cnnf_quantizer_options *options = NULL;
     cnnf_quantizer *quantizer = NULL;
-    cnnf_buffer *report = NULL;
+    cnnf_onnx_options *onnx = NULL;
+    cnnf_buffer *report = NULL, *model = NULL;
     cnnf_tensor *x = NULL;
     snprintf(path, sizeof path, SOURCE_ROOT "/tests/golden/vitis/%s/input.pb", folder);
     cnnf_status status = cnnf_load_file(&graph, context, path, NULL, error);
@@ -393,13 +394,19 @@ static cnnf_status quantize(cnnf_context *context, const char *folder, const cha
     if (!status) status = cnnf_quantizer_options_add_input(options, feed, error);
     if (!status) status = cnnf_quantizer_options_add_output(options, output, error);
     if (!status) status = cnnf_quantizer_options_set(options, "threads", 1, error);
+    if (!status) status = cnnf_quantizer_options_set(options, "scheme", scheme, error);
     if (!status) status = cnnf_quantizer_new(&quantizer, graph, options, error);
     const cnnf_tensor *batch = x;
     if (!status) status = cnnf_quantizer_feed(quantizer, &feed, &batch, 1, error);
     if (!status) status = cnnf_quantizer_finish(&out, quantizer, error);
-    if (!status) status = cnnf_quantizer_deploy(&deployed, quantizer, error);
+    if (!status && scheme) status = cnnf_onnx_options_new(&onnx, context, error);
+    if (!status && scheme) status = cnnf_onnx_options_add_output(onnx, output, error);
+    if (!status && scheme) status = cnnf_write_onnx_buffer(&model, out, onnx, error);
+    if (!status && !scheme) status = cnnf_quantizer_deploy(&deployed, quantizer, error);
     if (!status) status = cnnf_quantizer_report(&report, quantizer, 1, error);
     cnnf_buffer_free(report);
+    cnnf_buffer_free(model);
+    cnnf_onnx_options_free(onnx);
     cnnf_graph_unref(out);
     cnnf_graph_unref(deployed);
     cnnf_quantizer_free(quantizer);
@@ -411,12 +418,17 @@ static cnnf_status quantize(cnnf_context *context, const char *folder, const cha
 
 static cnnf_status quantize_pools(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
-    return quantize(context, "k225_pools", "input_1", "global_average_pooling2d_1/Mean", error);
+    return quantize(context, "k225_pools", "input_1", "global_average_pooling2d_1/Mean", 0, error);
 }
 
 static cnnf_status quantize_dense(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
-    return quantize(context, "x_dense_bn", "x", "out", error);
+    return quantize(context, "x_dense_bn", "x", "out", 0, error);
+}
+
+static cnnf_status quantize_int8(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    return quantize(context, "x_dense_bn", "x", "out", 1, error);
 }
 
 static cnnf_status evaluate(cnnf_context *context, const fixture *x, cnnf_error *error)
@@ -644,6 +656,7 @@ static const struct {
     {"evaluate", evaluate},
     {"quantize_pools", quantize_pools},
     {"quantize_dense", quantize_dense},
+    {"quantize_int8", quantize_int8},
     {"run_frames", run_frames},
     {"run_functions", run_functions},
     {"run_lists", run_lists},

@@ -4,24 +4,13 @@
 #include <math.h>
 
 #include "evaluator/kernels/portable.h"
+#include "ops/fake_quant.h"
+#include "ops/histogram.h"
 #include "ops/requantize.h"
 
 /* ---- FakeQuantWithMinMax* (fake_quant_ops_functor.h) ---- */
 
-typedef struct grid {
-    float low, high, scale;
-} grid;
-
-/* Moves the range so that 0 is on the grid. */
-static grid nudge(float low, float high, int64_t bits, bool narrow)
-{
-    float first = narrow ? 1.0f : 0.0f, last = (float)(((int64_t)1 << bits) - 1);
-    float scale = (high - low) / (last - first), zero = first - low / scale;
-    float point = zero < first ? first : zero > last ? last : roundf(zero);
-    return (grid){.low = (first - point) * scale, .high = (last - point) * scale, .scale = scale};
-}
-
-static float fake(const grid *g, float x)
+static float fake(const cnnfi_fake_grid *g, float x)
 {
     float inverse = 1.0f / g->scale, zero = floorf(-g->low * inverse + 0.5f);
     float cut = x < g->low ? g->low : x > g->high ? g->high : x;
@@ -40,10 +29,20 @@ static cnnf_status fake_run(cnnfi_call *call)
             call->n_inputs == 3 ? ((const float *)in[2].data)[c] : (float)cnnf_node_attr_float(call->node, "max", 6);
         bool zero = low == 0 && high == 0;
         if (!zero && !(low < high)) return cnnfi_call_fail(call, CNNF_E_INVALID, "min is not below max");
-        grid g = nudge(low, high, bits, narrow);
+        const cnnfi_fake_grid g = cnnfi_fake_quant_grid(low, high, bits, narrow);
         for (int64_t i = c; i < in->count; i += n)
             ((float *)call->outputs[0].data)[i] = zero ? 0 : fake(&g, ((const float *)in->data)[i]);
     }
+    return CNNF_OK;
+}
+
+/* ---- _ObserveRange ---- */
+
+static cnnf_status observe_run(cnnfi_call *call)
+{
+    const cnnfi_value *in = call->inputs;
+    if (in->count) memcpy(call->outputs[0].data, in->data, (size_t)in->count * sizeof(float));
+    cnnfi_histogram_of(call->outputs[1].data, in->data, in->count);
     return CNNF_OK;
 }
 
@@ -115,9 +114,13 @@ static cnnf_status scratch(cnnfi_call *call)
 }
 
 static const cnnfi_kernel kernels[] = {
-    {"FakeQuantWithMinMaxArgs", fake_run, 0, NULL},           {"FakeQuantWithMinMaxVars", fake_run, 0, NULL},
-    {"FakeQuantWithMinMaxVarsPerChannel", fake_run, 0, NULL}, {"QuantizeAndDequantizeV2", requantize_run, 0, scratch},
-    {"QuantizeAndDequantizeV3", requantize_run, 0, scratch},  {"QuantizeAndDequantizeV4", requantize_run, 0, scratch},
+    {"_ObserveRange", observe_run, 0, NULL},
+    {"FakeQuantWithMinMaxArgs", fake_run, 0, NULL},
+    {"FakeQuantWithMinMaxVars", fake_run, 0, NULL},
+    {"FakeQuantWithMinMaxVarsPerChannel", fake_run, 0, NULL},
+    {"QuantizeAndDequantizeV2", requantize_run, 0, scratch},
+    {"QuantizeAndDequantizeV3", requantize_run, 0, scratch},
+    {"QuantizeAndDequantizeV4", requantize_run, 0, scratch},
 };
 
 const cnnfi_kernel_family cnnfi_kernels_quantize = {"quantize", kernels, sizeof(kernels) / sizeof(kernels[0])};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers rounded to a grid: and back (FakeQuant*, QuantizeAndDequantize*), or kept there (QuantizeV2, Dequantize). */
+#include "ops/histogram.h"
 #include "ops/op_rules.h"
 #include "ops/requantize.h"
 
@@ -45,6 +46,17 @@ static cnnf_status infer_fake_channels(cnnfi_call *call)
     }
     if (x.rank != CNNFI_UNKNOWN) x.dims[x.rank - 1] = channels;
     return cnnfi_output_one(call, CNNF_FLOAT, x.rank, x.dims);
+}
+
+/* The op of a graph under calibration: what it reads, and how often which number is in it (ops/histogram.h). */
+static cnnf_status infer_observe(cnnfi_call *call)
+{
+    CNNFI_TRY(cnnfi_want_inputs(call, 1, 1));
+    CNNFI_TRY(cnnfi_want_dtype(call, 0, CNNF_FLOAT));
+    const cnnf_status status = cnnfi_output_like(call, 0, CNNF_FLOAT);
+    if (status < 0) return status;
+    CNNFI_TRY(cnnfi_call_output(call, 1, CNNF_DOUBLE, 1, (const int64_t[]){CNNFI_HISTOGRAM_SIZE}));
+    return status;
 }
 
 /* ---- QuantizeAndDequantize* ---- */
@@ -102,6 +114,7 @@ static cnnf_status infer_dequantize(cnnfi_call *call)
 
 static const cnnfi_op_rule rules[] = {
     {"Dequantize", infer_dequantize, 0},
+    {"_ObserveRange", infer_observe, CNNFI_RULE_OWN},
     {"FakeQuantWithMinMaxArgs", infer_fake_args, 0},
     {"FakeQuantWithMinMaxVars", infer_fake_vars, 0},
     {"FakeQuantWithMinMaxVarsPerChannel", infer_fake_channels, 0},

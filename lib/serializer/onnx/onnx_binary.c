@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ops that broadcast. The operands are lined up in one layout: channels first when one of them is there so alone. */
 #include "serializer/onnx/onnx_ops.h"
+#include "serializer/onnx/onnx_quantize.h"
 
 cnnfi_layout cnnfi_onnx_common_layout(const cnnfi_onnx_call *call, int32_t n)
 {
@@ -92,7 +93,10 @@ static bool absorb_bias(const cnnfi_onnx_call *call, int32_t x, int32_t b)
     if (bias == NULL || cnnf_tensor_rank(bias) != 1 || shape.rank < 2 || shape.dims[shape.rank - 1] < 0) return false;
     if (cnnfi_tensor_dims(bias)[0] != shape.dims[shape.rank - 1]) return false;
     const cnnfi_layout layout = cnnfi_onnx_layout_of(call, x);
-    cnnfi_onnx_add_input(call->m, node, cnnfi_onnx_in(call, b, CNNFI_PLAIN));
+    int64_t n_scales;
+    const double *scales = cnnfi_onnx_bias_scales(call, x, &n_scales);
+    const char *integers = scales != NULL ? cnnfi_onnx_quantized_bias(call, bias, scales, n_scales, &node) : NULL;
+    cnnfi_onnx_add_input(call->m, node, integers != NULL ? integers : cnnfi_onnx_in(call, b, CNNFI_PLAIN));
     node->outputs[0] = node->name = cnnfi_onnx_out_name(call, 0, layout);
     cnnfi_onnx_give(call, 0, layout, node->outputs[0]);
     return true;

@@ -347,6 +347,21 @@ void cnnfi_onnx_offer_bias(const cnnfi_onnx_call *call, cnnfi_onnx_node *node)
     if (tensor != NULL) tensor->node = node;
 }
 
+void cnnfi_onnx_offer_bias_scales(const cnnfi_onnx_call *call, const double *scales, int64_t n)
+{
+    cnnfi_onnx_tensor *tensor = tensor_at(call->c, call->node->index, 0);
+    if (tensor == NULL) return;
+    tensor->bias_scales = scales;
+    tensor->n_bias_scales = n;
+}
+
+const double *cnnfi_onnx_bias_scales(const cnnfi_onnx_call *call, int32_t input, int64_t *n)
+{
+    const cnnfi_onnx_tensor *tensor = input_tensor(call, input);
+    *n = tensor != NULL ? tensor->n_bias_scales : 0;
+    return tensor != NULL ? tensor->bias_scales : NULL;
+}
+
 cnnfi_onnx_node *cnnfi_onnx_bias_taker(const cnnfi_onnx_call *call, int32_t input)
 {
     const cnnfi_edge edge = call->node->edges[input];

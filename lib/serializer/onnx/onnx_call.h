@@ -18,8 +18,10 @@ typedef enum cnnfi_layout { CNNFI_PLAIN, CNNFI_FIRST } cnnfi_layout;
 
 /* What a TensorFlow tensor is in ONNX. */
 typedef struct cnnfi_onnx_tensor {
-    const char *name[2];   /* by cnnfi_layout; NULL: not there (yet) */
-    cnnfi_onnx_node *node; /* that gives it, when it may still take a bias; NULL */
+    const char *name[2];       /* by cnnfi_layout; NULL: not there (yet) */
+    cnnfi_onnx_node *node;     /* that gives it, when it may still take a bias; NULL */
+    const double *bias_scales; /* [n_bias_scales] of the bias' integers; NULL: it is floats */
+    int64_t n_bias_scales;     /* 1, or the channels */
 } cnnfi_onnx_tensor;
 
 typedef struct cnnfi_onnx_convert {
@@ -109,8 +111,12 @@ void cnnfi_onnx_give(const cnnfi_onnx_call *call, int32_t port, cnnfi_layout lay
 void cnnfi_onnx_give_input(const cnnfi_onnx_call *call, int32_t port, int32_t input);
 /* The node that gives output 0 may take a bias, when the next op is one. */
 void cnnfi_onnx_offer_bias(const cnnfi_onnx_call *call, cnnfi_onnx_node *node);
+/* The same bias is int32 on this scale, or one a channel. */
+void cnnfi_onnx_offer_bias_scales(const cnnfi_onnx_call *call, const double *scales, int64_t n);
 /* The node that gives the input, when it may take one and nobody else reads it; NULL. */
 cnnfi_onnx_node *cnnfi_onnx_bias_taker(const cnnfi_onnx_call *call, int32_t input);
+/* The scales that were offered for it; NULL. */
+const double *cnnfi_onnx_bias_scales(const cnnfi_onnx_call *call, int32_t input, int64_t *n);
 
 /* "node", "node:1", as the graph's outputs are called; NULL: no memory. */
 const char *cnnfi_onnx_plain_name(cnnfi_onnx_convert *c, const cnnf_node *node, int32_t port);

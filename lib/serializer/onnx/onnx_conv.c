@@ -3,6 +3,7 @@
 #include "ops/convolution.h"
 
 #include "serializer/onnx/onnx_ops.h"
+#include "serializer/onnx/onnx_quantize.h"
 #include "serializer/onnx/onnx_window.h"
 
 /* Data channels-first: as an ONNX tensor and as the layout that the result has for TensorFlow. */
@@ -17,6 +18,8 @@ static const char *filter_as(const cnnfi_onnx_call *call, int32_t input, int32_t
 {
     const cnnf_tensor *tensor = cnnfi_onnx_const_of(call, input);
     int64_t order[CNNFI_OP_MAX_RANK];
+    if (cnnfi_onnx_has_quantized_weights(call, input))
+        return cnnfi_onnx_quantized_weights(call, input, perm, out_rank, dims, 0);
     if (tensor != NULL) return cnnfi_onnx_weights(call, tensor, "filter", perm, out_rank, dims);
     for (int32_t i = 0; i < rank; i++)
         order[i] = perm[i];
@@ -47,7 +50,7 @@ static cnnfi_onnx_node *convolve(cnnfi_onnx_call *call, const char *op, const cn
     const char *y = cnnfi_onnx_add(call->m, &node, op, cnnfi_onnx_out_name(call, 0, layout), 2, inputs);
     cnnfi_onnx_set_window(call, node, w);
     cnnfi_onnx_give(call, 0, layout, y);
-    if (!w->channels_first) cnnfi_onnx_offer_bias(call, node);
+    if (!w->channels_first) cnnfi_onnx_offer_quantized_bias(call, node, data, 1);
     return node;
 }
 

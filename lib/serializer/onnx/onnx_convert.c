@@ -9,9 +9,9 @@
 #include "serializer/onnx/onnx_ops.h"
 
 static const cnnfi_onnx_row *const families[] = {
-    cnnfi_onnx_math_rows,  cnnfi_onnx_binary_rows,    cnnfi_onnx_conv_rows,
-    cnnfi_onnx_nn_rows,    cnnfi_onnx_reduction_rows, cnnfi_onnx_matrix_rows,
-    cnnfi_onnx_shape_rows, cnnfi_onnx_array_rows,     cnnfi_onnx_blocks_rows,
+    cnnfi_onnx_math_rows,      cnnfi_onnx_binary_rows,   cnnfi_onnx_conv_rows,  cnnfi_onnx_nn_rows,
+    cnnfi_onnx_reduction_rows, cnnfi_onnx_matrix_rows,   cnnfi_onnx_shape_rows, cnnfi_onnx_array_rows,
+    cnnfi_onnx_blocks_rows,    cnnfi_onnx_quantize_rows,
 };
 
 const cnnfi_onnx_row *cnnfi_onnx_find(const char *op)

@@ -3,11 +3,21 @@
 #include <string.h>
 
 #include "serializer/onnx/onnx_ops.h"
+#include "serializer/onnx/onnx_quantize.h"
+
+/* The second operand, as integers where it is weights on a grid. */
+static const char *weights(const cnnfi_onnx_call *call)
+{
+    static const int32_t perm[] = {0, 1};
+    const cnnfi_value shape = cnnfi_onnx_in_shape(call, 1);
+    if (!cnnfi_onnx_has_quantized_weights(call, 1)) return cnnfi_onnx_in(call, 1, CNNFI_PLAIN);
+    return cnnfi_onnx_quantized_weights(call, 1, perm, 2, shape.dims, 1);
+}
 
 /* Gemm, so that a bias can follow into it; runtimes have it for floats, and MatMul for integers. */
 static void convert_matmul(cnnfi_onnx_call *call)
 {
-    const char *inputs[] = {cnnfi_onnx_in(call, 0, CNNFI_PLAIN), cnnfi_onnx_in(call, 1, CNNFI_PLAIN)};
+    const char *inputs[] = {cnnfi_onnx_in(call, 0, CNNFI_PLAIN), weights(call)};
     const cnnf_dtype dtype = cnnfi_onnx_in_shape(call, 0).dtype;
     const bool turned_a = cnnf_node_attr_bool(call->node, "transpose_a", 0);
     const bool turned_b = cnnf_node_attr_bool(call->node, "transpose_b", 0);
@@ -18,7 +28,7 @@ static void convert_matmul(cnnfi_onnx_call *call)
     if (turned_a) cnnfi_onnx_set_int(call->m, node, "transA", 1);
     if (turned_b) cnnfi_onnx_set_int(call->m, node, "transB", 1);
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN, y);
-    if (floats) cnnfi_onnx_offer_bias(call, node);
+    if (floats) cnnfi_onnx_offer_quantized_bias(call, node, 0, 1);
 }
 
 /* An operand of a batched product, its two last axes exchanged when `flag` says so. */

@@ -139,6 +139,15 @@ const char *cnnfi_onnx_binary(cnnfi_onnx_model *model, const char *op, const cha
     return cnnfi_onnx_add(model, NULL, op, out, 2, (const char *[]){x, y});
 }
 
+void cnnfi_onnx_exchange(cnnfi_onnx_node *a, cnnfi_onnx_node *b)
+{
+    const cnnfi_onnx_node first = *a, second = *b;
+    *a = second;
+    *b = first;
+    a->next = first.next;
+    b->next = second.next;
+}
+
 void cnnfi_onnx_add_input(cnnfi_onnx_model *model, cnnfi_onnx_node *node, const char *input)
 {
     const char **inputs = node != NULL ? cnnfi_onnx_array(model, node->n_inputs + 1, sizeof *inputs) : NULL;
@@ -353,6 +362,15 @@ void cnnfi_onnx_numbers(cnnfi_onnx_model *model, const char *name, cnnf_dtype dt
     }
     made->data = data;
     made->size = (size_t)count * size;
+}
+
+void cnnfi_onnx_bytes(cnnfi_onnx_model *model, const char *name, cnnf_dtype dtype, int32_t rank, const int64_t *dims,
+                      const void *data, size_t size)
+{
+    cnnfi_onnx_initializer *made = add_initializer(model, name, dtype, rank, dims);
+    if (made == NULL) return;
+    made->data = data;
+    made->size = size;
 }
 
 /* ---- what is needed ---- */

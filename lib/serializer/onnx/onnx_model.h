@@ -121,6 +121,8 @@ const char *cnnfi_onnx_binary(cnnfi_onnx_model *model, const char *op, const cha
 /* Several outputs, [n_outputs] names. */
 cnnfi_onnx_node *cnnfi_onnx_add_many(cnnfi_onnx_model *model, const char *op, size_t n_outputs,
                                      const char *const *outputs, size_t n_inputs, const char *const *inputs);
+/* Each in the other's place: for one whose result nobody between them reads. */
+void cnnfi_onnx_exchange(cnnfi_onnx_node *a, cnnfi_onnx_node *b);
 /* One more input at the end. */
 void cnnfi_onnx_add_input(cnnfi_onnx_model *model, cnnfi_onnx_node *node, const char *input);
 /* node NULL: nothing. */
@@ -140,6 +142,9 @@ const char *cnnfi_onnx_scalar(cnnfi_onnx_model *model, cnnf_dtype dtype, double 
 /* An initializer called `name` of numbers in any numeric dtype. */
 void cnnfi_onnx_numbers(cnnfi_onnx_model *model, const char *name, cnnf_dtype dtype, int32_t rank, const int64_t *dims,
                         const double *values);
+/* An initializer called `name` of these bytes, which stay the caller's arena's. */
+void cnnfi_onnx_bytes(cnnfi_onnx_model *model, const char *name, cnnf_dtype dtype, int32_t rank, const int64_t *dims,
+                      const void *data, size_t size);
 /* An initializer called `name`; `perm` NULL: as it is. dims [rank] as read after permuting. */
 const char *cnnfi_onnx_constant(cnnfi_onnx_model *model, const char *name, const cnnf_tensor *tensor,
                                 const int32_t *perm, int32_t rank, const int64_t *dims);

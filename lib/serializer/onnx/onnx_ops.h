@@ -15,6 +15,7 @@ extern const cnnfi_onnx_row cnnfi_onnx_matrix_rows[];    /* onnx_matrix.c: produ
 extern const cnnfi_onnx_row cnnfi_onnx_shape_rows[];     /* onnx_shape.c: shapes and axes */
 extern const cnnfi_onnx_row cnnfi_onnx_array_rows[];     /* onnx_array.c: parts, joins, places */
 extern const cnnfi_onnx_row cnnfi_onnx_blocks_rows[];    /* onnx_blocks.c: space, batch and depth */
+extern const cnnfi_onnx_row cnnfi_onnx_quantize_rows[];  /* onnx_quantize.c: numbers on a grid */
 
 /* Helpers that several families share. */
 

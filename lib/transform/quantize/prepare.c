@@ -15,8 +15,8 @@
 
 #define PASSES "fold_constants(ignore_errors=true) strip_unused_nodes remove_nodes(op=Identity, op=IdentityN)"
 
-static cnnf_status run_passes(cnnf_graph **out, const cnnf_graph *graph, const cnnfi_quantize_options *options,
-                              const char *passes, cnnf_error *error)
+cnnf_status cnnfi_quantize_run_passes(cnnf_graph **out, const cnnf_graph *graph, const cnnfi_quantize_options *options,
+                                      const char *passes, cnnf_error *error)
 {
     cnnf_pipeline *pipeline = NULL;
     cnnf_status status = cnnf_pipeline_new(&pipeline, graph->context, error);
@@ -176,7 +176,7 @@ cnnf_status cnnfi_quantize_prepare(cnnf_graph **out, const cnnf_graph *graph, co
 {
     cnnf_graph *cut = NULL;
     *out = NULL;
-    cnnf_status status = run_passes(&cut, graph, options, PASSES, error);
+    cnnf_status status = cnnfi_quantize_run_passes(&cut, graph, options, PASSES, error);
     if (!status) status = rewrite(out, cut, options, notes, error);
     cnnf_graph_unref(cut);
     return status;

@@ -24,6 +24,9 @@ enum { CNNFI_ALIGN_ALL, CNNFI_ALIGN_OUTPUTS, CNNFI_ALIGN_NONE };
 typedef struct cnnfi_quantize_options {
     int64_t weight_bit, activation_bit, method, align_concat, align_pool;
     bool simulate_dpu, adjust_shift_bias, adjust_shift_cut, do_cle, replace_softmax, as_vai_q;
+    int64_t ranges; /* cnnfi_affine_method (int8.h) */
+    double kept;    /* the share of numbers within the range, of PERCENTILE */
+    bool by_channel;
     const char *const *inputs, *const *outputs; /* node names */
     size_t n_inputs, n_outputs;
 } cnnfi_quantize_options;
@@ -56,6 +59,10 @@ typedef struct cnnfi_quantize_plan {
     cnnfi_quantize_group *groups; /* [n_groups] */
     const char **outputs;         /* [n_outputs] what to fetch for each output asked for */
 } cnnfi_quantize_plan;
+
+/* Runs passes with the options' inputs and outputs. */
+cnnf_status cnnfi_quantize_run_passes(cnnf_graph **out, const cnnf_graph *graph, const cnnfi_quantize_options *options,
+                                      const char *passes, cnnf_error *error);
 
 cnnf_status cnnfi_quantize_prepare(cnnf_graph **out, const cnnf_graph *graph, const cnnfi_quantize_options *options,
                                    cnnfi_quantize_notes *notes, cnnf_error *error);

@@ -86,11 +86,20 @@ static void become_clip(cnnfi_forms *f, cnnf_node *node, cnnfi_edge x, double lo
     cnnfi_edit_add_input(&f->edit, node, cnnfi_end(top, 0));
 }
 
+/* The bound of an L2 normalisation, which has a layer of its own. */
+static bool is_norm_bound(const cnnfi_forms *f, const cnnf_node *node)
+{
+    const cnnf_node *sum = cnnfi_forms_producer(f, node, 0);
+    return cnnfi_forms_is(node, "Maximum") && cnnfi_forms_is(cnnfi_forms_reader(f, node), "Rsqrt") &&
+           cnnfi_forms_is(sum, "Sum") && cnnfi_forms_is(cnnfi_forms_producer(f, sum, 0), "Square");
+}
+
 /* Maximum and Minimum with scalars, one of each in either order. */
 static void fit_bound(cnnfi_forms *f, cnnf_node *node)
 {
     cnnfi_form_operand o, inner;
-    if (cnnfi_forms_leaky(f, node) || !cnnfi_forms_operand(f, node, &o) || o.n != 1) return;
+    if (is_norm_bound(f, node) || cnnfi_forms_leaky(f, node)) return;
+    if (!cnnfi_forms_operand(f, node, &o) || o.n != 1) return;
     const bool maximum = cnnfi_forms_is(node, "Maximum");
     double low = maximum ? o.v[0] : (double)-INFINITY, high = maximum ? (double)INFINITY : o.v[0];
     cnnfi_edge x = cnnfi_edit_input(node, o.data);
@@ -289,7 +298,9 @@ static bool loses_its_name(cnnfi_forms *f, const cnnf_node *node)
 
 static void keep_name(cnnfi_forms *f, cnnf_node *node)
 {
-    if (!cnnfi_edit_is_protected(&f->edit, node) || !loses_its_name(f, node)) return;
+    /* An output that others read is none to OpenCV 5. */
+    if (!cnnfi_edit_is_protected(&f->edit, node)) return;
+    if (!loses_its_name(f, node) && !cnnfi_edit_uses(&f->edit, node)) return;
     if (cnnfi_node_type(node, "T") != CNNF_FLOAT) return;
     cnnf_node *inner = cnnfi_forms_move(f, node, "merged");
     const cnnf_node *one = cnnfi_forms_fill(f, node, "one", 0, 1);
