@@ -253,7 +253,7 @@ static bool report_format(arguments *a)
 
 int cmd_evaluate(int argc, char **argv)
 {
-    arguments a = {.batch = 32, .pictures = 24, .examples = DATASET_DEFAULTS};
+    arguments a = {.batch = 32, .pictures = 24};
     output_claim claim = {.n_outputs = 0};
     const flag flags[] = {
         {"graph", FLAG_STRING, &a.graph, "FILE", "frozen graph"},
@@ -288,11 +288,12 @@ int cmd_evaluate(int argc, char **argv)
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, NULL, 0, 0, &code)) return code;
     if ((!a.graph && !a.model) || !a.dataset)
         return cli_say(EXIT_USAGE, "evaluate: --graph (or --model) and --dataset are needed");
-    if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0 || a.examples.one_hot < 0)
+    if (a.batch < 1 || a.threads < 0 || a.worst < 0 || a.topk < 0)
         return cli_say(EXIT_USAGE, "evaluate: a number is out of range");
     if (a.pictures < 0 || a.pictures > 500)
         return cli_say(EXIT_USAGE, "evaluate: --report_pictures is 0 to 500, not %lld", (long long)a.pictures);
     if (!report_format(&a)) return EXIT_USAGE;
+    if ((code = check_dataset_flags(&a.examples))) return code;
     const char *const inputs[] = {
         a.graph, a.model, a.against, a.checkpoint, a.dataset, a.examples.labels, a.examples.label_map, a.label_names};
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)

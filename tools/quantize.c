@@ -404,7 +404,7 @@ static int claim_files(arguments *a)
 
 int cmd_quantize(int argc, char **argv)
 {
-    static arguments a = {.percentile = 99.99, .examples = DATASET_DEFAULTS, .out = OUTPUT_DEFAULTS};
+    static arguments a = {.percentile = 99.99, .out = OUTPUT_DEFAULTS};
     for (int32_t i = 0; i < cnnf_quantizer_option_count() && i < N_OPTIONS; i++)
         a.options[i] = cnnf_quantizer_option_default(i);
     const flag flags[] = {
@@ -443,7 +443,8 @@ int cmd_quantize(int argc, char **argv)
                           "integers: for the DPU, or int8 for ONNX Runtime", NULL};
     int code;
     if (!cli_parse(&self, flags, sizeof flags / sizeof *flags, argc, argv, &a.model, 1, 1, &code)) return code;
-    if ((code = check_arguments(&a)) || (code = claim_files(&a))) return code;
+    if ((code = check_arguments(&a)) || (code = check_dataset_flags(&a.examples)) || (code = claim_files(&a)))
+        return code;
     if (a.as_vai_q) *option(&a, "as_vai_q") = 1;
     session s;
     if (!cli_session(&s)) return EXIT_LIMIT;

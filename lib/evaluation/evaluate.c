@@ -22,7 +22,7 @@ typedef struct job {
     cnnf_evaluator *evaluator;
     cnnf_dataset *dataset;
     const char *input, *output;
-    int64_t batch, next_row;
+    int64_t batch;
     int64_t fixed; /* the input takes this batch alone; 0: any */
     bool full_only;
     cnnf_progress_fn progress;
@@ -54,19 +54,19 @@ static void stop_with(job *j, cnnf_status status, const cnnf_error *why)
     cnnfi_mutex_unlock(j->adding);
 }
 
-/* The next batch; *images NULL at the end. */
+/* The next batch; *images NULL at the end. Formats that can read beside other threads do so out of the lock. */
 static cnnf_status take_batch(job *j, cnnf_tensor **images, cnnf_tensor **labels, int64_t *row, cnnf_error *error)
 {
     cnnf_status status = CNNF_OK;
+    cnnfi_rows rows = {0};
     *images = *labels = NULL;
     cnnfi_mutex_lock(j->reading);
-    if (!j->ended) status = cnnf_dataset_next(images, labels, j->dataset, j->batch, error);
-    int64_t n = *labels ? cnnf_tensor_element_count(*labels) : 0;
-    *row = j->next_row;
-    j->next_row += n;
-    j->ended = j->ended || status != CNNF_OK || n < j->batch;
+    if (!j->ended) status = cnnfi_dataset_take(images, labels, &rows, j->dataset, j->batch, error);
+    j->ended = j->ended || status != CNNF_OK || rows.count < j->batch;
     cnnfi_mutex_unlock(j->reading);
-    if (n == j->batch || !j->full_only) return status;
+    *row = rows.first;
+    if (status == CNNF_OK && rows.count > 0 && (rows.count == j->batch || !j->full_only))
+        return *images ? CNNF_OK : cnnfi_dataset_read_rows(images, labels, j->dataset, rows, error);
     cnnf_tensor_unref(*images);
     cnnf_tensor_unref(*labels);
     *images = *labels = NULL;
@@ -318,7 +318,9 @@ cnnf_status cnnf_evaluate_dataset(cnnf_metrics *metrics, cnnf_evaluator *evaluat
         const cnnfi_pixels pixels = cnnfi_dataset_pixels(dataset);
         cnnfi_report_set_pixels(j.report, &pixels);
     }
+    dataset->classes = cnnf_metrics_classes(metrics);
     const cnnf_status status = run_job(&j, error);
+    dataset->classes = 0;
     if (j.report) cnnfi_report_set_pixels(j.report, NULL);
     return status;
 }

@@ -9,7 +9,22 @@
 
 #include "fuzz_parts.h"
 
-enum { FOLDER = 1, LABELS = 2, SHAPE = 4, ONE_HOT = 8, CHANNELS_FIRST = 16, SCALE = 32, LABEL_MAP = 64 };
+enum { FOLDER = 1, LABELS = 2, SHAPE = 4, ONE_HOT = 8, CHANNELS_FIRST = 16, SCALE = 32, LABEL_MAP = 64, MORE = 128 };
+
+/* What the second byte chooses of everything else. */
+static void set_more(cnnf_dataset_options *options, unsigned more)
+{
+    static const char *const resizes[] = {"area",    "nearest", "box",        "bilinear",   "hamming",
+                                          "bicubic", "lanczos", "tf_nearest", "tf_bilinear"};
+    static const char *const crops[] = {"none", "aspect", "center"}, *const modes[] = {"caffe", "tf", "torch"},
+                             *const columns[] = {"-1", "1", "label", "x"};
+    cnnf_dataset_options_set_resize(options, resizes[more % 9], NULL);
+    cnnf_dataset_options_set_crop(options, crops[more / 9 % 3], NULL);
+    if (more & 1) cnnf_dataset_options_set_preprocess(options, modes[more / 2 % 3], NULL);
+    if (more & 4) cnnf_dataset_options_set_transpose(options, 1, NULL);
+    if (more & 8) cnnf_dataset_options_set_shard(options, 1 + more % 3, 3, NULL);
+    if (more & 16) cnnf_dataset_options_set_label_column(options, columns[more / 32 % 4], NULL);
+}
 
 static cnnf_dataset_options *options_of(cnnf_context *context, unsigned bits, unsigned more)
 {
@@ -21,6 +36,7 @@ static cnnf_dataset_options *options_of(cnnf_context *context, unsigned bits, un
     if (bits & ONE_HOT) cnnf_dataset_options_set_one_hot(options, 2 + more % 9, NULL);
     if (bits & CHANNELS_FIRST) cnnf_dataset_options_set_channels_first(options, 1, NULL);
     if (bits & SCALE) cnnf_dataset_options_set_scale(options, 0.5 + more, NULL);
+    if (bits & MORE) set_more(options, more);
     if (bits & LABEL_MAP) cnnf_dataset_options_set_label_map(options, fuzz_path("labels"), NULL);
     return options;
 }

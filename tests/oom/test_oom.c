@@ -547,6 +547,60 @@ static cnnf_status read_images(cnnf_context *context, const fixture *x, cnnf_err
     return read_dataset(context, DATASET("images"), 3, dims, error);
 }
 
+/* The options of a set that reads `path`, all at once. */
+static cnnf_status read_with(cnnf_context *context, const char *path, const char *resize, const char *crop,
+                             int32_t channels, cnnf_error *error)
+{
+    const int64_t dims[] = {5, 3, channels};
+    const double mean[] = {1, 2, 3}, std[] = {1, 2, 3};
+    cnnf_dataset_options *options = NULL;
+    cnnf_dataset *data = NULL;
+    cnnf_tensor *images = NULL, *labels = NULL;
+    cnnf_status status = cnnf_dataset_options_new(&options, context, error);
+    if (!status) status = cnnf_dataset_options_set_shape(options, 3, dims, error);
+    if (!status) status = cnnf_dataset_options_set_resize(options, resize, error);
+    if (!status) status = cnnf_dataset_options_set_crop(options, crop, error);
+    if (!status) status = cnnf_dataset_options_set_transpose(options, 1, error);
+    if (!status) status = cnnf_dataset_options_set_channel_normalization(options, channels, mean, std, error);
+    if (!status) status = cnnf_dataset_options_set_label_map(options, DATASET("classes.txt"), error);
+    if (!status) status = cnnf_dataset_options_set_shard(options, 2, 3, error);
+    if (!status) status = cnnf_dataset_open(&data, context, path, options, error);
+    if (!status) status = cnnf_dataset_next(&images, &labels, data, 2, error);
+    if (status && (images || labels)) status = CNNF_E_INTERNAL;
+    cnnf_tensor_unref(images);
+    cnnf_tensor_unref(labels);
+    cnnf_dataset_free(data);
+    cnnf_dataset_options_free(options);
+    return status;
+}
+
+static cnnf_status read_filtered(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    (void)x;
+    const cnnf_status status = read_with(context, DATASET("images"), "lanczos", "center", 1, error);
+    return status ? status : read_with(context, DATASET("images"), "area", "aspect", 3, error);
+}
+
+/* The last column of several files. */
+static cnnf_status read_pattern(cnnf_context *context, const fixture *x, cnnf_error *error)
+{
+    cnnf_dataset_options *options = NULL;
+    cnnf_dataset *data = NULL;
+    cnnf_tensor *images = NULL, *labels = NULL;
+    (void)x;
+    cnnf_status status = cnnf_dataset_options_new(&options, context, error);
+    if (!status) status = cnnf_dataset_options_set_label_column(options, "label", error);
+    if (!status) status = cnnf_dataset_options_set_shard(options, 2, 2, error);
+    if (!status) status = cnnf_dataset_open(&data, context, DATASET("parts/*.csv"), options, error);
+    if (!status) status = cnnf_dataset_next(&images, &labels, data, 9, error);
+    if (status && (images || labels)) status = CNNF_E_INTERNAL;
+    cnnf_tensor_unref(images);
+    cnnf_tensor_unref(labels);
+    cnnf_dataset_free(data);
+    cnnf_dataset_options_free(options);
+    return status;
+}
+
 static cnnf_status count_metrics(cnnf_context *context, const fixture *x, cnnf_error *error)
 {
     static const float scores[] = {0.1f, 0.9f, 0.8f, 0.2f};
@@ -665,6 +719,8 @@ static const struct {
     {"read_gz", read_gz},
     {"read_npz", read_npz},
     {"read_images", read_images},
+    {"read_filtered", read_filtered},
+    {"read_pattern", read_pattern},
     {"count_metrics", count_metrics},
     {"write_report", write_report},
     {"summarize", summarize},

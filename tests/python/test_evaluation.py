@@ -138,6 +138,53 @@ class Evaluators(unittest.TestCase):
 
 
 @needs_numpy
+class DatasetOptions(unittest.TestCase):
+    def folder(self, **files):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for name, text in files.items():
+            (folder / f"{name}.csv").write_text(text)
+        return folder
+
+    def enterContext(self, manager):  # unittest has it from 3.11 on
+        self.addCleanup(manager.__exit__, None, None, None)
+        return manager.__enter__()
+
+    def test_columns_and_separators(self):
+        path = self.folder(a="p0;p1;label\n1;2;7\n3;4;8\n") / "a.csv"
+        for column in "label", 2, -1, "-1":
+            images, labels = cnnfreeze.Dataset(path, scale=1, label_column=column).next(9)
+            self.assertEqual((images.tolist(), labels.tolist()), ([[1, 2], [3, 4]], [7, 8]))
+        with self.assertRaisesRegex(cnnfreeze.NotFoundError, "did you mean 'label'"):
+            cnnfreeze.Dataset(path, label_column="lable")
+
+    def test_channels(self):
+        path = self.folder(a="0,10,20,30\n") / "a.csv"
+        pixel = lambda **options: cnnfreeze.Dataset(path, (1, 1, 3), **options).next(1)[0].ravel().tolist()
+        self.assertEqual(pixel(scale=1, mean=[1, 2, 3], std=[1, 2, 3]), [9, 9, 9])
+        self.assertEqual(pixel(scale=1, mean=(1, 2, 3), channel_order="bgr"), [29, 18, 7])
+        self.assertEqual(pixel(scale=1, std=2), [5, 10, 15])
+        self.assertEqual(pixel(preprocess="caffe"), (np.float32([30, 20, 10]) - np.float32([103.939, 116.779, 123.68])).tolist())
+        with self.assertRaisesRegex(ValueError, "2 means and 3"):
+            pixel(mean=[1, 2], std=[1, 2, 3])
+        with self.assertRaisesRegex(cnnfreeze.InvalidError, "caffe, tf or torch"):
+            pixel(preprocess="vgg")
+
+    def test_shards_and_files(self):
+        folder = self.folder(a1="0,10\n1,11\n", a2="2,12\n")
+        got = []
+        for shard in 1, 2:
+            with cnnfreeze.Dataset(folder / "a?.csv", scale=1, shard=(shard, 2)) as data:
+                self.assertEqual(data.position, len(got))
+                got += data.next(9)[1].tolist()
+        self.assertEqual(got, [0, 1, 2])
+
+    def test_names(self):
+        folder = self.folder(map="1 65 97\n2 66 98\n", a="2,5\n")
+        with cnnfreeze.Dataset(folder / "a.csv", label_map=folder / "map.csv") as data:
+            self.assertEqual((data.class_name(1), data.class_name(7), data.file(0)), ("B", None, None))
+
+
+@needs_numpy
 class Evaluating(unittest.TestCase):
     def setUp(self):
         self.frozen = cnnfreeze.load(MODEL).freeze()

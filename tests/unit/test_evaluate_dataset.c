@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole data sets through a graph: the metrics do not depend on threads, batches or the file's kind. */
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "graph/builder.h"
 #include "support.h"
@@ -21,6 +23,10 @@ static void setup(void)
     cnnf_node *y = cnnfi_builder_add(b, "Softmax", "y");
     cnnfi_node_add_input(b, y, "x");
     cnnfi_node_set_type(b, y, "T", CNNF_FLOAT);
+    cnnf_node *flat = cnnfi_builder_add(b, "Squeeze", "flat"); /* (n, 1, 2, 1) to (n, 2) */
+    cnnfi_node_add_input(b, flat, "x");
+    cnnfi_node_set_type(b, flat, "T", CNNF_FLOAT);
+    cnnfi_node_set_ints(b, flat, "squeeze_dims", (const int64_t[]){1, 3}, 2);
     ck_assert_int_eq(cnnfi_builder_publish(&graph, b, error), CNNF_OK);
 }
 
@@ -139,6 +145,98 @@ START_TEST(threads_and_batches_do_not_matter)
 }
 END_TEST
 
+/* Shards, merged, are the whole, bit for bit, whatever their number. */
+START_TEST(merged_shards_are_the_whole)
+{
+    cnnf_metrics *want = metrics_of(GOLDEN("dataset/pairs.csv"), 2, 4, false, NULL, CNNF_OK);
+    for (int64_t shards = 2; shards <= 5; shards++) {
+        cnnf_metrics *sum = NULL;
+        ck_assert_int_eq(cnnf_metrics_new(&sum, context, 2, 5, error), CNNF_OK);
+        for (int64_t shard = 1; shard <= shards; shard++) {
+            cnnf_metrics *part = NULL;
+            cnnf_dataset *data = NULL;
+            cnnf_dataset_options *options = NULL;
+            cnnf_evaluator *e = evaluator_of(2);
+            ck_assert_int_eq(cnnf_metrics_new(&part, context, 2, 5, error), CNNF_OK);
+            ck_assert_int_eq(cnnf_dataset_options_new(&options, context, NULL), CNNF_OK);
+            ck_assert_int_eq(cnnf_dataset_options_set_scale(options, 1, NULL), CNNF_OK);
+            ck_assert_int_eq(cnnf_dataset_options_set_shard(options, shard, shards, NULL), CNNF_OK);
+            ck_assert_int_eq(cnnf_dataset_open(&data, context, GOLDEN("dataset/pairs.csv"), options, error), CNNF_OK);
+            ck_assert_int_eq(cnnf_evaluate_dataset(part, e, data, NULL, error),
+                             CNNF_E_INVALID); /* no output declared */
+            cnnf_evaluate_options *how = NULL;
+            ck_assert_int_eq(cnnf_evaluate_options_new(&how, context, error), CNNF_OK);
+            ck_assert_int_eq(cnnf_evaluate_options_set_input(how, "x", error), CNNF_OK);
+            ck_assert_int_eq(cnnf_evaluate_options_set_output(how, "y", error), CNNF_OK);
+            ck_assert_int_eq(cnnf_evaluate_dataset(part, e, data, how, error), CNNF_OK);
+            ck_assert_int_eq(cnnf_metrics_merge(sum, part, error), CNNF_OK);
+            cnnf_evaluate_options_free(how);
+            cnnf_metrics_free(part);
+            cnnf_dataset_free(data);
+            cnnf_dataset_options_free(options);
+            cnnf_evaluator_free(e);
+        }
+        expect_same(want, sum);
+    }
+    cnnf_metrics_free(want);
+}
+END_TEST
+
+/* Pictures are decoded by the threads that evaluate them. */
+START_TEST(images_in_parallel)
+{
+    if (!cnnf_has_feature("images")) return;
+    cnnf_metrics *want = NULL;
+    for (int32_t threads = 1; threads <= 4; threads++) {
+        cnnf_metrics *m = NULL;
+        cnnf_dataset *data = NULL;
+        cnnf_dataset_options *options = NULL;
+        cnnf_evaluate_options *how = NULL;
+        cnnf_evaluator *e = evaluator_of(threads);
+        ck_assert_int_eq(cnnf_dataset_options_new(&options, context, NULL), CNNF_OK);
+        ck_assert_int_eq(cnnf_dataset_options_set_shape(options, 3, (int64_t[]){1, 2, 1}, NULL), CNNF_OK);
+        ck_assert_int_eq(cnnf_dataset_open(&data, context, GOLDEN("dataset/images"), options, error), CNNF_OK);
+        ck_assert_int_eq(cnnf_metrics_new(&m, context, 2, 5, error), CNNF_OK);
+        ck_assert_int_eq(cnnf_evaluate_options_new(&how, context, error), CNNF_OK);
+        ck_assert_int_eq(cnnf_evaluate_options_set_input(how, "x", error), CNNF_OK);
+        ck_assert_int_eq(cnnf_evaluate_options_set_output(how, "flat", error), CNNF_OK);
+        ck_assert_int_eq(cnnf_evaluate_options_set_batch(how, 1, error), CNNF_OK);
+        ck_assert_msg(cnnf_evaluate_dataset(m, e, data, how, error) == CNNF_OK, "%s", cnnf_error_message(error));
+        ck_assert_int_eq(cnnf_metrics_count(m), 6);
+        cnnf_evaluate_options_free(how);
+        cnnf_dataset_free(data);
+        cnnf_dataset_options_free(options);
+        cnnf_evaluator_free(e);
+        if (want)
+            expect_same(want, m);
+        else
+            want = m;
+    }
+    cnnf_metrics_free(want);
+}
+END_TEST
+
+/* A label that is no class of the graph: the line, or the file, and what there is. */
+START_TEST(labels_out_of_range_say_where)
+{
+    char path[] = "/tmp/cnnf_labels_XXXXXX";
+    static const char rows[] = "0,1,2\n\n1,3,4\n2,5,6\n";
+    const int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq((int)write(fd, rows, sizeof rows - 1), (int)sizeof rows - 1);
+    close(fd);
+    cnnf_metrics_free(metrics_of(path, 1, 1, false, NULL, CNNF_E_CORRUPT));
+    ck_assert_msg(strstr(cnnf_error_message(error), ":4:1: label 2 is outside 0 .. 1, the classes of the graph") !=
+                      NULL,
+                  "%s", cnnf_error_message(error));
+    unlink(path);
+    if (!cnnf_has_feature("images")) return;
+    cnnf_metrics_free(metrics_of(GOLDEN("dataset/images/a/1.png"), 1, 1, false, NULL, CNNF_E_CORRUPT));
+    ck_assert_msg(strstr(cnnf_error_message(error), "a/1.png: there is no label") != NULL, "%s",
+                  cnnf_error_message(error));
+}
+END_TEST
+
 START_TEST(a_fixed_batch_counts_every_example)
 {
     for (int64_t batch = 4; batch <= 32; batch += 7) {
@@ -235,6 +333,9 @@ static Suite *suite(void)
     TCase *t = tcase_create("evaluate_dataset");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, threads_and_batches_do_not_matter);
+    tcase_add_test(t, merged_shards_are_the_whole);
+    tcase_add_test(t, images_in_parallel);
+    tcase_add_test(t, labels_out_of_range_say_where);
     tcase_add_test(t, every_kind_of_file);
     tcase_add_test(t, last_batch);
     tcase_add_test(t, options_have_defaults);

@@ -70,19 +70,30 @@ cnnf_status cnnf_context_options_set_temporary_folder(cnnf_context_options *opti
 cnnf_status cnnf_context_options_set_untrusted(cnnf_context_options *options, cnnf_error *error)
 cnnf_context *cnnf_context_ref(cnnf_context *context)
 void cnnf_context_unref(cnnf_context *context)
+char *cnnf_dataset_class_name(cnnf_dataset *dataset, int64_t label)
 int64_t cnnf_dataset_count(cnnf_dataset *dataset)
+char *cnnf_dataset_example_file(cnnf_dataset *dataset, int64_t row)
 void cnnf_dataset_free(cnnf_dataset *dataset)
 cnnf_status cnnf_dataset_next(cnnf_tensor **images, cnnf_tensor **labels, cnnf_dataset *dataset, int64_t batch, cnnf_error *error)
 cnnf_status cnnf_dataset_open(cnnf_dataset **out, cnnf_context *context, char *path, cnnf_dataset_options *options, cnnf_error *error)
 void cnnf_dataset_options_free(cnnf_dataset_options *options)
 cnnf_status cnnf_dataset_options_new(cnnf_dataset_options **out, cnnf_context *context, cnnf_error *error)
+cnnf_status cnnf_dataset_options_set_channel_normalization(cnnf_dataset_options *options, int32_t channels, double *mean, double *std, cnnf_error *error)
+cnnf_status cnnf_dataset_options_set_channel_order(cnnf_dataset_options *options, char *order, cnnf_error *error)
 cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *options, int32_t channels_first, cnnf_error *error)
+cnnf_status cnnf_dataset_options_set_crop(cnnf_dataset_options *options, char *mode, cnnf_error *error)
+cnnf_status cnnf_dataset_options_set_label_column(cnnf_dataset_options *options, char *column, cnnf_error *error)
 cnnf_status cnnf_dataset_options_set_label_map(cnnf_dataset_options *options, char *path, cnnf_error *error)
 cnnf_status cnnf_dataset_options_set_labels_file(cnnf_dataset_options *options, char *path, cnnf_error *error)
 cnnf_status cnnf_dataset_options_set_normalization(cnnf_dataset_options *options, double mean, double std, cnnf_error *error)
 cnnf_status cnnf_dataset_options_set_one_hot(cnnf_dataset_options *options, int64_t classes, cnnf_error *error)
+cnnf_status cnnf_dataset_options_set_preprocess(cnnf_dataset_options *options, char *mode, cnnf_error *error)
+cnnf_status cnnf_dataset_options_set_resize(cnnf_dataset_options *options, char *mode, cnnf_error *error)
 cnnf_status cnnf_dataset_options_set_scale(cnnf_dataset_options *options, double scale, cnnf_error *error)
 cnnf_status cnnf_dataset_options_set_shape(cnnf_dataset_options *options, int32_t rank, int64_t *dims, cnnf_error *error)
+cnnf_status cnnf_dataset_options_set_shard(cnnf_dataset_options *options, int64_t shard, int64_t shards, cnnf_error *error)
+cnnf_status cnnf_dataset_options_set_transpose(cnnf_dataset_options *options, int32_t transpose, cnnf_error *error)
+int64_t cnnf_dataset_position(cnnf_dataset *dataset)
 cnnf_status cnnf_dataset_rewind(cnnf_dataset *dataset, cnnf_error *error)
 char *cnnf_dtype_name(cnnf_dtype dtype)
 size_t cnnf_dtype_size(cnnf_dtype dtype)
@@ -313,6 +324,7 @@ cnnf_status cnnf_write_tflite_file(cnnf_graph *graph, char *path, cnnf_tflite_op
 # Functions that nothing in the package calls, and why.
 UNUSED = {
     "check_graph": "Graph.check() names the file",
+    "dataset_options_set_normalization": "set_channel_normalization() takes one channel, too",
     "graph_input_dtype": "Graph.input_dtype() takes any placeholder by name",
     "graph_input_shape_dim": "Graph.input_shape() takes any placeholder by name",
     "graph_input_shape_rank": "Graph.input_shape() takes any placeholder by name",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from ctypes import byref, c_double, c_int64, c_void_p
 from html import escape
@@ -19,28 +20,61 @@ _INT64 = 9
 _FLOAT = 1
 
 
+def _per_channel(mean, std):
+    """Number of channels, means and standard deviations, the shorter repeated."""
+    rows = [[value] if isinstance(value, (int, float)) else list(value) for value in (0.0 if mean is None else mean,
+                                                                                     1.0 if std is None else std)]
+    channels = max(map(len, rows))
+    rows = [row * channels if len(row) == 1 else row for row in rows]
+    if len(rows[0]) != len(rows[1]):
+        raise ValueError(f"{len(rows[0])} means and {len(rows[1])} standard deviations")
+    return channels, *((c_double * channels)(*row) for row in rows)
+
+
 class Dataset(Owner):
     """Labelled examples of a file or folder: CSV, IDX, NPY, NPZ, PNG/JPEG folders, plain or .gz (include/cnnfreeze/dataset.h).
 
     shape           of one example, without the batch: (28, 28, 1); needed where the file does not say
     scale           pixels are divided by it in float32: default 255 for CSV, IDX and images, 1 for NPY and NPZ
-    mean, std       then (v - mean) / std
+    mean, std       then (v - mean) / std; a number, or one per channel
+    channel_order   "bgr": red and blue change places before mean and std
+    preprocess      "caffe", "tf" or "torch": scale, order, mean and std as keras.applications' preprocess_input
+    resize          images: "area" (OpenCV), "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos" (as load_img),
+                    "tf_nearest" or "tf_bilinear" (as image_dataset_from_directory)
+    crop            images: "none", "aspect" (load_img's keep_aspect_ratio) or "center" (224 out of 256)
+    transpose       rows and columns change places, as in EMNIST's files
     labels          a file with the labels (IDX, NPY, image folders)
     label_map       a text file that gives classes to labels
-    one_hot         CSV: the first so many columns are a one-hot label
+    label_column    CSV: the label's column, by name or number; -1 is the last
+    one_hot         CSV: so many columns are a one-hot label
     channels_first  examples are wanted as (C, H, W)
+    shard           (k, n): the k-th of n parts, from 1
 
-    One thread at a time. MissingFileError, FormatError, CorruptError (with line and column), LimitError.
+    The path may have '*' and '?' in its last part: several files as one. One thread at a time. MissingFileError, FormatError,
+    CorruptError (with line and column), MismatchError, NotFoundError, LimitError.
     """
 
-    def __init__(self, path, shape=None, *, scale: float | None = None, mean: float = 0.0, std: float = 1.0, labels=None,
-                 label_map=None, one_hot: int | None = None, channels_first: bool = False, context: Context | None = None):
+    def __init__(self, path, shape=None, *, scale: float | None = None, mean=None, std=None, labels=None, label_map=None,
+                 one_hot: int | None = None, channels_first: bool = False, channel_order: str | None = None,
+                 preprocess: str | None = None, resize: str | None = None, crop: str | None = None, transpose: bool = False,
+                 label_column: str | int | None = None, shard: tuple[int, int] | None = None, context: Context | None = None):
         self._context, self._path = context or default_context(), path
         options = Options(lib.dataset_options_new, lib.dataset_options_free, self._context)
         if shape is not None:
             options.set(lib.dataset_options_set_shape, len(shape), (c_int64 * max(len(shape), 1))(*shape))
+        options.set(lib.dataset_options_set_preprocess, preprocess and encode(preprocess))
         options.set(lib.dataset_options_set_scale, scale)
-        options.set(lib.dataset_options_set_normalization, mean, std)
+        if mean is not None or std is not None:
+            channels, means, deviations = _per_channel(mean, std)
+            options.set(lib.dataset_options_set_channel_normalization, channels, means, deviations)
+        options.set(lib.dataset_options_set_channel_order, channel_order and encode(channel_order))
+        options.set(lib.dataset_options_set_resize, resize and encode(resize))
+        options.set(lib.dataset_options_set_crop, crop and encode(crop))
+        options.set(lib.dataset_options_set_transpose, int(transpose))
+        options.set(lib.dataset_options_set_label_column, None if label_column is None else encode(str(label_column)))
+        if shard is not None:
+            number, count = shard
+            options.set(lib.dataset_options_set_shard, number, count)
         options.set(lib.dataset_options_set_labels_file, labels and encode_path(labels))
         options.set(lib.dataset_options_set_label_map, label_map and encode_path(label_map))
         options.set(lib.dataset_options_set_one_hot, one_hot)
@@ -53,6 +87,21 @@ class Dataset(Owner):
         """Examples in all; None when the file must be read to know."""
         count = lib.dataset_count(self.handle)
         return None if count < 0 else count
+
+    @property
+    def position(self) -> int:
+        """The number of the example that comes next, counted over the whole data set also in a shard."""
+        return lib.dataset_position(self.handle)
+
+    def file(self, row: int) -> str | None:
+        """The file of an example, where each has its own (images)."""
+        path = lib.dataset_example_file(self.handle, row)
+        return None if path is None else os.fsdecode(path)
+
+    def class_name(self, label: int) -> str | None:
+        """The name of a class: of its folder, or in the label map."""
+        name = lib.dataset_class_name(self.handle, label)
+        return None if name is None else text(name)
 
     def next(self, batch: int):
         """(images float32 (n, *shape), labels int64 (n,)) of the next `batch` examples; None at the end."""

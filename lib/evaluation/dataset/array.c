@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of numbers in a file: what IDX and NPY are behind their headers, and a data set made of two of them. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -153,16 +154,10 @@ cnnf_status cnnfi_array_check_size(const cnnfi_array_file *file, cnnf_error *err
 
 cnnf_status cnnfi_array_rewind(cnnfi_array_file *file, cnnf_error *error)
 {
-    uint8_t skip[4096];
     file->row = 0;
     if (!file->stream) return CNNF_OK;
     CNNFI_TRY(cnnfi_stream_rewind(file->stream, error));
-    for (uint64_t left = file->header_size; left > 0;) {
-        size_t n = left < sizeof(skip) ? (size_t)left : sizeof(skip);
-        CNNFI_TRY(cnnfi_stream_read_all(file->stream, skip, n, error));
-        left -= n;
-    }
-    return CNNF_OK;
+    return cnnfi_stream_skip(file->stream, file->header_size, error);
 }
 
 void cnnfi_array_close(cnnfi_array_file *file)
@@ -219,11 +214,30 @@ cnnf_status cnnfi_array_pair_read(cnnf_dataset *d, int64_t want, float *pixels, 
     if (*got == 0) return CNNF_OK;
     CNNFI_TRY(cnnfi_array_read_floats(&pair->images, d->context, *got, d->width, pixels, error));
     CNNFI_TRY(cnnfi_array_read_labels(&pair->labels, d->context, *got, labels, error));
-    for (int64_t i = 0; i < *got; i++)
-        if (!cnnfi_dataset_map_label(d, &labels[i]))
-            return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: row %lld: not a label",
-                              cnnfi_stream_name(pair->labels.stream), (long long)(first + i));
+    for (int64_t i = 0; i < *got; i++) {
+        char place[512];
+        const bool good = cnnfi_dataset_map_label(d, &labels[i]);
+        if (good && cnnfi_dataset_has_class(d, labels[i])) continue;
+        snprintf(place, sizeof place, "%.480s: row %lld", cnnfi_stream_name(pair->labels.stream),
+                 (long long)(first + i));
+        if (good) return cnnfi_dataset_fail_class(d, labels[i], place, error);
+        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s: not a label", place);
+    }
     return CNNF_OK;
+}
+
+/* Sizes were checked against the file when it was opened. */
+static cnnf_status skip_rows(cnnfi_array_file *file, int64_t n, cnnf_error *error)
+{
+    file->row += n;
+    return cnnfi_stream_skip(file->stream, (uint64_t)(n * row_width(file)) * file->element.size, error);
+}
+
+cnnf_status cnnfi_array_pair_skip(cnnf_dataset *d, int64_t n, cnnf_error *error)
+{
+    cnnfi_array_pair *pair = d->state;
+    CNNFI_TRY(skip_rows(&pair->images, n, error));
+    return skip_rows(&pair->labels, n, error);
 }
 
 cnnf_status cnnfi_array_pair_rewind(cnnf_dataset *d, cnnf_error *error)

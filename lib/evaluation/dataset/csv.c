@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CSV: one example a line, the label first. Read in blocks and parsed where it lies; the usual field, a short decimal
+ * CSV: one example a line, its label first or where the user says. Fields are separated by commas, semicolons or tabs,
+ * whatever the first line has. Read in blocks and parsed where it lies; the usual field, a short decimal
  * integer, takes one pass over its digits, everything else (floats, quotes, blanks) the slow road.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/num.h"
 #include "base/str.h"
-#include "evaluation/dataset/dataset.h"
+#include "evaluation/dataset/csv.h"
 
 #define BLOCK_BYTES ((size_t)256 * 1024)
 #define MAX_COLUMNS ((int64_t)4 * 1024 * 1024)
@@ -17,9 +19,10 @@ typedef struct csv {
     cnnfi_stream *stream;
     char *data; /* bytes not yet parsed: [at, end) */
     size_t capacity, at, end;
-    bool drained; /* the stream has no more */
-    int64_t line; /* number of the line at `at` */
-    int64_t label_columns, columns;
+    bool drained;                             /* the stream has no more */
+    int64_t line;                             /* number of the line at `at` */
+    int64_t label_at, label_columns, columns; /* the label's first column; how many it has; all */
+    char separator;
     bool headed; /* the first line is a header */
 } csv;
 
@@ -53,20 +56,9 @@ static cnnf_status find_line(cnnf_dataset *d, csv *c, size_t *line_end, bool *fo
     }
 }
 
-/* A field without blanks and quotes around it. */
-static cnnfi_bytes trim(const char *begin, const char *end)
+bool cnnfi_csv_number(const char *begin, const char *end, float *out)
 {
-    while (begin < end && (*begin == ' ' || *begin == '\t'))
-        begin++;
-    while (end > begin && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
-        end--;
-    if (end - begin >= 2 && *begin == '"' && end[-1] == '"') begin++, end--;
-    return (cnnfi_bytes){.data = (const uint8_t *)begin, .size = (size_t)(end - begin)};
-}
-
-static bool slow_number(const char *begin, const char *end, float *out)
-{
-    cnnfi_bytes field = trim(begin, end);
+    cnnfi_bytes field = cnnfi_csv_trim(begin, end);
     size_t used = 0;
     const char *text = (const char *)field.data;
     if (field.size > 1 && *text == '+') text++, field.size--;
@@ -74,21 +66,20 @@ static bool slow_number(const char *begin, const char *end, float *out)
     return field.size > 0 && used == field.size;
 }
 
-/* The field at *at, up to the comma or the line's end; *at is left behind the comma. */
-static inline bool read_field(const char **at, const char *end, float *out)
+/* The field at *at, up to the separator or the line's end; *at is left behind the separator. */
+static inline bool read_field(const char **at, const char *end, char separator, float *out)
 {
     const char *p = *at;
     uint32_t value = 0;
     while (p < end && (unsigned)(*p - '0') < 10u)
         value = value * 10 + (uint32_t)(*p++ - '0');
-    if (p > *at && p - *at <= 9 && (p == end || *p == ',')) { /* nine digits fit 32 bits */
+    if (p > *at && p - *at <= 9 && (p == end || *p == separator)) { /* nine digits fit 32 bits */
         *out = (float)value;
         *at = p + 1;
         return true;
     }
-    const char *comma = p < end ? memchr(p, ',', (size_t)(end - p)) : NULL;
-    const char *stop = comma ? comma : end;
-    bool good = slow_number(*at, stop, out);
+    const char *stop = cnnfi_csv_field_end(p, end, separator);
+    bool good = cnnfi_csv_number(*at, stop, out);
     if (good) *at = stop + 1;
     return good;
 }
@@ -96,8 +87,7 @@ static inline bool read_field(const char **at, const char *end, float *out)
 /* "val.csv:18:5: 'abc' is not a number" */
 static cnnf_status fail_number(const csv *c, const char *field, const char *line, const char *end, cnnf_error *error)
 {
-    const char *comma = field < end ? memchr(field, ',', (size_t)(end - field)) : NULL;
-    cnnfi_bytes text = trim(field, comma ? comma : end);
+    cnnfi_bytes text = cnnfi_csv_trim(field, field < end ? cnnfi_csv_field_end(field, end, c->separator) : end);
     return cnnfi_fail(error, CNNF_E_CORRUPT, "%s:%lld:%lld: '%.*s' is not a number", cnnfi_stream_name(c->stream),
                       (long long)c->line, (long long)(field - line + 1), (int)(text.size < 40 ? text.size : 40),
                       (const char *)text.data);
@@ -110,42 +100,54 @@ static cnnf_status fail_columns(const csv *c, int64_t found, cnnf_error *error)
                       (long long)(c->columns - c->label_columns), (long long)c->label_columns);
 }
 
-static int64_t count_fields(const char *line, const char *end)
+static int64_t count_fields(const csv *c, const char *line, const char *end)
 {
     int64_t n = 1;
     for (const char *p = line; p < end; p++)
-        n += *p == ',';
+        n += *p == c->separator;
     return n;
 }
 
 /* ---- labels ---- */
 
-/* The first column: an integer, or a name that the label map knows. */
+/* Against the classes, where they are known. */
+static cnnf_status check_class(const cnnf_dataset *d, const csv *c, const char *field, const char *line, int64_t label,
+                               cnnf_error *error)
+{
+    char place[512];
+    if (cnnfi_dataset_has_class(d, label)) return CNNF_OK;
+    snprintf(place, sizeof place, "%.460s:%lld:%lld", cnnfi_stream_name(c->stream), (long long)c->line,
+             (long long)(field - line + 1));
+    return cnnfi_dataset_fail_class(d, label, place, error);
+}
+
+/* One column: an integer, or a name that the label map knows. */
 static cnnf_status read_label(const cnnf_dataset *d, const csv *c, const char **at, const char *line, const char *end,
                               int64_t *label, cnnf_error *error)
 {
     float value = 0;
-    const char *field = *at, *comma = memchr(field, ',', (size_t)(end - field));
-    cnnfi_bytes text = trim(field, comma ? comma : end);
+    const char *field = *at, *stop = cnnfi_csv_field_end(field, end, c->separator);
+    cnnfi_bytes text = cnnfi_csv_trim(field, stop);
     int64_t named = cnnfi_label_find(&d->labels, (const char *)text.data, text.size);
     if (named >= 0) {
         *label = named;
-        *at = comma ? comma + 1 : end + 1;
-        return CNNF_OK;
+        *at = stop + 1;
+        return check_class(d, c, field, line, named, error);
     }
-    if (!read_field(at, end, &value)) return fail_number(c, field, line, end, error);
+    if (!read_field(at, end, c->separator, &value)) return fail_number(c, field, line, end, error);
     *label = (int64_t)(value >= 0 && value < 16777216.0f ? value : -1);
     if ((float)*label != value || !cnnfi_dataset_map_label(d, label))
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s:%lld:%lld: '%.*s' is no label", cnnfi_stream_name(c->stream),
                           (long long)c->line, (long long)(field - line + 1), (int)(text.size < 40 ? text.size : 40),
                           (const char *)text.data);
-    return CNNF_OK;
+    return check_class(d, c, field, line, *label, error);
 }
 
 /* Several columns: the place of the largest. */
-static cnnf_status read_one_hot(const csv *c, const char **at, const char *line, const char *end, int64_t *label,
-                                cnnf_error *error)
+static cnnf_status read_one_hot(const cnnf_dataset *d, const csv *c, const char **at, const char *line, const char *end,
+                                int64_t *label, cnnf_error *error)
 {
+    const char *first = *at;
     float best = 0, value = 0;
     *label = -1;
     for (int64_t i = 0; i < c->label_columns; i++) {
@@ -155,32 +157,42 @@ static cnnf_status read_one_hot(const csv *c, const char **at, const char *line,
                               cnnfi_stream_name(c->stream), (long long)c->line, (long long)i,
                               (long long)c->label_columns);
         }
-        if (!read_field(at, end, &value)) return fail_number(c, field, line, end, error);
+        if (!read_field(at, end, c->separator, &value)) return fail_number(c, field, line, end, error);
         if (value > best) {
             best = value;
             *label = i;
         }
     }
-    if (*label >= 0) return CNNF_OK;
+    if (*label >= 0) return check_class(d, c, first, line, *label, error);
     return cnnfi_fail(error, CNNF_E_CORRUPT, "%s:%lld: none of the %lld label columns is set",
                       cnnfi_stream_name(c->stream), (long long)c->line, (long long)c->label_columns);
 }
 
 /* ---- rows ---- */
 
+/* Pixels *n .. to - 1, or as many as the line has. */
+static cnnf_status read_pixels(const csv *c, const char **at, const char *line, const char *end, float *pixels,
+                               int64_t *n, int64_t to, cnnf_error *error)
+{
+    for (; *at <= end && *n < to; ++*n) {
+        const char *field = *at;
+        if (!read_field(at, end, c->separator, &pixels[*n])) return fail_number(c, field, line, end, error);
+    }
+    return CNNF_OK;
+}
+
 static cnnf_status read_row(const cnnf_dataset *d, const csv *c, const char *line, const char *end, float *pixels,
                             int64_t *label, cnnf_error *error)
 {
     const char *at = line;
     int64_t n = 0;
+    CNNFI_TRY(read_pixels(c, &at, line, end, pixels, &n, c->label_at, error));
+    if (at > end) return fail_columns(c, count_fields(c, line, end), error);
     CNNFI_TRY(c->label_columns == 1 ? read_label(d, c, &at, line, end, label, error)
-                                    : read_one_hot(c, &at, line, end, label, error));
-    for (; at <= end && n < d->width; n++) {
-        const char *field = at;
-        if (!read_field(&at, end, &pixels[n])) return fail_number(c, field, line, end, error);
-    }
+                                    : read_one_hot(d, c, &at, line, end, label, error));
+    CNNFI_TRY(read_pixels(c, &at, line, end, pixels, &n, d->width, error));
     if (n == d->width && at == end + 1) return CNNF_OK;
-    return fail_columns(c, count_fields(line, end), error);
+    return fail_columns(c, count_fields(c, line, end), error);
 }
 
 /* The line at [c->at, line_end), without the carriage return; empty lines are passed over. */
@@ -217,16 +229,15 @@ static cnnf_status csv_read(cnnf_dataset *d, int64_t want, float *pixels, int64_
 /* ---- opening ---- */
 
 /* A header is a first line with a field that is no number (and no name of a class). */
-static bool is_header(const cnnf_dataset *d, const char *line, const char *end)
+static bool is_header(const cnnf_dataset *d, const csv *c, const char *line, const char *end)
 {
     float value;
-    int64_t column = 0;
-    for (const char *at = line; at <= end; column++) {
-        const char *comma = at < end ? memchr(at, ',', (size_t)(end - at)) : NULL;
-        cnnfi_bytes text = trim(at, comma ? comma : end);
-        bool name = column == 0 && cnnfi_label_find(&d->labels, (const char *)text.data, text.size) >= 0;
-        if (!name && !slow_number(at, comma ? comma : end, &value)) return true;
-        at = comma ? comma + 1 : end + 1;
+    for (const char *at = line; at <= end;) {
+        const char *stop = cnnfi_csv_field_end(at, end, c->separator);
+        cnnfi_bytes text = cnnfi_csv_trim(at, stop);
+        bool name = cnnfi_label_find(&d->labels, (const char *)text.data, text.size) >= 0;
+        if (!name && !cnnfi_csv_number(at, stop, &value)) return true;
+        at = stop + 1;
     }
     return false;
 }
@@ -253,16 +264,43 @@ static cnnf_status csv_rewind(cnnf_dataset *d, cnnf_error *error)
     return c->headed ? next_line(d, c, &line, &end, error) : CNNF_OK;
 }
 
+/* Rows to look at before any is read: what the buffer holds of them. */
+static cnnfi_csv_sample sample_rows(const csv *c, const char *header, const char *header_end, const char *first)
+{
+    return (cnnfi_csv_sample){.name = cnnfi_stream_name(c->stream),
+                              .header = c->headed ? header : NULL,
+                              .header_end = header_end,
+                              .rows = first,
+                              .rows_end = c->data + c->end,
+                              .columns = c->columns,
+                              .separator = c->separator};
+}
+
+/* Line and header, if there is one, both within the buffer: no line is asked for in between that would move it. */
+static cnnf_status csv_columns(cnnf_dataset *d, csv *c, const char *path, cnnf_error *error)
+{
+    const char *line, *end, *header, *header_end;
+    CNNFI_TRY(next_line(d, c, &line, &end, error));
+    if (!line) return cnnfi_fail(error, CNNF_E_FORMAT, "%s: CSV: the file is empty", path);
+    c->separator = cnnfi_csv_separator(line, end);
+    c->headed = is_header(d, c, line, end);
+    c->columns = count_fields(c, line, end);
+    header = line;
+    header_end = end;
+    if (c->headed) line = c->data + c->at;
+    const cnnfi_csv_sample sample = sample_rows(c, header, header_end, line);
+    CNNFI_TRY(cnnfi_csv_label_column(&c->label_at, &sample, d->options.label_column, c->label_columns, error));
+    if (!d->options.label_column && c->label_columns == 1 && !d->labels.present) cnnfi_csv_suspect(d->context, &sample);
+    if (c->headed) CNNFI_TRY(next_line(d, c, &line, &end, error));
+    c->columns = line ? count_fields(c, line, end) : c->label_columns + 1;
+    return CNNF_OK;
+}
+
 /* The first line tells how many columns there are, and whether it is a header. */
 static cnnf_status csv_measure(cnnf_dataset *d, csv *c, const char *path, cnnf_error *error)
 {
-    const char *line, *end;
     CNNFI_TRY(csv_start(d, c, error));
-    CNNFI_TRY(next_line(d, c, &line, &end, error));
-    if (!line) return cnnfi_fail(error, CNNF_E_FORMAT, "%s: CSV: the file is empty", path);
-    c->headed = is_header(d, line, end);
-    if (c->headed) CNNFI_TRY(next_line(d, c, &line, &end, error));
-    c->columns = line ? count_fields(line, end) : c->label_columns + 1;
+    CNNFI_TRY(csv_columns(d, c, path, error));
     if (c->columns > MAX_COLUMNS)
         return cnnfi_fail(error, CNNF_E_LIMIT, "%s: CSV: %lld columns, at most %lld are read", path,
                           (long long)c->columns, (long long)MAX_COLUMNS);
@@ -270,8 +308,31 @@ static cnnf_status csv_measure(cnnf_dataset *d, csv *c, const char *path, cnnf_e
         return cnnfi_fail(error, CNNF_E_CORRUPT, "%s:%lld: %lld columns, a label and values are needed", path,
                           (long long)c->line, (long long)c->columns);
     int64_t width = c->columns - c->label_columns;
+    if (c->label_at > width)
+        return cnnfi_fail(error, CNNF_E_CORRUPT, "%s:%lld: %lld columns, the label's is %lld", path, (long long)c->line,
+                          (long long)c->columns, (long long)c->label_at);
     CNNFI_TRY(cnnfi_dataset_set_shape(d, path, 1, &width, error));
     return csv_rewind(d, error);
+}
+
+static cnnf_status csv_skip(cnnf_dataset *d, int64_t n, cnnf_error *error)
+{
+    const char *line, *end;
+    for (int64_t i = 0; i < n; i++)
+        CNNFI_TRY(next_line(d, d->state, &line, &end, error));
+    return CNNF_OK;
+}
+
+static cnnf_status csv_count(cnnf_dataset *d, int64_t *out, cnnf_error *error)
+{
+    const char *line = NULL, *end;
+    *out = -1;
+    CNNFI_TRY(csv_rewind(d, error));
+    do {
+        CNNFI_TRY(next_line(d, d->state, &line, &end, error));
+        ++*out;
+    } while (line);
+    return CNNF_OK;
 }
 
 static cnnf_status csv_open(cnnf_dataset *d, cnnfi_source *source, const char *path, cnnf_error *error)
@@ -297,4 +358,10 @@ static void csv_free(cnnf_dataset *d)
     cnnfi_free(d->context, c);
 }
 
-const cnnfi_format cnnfi_format_csv = {"CSV", csv_open, csv_read, csv_rewind, csv_free};
+const cnnfi_format cnnfi_format_csv = {.name = "CSV",
+                                       .open = csv_open,
+                                       .read = csv_read,
+                                       .rewind = csv_rewind,
+                                       .free = csv_free,
+                                       .skip = csv_skip,
+                                       .count = csv_count};

@@ -1,192 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Data sets whatever their format: options, telling formats apart, raw rows to tensors. */
+/* Data sets whatever their format: telling formats apart, shards, raw rows to tensors. */
 #include "evaluation/dataset/dataset.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/checked.h"
-#include "base/num.h"
 #include "base/os.h"
-
-/* ---- options ---- */
-
-cnnf_status cnnf_dataset_options_new(cnnf_dataset_options **out, cnnf_context *context, cnnf_error *error)
-{
-    cnnf_error_clear(error);
-    if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "data set: out is NULL");
-    *out = NULL;
-    if (!context) return cnnfi_fail(error, CNNF_E_INVALID, "data set: context is NULL");
-    cnnf_dataset_options *options = cnnfi_calloc(context, 1, sizeof(*options));
-    if (!options) return cnnfi_fail_nomem(error);
-    options->context = cnnf_context_ref(context);
-    options->rank = -1;
-    options->std = 1;
-    *out = options;
-    return CNNF_OK;
-}
-
-static void clear_strings(struct cnnf_dataset_options *options, cnnf_context *context)
-{
-    cnnfi_free(context, options->labels_file);
-    cnnfi_free(context, options->label_map);
-}
-
-void cnnf_dataset_options_free(cnnf_dataset_options *options)
-{
-    if (!options) return;
-    cnnf_context *context = options->context;
-    clear_strings(options, context);
-    cnnfi_free(context, options);
-    cnnf_context_unref(context);
-}
-
-cnnf_status cnnf_dataset_options_set_shape(cnnf_dataset_options *options, int32_t rank, const int64_t *dims,
-                                           cnnf_error *error)
-{
-    cnnf_error_clear(error);
-    int64_t count;
-    char text[128];
-    if (!options || (rank > 0 && !dims)) return cnnfi_fail_null(error, __func__);
-    if (rank < 0 || rank > CNNFI_DATASET_MAX_RANK)
-        return cnnfi_fail(error, CNNF_E_INVALID, "data set: a shape of %d axes, 0 to %d are possible", (int)rank,
-                          CNNFI_DATASET_MAX_RANK);
-    if (!cnnfi_shape_elements(&count, rank, dims) || count < 1)
-        return cnnfi_fail(error, CNNF_E_INVALID, "data set: the shape %s has no elements, or too many",
-                          cnnfi_shape_print(text, sizeof text, rank, dims));
-    options->rank = rank;
-    if (rank > 0) memcpy(options->dims, dims, (size_t)rank * sizeof(dims[0]));
-    return CNNF_OK;
-}
-
-cnnf_status cnnf_dataset_options_set_scale(cnnf_dataset_options *options, double scale, cnnf_error *error)
-{
-    cnnf_error_clear(error);
-    if (!options) return cnnfi_fail_null(error, __func__);
-    if (!(fabs(scale) > 0) || !isfinite(scale))
-        return cnnfi_fail(error, CNNF_E_INVALID, "data set: the scale must be finite and not 0");
-    options->scale = scale;
-    return CNNF_OK;
-}
-
-cnnf_status cnnf_dataset_options_set_normalization(cnnf_dataset_options *options, double mean, double std,
-                                                   cnnf_error *error)
-{
-    cnnf_error_clear(error);
-    if (!options) return cnnfi_fail_null(error, __func__);
-    if (!isfinite(mean) || !isfinite(std) || !(fabs(std) > 0))
-        return cnnfi_fail(error, CNNF_E_INVALID, "data set: mean and std must be finite, std not 0");
-    options->mean = mean;
-    options->std = std;
-    return CNNF_OK;
-}
-
-static cnnf_status set_string(cnnf_context *context, char **to, const char *value, cnnf_error *error)
-{
-    char *copy = value ? cnnfi_strdup(context, value) : NULL;
-    if (value && !copy) return cnnfi_fail_nomem(error);
-    cnnfi_free(context, *to);
-    *to = copy;
-    return CNNF_OK;
-}
-
-cnnf_status cnnf_dataset_options_set_labels_file(cnnf_dataset_options *options, const char *path, cnnf_error *error)
-{
-    cnnf_error_clear(error);
-    if (!options) return cnnfi_fail_null(error, __func__);
-    return set_string(options->context, &options->labels_file, path, error);
-}
-
-cnnf_status cnnf_dataset_options_set_label_map(cnnf_dataset_options *options, const char *path, cnnf_error *error)
-{
-    cnnf_error_clear(error);
-    if (!options) return cnnfi_fail_null(error, __func__);
-    return set_string(options->context, &options->label_map, path, error);
-}
-
-cnnf_status cnnf_dataset_options_set_one_hot(cnnf_dataset_options *options, int64_t classes, cnnf_error *error)
-{
-    cnnf_error_clear(error);
-    if (!options) return cnnfi_fail_null(error, __func__);
-    if (classes < 0 || classes == 1)
-        return cnnfi_fail(error, CNNF_E_INVALID, "data set: a one-hot label of %lld columns; 0, or 2 and more",
-                          (long long)classes);
-    options->one_hot = classes;
-    return CNNF_OK;
-}
-
-cnnf_status cnnf_dataset_options_set_channels_first(cnnf_dataset_options *options, int32_t channels_first,
-                                                    cnnf_error *error)
-{
-    cnnf_error_clear(error);
-    if (!options) return cnnfi_fail_null(error, __func__);
-    options->channels_first = channels_first != 0;
-    return CNNF_OK;
-}
-
-/* ---- label maps ---- */
-
-/* "NAME CLASS", separated by a comma, '=', a tab or a blank; or NAME alone: the line's number, from 0. */
-static bool parse_map_line(cnnfi_label_map *map, char *line, int64_t number)
-{
-    char *end = line + strlen(line);
-    while (end > line && (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t'))
-        *--end = 0;
-    char *cut = end;
-    while (cut > line && !strchr(",=\t ", cut[-1]))
-        cut--;
-    int64_t class = number;
-    if (cut > line && cnnfi_parse_i64(cut, (size_t)(end - cut), &class) && class >= 0) {
-        while (cut > line && strchr(",=\t ", cut[-1]))
-            cut--;
-        *cut = 0;
-    } else {
-        class = number;
-    }
-    return cnnfi_strmap_set(&map->names, line, class);
-}
-
-static cnnf_status load_map(cnnfi_label_map *map, cnnf_context *context, const char *path, cnnf_error *error)
-{
-    cnnfi_source *source = NULL;
-    size_t size = 0;
-    uint8_t *bytes = NULL;
-    CNNFI_TRY(cnnfi_source_open(&source, context, path, error));
-    cnnf_status status = cnnfi_check_limit(context, CNNF_LIMIT_ATTR_BYTES, cnnfi_source_size(source), path, error);
-    if (status == CNNF_OK) status = cnnfi_source_read_all(source, &bytes, &size, error);
-    if (status == CNNF_OK && !(map->text = cnnfi_strndup(context, (const char *)bytes, size)))
-        status = cnnfi_fail_nomem(error);
-    cnnfi_free(context, bytes);
-    cnnfi_source_unref(source);
-    CNNFI_TRY(status);
-    int64_t number = 0;
-    for (char *line = map->text; line && *line; number++) {
-        char *next = strchr(line, '\n');
-        if (next) *next++ = 0;
-        if (*line && !parse_map_line(map, line, number)) return cnnfi_fail_nomem(error);
-        line = next;
-    }
-    map->present = true;
-    return CNNF_OK;
-}
-
-int64_t cnnfi_label_find(const cnnfi_label_map *map, const char *name, size_t length)
-{
-    return map->present ? cnnfi_strmap_get_n(&map->names, name, length) : -1;
-}
-
-/* A map of names leaves numbers alone; one that lists numbers must know each. */
-bool cnnfi_dataset_map_label(const cnnf_dataset *d, int64_t *label)
-{
-    char text[32];
-    if (*label < 0) return false;
-    if (!d->labels.present) return true;
-    size_t n = cnnfi_format_double(text, (double)*label);
-    if (n > 2 && text[n - 1] == '0' && text[n - 2] == '.') n -= 2;
-    int64_t class = cnnfi_label_find(&d->labels, text, n);
-    if (class >= 0) *label = class;
-    return true;
-}
 
 /* ---- opening ---- */
 
@@ -197,9 +16,11 @@ static const cnnfi_format *detect(const uint8_t *head, size_t size)
         size_t length;
         const cnnfi_format *format;
     } known[] = {
-        {"\x93NUMPY", 6, &cnnfi_format_npy}, {"PK\x03\x04", 4, &cnnfi_format_npz}, {"\0\0\x08", 3, &cnnfi_format_idx},
-        {"\0\0\x09", 3, &cnnfi_format_idx},  {"\0\0\x0b", 3, &cnnfi_format_idx},   {"\0\0\x0c", 3, &cnnfi_format_idx},
-        {"\0\0\x0d", 3, &cnnfi_format_idx},  {"\0\0\x0e", 3, &cnnfi_format_idx},
+        {"\x93NUMPY", 6, &cnnfi_format_npy},  {"PK\x03\x04", 4, &cnnfi_format_npz},
+        {"\0\0\x08", 3, &cnnfi_format_idx},   {"\0\0\x09", 3, &cnnfi_format_idx},
+        {"\0\0\x0b", 3, &cnnfi_format_idx},   {"\0\0\x0c", 3, &cnnfi_format_idx},
+        {"\0\0\x0d", 3, &cnnfi_format_idx},   {"\0\0\x0e", 3, &cnnfi_format_idx},
+        {"\x89PNG", 4, &cnnfi_format_images}, {"\xff\xd8\xff", 3, &cnnfi_format_images},
     };
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (size >= known[i].length && memcmp(head, known[i].magic, known[i].length) == 0) return known[i].format;
@@ -212,8 +33,9 @@ static cnnf_status refuse_foreign(const char *path, const uint8_t *head, size_t 
     static const struct {
         const char *magic, *what;
     } foreign[] = {{"\x89HDF", "an HDF5 file"},
-                   {"\x89PNG", "a PNG image; give the folder"},
-                   {"\xff\xd8\xff", "a JPEG image; give the folder"}};
+                   {"version https://git-lfs", "the pointer that Git LFS leaves in place of a file: run git lfs pull"},
+                   {"<!DOCTYPE html", "a web page: the download went wrong"},
+                   {"<html", "a web page: the download went wrong"}};
     for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
         size_t n = strlen(foreign[i].magic);
         if (size >= n && memcmp(head, foreign[i].magic, n) == 0)
@@ -242,19 +64,67 @@ static cnnf_status open_file(cnnf_dataset *d, const char *path, cnnf_error *erro
     return status;
 }
 
-static cnnf_status copy_options(cnnf_dataset *d, const cnnf_dataset_options *options, cnnf_error *error)
+static cnnf_dataset *new_dataset(cnnf_context *context)
 {
-    if (!options) {
-        d->options.rank = -1;
-        d->options.std = 1;
+    cnnf_dataset *d = cnnfi_calloc(context, 1, sizeof(*d));
+    if (!d) return NULL;
+    d->context = cnnf_context_ref(context);
+    d->count = d->end = -1;
+    cnnfi_strmap_init(&d->labels.names, context);
+    cnnfi_class_names_init(&d->names, context);
+    return d;
+}
+
+cnnf_status cnnfi_dataset_open_one(cnnf_dataset **out, cnnf_context *context, const char *path,
+                                   const struct cnnf_dataset_options *options, cnnf_error *error)
+{
+    cnnf_dataset *d = new_dataset(context);
+    *out = NULL;
+    if (!d) return cnnfi_fail_nomem(error);
+    cnnf_status status = cnnfi_dataset_options_copy(&d->options, context, options, error);
+    if (status == CNNF_OK && options->label_map)
+        status = cnnfi_label_map_load(&d->labels, &d->names, context, options->label_map, error);
+    if (status == CNNF_OK && cnnfi_is_pattern(path)) {
+        d->format = &cnnfi_format_files;
+        status = d->format->open(d, NULL, path, error);
+    } else if (status == CNNF_OK && cnnfi_os_is_folder(path)) {
+        d->format = &cnnfi_format_images;
+        status = d->format->open(d, NULL, path, error);
+    } else if (status == CNNF_OK) {
+        status = open_file(d, path, error);
+    }
+    if (status == CNNF_OK) {
+        *out = d;
         return CNNF_OK;
     }
-    d->options = *options;
-    d->options.context = NULL;
-    d->options.labels_file = d->options.label_map = NULL;
-    CNNFI_TRY(set_string(d->context, &d->options.labels_file, options->labels_file, error));
-    CNNFI_TRY(set_string(d->context, &d->options.label_map, options->label_map, error));
-    return options->label_map ? load_map(&d->labels, d->context, options->label_map, error) : CNNF_OK;
+    cnnf_dataset_free(d);
+    return status;
+}
+
+/* ---- shards ---- */
+
+/* shard k of n: examples count * k / n up to count * (k + 1) / n. */
+static int64_t shard_edge(int64_t count, int64_t shard, int64_t shards)
+{
+    return count / shards * shard + count % shards * shard / shards;
+}
+
+static cnnf_status go_to_begin(cnnf_dataset *d, cnnf_error *error)
+{
+    CNNFI_TRY(d->format->rewind(d, error));
+    d->at = d->begin;
+    return d->begin > 0 ? d->format->skip(d, d->begin, error) : CNNF_OK;
+}
+
+static cnnf_status choose_shard(cnnf_dataset *d, cnnf_error *error)
+{
+    const struct cnnf_dataset_options *o = &d->options;
+    int64_t count = d->count;
+    if (o->shards <= 1) return CNNF_OK;
+    if (count < 0) CNNFI_TRY(d->format->count(d, &count, error));
+    d->begin = shard_edge(count, o->shard, o->shards);
+    d->end = shard_edge(count, o->shard + 1, o->shards);
+    return go_to_begin(d, error);
 }
 
 cnnf_status cnnf_dataset_open(cnnf_dataset **out, cnnf_context *context, const char *path,
@@ -264,24 +134,12 @@ cnnf_status cnnf_dataset_open(cnnf_dataset **out, cnnf_context *context, const c
     if (!out) return cnnfi_fail(error, CNNF_E_INVALID, "data set: out is NULL");
     *out = NULL;
     if (!context || !path) return cnnfi_fail(error, CNNF_E_INVALID, "data set: context or path is NULL");
-    cnnf_dataset *d = cnnfi_calloc(context, 1, sizeof(*d));
-    if (!d) return cnnfi_fail_nomem(error);
-    d->context = cnnf_context_ref(context);
-    d->count = -1;
-    cnnfi_strmap_init(&d->labels.names, context);
-    cnnf_status status = copy_options(d, options, error);
-    if (status == CNNF_OK && cnnfi_os_is_folder(path)) {
-        d->format = &cnnfi_format_images;
-        status = d->format->open(d, NULL, path, error);
-    } else if (status == CNNF_OK) {
-        status = open_file(d, path, error);
-    }
-    if (status != CNNF_OK) {
-        cnnf_dataset_free(d);
-        return status;
-    }
-    *out = d;
-    return CNNF_OK;
+    CNNFI_TRY(cnnfi_dataset_open_one(out, context, path, options ? options : &cnnfi_dataset_defaults, error));
+    const cnnf_status status = choose_shard(*out, error);
+    if (status == CNNF_OK) return CNNF_OK;
+    cnnf_dataset_free(*out);
+    *out = NULL;
+    return status;
 }
 
 void cnnf_dataset_free(cnnf_dataset *dataset)
@@ -289,12 +147,15 @@ void cnnf_dataset_free(cnnf_dataset *dataset)
     if (!dataset) return;
     cnnf_context *context = dataset->context;
     if (dataset->format) dataset->format->free(dataset);
-    clear_strings(&dataset->options, context);
+    cnnfi_dataset_options_clear(&dataset->options, context);
     cnnfi_strmap_free(&dataset->labels.names);
+    cnnfi_class_names_free(&dataset->names);
     cnnfi_free(context, dataset->labels.text);
     cnnfi_free(context, dataset);
     cnnf_context_unref(context);
 }
+
+/* ---- what one example is ---- */
 
 /* The shape that the user gave, as it lies in the file: channels last. */
 static void shape_from_options(cnnf_dataset *d)
@@ -305,6 +166,23 @@ static void shape_from_options(cnnf_dataset *d)
     if (!o->channels_first || o->rank < 2) return;
     memmove(d->dims, o->dims + 1, (size_t)(o->rank - 1) * sizeof(d->dims[0]));
     d->dims[o->rank - 1] = o->dims[0];
+}
+
+/* Channels that are to be turned or normalised one by one must be there. */
+static cnnf_status check_channels(const cnnf_dataset *d, const char *path, cnnf_error *error)
+{
+    const struct cnnf_dataset_options *o = &d->options;
+    const int64_t channels = d->rank > 0 ? d->dims[d->rank - 1] : 1;
+    if (o->n_normal > 1 && o->n_normal != channels)
+        return cnnfi_fail(error, CNNF_E_MISMATCH, "%s: %s: mean and std of %d channels do not fit examples of %lld",
+                          path, d->format->name, (int)o->n_normal, (long long)channels);
+    if (o->bgr && channels != 3)
+        return cnnfi_fail(error, CNNF_E_MISMATCH, "%s: %s: BGR needs examples of 3 channels, these have %lld", path,
+                          d->format->name, (long long)channels);
+    if (o->transpose && d->rank < 2)
+        return cnnfi_fail(error, CNNF_E_MISMATCH, "%s: %s: what has one axis cannot be transposed; give the shape",
+                          path, d->format->name);
+    return CNNF_OK;
 }
 
 cnnf_status cnnfi_dataset_set_shape(cnnf_dataset *d, const char *path, int32_t rank, const int64_t *dims,
@@ -318,68 +196,48 @@ cnnf_status cnnfi_dataset_set_shape(cnnf_dataset *d, const char *path, int32_t r
     d->width = width;
     d->rank = rank;
     memcpy(d->dims, dims, (size_t)rank * sizeof(dims[0]));
-    if (d->options.rank < 0) return CNNF_OK;
+    if (d->options.rank < 0) {
+        if (d->options.transpose && rank > 1) d->dims[0] = dims[1], d->dims[1] = dims[0];
+        return check_channels(d, path, error);
+    }
     cnnfi_shape_elements(&wanted, d->options.rank, d->options.dims);
     if (wanted != width)
         return cnnfi_fail(error, CNNF_E_MISMATCH, "%s: %s: %lld values per example, the shape %s needs %lld", path,
                           d->format->name, (long long)width,
                           cnnfi_shape_print(text, sizeof(text), d->options.rank, d->options.dims), (long long)wanted);
     shape_from_options(d);
-    return CNNF_OK;
+    return check_channels(d, path, error);
 }
 
 int64_t cnnf_dataset_count(const cnnf_dataset *dataset)
 {
-    return dataset ? dataset->count : -1;
+    if (!dataset) return -1;
+    return dataset->end >= 0 ? dataset->end - dataset->begin : dataset->count;
+}
+
+int64_t cnnf_dataset_position(const cnnf_dataset *dataset)
+{
+    return dataset ? dataset->at : -1;
+}
+
+const char *cnnf_dataset_example_file(const cnnf_dataset *dataset, int64_t row)
+{
+    return dataset && dataset->format->row_name ? dataset->format->row_name(dataset, row) : NULL;
+}
+
+const char *cnnf_dataset_class_name(const cnnf_dataset *dataset, int64_t class)
+{
+    return dataset ? cnnfi_class_names_get(&dataset->names, class) : NULL;
 }
 
 cnnf_status cnnf_dataset_rewind(cnnf_dataset *dataset, cnnf_error *error)
 {
     cnnf_error_clear(error);
     if (!dataset) return cnnfi_fail(error, CNNF_E_INVALID, "data set is NULL");
-    return dataset->format->rewind(dataset, error);
+    return go_to_begin(dataset, error);
 }
 
 /* ---- batches ---- */
-
-static void scale_pixels(const cnnf_dataset *d, float *pixels, int64_t n)
-{
-    float scale = (float)(d->options.scale != 0 ? d->options.scale : d->default_scale);
-    float mean = (float)d->options.mean, std = (float)d->options.std;
-    if (scale != 1)
-        for (int64_t i = 0; i < n; i++)
-            pixels[i] /= scale;
-    if (mean != 0 || std != 1)
-        for (int64_t i = 0; i < n; i++)
-            pixels[i] = (pixels[i] - mean) / std;
-}
-
-/* One example from (..., C) to (C, ...). */
-static void channels_to_front(const float *in, int64_t pixels, int64_t channels, float *out)
-{
-    for (int64_t p = 0; p < pixels; p++)
-        for (int64_t c = 0; c < channels; c++)
-            out[c * pixels + p] = in[p * channels + c];
-}
-
-static bool must_turn(const cnnf_dataset *d)
-{
-    return d->options.channels_first && d->rank > 1 && d->dims[d->rank - 1] > 1 && d->dims[d->rank - 1] < d->width;
-}
-
-static cnnf_status turn_channels(const cnnf_dataset *d, float *pixels, int64_t n, cnnf_error *error)
-{
-    if (!must_turn(d)) return CNNF_OK;
-    float *copy = cnnfi_array(d->context, (size_t)d->width, sizeof(*copy));
-    if (!copy) return cnnfi_fail_nomem(error);
-    int64_t channels = d->dims[d->rank - 1];
-    for (int64_t i = 0; i < n; i++) {
-        memcpy(copy, pixels + i * d->width, (size_t)d->width * sizeof(*copy));
-        channels_to_front(copy, d->width / channels, channels, pixels + i * d->width);
-    }
-    cnnfi_free(d->context, copy);
-    return CNNF_OK;
-}
 
 static int32_t batch_dims(const cnnf_dataset *d, int64_t n, int64_t *dims)
 {
@@ -390,14 +248,26 @@ static int32_t batch_dims(const cnnf_dataset *d, int64_t n, int64_t *dims)
     return d->rank + 1;
 }
 
-/* The first n rows of a tensor: itself when it has no more. Takes *tensor. */
-static cnnf_status cut_rows(cnnf_tensor **tensor, cnnf_context *context, int64_t n, int32_t rank, int64_t *dims,
-                            cnnf_error *error)
+/* Room for n examples. */
+static cnnf_status make_room(const cnnf_dataset *d, int64_t n, cnnf_tensor **images, cnnf_tensor **labels,
+                             cnnf_error *error)
 {
+    int64_t dims[CNNFI_DATASET_MAX_RANK + 1];
+    const int32_t rank = batch_dims(d, n, dims);
+    CNNFI_TRY(cnnf_tensor_new(images, d->context, CNNF_FLOAT, rank, dims, error));
+    return cnnf_tensor_new(labels, d->context, CNNF_INT64, 1, &n, error);
+}
+
+/* The first n rows of a tensor: itself when it has no more. Takes *tensor. */
+static cnnf_status cut_rows(cnnf_tensor **tensor, cnnf_context *context, int64_t n, cnnf_error *error)
+{
+    int64_t dims[CNNFI_DATASET_MAX_RANK + 1];
     cnnf_tensor *whole = *tensor;
-    if (cnnf_tensor_dim(whole, 0) == n) return CNNF_OK;
-    dims[0] = n;
-    int64_t rows = cnnf_tensor_dim(whole, 0);
+    const int64_t rows = cnnf_tensor_dim(whole, 0);
+    const int32_t rank = cnnf_tensor_rank(whole);
+    if (rows == n) return CNNF_OK;
+    for (int32_t i = 0; i < rank; i++)
+        dims[i] = i ? cnnf_tensor_dim(whole, i) : n;
     size_t size = cnnf_tensor_byte_size(whole) / (size_t)rows * (size_t)n;
     *tensor = NULL;
     cnnf_status status = cnnf_tensor_wrap(tensor, context, cnnf_tensor_dtype(whole), rank, dims,
@@ -409,22 +279,64 @@ static cnnf_status cut_rows(cnnf_tensor **tensor, cnnf_context *context, int64_t
 static cnnf_status read_batch(cnnf_dataset *d, int64_t batch, cnnf_tensor **images, cnnf_tensor **labels,
                               cnnf_error *error)
 {
-    int64_t dims[CNNFI_DATASET_MAX_RANK + 1], got = 0;
-    int32_t rank = batch_dims(d, batch, dims);
-    CNNFI_TRY(cnnf_tensor_new(images, d->context, CNNF_FLOAT, rank, dims, error));
-    CNNFI_TRY(cnnf_tensor_new(labels, d->context, CNNF_INT64, 1, &batch, error));
+    int64_t got = 0;
+    CNNFI_TRY(make_room(d, batch, images, labels, error));
     float *pixels = cnnf_tensor_data_mut(*images);
     CNNFI_TRY(d->format->read(d, batch, pixels, cnnf_tensor_data_mut(*labels), &got, error));
+    d->at += got;
     if (got == 0) {
         cnnf_tensor_unref(*images);
         cnnf_tensor_unref(*labels);
         *images = *labels = NULL;
         return CNNF_OK;
     }
-    scale_pixels(d, pixels, got * d->width);
-    CNNFI_TRY(turn_channels(d, pixels, got, error));
-    CNNFI_TRY(cut_rows(images, d->context, got, rank, dims, error));
-    return cut_rows(labels, d->context, got, 1, &batch, error);
+    CNNFI_TRY(cnnfi_dataset_prepare(d, pixels, got, error));
+    CNNFI_TRY(cut_rows(images, d->context, got, error));
+    return cut_rows(labels, d->context, got, error);
+}
+
+/* No tensor is handed out with a failure. */
+static cnnf_status or_none(cnnf_status status, cnnf_tensor **images, cnnf_tensor **labels)
+{
+    if (status == CNNF_OK) return CNNF_OK;
+    cnnf_tensor_unref(*images);
+    cnnf_tensor_unref(*labels);
+    *images = *labels = NULL;
+    return status;
+}
+
+cnnf_status cnnfi_dataset_read_rows(cnnf_tensor **images, cnnf_tensor **labels, const cnnf_dataset *d, cnnfi_rows rows,
+                                    cnnf_error *error)
+{
+    *images = *labels = NULL;
+    cnnf_status status = make_room(d, rows.count, images, labels, error);
+    float *pixels = status == CNNF_OK ? cnnf_tensor_data_mut(*images) : NULL;
+    if (pixels) status = d->format->read_at(d, rows.first, rows.count, pixels, cnnf_tensor_data_mut(*labels), error);
+    if (status == CNNF_OK) status = cnnfi_dataset_prepare(d, pixels, rows.count, error);
+    return or_none(status, images, labels);
+}
+
+/* At most those that are left where that is known; 0 at the end. */
+static int64_t next_rows(const cnnf_dataset *d, int64_t batch)
+{
+    const int64_t end = d->end >= 0 ? d->end : d->count;
+    const int64_t left = end - d->at;
+    return end >= 0 && batch > left ? left : batch;
+}
+
+cnnf_status cnnfi_dataset_take(cnnf_tensor **images, cnnf_tensor **labels, cnnfi_rows *rows, cnnf_dataset *d,
+                               int64_t batch, cnnf_error *error)
+{
+    *images = *labels = NULL;
+    *rows = (cnnfi_rows){.first = d->at, .count = next_rows(d, batch)};
+    if (rows->count == 0) return CNNF_OK;
+    if (d->format->read_at) {
+        d->at += rows->count;
+        return CNNF_OK;
+    }
+    const cnnf_status status = or_none(read_batch(d, rows->count, images, labels, error), images, labels);
+    rows->count = *images ? cnnf_tensor_dim(*images, 0) : 0;
+    return status;
 }
 
 cnnf_status cnnf_dataset_next(cnnf_tensor **images, cnnf_tensor **labels, cnnf_dataset *dataset, int64_t batch,
@@ -435,11 +347,8 @@ cnnf_status cnnf_dataset_next(cnnf_tensor **images, cnnf_tensor **labels, cnnf_d
     if (labels) *labels = NULL;
     if (!dataset || !images || !labels || batch < 1)
         return cnnfi_fail(error, CNNF_E_INVALID, "data set: an argument is NULL, or the batch is empty");
-    if (dataset->count >= 0 && batch > dataset->count) batch = dataset->count > 0 ? dataset->count : 1;
-    cnnf_status status = read_batch(dataset, batch, images, labels, error);
-    if (status == CNNF_OK) return CNNF_OK;
-    cnnf_tensor_unref(*images);
-    cnnf_tensor_unref(*labels);
-    *images = *labels = NULL;
-    return status;
+    cnnfi_rows rows;
+    CNNFI_TRY(cnnfi_dataset_take(images, labels, &rows, dataset, batch, error));
+    if (rows.count == 0 || *images) return CNNF_OK;
+    return cnnfi_dataset_read_rows(images, labels, dataset, rows, error);
 }

@@ -5,12 +5,14 @@
 cnnfi_pixels cnnfi_dataset_pixels(const cnnf_dataset *d)
 {
     cnnfi_pixels p = {.known = true,
-                      .bytes = d->default_scale == 255 && d->options.scale != 1,
+                      .bytes = d->default_scale == 255 && (d->options.scale != 1 || d->options.bgr),
+                      .bgr = d->options.bgr,
                       .channels_first = d->options.channels_first,
                       .scale = d->options.scale != 0 ? d->options.scale : d->default_scale};
     for (int c = 0; c < 3; c++) {
-        p.mean[c] = d->options.mean;
-        p.std[c] = d->options.std;
+        const int of = d->options.n_normal == 3 ? (d->options.bgr ? 2 - c : c) : 0;
+        p.mean[c] = d->options.mean[of];
+        p.std[c] = d->options.std[of];
     }
     return p;
 }

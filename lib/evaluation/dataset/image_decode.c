@@ -28,6 +28,7 @@ typedef struct decoder {
     const char *path;
     cnnf_error *error;
     cnnf_status status;
+    bool fast;    /* JPEG: the quicker transform, which TensorFlow takes */
     bool starved; /* an allocation of theirs failed: their messages call that a bad file */
     jmp_buf jump;
     png_structp png;
@@ -203,6 +204,7 @@ static void decode_jpeg(decoder *d)
     if (!reserve_jpeg(d)) return;
     d->out->gray = d->jpeg.num_components == 1;
     d->jpeg.out_color_space = JCS_RGB;
+    if (d->fast) d->jpeg.dct_method = JDCT_IFAST;
     jpeg_start_decompress(&d->jpeg);
     while (d->jpeg.output_scanline < d->jpeg.output_height) {
         JSAMPROW row = d->out->pixels + (size_t)d->jpeg.output_scanline * (size_t)d->out->width * 3;
@@ -234,7 +236,7 @@ static void decode(decoder *d)
 }
 
 static cnnf_status decode_bytes(cnnfi_image *out, cnnf_context *context, const char *path, const uint8_t *data,
-                                size_t size, cnnf_error *error)
+                                size_t size, bool fast, cnnf_error *error)
 {
     decoder *d = cnnfi_calloc(context, 1, sizeof(*d));
     if (!d) return cnnfi_fail_nomem(error);
@@ -244,6 +246,7 @@ static cnnf_status decode_bytes(cnnfi_image *out, cnnf_context *context, const c
     d->size = size;
     d->path = path;
     d->error = error;
+    d->fast = fast;
     decode(d);
     cnnf_status status = d->status;
     cnnfi_free(context, d);
@@ -251,13 +254,14 @@ static cnnf_status decode_bytes(cnnfi_image *out, cnnf_context *context, const c
 }
 #else
 static cnnf_status decode_bytes(cnnfi_image *out, cnnf_context *context, const char *path, const uint8_t *data,
-                                size_t size, cnnf_error *error)
+                                size_t size, bool fast, cnnf_error *error)
 {
     return cnnfi_fail(error, CNNF_E_UNSUPPORTED, "%s: this build reads no images", path);
 }
 #endif
 
-cnnf_status cnnfi_image_load(cnnfi_image *out, cnnf_context *context, const char *path, cnnf_error *error)
+cnnf_status cnnfi_image_load(cnnfi_image *out, cnnf_context *context, const char *path, cnnfi_resize resize,
+                             cnnf_error *error)
 {
     cnnfi_source *source = NULL;
     uint8_t *data = NULL;
@@ -267,7 +271,8 @@ cnnf_status cnnfi_image_load(cnnfi_image *out, cnnf_context *context, const char
     CNNFI_TRY(cnnfi_source_open(&source, context, path, error));
     cnnf_status status = cnnfi_source_read_all(source, &data, &size, error);
     cnnfi_source_unref(source);
-    if (status == CNNF_OK) status = decode_bytes(out, context, path, data, size, error);
+    if (status == CNNF_OK)
+        status = decode_bytes(out, context, path, data, size, resize >= CNNFI_RESIZE_TF_NEAREST, error);
     cnnfi_free(context, data);
     if (status != CNNF_OK) cnnfi_image_free(out);
     return status;

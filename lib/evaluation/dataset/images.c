@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A folder of pictures: one folder per class (in the order of their names, as Keras' flow_from_directory numbers them),
- * or pictures beside a file of lines "name,label". Decoded one at a time while it is read.
+ * or pictures beside a file of lines "name,label"; or one picture alone, without a label. Decoded while they are read,
+ * by as many threads as ask for rows.
  */
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,6 @@ typedef struct folder {
     item *items;
     size_t capacity;
     int64_t count, next;
-    uint8_t *bytes; /* one resized picture */
 } folder;
 
 static bool is_picture(const char *name)
@@ -38,10 +38,10 @@ static bool is_picture(const char *name)
 static cnnf_status add_item(cnnf_dataset *d, const char *where, const char *name, int64_t label, cnnf_error *error)
 {
     folder *f = d->state;
-    CNNFI_TRY(cnnfi_check_limit(d->context, CNNF_LIMIT_ENTRIES, (uint64_t)f->count + 1, where, error));
+    CNNFI_TRY(cnnfi_check_limit(d->context, CNNF_LIMIT_ENTRIES, (uint64_t)f->count + 1, where ? where : name, error));
     if (!cnnfi_grow(d->context, (void **)&f->items, &f->capacity, (size_t)f->count, sizeof(*f->items)))
         return cnnfi_fail_nomem(error);
-    char *path = cnnfi_arena_printf(&f->names, "%s/%s", where, name);
+    char *path = where ? cnnfi_arena_printf(&f->names, "%s/%s", where, name) : cnnfi_arena_strdup(&f->names, name);
     if (!path) return cnnfi_fail_nomem(error);
     f->items[f->count++] = (item){.path = path, .label = label};
     return CNNF_OK;
@@ -80,7 +80,9 @@ static cnnf_status add_classes(cnnf_dataset *d, const char *path, cnnf_error *er
         if (!inner) status = cnnfi_fail_nomem(error);
         if (!inner || !cnnfi_os_is_folder(inner)) continue;
         int64_t mapped = cnnfi_label_find(&d->labels, names[i], strlen(names[i]));
-        status = add_class(d, inner, mapped >= 0 ? mapped : class, error);
+        if (mapped < 0) mapped = class;
+        if (!cnnfi_class_names_set(&d->names, mapped, names[i])) status = cnnfi_fail_nomem(error);
+        if (status == CNNF_OK) status = add_class(d, inner, mapped, error);
         class ++;
     }
     cnnfi_free(d->context, names);
@@ -150,7 +152,7 @@ static cnnf_status set_shape(cnnf_dataset *d, const char *path, cnnf_error *erro
         dims[1] = o->dims[turned ? 2 : 1];
         dims[2] = o->rank == 2 ? 1 : o->dims[turned ? 0 : 2];
     } else {
-        CNNFI_TRY(cnnfi_image_load(&first, d->context, f->items[0].path, error));
+        CNNFI_TRY(cnnfi_image_load(&first, d->context, f->items[0].path, CNNFI_RESIZE_AREA, error));
         dims[0] = first.height;
         dims[1] = first.width;
         dims[2] = first.gray ? 1 : 3;
@@ -162,6 +164,16 @@ static cnnf_status set_shape(cnnf_dataset *d, const char *path, cnnf_error *erro
     return cnnfi_dataset_set_shape(d, path, 3, dims, error);
 }
 
+static cnnf_status find_images(cnnf_dataset *d, const char *path, cnnf_error *error)
+{
+    folder *f = d->state;
+    char *beside = cnnfi_arena_printf(&f->names, "%s/labels.csv", path);
+    if (!beside) return cnnfi_fail_nomem(error);
+    if (d->options.labels_file) return add_listed(d, path, d->options.labels_file, error);
+    if (cnnfi_os_exists(beside)) return add_listed(d, path, beside, error);
+    return add_classes(d, path, error);
+}
+
 static cnnf_status images_open(cnnf_dataset *d, cnnfi_source *source, const char *path, cnnf_error *error)
 {
     folder *f = cnnfi_calloc(d->context, 1, sizeof(*f));
@@ -169,55 +181,70 @@ static cnnf_status images_open(cnnf_dataset *d, cnnfi_source *source, const char
     d->state = f;
     d->default_scale = 255;
     cnnfi_arena_init(&f->names, d->context);
-    char *beside = cnnfi_arena_printf(&f->names, "%s/labels.csv", path);
-    if (!beside) return cnnfi_fail_nomem(error);
-    if (d->options.labels_file)
-        CNNFI_TRY(add_listed(d, path, d->options.labels_file, error));
-    else if (cnnfi_os_exists(beside))
-        CNNFI_TRY(add_listed(d, path, beside, error));
-    else
-        CNNFI_TRY(add_classes(d, path, error));
+    CNNFI_TRY(source ? add_item(d, NULL, path, -1, error) : find_images(d, path, error));
     if (f->count == 0)
         return cnnfi_fail(error, CNNF_E_NOT_FOUND,
                           "%s: no images: one folder per class, or a file of lines 'name,label', is expected", path);
     d->count = f->count;
-    CNNFI_TRY(set_shape(d, path, error));
-    f->bytes = cnnfi_malloc(d->context, (size_t)d->width);
-    return f->bytes ? CNNF_OK : cnnfi_fail_nomem(error);
+    return set_shape(d, path, error);
 }
 
-/* Height, width and channels as the file's order has them, whatever shape the user asked for. */
+/* Height, width and channels as pictures have them, whatever shape the user asked for. */
 static void picture_size(const cnnf_dataset *d, int32_t *height, int32_t *width, int32_t *channels)
 {
-    *height = (int32_t)d->dims[0];
-    *width = (int32_t)d->dims[1];
+    const bool turned = d->options.transpose;
+    *height = (int32_t)d->dims[turned ? 1 : 0];
+    *width = (int32_t)d->dims[turned ? 0 : 1];
     *channels = d->rank == 3 ? (int32_t)d->dims[2] : 1;
 }
 
-static cnnf_status read_one(cnnf_dataset *d, const item *from, float *pixels, cnnf_error *error)
+static cnnf_status read_one(const cnnf_dataset *d, const item *from, float *pixels, cnnf_error *error)
 {
-    folder *f = d->state;
     cnnfi_image image;
     int32_t height, width, channels;
     picture_size(d, &height, &width, &channels);
-    CNNFI_TRY(cnnfi_image_load(&image, d->context, from->path, error));
-    cnnf_status status = cnnfi_image_resize(&image, width, height, channels, f->bytes, error);
+    CNNFI_TRY(cnnfi_image_load(&image, d->context, from->path, (cnnfi_resize)d->options.resize, error));
+    const cnnf_status status = cnnfi_image_fit(&image, (cnnfi_resize)d->options.resize, (cnnfi_crop)d->options.crop,
+                                               width, height, channels, pixels, error);
     cnnfi_image_free(&image);
-    for (int64_t i = 0; i < d->width && status == CNNF_OK; i++)
-        pixels[i] = f->bytes[i];
     return status;
+}
+
+static cnnf_status images_read_at(const cnnf_dataset *d, int64_t first, int64_t n, float *pixels, int64_t *labels,
+                                  cnnf_error *error)
+{
+    const folder *f = d->state;
+    for (int64_t i = 0; i < n; i++) {
+        const item *from = &f->items[first + i];
+        if (!cnnfi_dataset_has_class(d, from->label))
+            return cnnfi_dataset_fail_class(d, from->label, from->path, error);
+        CNNFI_TRY(read_one(d, from, pixels + i * d->width, error));
+        labels[i] = from->label;
+    }
+    return CNNF_OK;
 }
 
 static cnnf_status images_read(cnnf_dataset *d, int64_t want, float *pixels, int64_t *labels, int64_t *got,
                                cnnf_error *error)
 {
     folder *f = d->state;
-    for (*got = 0; *got < want && f->next < f->count; ++*got) {
-        const item *from = &f->items[f->next++];
-        CNNFI_TRY(read_one(d, from, pixels + *got * d->width, error));
-        labels[*got] = from->label;
-    }
+    const int64_t first = f->next, left = f->count - first;
+    *got = want < left ? want : left;
+    f->next += *got;
+    return images_read_at(d, first, *got, pixels, labels, error);
+}
+
+static cnnf_status images_skip(cnnf_dataset *d, int64_t n, cnnf_error *error)
+{
+    folder *f = d->state;
+    f->next += n;
     return CNNF_OK;
+}
+
+static const char *images_row_name(const cnnf_dataset *d, int64_t row)
+{
+    const folder *f = d->state;
+    return row >= 0 && row < f->count ? f->items[row].path : NULL;
 }
 
 static cnnf_status images_rewind(cnnf_dataset *d, cnnf_error *error)
@@ -233,8 +260,8 @@ static void images_free(cnnf_dataset *d)
     if (!f) return;
     cnnfi_arena_free(&f->names);
     cnnfi_free(d->context, f->items);
-    cnnfi_free(d->context, f->bytes);
     cnnfi_free(d->context, f);
 }
 
-const cnnfi_format cnnfi_format_images = {"images", images_open, images_read, images_rewind, images_free};
+const cnnfi_format cnnfi_format_images = {"images",    images_open, images_read,    images_rewind,
+                                          images_free, images_skip, images_read_at, images_row_name};

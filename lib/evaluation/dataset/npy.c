@@ -290,5 +290,5 @@ static cnnf_status npy_open(cnnf_dataset *d, cnnfi_source *source, const char *p
     return cnnfi_array_pair_check(d, path, error);
 }
 
-const cnnfi_format cnnfi_format_npy = {"NPY", npy_open, cnnfi_array_pair_read, cnnfi_array_pair_rewind,
-                                       cnnfi_array_pair_free};
+const cnnfi_format cnnfi_format_npy = {
+    "NPY", npy_open, cnnfi_array_pair_read, cnnfi_array_pair_rewind, cnnfi_array_pair_free, cnnfi_array_pair_skip};

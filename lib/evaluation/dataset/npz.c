@@ -146,5 +146,5 @@ static cnnf_status npz_open(cnnf_dataset *d, cnnfi_source *source, const char *p
     return status == CNNF_OK ? cnnfi_array_pair_check(d, path, error) : status;
 }
 
-const cnnfi_format cnnfi_format_npz = {"NPZ", npz_open, cnnfi_array_pair_read, cnnfi_array_pair_rewind,
-                                       cnnfi_array_pair_free};
+const cnnfi_format cnnfi_format_npz = {
+    "NPZ", npz_open, cnnfi_array_pair_read, cnnfi_array_pair_rewind, cnnfi_array_pair_free, cnnfi_array_pair_skip};

@@ -191,6 +191,22 @@ cnnf_status cnnfi_stream_read_all(cnnfi_stream *stream, void *data, size_t size,
                       (unsigned long long)(size - got));
 }
 
+cnnf_status cnnfi_stream_skip(cnnfi_stream *stream, uint64_t size, cnnf_error *error)
+{
+    uint8_t piece[4096];
+    if (stream->coding == CNNFI_CODING_PLAIN && size <= stream->size - stream->at) {
+        stream->at += size;
+        stream->given += size;
+        return CNNF_OK;
+    }
+    for (uint64_t left = size; left > 0;) {
+        const size_t n = left < sizeof(piece) ? (size_t)left : sizeof(piece);
+        CNNFI_TRY(cnnfi_stream_read_all(stream, piece, n, error));
+        left -= n;
+    }
+    return CNNF_OK;
+}
+
 cnnf_status cnnfi_stream_rewind(cnnfi_stream *stream, cnnf_error *error)
 {
     stop_zlib(stream);

@@ -165,6 +165,10 @@ bool cnnfi_thumbnail_make(cnnfi_thumbnail *out, cnnf_context *context, const cnn
     if (!images || !find_picture(&p, images, pixels)) return true;
     p.data = (const float *)cnnf_tensor_data(images) +
              row * (cnnf_tensor_element_count(images) / cnnf_tensor_dim(images, 0));
+    if (pixels->bgr && p.channels == 3) { /* from the last channel to the first */
+        p.data += 2 * p.at_c;
+        p.at_c = -p.at_c;
+    }
     const int64_t longest = p.width > p.height ? p.width : p.height;
     out->width = dots(p.width, longest);
     out->height = dots(p.height, longest);

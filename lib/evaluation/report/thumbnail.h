@@ -22,8 +22,8 @@ typedef struct cnnfi_thumbnail {
 typedef struct cnnfi_pixels {
     bool known;
     bool bytes; /* the file's values are 0 .. 255 */
-    bool channels_first;
-    double scale, mean[3], std[3];
+    bool channels_first, bgr;
+    double scale, mean[3], std[3]; /* of red, green, blue */
 } cnnfi_pixels;
 
 /* Row `row` of a batch of images; without pixels where it is no picture. false = no memory. */
