@@ -300,7 +300,7 @@ static void keep_name(cnnfi_forms *f, cnnf_node *node)
 {
     /* An output that others read is none to OpenCV 5. */
     if (!cnnfi_edit_is_protected(&f->edit, node)) return;
-    if (!loses_its_name(f, node) && !cnnfi_edit_uses(&f->edit, node)) return;
+    if (!loses_its_name(f, node) && cnnfi_edit_user_count(&f->edit, node, 0) == 0) return;
     if (cnnfi_node_type(node, "T") != CNNF_FLOAT) return;
     cnnf_node *inner = cnnfi_forms_move(f, node, "merged");
     const cnnf_node *one = cnnfi_forms_fill(f, node, "one", 0, 1);
