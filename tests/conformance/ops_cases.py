@@ -613,6 +613,10 @@ def quantizers(m):
     yield Case("QuantizeAndDequantizeV4", m.real((4, 3)), Const([-1, -2, -3], F32), Const([1, 2, 3], F32), range_given=True, axis=1)
     yield Case("QuantizeAndDequantizeV2", m.real((4, 3)), Const([0, 0, 0], F32), Const([0, 0, 0], F32), range_given=False, axis=1)
     yield Case("FakeQuantWithMinMaxVars", m.real((5,)), np.array(0, F32), np.array(0, F32))
+    values = np.linspace(-3.97, 3.61, 60).astype(F32).reshape(20, 3)
+    for low, high in ((-3.0, 3.0), (0.0, 2.5)):
+        yield Case("FakeQuantWithMinMaxVars", values, Const(low, F32), Const(high, F32))
+    yield Case("FakeQuantWithMinMaxVarsPerChannel", values, Const([-1, -2, 0], F32), Const([1, 3, 2], F32))
 
 
 def checks(m):
