@@ -122,7 +122,7 @@ static tone find_tone(const picture *p, const cnnfi_pixels *pixels)
 
 static uint8_t to_byte(double value)
 {
-    return value >= 255 ? 255 : value > 0 ? (uint8_t)(value + 0.5) : 0; /* NaN is black */
+    return value >= 255 ? 255 : value > 0 ? (uint8_t)lround(value) : 0; /* NaN is black */
 }
 
 /* The mean of the values that fall on a dot: [from, to) of each axis, never empty. */
