@@ -11,11 +11,14 @@
 void cnnfi_export_init(cnnfi_export *x, cnnf_context *context, const char *format)
 {
     *x = (cnnfi_export){.context = context, .format = format, .scope = ""};
+    cnnfi_budget_init_file(&x->budget, context);
     cnnfi_arena_init(&x->arena, context);
+    cnnfi_strmap_init(&x->names, context);
 }
 
 void cnnfi_export_free(cnnfi_export *x)
 {
+    cnnfi_strmap_free(&x->names);
     cnnfi_arena_free(&x->arena);
 }
 
@@ -50,6 +53,7 @@ void cnnfi_export_no_memory(cnnfi_export *x)
 
 void *cnnfi_export_array(cnnfi_export *x, size_t count, size_t size)
 {
+    if (x->status == CNNF_OK) x->status = cnnfi_budget_spend(&x->budget, 1, &x->error);
     void *room = x->status == CNNF_OK ? cnnfi_arena_array(&x->arena, count ? count : 1, size) : NULL;
     if (room == NULL) cnnfi_export_no_memory(x);
     return room;
@@ -64,6 +68,22 @@ void cnnfi_export_refuse(const cnnfi_export_call *call, const char *format, ...)
     va_end(args);
     cnnfi_export_fail(call->x, CNNF_E_UNSUPPORTED, "%s export: node '%s' (%s): %s", call->x->format, call->node->name,
                       call->node->op, text);
+}
+
+const char *cnnfi_export_unique(cnnfi_export *x, const char *base)
+{
+    const char *first = x->status == CNNF_OK ? cnnfi_arena_strdup(&x->arena, base) : NULL;
+    const char *name = first;
+    int64_t asked = name != NULL ? cnnfi_strmap_get(&x->names, name) + 1 : 0;
+    for (int64_t k = asked; k > 0 && name != NULL && cnnfi_strmap_get(&x->names, name) >= 0; k++) {
+        name = cnnfi_arena_printf(&x->arena, "%s_%lld", base, (long long)k);
+        asked = k;
+    }
+    if (name != NULL && cnnfi_strmap_set(&x->names, first, asked) &&
+        (name == first || cnnfi_strmap_set(&x->names, name, 0)))
+        return name;
+    cnnfi_export_no_memory(x);
+    return NULL;
 }
 
 const char *cnnfi_export_tensor_name(cnnfi_export *x, const cnnf_node *node, int32_t port)

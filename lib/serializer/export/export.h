@@ -13,13 +13,17 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/error.h"
+#include "base/strmap.h"
 #include "edit/values.h"
 
 typedef struct cnnfi_export {
     const char *format;    /* "TFLite": for messages */
     cnnf_context *context; /* borrowed */
+    cnnfi_budget budget;   /* pays for every piece of what is written */
     cnnfi_arena arena;
+    cnnfi_strmap names;      /* of what is written: how often each was asked for */
     const char *scope;       /* the TensorFlow node at hand */
     const cnnf_graph *graph; /* borrowed: names and tensors of what is written are its */
     cnnfi_edit edit;         /* of it, for shapes and users: nothing is edited */
@@ -51,6 +55,8 @@ void *cnnfi_export_array(cnnfi_export *x, size_t count, size_t size);
 /* "<format> export: node 'a' (Op): ..." */
 void cnnfi_export_refuse(const cnnfi_export_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* `base`, or `base_1`, `base_2` ...: a name that nothing written has; NULL records the failure. */
+const char *cnnfi_export_unique(cnnfi_export *x, const char *base);
 /* "node", "node:1", as TensorFlow's tensors are called; NULL: no memory. */
 const char *cnnfi_export_tensor_name(cnnfi_export *x, const cnnf_node *node, int32_t port);
 

@@ -37,8 +37,8 @@ static void convert_slice(cnnfi_onnx_call *call)
     int64_t begin[CNNFI_OP_MAX_RANK], size[CNNFI_OP_MAX_RANK];
     size_t n_begin, n_size;
     slices s = {0};
-    if (!cnnfi_onnx_want_ints(call, 1, "begin", begin, CNNFI_OP_MAX_RANK, &n_begin)) return;
-    if (!cnnfi_onnx_want_ints(call, 2, "size", size, CNNFI_OP_MAX_RANK, &n_size) || n_begin != n_size) return;
+    if (!cnnfi_export_want_ints(&call->asked, 1, "begin", begin, CNNFI_OP_MAX_RANK, &n_begin)) return;
+    if (!cnnfi_export_want_ints(&call->asked, 2, "size", size, CNNFI_OP_MAX_RANK, &n_size) || n_begin != n_size) return;
     for (size_t i = 0; i < n_begin; i++) {
         const int64_t end = size[i] < 0 ? INT64_MAX : begin[i] + size[i];
         if (begin[i] != 0 || end != INT64_MAX)
@@ -71,9 +71,9 @@ static bool read_subscript(const cnnfi_onnx_call *call, subscript *s)
 {
     size_t n_end, n_step;
     *s = (subscript){.count = 0};
-    if (!cnnfi_onnx_want_ints(call, 1, "begin", s->begin, CNNFI_OP_MAX_RANK, &s->count)) return false;
-    if (!cnnfi_onnx_want_ints(call, 2, "end", s->end, CNNFI_OP_MAX_RANK, &n_end)) return false;
-    if (!cnnfi_onnx_want_ints(call, 3, "strides", s->step, CNNFI_OP_MAX_RANK, &n_step)) return false;
+    if (!cnnfi_export_want_ints(&call->asked, 1, "begin", s->begin, CNNFI_OP_MAX_RANK, &s->count)) return false;
+    if (!cnnfi_export_want_ints(&call->asked, 2, "end", s->end, CNNFI_OP_MAX_RANK, &n_end)) return false;
+    if (!cnnfi_export_want_ints(&call->asked, 3, "strides", s->step, CNNFI_OP_MAX_RANK, &n_step)) return false;
     return n_end == s->count && n_step == s->count;
 }
 
@@ -115,11 +115,11 @@ static void walk_subscript(const cnnfi_onnx_call *call, subscript *s, int32_t ra
 
 static void convert_strided_slice(cnnfi_onnx_call *call)
 {
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
     subscript s;
     if (!read_subscript(call, &s)) return;
     if (rank < 0 && cnnf_node_attr_int(call->node, "ellipsis_mask", 0) != 0) {
-        cnnfi_onnx_refuse(call, "the number of axes of its input is not known");
+        cnnfi_export_refuse(&call->asked, "the number of axes of its input is not known");
         return;
     }
     walk_subscript(call, &s, rank);
@@ -138,11 +138,11 @@ static void convert_strided_slice(cnnfi_onnx_call *call)
 static void convert_reverse(cnnfi_onnx_call *call)
 {
     const cnnfi_layout layout = cnnfi_onnx_layout_of(call, 0);
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
     int64_t axes[CNNFI_OP_MAX_RANK];
     size_t count;
     slices s = {0};
-    if (!cnnfi_onnx_want_ints(call, 1, "the list of axes", axes, CNNFI_OP_MAX_RANK, &count)) return;
+    if (!cnnfi_export_want_ints(&call->asked, 1, "the list of axes", axes, CNNFI_OP_MAX_RANK, &count)) return;
     for (size_t i = 0; i < count; i++) {
         const int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
         add_slice(&s, cnnfi_onnx_axis(layout, (int32_t)axis, rank), INT64_MAX, INT64_MIN, -1);
@@ -155,17 +155,18 @@ static void convert_reverse(cnnfi_onnx_call *call)
 static void convert_roll(cnnfi_onnx_call *call)
 {
     const cnnfi_layout layout = cnnfi_onnx_layout_of(call, 0);
-    const cnnfi_value in = cnnfi_onnx_in_shape(call, 0);
+    const cnnfi_value in = cnnfi_export_in_shape(&call->asked, 0);
     int64_t shift[CNNFI_OP_MAX_RANK], axes[CNNFI_OP_MAX_RANK];
     size_t count, n_axes;
-    if (!cnnfi_onnx_want_ints(call, 1, "the shift", shift, CNNFI_OP_MAX_RANK, &count)) return;
-    if (!cnnfi_onnx_want_ints(call, 2, "the axis", axes, CNNFI_OP_MAX_RANK, &n_axes) || n_axes != count) return;
+    if (!cnnfi_export_want_ints(&call->asked, 1, "the shift", shift, CNNFI_OP_MAX_RANK, &count)) return;
+    if (!cnnfi_export_want_ints(&call->asked, 2, "the axis", axes, CNNFI_OP_MAX_RANK, &n_axes) || n_axes != count)
+        return;
     const char *x = cnnfi_onnx_in(call, 0, layout);
     for (size_t i = 0; i < count; i++) {
         const int64_t axis = axes[i] < 0 ? axes[i] + in.rank : axes[i];
         const int64_t size = axis >= 0 && axis < in.rank ? in.dims[axis] : -1;
         if (size <= 0) {
-            cnnfi_onnx_refuse(call, "the size of axis %d is not known", (int)axis);
+            cnnfi_export_refuse(&call->asked, "the size of axis %d is not known", (int)axis);
             return;
         }
         const int64_t at = size - ((shift[i] % size) + size) % size;
@@ -186,7 +187,7 @@ static void convert_roll(cnnfi_onnx_call *call)
 /* Tensors first .. first + n - 1 along an axis. */
 static void concat(cnnfi_onnx_call *call, int32_t first, int32_t n, int32_t axis, int32_t rank)
 {
-    const char **parts = cnnfi_onnx_array(call->m, (size_t)n, sizeof *parts);
+    const char **parts = cnnfi_export_array(&call->m->x, (size_t)n, sizeof *parts);
     cnnfi_layout layout = CNNFI_PLAIN;
     for (int32_t i = 0; i < n; i++)
         if (cnnfi_onnx_layout_of(call, first + i) == CNNFI_FIRST) layout = CNNFI_FIRST;
@@ -204,18 +205,18 @@ static void convert_concat(cnnfi_onnx_call *call)
 {
     const bool leads = call->row->number > 0;
     const int32_t n = call->n_inputs - 1, first = leads ? 1 : 0;
-    const int32_t rank = cnnfi_onnx_in_shape(call, first).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, first).rank;
     int32_t axis;
-    if (n < 1 || !cnnfi_onnx_want_axis(call, leads ? 0 : n, rank, &axis)) return;
+    if (n < 1 || !cnnfi_export_want_axis(&call->asked, leads ? 0 : n, rank, &axis)) return;
     concat(call, first, n, axis, rank);
 }
 
 static void convert_pack(cnnfi_onnx_call *call)
 {
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
     const int64_t value = cnnf_node_attr_int(call->node, "axis", 0);
     const int64_t axis = value < 0 ? value + rank + 1 : value;
-    const char **parts = cnnfi_onnx_array(call->m, (size_t)call->n_inputs, sizeof *parts);
+    const char **parts = cnnfi_export_array(&call->m->x, (size_t)call->n_inputs, sizeof *parts);
     for (int32_t i = 0; parts != NULL && i < call->n_inputs; i++)
         parts[i] = cnnfi_onnx_binary(call->m, "Unsqueeze", NULL, cnnfi_onnx_in(call, i, CNNFI_PLAIN),
                                      cnnfi_onnx_int(call->m, axis));
@@ -230,8 +231,8 @@ static void convert_pack(cnnfi_onnx_call *call)
 /* Names of all outputs in a layout; those that nobody reads are parts. */
 static const char **output_names(const cnnfi_onnx_call *call, int32_t n, cnnfi_layout layout, bool parts)
 {
-    const char **names = cnnfi_onnx_array(call->m, (size_t)n, sizeof *names);
-    const int32_t read = call->c->outputs[call->node->index].count;
+    const char **names = cnnfi_export_array(&call->m->x, (size_t)n, sizeof *names);
+    const int32_t read = call->m->x.n_read[call->node->index];
     for (int32_t i = 0; names != NULL && i < n; i++)
         names[i] = i < read && !parts ? cnnfi_onnx_out_name(call, i, layout) : cnnfi_onnx_part(call->m, "part");
     return names;
@@ -248,9 +249,9 @@ static void split(const cnnfi_onnx_call *call, int32_t input, cnnfi_layout layou
 
 static int64_t *equal_sizes(const cnnfi_onnx_call *call, int64_t size, int32_t n)
 {
-    int64_t *sizes = cnnfi_onnx_array(call->m, (size_t)n, sizeof *sizes);
+    int64_t *sizes = cnnfi_export_array(&call->m->x, (size_t)n, sizeof *sizes);
     if (n < 1 || size < 0) {
-        cnnfi_onnx_refuse(call, "the size that is split is not known");
+        cnnfi_export_refuse(&call->asked, "the size that is split is not known");
         return NULL;
     }
     for (int32_t i = 0; sizes != NULL && i < n; i++)
@@ -260,7 +261,7 @@ static int64_t *equal_sizes(const cnnfi_onnx_call *call, int64_t size, int32_t n
 
 static void split_and_give(cnnfi_onnx_call *call, int32_t input, int32_t axis, int32_t n, const int64_t *sizes)
 {
-    const int32_t rank = cnnfi_onnx_in_shape(call, input).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, input).rank;
     const cnnfi_layout layout = cnnfi_onnx_layout_of(call, input);
     const char **names = output_names(call, n, layout, false);
     if (sizes == NULL || names == NULL) return;
@@ -271,10 +272,10 @@ static void split_and_give(cnnfi_onnx_call *call, int32_t input, int32_t axis, i
 
 static void convert_split(cnnfi_onnx_call *call)
 {
-    const cnnfi_value in = cnnfi_onnx_in_shape(call, 1);
+    const cnnfi_value in = cnnfi_export_in_shape(&call->asked, 1);
     const int32_t n = (int32_t)cnnf_node_attr_int(call->node, "num_split", 1);
     int32_t axis;
-    if (!cnnfi_onnx_want_axis(call, 0, in.rank, &axis)) return;
+    if (!cnnfi_export_want_axis(&call->asked, 0, in.rank, &axis)) return;
     split_and_give(call, 1, axis, n, equal_sizes(call, in.dims[axis], n));
 }
 
@@ -282,19 +283,20 @@ static void convert_split(cnnfi_onnx_call *call)
 static void convert_split_v(cnnfi_onnx_call *call)
 {
     enum { MAX_PARTS = 1024 };
-    const cnnfi_value in = cnnfi_onnx_in_shape(call, 0);
-    int64_t *sizes = cnnfi_onnx_array(call->m, MAX_PARTS, sizeof *sizes);
+    const cnnfi_value in = cnnfi_export_in_shape(&call->asked, 0);
+    int64_t *sizes = cnnfi_export_array(&call->m->x, MAX_PARTS, sizeof *sizes);
     size_t count;
     int32_t axis;
-    if (sizes == NULL || !cnnfi_onnx_want_ints(call, 1, "the list of sizes", sizes, MAX_PARTS, &count)) return;
-    if (!cnnfi_onnx_want_axis(call, 2, in.rank, &axis)) return;
+    if (sizes == NULL || !cnnfi_export_want_ints(&call->asked, 1, "the list of sizes", sizes, MAX_PARTS, &count))
+        return;
+    if (!cnnfi_export_want_axis(&call->asked, 2, in.rank, &axis)) return;
     int64_t rest = in.dims[axis];
     for (size_t i = 0; i < count; i++)
         if (sizes[i] > 0) rest -= sizes[i];
     for (size_t i = 0; i < count; i++)
         if (sizes[i] < 0) sizes[i] = rest;
     if (rest < 0) {
-        cnnfi_onnx_refuse(call, "the size that is split is not known");
+        cnnfi_export_refuse(&call->asked, "the size that is split is not known");
         return;
     }
     split_and_give(call, 0, axis, (int32_t)count, sizes);
@@ -302,14 +304,14 @@ static void convert_split_v(cnnfi_onnx_call *call)
 
 static void convert_unpack(cnnfi_onnx_call *call)
 {
-    const cnnfi_value in = cnnfi_onnx_in_shape(call, 0);
+    const cnnfi_value in = cnnfi_export_in_shape(&call->asked, 0);
     const int64_t value = cnnf_node_attr_int(call->node, "axis", 0), axis = value < 0 ? value + in.rank : value;
     const int32_t n = (int32_t)cnnf_node_attr_int(call->node, "num", 0);
     const int64_t *sizes = equal_sizes(call, n, n);
     const char **parts = output_names(call, n, CNNFI_PLAIN, true);
     if (sizes == NULL || parts == NULL) return;
     split(call, 0, CNNFI_PLAIN, (int32_t)axis, n, sizes, parts);
-    for (int32_t i = 0; i < n && i < call->c->outputs[call->node->index].count; i++)
+    for (int32_t i = 0; i < n && i < call->m->x.n_read[call->node->index]; i++)
         cnnfi_onnx_give(call, i, CNNFI_PLAIN,
                         cnnfi_onnx_binary(call->m, "Squeeze", cnnfi_onnx_out_name(call, i, CNNFI_PLAIN), parts[i],
                                           cnnfi_onnx_int(call->m, axis)));
@@ -322,9 +324,9 @@ static bool read_pads(const cnnfi_onnx_call *call, cnnfi_layout layout, int32_t 
 {
     int64_t values[2 * CNNFI_OP_MAX_RANK];
     size_t count;
-    if (!cnnfi_onnx_want_ints(call, 1, "the padding", values, 2 * CNNFI_OP_MAX_RANK, &count)) return false;
+    if (!cnnfi_export_want_ints(&call->asked, 1, "the padding", values, 2 * CNNFI_OP_MAX_RANK, &count)) return false;
     if (rank < 0 || count != 2 * (size_t)rank) {
-        cnnfi_onnx_refuse(call, "the padding does not fit its input");
+        cnnfi_export_refuse(&call->asked, "the padding does not fit its input");
         return false;
     }
     for (int32_t axis = 0; axis < rank; axis++) {
@@ -338,11 +340,11 @@ static bool read_pads(const cnnfi_onnx_call *call, cnnfi_layout layout, int32_t 
 static void convert_pad(cnnfi_onnx_call *call)
 {
     const cnnfi_layout layout = cnnfi_onnx_layout_of(call, 0);
-    const cnnfi_value in = cnnfi_onnx_in_shape(call, 0);
+    const cnnfi_value in = cnnfi_export_in_shape(&call->asked, 0);
     const bool mirror = call->row->as != NULL;
     int64_t pads[2 * CNNFI_OP_MAX_RANK];
     if (mirror && !cnnfi_node_string_is(call->node, "mode", "REFLECT")) {
-        cnnfi_onnx_refuse(call, "ONNX has no symmetric padding");
+        cnnfi_export_refuse(&call->asked, "ONNX has no symmetric padding");
         return;
     }
     if (!read_pads(call, layout, in.rank, pads)) return;
@@ -363,13 +365,13 @@ static void convert_pad(cnnfi_onnx_call *call)
 
 static void convert_gather(cnnfi_onnx_call *call)
 {
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
     int32_t axis = 0;
     if (cnnf_node_attr_int(call->node, "batch_dims", 0) != 0) {
-        cnnfi_onnx_refuse(call, "batch_dims other than 0");
+        cnnfi_export_refuse(&call->asked, "batch_dims other than 0");
         return;
     }
-    if (call->n_inputs > 2 && !cnnfi_onnx_want_axis(call, 2, rank, &axis)) return;
+    if (call->n_inputs > 2 && !cnnfi_export_want_axis(&call->asked, 2, rank, &axis)) return;
     const char *inputs[] = {cnnfi_onnx_in(call, 0, CNNFI_PLAIN), cnnfi_onnx_in(call, 1, CNNFI_PLAIN)};
     cnnfi_onnx_node *node;
     const char *y = cnnfi_onnx_add(call->m, &node, "Gather", cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN), 2, inputs);
@@ -379,7 +381,8 @@ static void convert_gather(cnnfi_onnx_call *call)
 
 static void convert_gather_nd(cnnfi_onnx_call *call)
 {
-    if (cnnf_node_attr_int(call->node, "batch_dims", 0) != 0) cnnfi_onnx_refuse(call, "batch_dims other than 0");
+    if (cnnf_node_attr_int(call->node, "batch_dims", 0) != 0)
+        cnnfi_export_refuse(&call->asked, "batch_dims other than 0");
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN,
                     cnnfi_onnx_binary(call->m, "GatherND", cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN),
                                       cnnfi_onnx_in(call, 0, CNNFI_PLAIN), cnnfi_onnx_in_int64(call, 1)));
@@ -404,7 +407,7 @@ static void convert_tensor_scatter(cnnfi_onnx_call *call)
 /* ScatterNd(indices, updates, shape) adds to zeros. */
 static void convert_scatter_nd(cnnfi_onnx_call *call)
 {
-    const char *zero = cnnfi_onnx_scalar(call->m, cnnfi_onnx_in_shape(call, 1).dtype, 0);
+    const char *zero = cnnfi_onnx_scalar(call->m, cnnfi_export_in_shape(&call->asked, 1).dtype, 0);
     const char *zeros = cnnfi_onnx_binary(call->m, "Expand", NULL, zero, cnnfi_onnx_in_int64(call, 2));
     scatter(call, zeros, cnnfi_onnx_in_int64(call, 0), cnnfi_onnx_in(call, 1, CNNFI_PLAIN));
 }
@@ -452,8 +455,8 @@ static void convert_band_part(cnnfi_onnx_call *call)
 {
     int64_t below, above;
     size_t count;
-    if (!cnnfi_onnx_want_ints(call, 1, "num_lower", &below, 1, &count)) return;
-    if (!cnnfi_onnx_want_ints(call, 2, "num_upper", &above, 1, &count)) return;
+    if (!cnnfi_export_want_ints(&call->asked, 1, "num_lower", &below, 1, &count)) return;
+    if (!cnnfi_export_want_ints(&call->asked, 2, "num_upper", &above, 1, &count)) return;
     const char *x = cnnfi_onnx_in(call, 0, CNNFI_PLAIN);
     if (below >= 0) x = triangle(call->m, x, true, -below);
     if (above >= 0) x = triangle(call->m, x, false, above);
@@ -469,7 +472,7 @@ static void convert_reverse_sequence(cnnfi_onnx_call *call)
     const int64_t batch = cnnf_node_attr_int(call->node, "batch_dim", 0),
                   time = cnnf_node_attr_int(call->node, "seq_dim", 0);
     if (batch + time != 1 || batch < 0 || time < 0) {
-        cnnfi_onnx_refuse(call, "batch and sequence must be the first two axes");
+        cnnfi_export_refuse(&call->asked, "batch and sequence must be the first two axes");
         return;
     }
     cnnfi_onnx_node *node;

@@ -5,9 +5,9 @@
 
 cnnfi_layout cnnfi_onnx_common_layout(const cnnfi_onnx_call *call, int32_t n)
 {
-    const int32_t rank = cnnfi_onnx_out_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_out_shape(&call->asked, 0).rank;
     for (int32_t i = 0; i < n && i < call->n_inputs; i++) {
-        const bool whole = cnnfi_onnx_in_shape(call, i).rank == rank;
+        const bool whole = cnnfi_export_in_shape(&call->asked, i).rank == rank;
         if (whole && cnnfi_onnx_layout_of(call, i) == CNNFI_FIRST) return CNNFI_FIRST;
     }
     return CNNFI_PLAIN;
@@ -44,13 +44,13 @@ static const char *widen_constant(const cnnfi_onnx_call *call, const cnnf_tensor
 
 const char *cnnfi_onnx_operand(const cnnfi_onnx_call *call, int32_t input, int32_t rank, cnnfi_layout layout)
 {
-    const cnnfi_value shape = cnnfi_onnx_in_shape(call, input);
+    const cnnfi_value shape = cnnfi_export_in_shape(&call->asked, input);
     if (layout == CNNFI_PLAIN || shape.rank == rank || shape.rank == 0) return cnnfi_onnx_in(call, input, layout);
     if (shape.rank < 0) {
-        cnnfi_onnx_refuse(call, "the number of axes of input %d is not known", input);
+        cnnfi_export_refuse(&call->asked, "the number of axes of input %d is not known", input);
         return NULL;
     }
-    const cnnf_tensor *constant = cnnfi_onnx_const_of(call, input);
+    const cnnf_tensor *constant = cnnfi_export_const_of(&call->asked, input);
     return constant != NULL ? widen_constant(call, constant, shape.rank, rank) : widen(call, input, shape.rank, rank);
 }
 
@@ -66,8 +66,8 @@ typedef struct pair_call {
 static pair_call pair_begin(const cnnfi_onnx_call *call)
 {
     const cnnfi_layout layout = cnnfi_onnx_common_layout(call, 2);
-    const int32_t rank = cnnfi_onnx_out_shape(call, 0).rank;
-    const cnnf_dtype dtype = cnnfi_onnx_in_shape(call, 0).dtype;
+    const int32_t rank = cnnfi_export_out_shape(&call->asked, 0).rank;
+    const cnnf_dtype dtype = cnnfi_export_in_shape(&call->asked, 0).dtype;
     return (pair_call){.m = call->m,
                        .layout = layout,
                        .dtype = dtype,
@@ -88,8 +88,8 @@ static void convert_pair(cnnfi_onnx_call *call)
 static bool absorb_bias(const cnnfi_onnx_call *call, int32_t x, int32_t b)
 {
     cnnfi_onnx_node *node = cnnfi_onnx_bias_taker(call, x);
-    const cnnf_tensor *bias = node != NULL ? cnnfi_onnx_const_of(call, b) : NULL;
-    const cnnfi_value shape = cnnfi_onnx_in_shape(call, x);
+    const cnnf_tensor *bias = node != NULL ? cnnfi_export_const_of(&call->asked, b) : NULL;
+    const cnnfi_value shape = cnnfi_export_in_shape(&call->asked, x);
     if (bias == NULL || cnnf_tensor_rank(bias) != 1 || shape.rank < 2 || shape.dims[shape.rank - 1] < 0) return false;
     if (cnnfi_tensor_dims(bias)[0] != shape.dims[shape.rank - 1]) return false;
     const cnnfi_layout layout = cnnfi_onnx_layout_of(call, x);
@@ -110,8 +110,8 @@ static void convert_add(cnnfi_onnx_call *call)
 /* The bias goes along the channels, wherever the data format has them. */
 static void convert_bias_add(cnnfi_onnx_call *call)
 {
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
-    if (cnnfi_onnx_channels_last(call) || rank < 3) {
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
+    if (cnnfi_export_channels_last(&call->asked) || rank < 3) {
         convert_add(call);
         return;
     }
@@ -126,7 +126,7 @@ static void want_shapes_that_fit(const cnnfi_onnx_call *call)
 {
     const cnnfi_attr *demands = cnnfi_node_attr(call->node, "incompatible_shape_error");
     if (demands != NULL && demands->kind == CNNF_ATTR_BOOL && !demands->u.b)
-        cnnfi_onnx_refuse(call, "incompatible_shape_error is false");
+        cnnfi_export_refuse(&call->asked, "incompatible_shape_error is false");
 }
 
 static void convert_equal(cnnfi_onnx_call *call)
@@ -222,7 +222,7 @@ static void convert_approximate_equal(cnnfi_onnx_call *call)
 static void convert_sum(cnnfi_onnx_call *call)
 {
     const cnnfi_layout layout = cnnfi_onnx_common_layout(call, call->n_inputs);
-    const int32_t rank = cnnfi_onnx_out_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_out_shape(&call->asked, 0).rank;
     const char *sum = call->n_inputs > 0 ? cnnfi_onnx_operand(call, 0, rank, layout) : NULL;
     if (call->n_inputs == 1) cnnfi_onnx_give_input(call, 0, 0);
     for (int32_t i = 1; i < call->n_inputs; i++) {
@@ -235,7 +235,7 @@ static void convert_sum(cnnfi_onnx_call *call)
 /* Select: a vector of conditions chooses rows. */
 static const char *condition(const cnnfi_onnx_call *call, int32_t rank, cnnfi_layout layout)
 {
-    const cnnfi_value shape = cnnfi_onnx_in_shape(call, 0);
+    const cnnfi_value shape = cnnfi_export_in_shape(&call->asked, 0);
     const bool rows = call->row->number > 0 && shape.rank == 1 && rank > 1;
     if (!rows) return cnnfi_onnx_operand(call, 0, rank, layout);
     int64_t axes[CNNFI_OP_MAX_RANK];
@@ -248,7 +248,7 @@ static const char *condition(const cnnfi_onnx_call *call, int32_t rank, cnnfi_la
 static void convert_select(cnnfi_onnx_call *call)
 {
     const cnnfi_layout layout = cnnfi_onnx_common_layout(call, 3);
-    const int32_t rank = cnnfi_onnx_out_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_out_shape(&call->asked, 0).rank;
     const char *inputs[] = {condition(call, rank, layout), cnnfi_onnx_operand(call, 1, rank, layout),
                             cnnfi_onnx_operand(call, 2, rank, layout)};
     cnnfi_onnx_give(call, 0, layout,

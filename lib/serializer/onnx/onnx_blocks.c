@@ -5,7 +5,7 @@
 /* Both sides count a block's places before its channels. */
 static void convert_depth(cnnfi_onnx_call *call)
 {
-    const cnnfi_layout layout = cnnfi_onnx_channels_last(call) ? CNNFI_FIRST : CNNFI_PLAIN;
+    const cnnfi_layout layout = cnnfi_export_channels_last(&call->asked) ? CNNFI_FIRST : CNNFI_PLAIN;
     const char *x = cnnfi_onnx_in(call, 0, layout);
     cnnfi_onnx_node *node;
     const char *y = cnnfi_onnx_add(call->m, &node, call->row->as, cnnfi_onnx_out_name(call, 0, layout), 1, &x);
@@ -24,9 +24,10 @@ typedef struct blocks {
 static bool read_blocks(const cnnfi_onnx_call *call, blocks *b)
 {
     size_t n_edges;
-    *b = (blocks){.in = cnnfi_onnx_in_shape(call, 0), .product = 1};
-    if (!cnnfi_onnx_want_ints(call, 1, "the block", b->size, CNNFI_OP_MAX_RANK, &b->n)) return false;
-    if (!cnnfi_onnx_want_ints(call, 2, "what is padded or cropped", b->edges, 2 * CNNFI_OP_MAX_RANK, &n_edges))
+    *b = (blocks){.in = cnnfi_export_in_shape(&call->asked, 0), .product = 1};
+    if (!cnnfi_export_want_ints(&call->asked, 1, "the block", b->size, CNNFI_OP_MAX_RANK, &b->n)) return false;
+    if (!cnnfi_export_want_ints(&call->asked, 2, "what is padded or cropped", b->edges, 2 * CNNFI_OP_MAX_RANK,
+                                &n_edges))
         return false;
     bool known = b->in.rank > (int32_t)b->n && n_edges == 2 * b->n && b->in.rank + (int32_t)b->n <= CNNFI_OP_MAX_RANK;
     for (int32_t axis = 1; known && axis < b->in.rank; axis++)
@@ -35,7 +36,7 @@ static bool read_blocks(const cnnfi_onnx_call *call, blocks *b)
         known = b->size[i] > 0;
         b->product *= b->size[i];
     }
-    if (!known) cnnfi_onnx_refuse(call, "sizes other than the batch's are not known");
+    if (!known) cnnfi_export_refuse(&call->asked, "sizes other than the batch's are not known");
     return known;
 }
 

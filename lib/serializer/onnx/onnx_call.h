@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One TensorFlow op on its way to ONNX: what its function (onnx_ops.h) is handed, and what it asks. It asks for its
- * inputs, adds ONNX nodes, gives its outputs.
+ * inputs, adds ONNX nodes, gives its outputs. What is asked of lib/ops/ is in serializer/export/export.h.
  *
  * Layout. TensorFlow's images are [N, spatial..., C], ONNX' are [N, C, spatial...]. A TensorFlow tensor has up to two
  * ONNX tensors: PLAIN, its axes as TensorFlow has them, and FIRST, channels first. What convolutions give is FIRST;
@@ -11,7 +11,6 @@
 #ifndef CNNFI_SERIALIZER_ONNX_ONNX_CALL_H
 #define CNNFI_SERIALIZER_ONNX_ONNX_CALL_H
 
-#include "edit/values.h"
 #include "serializer/onnx/onnx_model.h"
 
 typedef enum cnnfi_layout { CNNFI_PLAIN, CNNFI_FIRST } cnnfi_layout;
@@ -26,18 +25,12 @@ typedef struct cnnfi_onnx_tensor {
 
 typedef struct cnnfi_onnx_convert {
     cnnfi_onnx_model model;
-    const cnnf_graph *graph; /* borrowed: names and tensors of the model are its */
-    cnnfi_edit edit;         /* of it, for shapes and users: nothing is edited */
-    cnnfi_values values;
-    struct cnnfi_onnx_outputs { /* [n_nodes] */
-        int32_t count;          /* outputs that somebody reads */
-        cnnfi_onnx_tensor *tensors;
-    } * outputs;
-    bool *wanted; /* [n_nodes] whether an output of the node is one of the graph's */
+    cnnfi_onnx_tensor **outputs; /* [n_nodes] [n_read] */
     bool inputs_as_nchw;
 } cnnfi_onnx_convert;
 
 typedef struct cnnfi_onnx_call {
+    cnnfi_export_call asked; /* what cnnfi_export_*() take */
     cnnfi_onnx_convert *c;
     cnnfi_onnx_model *m; /* c's */
     const cnnf_node *node;
@@ -63,41 +56,6 @@ typedef struct cnnfi_onnx_row {
     cnnfi_onnx_dtypes dtypes; /* of input 0 */
 } cnnfi_onnx_row;
 
-/* ---- what is known of inputs and outputs; dims -1 where they are open ---- */
-
-cnnfi_value cnnfi_onnx_in_shape(const cnnfi_onnx_call *call, int32_t input);
-cnnfi_value cnnfi_onnx_out_shape(const cnnfi_onnx_call *call, int32_t port);
-/* A Const behind the input, of any size; NULL. */
-const cnnf_tensor *cnnfi_onnx_const_of(const cnnfi_onnx_call *call, int32_t input);
-/* Integers that are constant, whether by a Const or by arithmetic: false when not, or more than `capacity`. */
-bool cnnfi_onnx_ints_of(const cnnfi_onnx_call *call, int32_t input, int64_t *out, size_t capacity, size_t *count);
-/* Element `index` of an input that may be known in part; CNNFI_UNKNOWN: it is not known, or negative. */
-int64_t cnnfi_onnx_int_known(const cnnfi_onnx_call *call, int32_t input, int64_t index);
-/* The one axis that an input holds, from 0; false: refused. rank: of what it counts in. */
-bool cnnfi_onnx_want_axis(const cnnfi_onnx_call *call, int32_t input, int32_t rank, int32_t *axis);
-/* The same as ints_of where there is nothing else to be said: fails by name. */
-bool cnnfi_onnx_want_ints(const cnnfi_onnx_call *call, int32_t input, const char *what, int64_t *out, size_t capacity,
-                          size_t *count);
-/* One constant number. */
-bool cnnfi_onnx_number_of(const cnnfi_onnx_call *call, int32_t input, double *out);
-void cnnfi_onnx_refuse(const cnnfi_onnx_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* "NHWC", "NDHWC" or nothing said: the channels are last. */
-bool cnnfi_onnx_channels_last(const cnnfi_onnx_call *call);
-
-/* ---- asking lib/ops/ ---- */
-
-/* A question to lib/ops/ about the node at hand: its inputs' shapes, the values of small integer ones where they are
-   constant. false: the failure is the model's. */
-typedef struct cnnfi_onnx_question {
-    cnnfi_call call;
-    cnnfi_value *inputs; /* call.inputs, to be mended */
-    struct cnnf_error error;
-} cnnfi_onnx_question;
-
-bool cnnfi_onnx_ask(const cnnfi_onnx_call *call, cnnfi_onnx_question *question);
-/* Records what the answer's status says when it is a failure. CNNFI_INFER_DYNAMIC is none. */
-bool cnnfi_onnx_answered(const cnnfi_onnx_call *call, const cnnfi_onnx_question *question, cnnf_status status);
-
 /* ---- tensors ---- */
 
 /* The ONNX tensor of an input in a layout, made when it is not there. */
@@ -117,9 +75,6 @@ void cnnfi_onnx_offer_bias_scales(const cnnfi_onnx_call *call, const double *sca
 cnnfi_onnx_node *cnnfi_onnx_bias_taker(const cnnfi_onnx_call *call, int32_t input);
 /* The scales that were offered for it; NULL. */
 const double *cnnfi_onnx_bias_scales(const cnnfi_onnx_call *call, int32_t input, int64_t *n);
-
-/* "node", "node:1", as the graph's outputs are called; NULL: no memory. */
-const char *cnnfi_onnx_plain_name(cnnfi_onnx_convert *c, const cnnf_node *node, int32_t port);
 
 /* Where TensorFlow's axis (>= 0) is in a layout. */
 int32_t cnnfi_onnx_axis(cnnfi_layout layout, int32_t axis, int32_t rank);

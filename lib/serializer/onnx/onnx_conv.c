@@ -16,7 +16,7 @@ static cnnfi_layout data_layout(const cnnfi_window *w)
 static const char *filter_as(const cnnfi_onnx_call *call, int32_t input, int32_t rank, const int32_t *perm,
                              int32_t out_rank, const int64_t *dims)
 {
-    const cnnf_tensor *tensor = cnnfi_onnx_const_of(call, input);
+    const cnnf_tensor *tensor = cnnfi_export_const_of(&call->asked, input);
     int64_t order[CNNFI_OP_MAX_RANK];
     if (cnnfi_onnx_has_quantized_weights(call, input))
         return cnnfi_onnx_quantized_weights(call, input, perm, out_rank, dims, 0);
@@ -57,18 +57,18 @@ static cnnfi_onnx_node *convolve(cnnfi_onnx_call *call, const char *op, const cn
 static bool known_filter(const cnnfi_onnx_call *call, const cnnfi_value *filter)
 {
     if (filter->count > 0) return true;
-    cnnfi_onnx_refuse(call, "the filter's shape is not known");
+    cnnfi_export_refuse(&call->asked, "the filter's shape is not known");
     return false;
 }
 
 static void convert_conv(cnnfi_onnx_call *call)
 {
-    cnnfi_onnx_question q;
+    cnnfi_export_question q;
     cnnfi_window w;
-    if (!cnnfi_onnx_ask(call, &q)) return;
+    if (!cnnfi_export_ask(&call->asked, &q)) return;
     const cnnfi_value *data = &q.call.inputs[0], *filter = &q.call.inputs[1];
     const cnnf_status status = cnnfi_convolution(&q.call, &w, (int32_t)call->row->number, data, filter);
-    if (!cnnfi_onnx_answered(call, &q, status) || !known_filter(call, filter)) return;
+    if (!cnnfi_export_answered(&call->asked, &q, status) || !known_filter(call, filter)) return;
     cnnfi_onnx_node *node = convolve(call, "Conv", &w, 0, turned_filter(call, 1, filter));
     const int64_t per_group = filter->dims[filter->rank - 2];
     if (w.in_channels > 0 && w.in_channels != per_group)
@@ -80,12 +80,12 @@ static void convert_conv(cnnfi_onnx_call *call)
 static void convert_depthwise(cnnfi_onnx_call *call)
 {
     static const int32_t perm[] = {2, 3, 0, 1};
-    cnnfi_onnx_question q;
+    cnnfi_export_question q;
     cnnfi_window w;
-    if (!cnnfi_onnx_ask(call, &q)) return;
+    if (!cnnfi_export_ask(&call->asked, &q)) return;
     const cnnfi_value *data = &q.call.inputs[0], *filter = &q.call.inputs[1];
     const cnnf_status status = cnnfi_convolution_depthwise(&q.call, &w, data, filter);
-    if (!cnnfi_onnx_answered(call, &q, status) || !known_filter(call, filter)) return;
+    if (!cnnfi_export_answered(&call->asked, &q, status) || !known_filter(call, filter)) return;
     const int64_t *f = filter->dims, dims[] = {f[2] * f[3], 1, f[0], f[1]};
     cnnfi_onnx_node *node = convolve(call, "Conv", &w, 0, filter_as(call, 1, 4, perm, 4, dims));
     cnnfi_onnx_set_int(call->m, node, "group", f[2]);
@@ -93,16 +93,16 @@ static void convert_depthwise(cnnfi_onnx_call *call)
 }
 
 /* Sizes of the result in input 0's place: all but the batch must be known, for padding that is a number. */
-static bool put_result_sizes(const cnnfi_onnx_call *call, cnnfi_onnx_question *q)
+static bool put_result_sizes(const cnnfi_onnx_call *call, cnnfi_export_question *q)
 {
     const int64_t rank = (int64_t)call->row->number + 2;
-    int32_t *sizes = cnnfi_onnx_array(call->m, CNNFI_OP_MAX_RANK, sizeof *sizes);
+    int32_t *sizes = cnnfi_export_array(&call->m->x, CNNFI_OP_MAX_RANK, sizeof *sizes);
     if (sizes == NULL) return false;
     for (int64_t i = 0; i < rank; i++) {
-        int64_t size = cnnfi_onnx_int_known(call, 0, i);
+        int64_t size = cnnfi_export_int_known(&call->asked, 0, i);
         if (i == 0 && size < 0) size = 1;
         if (size < 0) {
-            cnnfi_onnx_refuse(call, "the size of its result is not known");
+            cnnfi_export_refuse(&call->asked, "the size of its result is not known");
             return false;
         }
         sizes[i] = (int32_t)size;
@@ -133,12 +133,12 @@ static void set_result_pads(const cnnfi_onnx_call *call, cnnfi_onnx_node *node, 
 /* Conv2DBackpropInput(sizes, filter [places..., out, in], data), Conv2DTranspose's op. */
 static void convert_conv_transpose(cnnfi_onnx_call *call)
 {
-    cnnfi_onnx_question q;
+    cnnfi_export_question q;
     cnnfi_window w;
-    if (!cnnfi_onnx_ask(call, &q) || !put_result_sizes(call, &q)) return;
+    if (!cnnfi_export_ask(&call->asked, &q) || !put_result_sizes(call, &q)) return;
     const cnnfi_value *filter = &q.call.inputs[1];
     const cnnf_status status = cnnfi_convolution_back(&q.call, &w, (int32_t)call->row->number);
-    if (!cnnfi_onnx_answered(call, &q, status) || !known_filter(call, filter)) return;
+    if (!cnnfi_export_answered(&call->asked, &q, status) || !known_filter(call, filter)) return;
     cnnfi_onnx_node *node = convolve(call, "ConvTranspose", &w, 2, turned_filter(call, 1, filter));
     const int64_t per_group = filter->dims[filter->rank - 2];
     if (w.in_channels != per_group) cnnfi_onnx_set_int(call->m, node, "group", w.in_channels / per_group);

@@ -9,8 +9,7 @@
 /* NULL: the op is not exported. */
 const cnnfi_onnx_row *cnnfi_onnx_find(const char *op);
 
-/* Converts what the outputs (names, "node" or "node:1") need. On failure the model has it. */
-void cnnfi_onnx_convert_graph(cnnfi_onnx_convert *c, const cnnf_graph *graph, size_t n_outputs,
-                              const char *const *outputs);
+/* Converts what the outputs (names, or none: those that the graph declares) need. On failure the model has it. */
+void cnnfi_onnx_convert_graph(cnnfi_onnx_convert *c, const cnnf_graph *graph, size_t n_outputs, char *const *outputs);
 
 #endif

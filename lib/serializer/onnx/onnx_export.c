@@ -100,26 +100,17 @@ int32_t cnnf_onnx_opset_of(const char *op)
 
 static void convert(cnnfi_onnx_convert *c, const cnnf_graph *graph, const cnnf_onnx_options *options)
 {
-    const bool declared = options->n_outputs == 0;
-    const size_t n = declared ? graph->meta.n_outputs : options->n_outputs;
     *c = (cnnfi_onnx_convert){.inputs_as_nchw = options->inputs_as_nchw};
     cnnfi_onnx_model_init(&c->model, graph->context, options->opset);
-    if (n == 0) {
-        cnnfi_onnx_fail(&c->model, CNNF_E_NOT_FOUND, "ONNX export: the graph declares no outputs; name them");
-        return;
-    }
-    const char **names = cnnfi_onnx_array(&c->model, n, sizeof *names);
-    for (size_t i = 0; names != NULL && i < n; i++)
-        names[i] = declared ? graph->meta.outputs[i] : options->outputs[i];
-    if (names != NULL) cnnfi_onnx_convert_graph(c, graph, n, names);
-    if (c->model.status == CNNF_OK) cnnfi_onnx_sweep(&c->model);
+    cnnfi_onnx_convert_graph(c, graph, options->n_outputs, options->outputs);
+    if (c->model.x.status == CNNF_OK) cnnfi_onnx_sweep(&c->model);
 }
 
 /* The wire form; location: see cnnfi_onnx_write(). */
 static cnnf_status make_skeleton(cnnfi_skeleton *s, cnnfi_onnx_convert *c, const char *location, uint64_t *external,
                                  cnnf_error *error)
 {
-    CNNFI_TRY(cnnfi_onnx_model_status(&c->model, error));
+    CNNFI_TRY(cnnfi_export_status(&c->model.x, error));
     cnnfi_onnx_write(s, &c->model, location, external);
     return cnnfi_skeleton_status(s, error);
 }
@@ -163,8 +154,8 @@ static cnnf_status write_pair(const cnnfi_skeleton *s, const cnnfi_onnx_model *m
                               cnnf_error *error)
 {
     cnnfi_sink *sinks[2] = {NULL, NULL};
-    cnnf_status status = cnnfi_sink_file(&sinks[0], model->context, data_path, options->fsync, error);
-    if (status == CNNF_OK) status = cnnfi_sink_file(&sinks[1], model->context, path, options->fsync, error);
+    cnnf_status status = cnnfi_sink_file(&sinks[0], model->x.context, data_path, options->fsync, error);
+    if (status == CNNF_OK) status = cnnfi_sink_file(&sinks[1], model->x.context, path, options->fsync, error);
     if (status == CNNF_OK) cnnfi_sink_join(sinks[1], sinks[0]);
     if (status == CNNF_OK && options->progress != NULL)
         cnnfi_sink_set_progress(sinks[0], options->progress, options->progress_user, size);
@@ -181,10 +172,10 @@ static cnnf_status write_external(cnnfi_onnx_convert *c, cnnfi_skeleton *s, cons
 {
     data_file data = {NULL, NULL};
     uint64_t size;
-    cnnf_status status = data_file_of(&data, c->model.context, path, error);
+    cnnf_status status = data_file_of(&data, c->model.x.context, path, error);
     if (status == CNNF_OK) status = make_skeleton(s, c, data.name, &size, error);
     if (status == CNNF_OK) status = write_pair(s, &c->model, path, data.path, size, options, error);
-    cnnfi_free(c->model.context, data.path);
+    cnnfi_free(c->model.x.context, data.path);
     return status;
 }
 
@@ -193,7 +184,7 @@ static cnnf_status write_file(cnnfi_onnx_convert *c, const char *path, bool exte
 {
     cnnfi_skeleton s;
     uint64_t size;
-    cnnfi_skeleton_init(&s, c->model.context);
+    cnnfi_skeleton_init(&s, c->model.x.context);
     cnnf_status status = external ? CNNF_OK : make_skeleton(&s, c, NULL, &size, error);
     if (status == CNNF_OK && cnnfi_skeleton_size(&s) > INT_MAX) {
         external = true;
@@ -201,7 +192,7 @@ static cnnf_status write_file(cnnfi_onnx_convert *c, const char *path, bool exte
     }
     if (status == CNNF_OK)
         status = external ? write_external(c, &s, path, options, error)
-                          : write_alone(&s, c->model.context, path, options, error);
+                          : write_alone(&s, c->model.x.context, path, options, error);
     cnnfi_skeleton_free(&s);
     return status;
 }
@@ -229,7 +220,7 @@ static cnnf_status write_buffer(cnnf_buffer **out, cnnfi_onnx_convert *c, cnnfi_
     CNNFI_TRY(make_skeleton(s, c, NULL, &size, error));
     if (cnnfi_skeleton_size(s) > INT_MAX)
         return cnnfi_fail(error, CNNF_E_LIMIT, "ONNX export: larger than 2 GiB; a file can have its weights beside it");
-    CNNFI_TRY(cnnfi_sink_buffer(&sink, c->model.context, error));
+    CNNFI_TRY(cnnfi_sink_buffer(&sink, c->model.x.context, error));
     cnnf_status status = cnnfi_skeleton_write(s, sink, error);
     if (status == CNNF_OK) status = cnnfi_sink_commit(sink, error);
     if (status == CNNF_OK) status = cnnfi_sink_take_buffer(sink, out, error);

@@ -15,7 +15,7 @@ static element_call element_begin(cnnfi_onnx_call *call)
     const cnnfi_layout layout = cnnfi_onnx_layout_of(call, 0);
     return (element_call){.m = call->m,
                           .layout = layout,
-                          .dtype = cnnfi_onnx_in_shape(call, 0).dtype,
+                          .dtype = cnnfi_export_in_shape(&call->asked, 0).dtype,
                           .x = cnnfi_onnx_in(call, 0, layout),
                           .out = cnnfi_onnx_out_name(call, 0, layout)};
 }
@@ -30,11 +30,11 @@ static void convert_plain(cnnfi_onnx_call *call)
 /* Whole numbers stay. */
 static void convert_round(cnnfi_onnx_call *call)
 {
-    const cnnf_dtype dtype = cnnfi_onnx_in_shape(call, 0).dtype;
+    const cnnf_dtype dtype = cnnfi_export_in_shape(&call->asked, 0).dtype;
     if (dtype == CNNF_INT32 || dtype == CNNF_INT64)
         cnnfi_onnx_give_input(call, 0, 0);
     else if (dtype == CNNF_BFLOAT16)
-        cnnfi_onnx_refuse(call, "dtype bfloat16");
+        cnnfi_export_refuse(&call->asked, "dtype bfloat16");
     else
         convert_plain(call);
 }
@@ -52,12 +52,12 @@ static void convert_identity_n(cnnfi_onnx_call *call)
 
 static void convert_placeholder(cnnfi_onnx_call *call)
 {
-    const cnnfi_value shape = cnnfi_onnx_out_shape(call, 0);
+    const cnnfi_value shape = cnnfi_export_out_shape(&call->asked, 0);
     const bool first = call->c->inputs_as_nchw && shape.rank >= 3;
     const cnnfi_layout layout = first ? CNNFI_FIRST : CNNFI_PLAIN;
     int64_t dims[CNNFI_OP_MAX_RANK];
     if (cnnfi_onnx_type(shape.dtype) == 0) {
-        cnnfi_onnx_refuse(call, "an input of dtype %s cannot be said", cnnf_dtype_name(shape.dtype));
+        cnnfi_export_refuse(&call->asked, "an input of dtype %s cannot be said", cnnf_dtype_name(shape.dtype));
         return;
     }
     for (int32_t axis = 0; axis < shape.rank; axis++)
@@ -162,7 +162,7 @@ static void convert_like(cnnfi_onnx_call *call)
 static void convert_clip_by_value(cnnfi_onnx_call *call)
 {
     const element_call e = element_begin(call);
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
     const char *low = cnnfi_onnx_operand(call, 1, rank, e.layout);
     const char *high = cnnfi_onnx_operand(call, 2, rank, e.layout);
     const char *below = cnnfi_onnx_binary(e.m, "Min", NULL, e.x, high);
@@ -175,10 +175,10 @@ static void convert_bucketize(cnnfi_onnx_call *call)
     const cnnfi_attr *list = cnnfi_node_attr(call->node, "boundaries");
     const bool given = list != NULL && list->kind == CNNF_ATTR_LIST && list->u.list.item_kind == CNNF_ATTR_FLOAT;
     if (!given || list->u.list.count == 0) {
-        cnnfi_onnx_refuse(call, "no boundaries");
+        cnnfi_export_refuse(&call->asked, "no boundaries");
         return;
     }
-    const cnnf_dtype dtype = cnnfi_onnx_in_shape(call, 0).dtype;
+    const cnnf_dtype dtype = cnnfi_export_in_shape(&call->asked, 0).dtype;
     const char *x = cnnfi_onnx_in(call, 0, CNNFI_PLAIN);
     if (dtype != CNNF_FLOAT) x = cnnfi_onnx_cast(call->m, x, CNNF_FLOAT, NULL);
     const char *bounds = cnnfi_onnx_floats(call->m, list->u.list.count, list->u.list.u.floats);

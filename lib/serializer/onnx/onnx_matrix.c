@@ -9,7 +9,7 @@
 static const char *weights(const cnnfi_onnx_call *call)
 {
     static const int32_t perm[] = {0, 1};
-    const cnnfi_value shape = cnnfi_onnx_in_shape(call, 1);
+    const cnnfi_value shape = cnnfi_export_in_shape(&call->asked, 1);
     if (!cnnfi_onnx_has_quantized_weights(call, 1)) return cnnfi_onnx_in(call, 1, CNNFI_PLAIN);
     return cnnfi_onnx_quantized_weights(call, 1, perm, 2, shape.dims, 1);
 }
@@ -18,7 +18,7 @@ static const char *weights(const cnnfi_onnx_call *call)
 static void convert_matmul(cnnfi_onnx_call *call)
 {
     const char *inputs[] = {cnnfi_onnx_in(call, 0, CNNFI_PLAIN), weights(call)};
-    const cnnf_dtype dtype = cnnfi_onnx_in_shape(call, 0).dtype;
+    const cnnf_dtype dtype = cnnfi_export_in_shape(&call->asked, 0).dtype;
     const bool turned_a = cnnf_node_attr_bool(call->node, "transpose_a", 0);
     const bool turned_b = cnnf_node_attr_bool(call->node, "transpose_b", 0);
     const bool floats = dtype == CNNF_FLOAT || dtype == CNNF_DOUBLE || dtype == CNNF_HALF;
@@ -35,7 +35,7 @@ static void convert_matmul(cnnfi_onnx_call *call)
 static const char *operand(const cnnfi_onnx_call *call, int32_t input, const char *flag)
 {
     const char *x = cnnfi_onnx_in(call, input, CNNFI_PLAIN);
-    const int32_t rank = cnnfi_onnx_in_shape(call, input).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, input).rank;
     int64_t perm[CNNFI_OP_MAX_RANK];
     if (!cnnf_node_attr_bool(call->node, flag, 0) || rank < 2) return x;
     for (int32_t i = 0; i < rank; i++)
@@ -66,9 +66,9 @@ static bool repeats_in_result(const char *equation)
 static void convert_einsum(cnnfi_onnx_call *call)
 {
     const char *equation = cnnf_node_attr_string(NULL, call->node, "equation");
-    const char **inputs = cnnfi_onnx_array(call->m, (size_t)call->n_inputs, sizeof *inputs);
+    const char **inputs = cnnfi_export_array(&call->m->x, (size_t)call->n_inputs, sizeof *inputs);
     if (inputs == NULL || equation == NULL) return;
-    if (repeats_in_result(equation)) cnnfi_onnx_refuse(call, "a label twice in the result");
+    if (repeats_in_result(equation)) cnnfi_export_refuse(&call->asked, "a label twice in the result");
     for (int32_t i = 0; i < call->n_inputs; i++)
         inputs[i] = cnnfi_onnx_in(call, i, CNNFI_PLAIN);
     cnnfi_onnx_node *node;

@@ -10,10 +10,8 @@
 
 void cnnfi_onnx_model_init(cnnfi_onnx_model *model, cnnf_context *context, int32_t opset)
 {
-    *model = (cnnfi_onnx_model){.context = context, .opset = opset, .scope = ""};
-    cnnfi_budget_init_file(&model->budget, context);
-    cnnfi_arena_init(&model->arena, context);
-    cnnfi_strmap_init(&model->names, context);
+    *model = (cnnfi_onnx_model){.opset = opset};
+    cnnfi_export_init(&model->x, context, "ONNX");
     cnnfi_strmap_init(&model->small, context);
     model->last_node = &model->nodes;
     model->last_initializer = &model->initializers;
@@ -23,79 +21,26 @@ void cnnfi_onnx_model_init(cnnfi_onnx_model *model, cnnf_context *context, int32
 
 void cnnfi_onnx_model_free(cnnfi_onnx_model *model)
 {
-    cnnfi_strmap_free(&model->names);
     cnnfi_strmap_free(&model->small);
-    cnnfi_free(model->context, model->shared);
-    cnnfi_arena_free(&model->arena);
-}
-
-cnnf_status cnnfi_onnx_model_status(const cnnfi_onnx_model *model, cnnf_error *error)
-{
-    if (model->status != CNNF_OK) cnnfi_error_copy(error, &model->error);
-    return model->status;
-}
-
-void cnnfi_onnx_fail(cnnfi_onnx_model *model, cnnf_status code, const char *format, ...)
-{
-    if (model->status != CNNF_OK) return;
-    char text[CNNFI_LINE_BYTES + 1];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    model->status = cnnfi_fail_at_node(&model->error, code, model->scope, "%s", text);
-}
-
-void cnnfi_onnx_pass_on(cnnfi_onnx_model *model, cnnf_status code, const cnnf_error *error)
-{
-    if (model->status != CNNF_OK || code == CNNF_OK) return;
-    model->status = code;
-    cnnfi_error_copy(&model->error, error);
-}
-
-static void no_memory(cnnfi_onnx_model *model)
-{
-    if (model->status == CNNF_OK) model->status = cnnfi_fail_nomem(&model->error);
-}
-
-void *cnnfi_onnx_array(cnnfi_onnx_model *model, size_t count, size_t size)
-{
-    if (model->status == CNNF_OK) model->status = cnnfi_budget_spend(&model->budget, 1, &model->error);
-    void *room = model->status == CNNF_OK ? cnnfi_arena_array(&model->arena, count ? count : 1, size) : NULL;
-    if (room == NULL) no_memory(model);
-    return room;
+    cnnfi_free(model->x.context, model->shared);
+    cnnfi_export_free(&model->x);
 }
 
 /* ---- names ---- */
 
-const char *cnnfi_onnx_unique(cnnfi_onnx_model *model, const char *base)
-{
-    const char *first = model->status == CNNF_OK ? cnnfi_arena_strdup(&model->arena, base) : NULL;
-    const char *name = first;
-    int64_t asked = name != NULL ? cnnfi_strmap_get(&model->names, name) + 1 : 0;
-    for (int64_t k = asked; k > 0 && name != NULL && cnnfi_strmap_get(&model->names, name) >= 0; k++) {
-        name = cnnfi_arena_printf(&model->arena, "%s_%lld", base, (long long)k);
-        asked = k;
-    }
-    if (name != NULL && cnnfi_strmap_set(&model->names, first, asked) &&
-        (name == first || cnnfi_strmap_set(&model->names, name, 0)))
-        return name;
-    no_memory(model);
-    return NULL;
-}
-
 const char *cnnfi_onnx_part(cnnfi_onnx_model *model, const char *part)
 {
-    const char *name = model->status == CNNF_OK ? cnnfi_arena_printf(&model->arena, "%s/%s", model->scope, part) : NULL;
-    if (name == NULL) no_memory(model);
-    return name != NULL ? cnnfi_onnx_unique(model, name) : NULL;
+    const char *name =
+        model->x.status == CNNF_OK ? cnnfi_arena_printf(&model->x.arena, "%s/%s", model->x.scope, part) : NULL;
+    if (name == NULL) cnnfi_export_no_memory(&model->x);
+    return name != NULL ? cnnfi_export_unique(&model->x, name) : NULL;
 }
 
 /* ---- nodes ---- */
 
 static const char **copy_names(cnnfi_onnx_model *model, size_t count, const char *const *names)
 {
-    const char **copy = cnnfi_onnx_array(model, count, sizeof *copy);
+    const char **copy = cnnfi_export_array(&model->x, count, sizeof *copy);
     for (size_t i = 0; copy != NULL && i < count; i++)
         copy[i] = names[i];
     return copy;
@@ -104,12 +49,12 @@ static const char **copy_names(cnnfi_onnx_model *model, size_t count, const char
 cnnfi_onnx_node *cnnfi_onnx_add_many(cnnfi_onnx_model *model, const char *op, size_t n_outputs,
                                      const char *const *outputs, size_t n_inputs, const char *const *inputs)
 {
-    cnnfi_onnx_node *node = cnnfi_onnx_array(model, 1, sizeof *node);
+    cnnfi_onnx_node *node = cnnfi_export_array(&model->x, 1, sizeof *node);
     const char **in = copy_names(model, n_inputs, inputs);
     const char **out = copy_names(model, n_outputs, outputs);
-    if (model->status != CNNF_OK) return NULL;
+    if (model->x.status != CNNF_OK) return NULL;
     *node = (cnnfi_onnx_node){.op = op,
-                              .name = n_outputs > 0 && outputs[0] != NULL ? outputs[0] : model->scope,
+                              .name = n_outputs > 0 && outputs[0] != NULL ? outputs[0] : model->x.scope,
                               .n_inputs = n_inputs,
                               .inputs = in,
                               .n_outputs = n_outputs,
@@ -150,7 +95,7 @@ void cnnfi_onnx_exchange(cnnfi_onnx_node *a, cnnfi_onnx_node *b)
 
 void cnnfi_onnx_add_input(cnnfi_onnx_model *model, cnnfi_onnx_node *node, const char *input)
 {
-    const char **inputs = node != NULL ? cnnfi_onnx_array(model, node->n_inputs + 1, sizeof *inputs) : NULL;
+    const char **inputs = node != NULL ? cnnfi_export_array(&model->x, node->n_inputs + 1, sizeof *inputs) : NULL;
     if (inputs == NULL) return;
     memcpy(inputs, node->inputs, node->n_inputs * sizeof *inputs);
     inputs[node->n_inputs++] = input;
@@ -159,7 +104,7 @@ void cnnfi_onnx_add_input(cnnfi_onnx_model *model, cnnfi_onnx_node *node, const 
 
 static cnnfi_onnx_attr *add_attr(cnnfi_onnx_model *model, cnnfi_onnx_node *node, const char *name, cnnfi_onnx_kind kind)
 {
-    cnnfi_onnx_attr *attr = node != NULL ? cnnfi_onnx_array(model, 1, sizeof *attr) : NULL;
+    cnnfi_onnx_attr *attr = node != NULL ? cnnfi_export_array(&model->x, 1, sizeof *attr) : NULL;
     if (attr == NULL) return NULL;
     *attr = (cnnfi_onnx_attr){.name = name, .kind = kind};
     cnnfi_onnx_attr **end = &node->attrs;
@@ -185,15 +130,15 @@ void cnnfi_onnx_set_text(cnnfi_onnx_model *model, cnnfi_onnx_node *node, const c
 {
     cnnfi_onnx_attr *attr = add_attr(model, node, name, CNNFI_ONNX_STRING);
     if (attr == NULL) return;
-    attr->s = cnnfi_arena_strdup(&model->arena, value);
-    if (attr->s == NULL) no_memory(model);
+    attr->s = cnnfi_arena_strdup(&model->x.arena, value);
+    if (attr->s == NULL) cnnfi_export_no_memory(&model->x);
 }
 
 void cnnfi_onnx_set_ints(cnnfi_onnx_model *model, cnnfi_onnx_node *node, const char *name, size_t count,
                          const int64_t *values)
 {
     cnnfi_onnx_attr *attr = add_attr(model, node, name, CNNFI_ONNX_INTS);
-    int64_t *copy = attr != NULL ? cnnfi_onnx_array(model, count, sizeof *copy) : NULL;
+    int64_t *copy = attr != NULL ? cnnfi_export_array(&model->x, count, sizeof *copy) : NULL;
     if (copy == NULL) return;
     if (count > 0) memcpy(copy, values, count * sizeof *copy);
     attr->ints = copy;
@@ -206,11 +151,11 @@ static cnnfi_onnx_initializer *add_initializer(cnnfi_onnx_model *model, const ch
                                                int32_t rank, const int64_t *dims)
 {
     if (rank > CNNFI_ONNX_MAX_RANK) {
-        cnnfi_onnx_fail(model, CNNF_E_UNSUPPORTED, "a constant has %d axes, at most %d can be said", rank,
-                        CNNFI_ONNX_MAX_RANK);
+        cnnfi_export_fail(&model->x, CNNF_E_UNSUPPORTED, "a constant has %d axes, at most %d can be said", rank,
+                          CNNFI_ONNX_MAX_RANK);
         return NULL;
     }
-    cnnfi_onnx_initializer *made = name != NULL ? cnnfi_onnx_array(model, 1, sizeof *made) : NULL;
+    cnnfi_onnx_initializer *made = name != NULL ? cnnfi_export_array(&model->x, 1, sizeof *made) : NULL;
     if (made == NULL) return NULL;
     *made = (cnnfi_onnx_initializer){.name = name, .dtype = dtype, .rank = rank};
     for (int32_t i = 0; i < rank; i++)
@@ -225,8 +170,8 @@ const char *cnnfi_onnx_constant(cnnfi_onnx_model *model, const char *name, const
 {
     const int32_t axes = cnnf_tensor_rank(tensor);
     if (cnnfi_onnx_type(cnnf_tensor_dtype(tensor)) == 0 || cnnf_tensor_dtype(tensor) == CNNF_STRING) {
-        cnnfi_onnx_fail(model, CNNF_E_UNSUPPORTED, "constants of dtype %s are not exported",
-                        cnnf_dtype_name(cnnf_tensor_dtype(tensor)));
+        cnnfi_export_fail(&model->x, CNNF_E_UNSUPPORTED, "constants of dtype %s are not exported",
+                          cnnf_dtype_name(cnnf_tensor_dtype(tensor)));
         return NULL;
     }
     cnnfi_onnx_initializer *made = add_initializer(model, name, cnnf_tensor_dtype(tensor), rank, dims);
@@ -244,19 +189,19 @@ const char *cnnfi_onnx_constant(cnnfi_onnx_model *model, const char *name, const
 static const char *share(cnnfi_onnx_model *model, const char *key, const char *name, cnnf_dtype dtype, int32_t rank,
                          int64_t count, const void *data, size_t size)
 {
-    if (model->status != CNNF_OK) return NULL;
+    if (model->x.status != CNNF_OK) return NULL;
     const int64_t known = key != NULL ? cnnfi_strmap_get(&model->small, key) : -1;
     if (known >= 0) return model->shared[known];
-    void *copy = cnnfi_onnx_array(model, size, 1);
+    void *copy = cnnfi_export_array(&model->x, size, 1);
     if (key == NULL || copy == NULL ||
-        !cnnfi_grow(model->context, (void **)&model->shared, &model->shared_capacity, model->n_shared,
+        !cnnfi_grow(model->x.context, (void **)&model->shared, &model->shared_capacity, model->n_shared,
                     sizeof *model->shared) ||
         !cnnfi_strmap_set(&model->small, key, (int64_t)model->n_shared)) {
-        no_memory(model);
+        cnnfi_export_no_memory(&model->x);
         return NULL;
     }
     if (size > 0) memcpy(copy, data, size);
-    cnnfi_onnx_initializer *made = add_initializer(model, cnnfi_onnx_unique(model, name), dtype, rank, &count);
+    cnnfi_onnx_initializer *made = add_initializer(model, cnnfi_export_unique(&model->x, name), dtype, rank, &count);
     if (made == NULL) return NULL;
     made->data = copy;
     made->size = size;
@@ -266,11 +211,11 @@ static const char *share(cnnfi_onnx_model *model, const char *key, const char *n
 const char *cnnfi_onnx_ints(cnnfi_onnx_model *model, size_t count, const int64_t *values)
 {
     cnnfi_strbuf key;
-    cnnfi_strbuf_init(&key, model->context);
+    cnnfi_strbuf_init(&key, model->x.context);
     cnnfi_strbuf_puts(&key, "const");
     for (size_t i = 0; i < count; i++)
         cnnfi_strbuf_printf(&key, "_%lld", (long long)values[i]);
-    const char *name = key.failed ? NULL : cnnfi_arena_strdup(&model->arena, count > 0 ? key.data : "const_empty");
+    const char *name = key.failed ? NULL : cnnfi_arena_strdup(&model->x.arena, count > 0 ? key.data : "const_empty");
     cnnfi_strbuf_free(&key);
     return share(model, name, name, CNNF_INT64, 1, (int64_t)count, values, count * sizeof *values);
 }
@@ -283,63 +228,30 @@ const char *cnnfi_onnx_int(cnnfi_onnx_model *model, int64_t value)
 const char *cnnfi_onnx_floats(cnnfi_onnx_model *model, size_t count, const float *values)
 {
     cnnfi_strbuf key;
-    cnnfi_strbuf_init(&key, model->context);
+    cnnfi_strbuf_init(&key, model->x.context);
     cnnfi_strbuf_puts(&key, "floats");
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
         memcpy(&bits, &values[i], sizeof bits);
         cnnfi_strbuf_printf(&key, "_%x", (unsigned)bits);
     }
-    const char *name = key.failed ? NULL : cnnfi_arena_strdup(&model->arena, key.data);
+    const char *name = key.failed ? NULL : cnnfi_arena_strdup(&model->x.arena, key.data);
     cnnfi_strbuf_free(&key);
     return share(model, name, "floats", CNNF_FLOAT, 1, (int64_t)count, values, count * sizeof *values);
-}
-
-/* A number as an element of the dtype; its size, 0: the dtype is not one of these. */
-static size_t put_element(uint8_t out[8], cnnf_dtype dtype, double value)
-{
-    const int64_t integer = cnnfi_saturate_i64(value);
-    const float single = (float)value;
-    const uint16_t half = dtype == CNNF_HALF ? cnnfi_float_to_half(single) : cnnfi_float_to_bfloat16(single);
-    const size_t size = cnnf_dtype_size(dtype);
-    switch (dtype) {
-    case CNNF_DOUBLE:
-        memcpy(out, &value, size);
-        return size;
-    case CNNF_FLOAT:
-        memcpy(out, &single, size);
-        return size;
-    case CNNF_HALF:
-    case CNNF_BFLOAT16:
-        memcpy(out, &half, size);
-        return size;
-    case CNNF_BOOL:
-    case CNNF_INT8:
-    case CNNF_UINT8:
-    case CNNF_INT16:
-    case CNNF_UINT16:
-    case CNNF_INT32:
-    case CNNF_UINT32:
-    case CNNF_INT64:
-    case CNNF_UINT64:
-        memcpy(out, &integer, size); /* little-endian: its low bytes */
-        return size;
-    default:
-        return 0;
-    }
 }
 
 const char *cnnfi_onnx_scalar(cnnfi_onnx_model *model, cnnf_dtype dtype, double value)
 {
     uint8_t element[8] = {0};
-    const size_t size = put_element(element, dtype, value);
+    const size_t size = cnnfi_element_from_f64(element, dtype, value);
     if (size == 0) {
-        cnnfi_onnx_fail(model, CNNF_E_UNSUPPORTED, "a constant of dtype %s is not exported", cnnf_dtype_name(dtype));
+        cnnfi_export_fail(&model->x, CNNF_E_UNSUPPORTED, "a constant of dtype %s is not exported",
+                          cnnf_dtype_name(dtype));
         return NULL;
     }
     uint64_t bits;
     memcpy(&bits, element, sizeof bits);
-    const char *key = cnnfi_arena_printf(&model->arena, "%s_%llx", cnnf_dtype_name(dtype), (unsigned long long)bits);
+    const char *key = cnnfi_arena_printf(&model->x.arena, "%s_%llx", cnnf_dtype_name(dtype), (unsigned long long)bits);
     return share(model, key, "scalar", dtype, 0, 0, element, size);
 }
 
@@ -347,17 +259,18 @@ void cnnfi_onnx_numbers(cnnfi_onnx_model *model, const char *name, cnnf_dtype dt
                         const double *values)
 {
     uint8_t element[8];
-    const size_t size = put_element(element, dtype, 0);
+    const size_t size = cnnfi_element_from_f64(element, dtype, 0);
     int64_t count = 0;
     if (size == 0 || !cnnfi_shape_elements(&count, rank, dims)) {
-        cnnfi_onnx_fail(model, CNNF_E_UNSUPPORTED, "a constant of dtype %s is not exported", cnnf_dtype_name(dtype));
+        cnnfi_export_fail(&model->x, CNNF_E_UNSUPPORTED, "a constant of dtype %s is not exported",
+                          cnnf_dtype_name(dtype));
         return;
     }
-    uint8_t *data = cnnfi_onnx_array(model, (size_t)count, size);
+    uint8_t *data = cnnfi_export_array(&model->x, (size_t)count, size);
     cnnfi_onnx_initializer *made = add_initializer(model, name, dtype, rank, dims);
     if (data == NULL || made == NULL) return;
     for (int64_t i = 0; i < count; i++) {
-        put_element(element, dtype, values[i]);
+        cnnfi_element_from_f64(element, dtype, values[i]);
         memcpy(data + (size_t)i * size, element, size);
     }
     made->data = data;
@@ -381,7 +294,7 @@ static cnnfi_onnx_node **nodes_backward(cnnfi_onnx_model *model, size_t *count)
     *count = 0;
     for (const cnnfi_onnx_node *node = model->nodes; node != NULL; node = node->next)
         ++*count;
-    cnnfi_onnx_node **nodes = cnnfi_onnx_array(model, *count, sizeof(cnnfi_onnx_node *));
+    cnnfi_onnx_node **nodes = cnnfi_export_array(&model->x, *count, sizeof(cnnfi_onnx_node *));
     size_t i = *count;
     for (cnnfi_onnx_node *node = model->nodes; nodes != NULL && node != NULL; node = node->next)
         nodes[--i] = node;
@@ -395,7 +308,7 @@ static bool is_used(const cnnfi_strmap *used, const char *name)
 
 static void mark_used(cnnfi_onnx_model *model, cnnfi_strmap *used, const char *name)
 {
-    if (name != NULL && !cnnfi_strmap_set(used, name, 1)) no_memory(model);
+    if (name != NULL && !cnnfi_strmap_set(used, name, 1)) cnnfi_export_no_memory(&model->x);
 }
 
 /* Nodes stand after those that they read: one walk from the end knows what is needed. */
@@ -420,7 +333,7 @@ static void keep_used_nodes(cnnfi_onnx_model *model, cnnfi_strmap *used)
 void cnnfi_onnx_sweep(cnnfi_onnx_model *model)
 {
     cnnfi_strmap used;
-    cnnfi_strmap_init(&used, model->context);
+    cnnfi_strmap_init(&used, model->x.context);
     for (const cnnfi_onnx_port *port = model->outputs; port != NULL; port = port->next)
         mark_used(model, &used, port->name);
     keep_used_nodes(model, &used);
@@ -439,7 +352,7 @@ void cnnfi_onnx_sweep(cnnfi_onnx_model *model)
 static void add_port(cnnfi_onnx_model *model, cnnfi_onnx_port ***last, const char *name, cnnf_dtype dtype, int32_t rank,
                      const int64_t *dims)
 {
-    cnnfi_onnx_port *port = name != NULL ? cnnfi_onnx_array(model, 1, sizeof *port) : NULL;
+    cnnfi_onnx_port *port = name != NULL ? cnnfi_export_array(&model->x, 1, sizeof *port) : NULL;
     if (port == NULL) return;
     *port = (cnnfi_onnx_port){.name = name, .dtype = dtype, .rank = rank > CNNFI_ONNX_MAX_RANK ? -1 : rank};
     for (int32_t i = 0; i < port->rank; i++)

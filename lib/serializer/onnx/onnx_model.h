@@ -3,7 +3,7 @@
  * An ONNX graph under construction: nodes, initializers, inputs and outputs, in the order they were added. Tensors are
  * their names, strings of the model's arena; NULL is the tensor of a call that failed or an optional input left out.
  *
- * Sticky: the first failure is remembered, later calls do nothing and give NULL, so that an op is written as it reads.
+ * Sticky, as the export is (serializer/export/export.h).
  */
 #ifndef CNNFI_SERIALIZER_ONNX_ONNX_MODEL_H
 #define CNNFI_SERIALIZER_ONNX_ONNX_MODEL_H
@@ -12,11 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
-#include "base/budget.h"
-#include "base/error.h"
 #include "base/strmap.h"
 #include "graph/tensor.h"
+#include "serializer/export/export.h"
 
 /* Kernels of both sides go up to 8 axes. */
 #define CNNFI_ONNX_MAX_RANK 8
@@ -77,37 +75,21 @@ typedef struct cnnfi_onnx_port {
 } cnnfi_onnx_port;
 
 typedef struct cnnfi_onnx_model {
-    cnnf_context *context; /* borrowed */
-    cnnfi_budget budget;   /* pays for every piece of the model */
-    cnnfi_arena arena;
-    cnnfi_strmap names; /* of tensors and nodes: how often a name was asked for */
+    cnnfi_export x;     /* first: what the walk hands back is the model */
     cnnfi_strmap small; /* small constants by what they hold, to their place in `shared` */
     const char **shared;
     size_t n_shared, shared_capacity;
     int32_t opset;
-    const char *scope; /* the TensorFlow node at hand: what its parts are called after */
     cnnfi_onnx_node *nodes, **last_node;
     cnnfi_onnx_initializer *initializers, **last_initializer;
     cnnfi_onnx_port *inputs, **last_input, *outputs, **last_output;
-    cnnf_status status;
-    struct cnnf_error error;
 } cnnfi_onnx_model;
 
 void cnnfi_onnx_model_init(cnnfi_onnx_model *model, cnnf_context *context, int32_t opset);
 void cnnfi_onnx_model_free(cnnfi_onnx_model *model);
-cnnf_status cnnfi_onnx_model_status(const cnnfi_onnx_model *model, cnnf_error *error);
-/* Records a failure at the node in model->scope. */
-void cnnfi_onnx_fail(cnnfi_onnx_model *model, cnnf_status code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-/* Records another room's failure. */
-void cnnfi_onnx_pass_on(cnnfi_onnx_model *model, cnnf_status code, const cnnf_error *error);
-/* Zeroed, in the arena; NULL records the failure. */
-void *cnnfi_onnx_array(cnnfi_onnx_model *model, size_t count, size_t size);
 
 /* ---- names ---- */
 
-/* `base`, or `base_1`, `base_2` ... : a tensor's name that nobody has. */
-const char *cnnfi_onnx_unique(cnnfi_onnx_model *model, const char *base);
 /* A name for a part of the node at hand: "<scope>/<part>". */
 const char *cnnfi_onnx_part(cnnfi_onnx_model *model, const char *part);
 

@@ -10,13 +10,13 @@
 /* `number`: places. What lies outside counts neither in a mean nor in a maximum, with both. */
 static void convert_pool(cnnfi_onnx_call *call)
 {
-    cnnfi_onnx_question q;
+    cnnfi_export_question q;
     cnnfi_window w;
-    if (!cnnfi_onnx_ask(call, &q)) return;
+    if (!cnnfi_export_ask(&call->asked, &q)) return;
     const cnnf_status status = cnnfi_window_pool(&q.call, &w, (int32_t)call->row->number);
-    if (!cnnfi_onnx_answered(call, &q, status)) return;
+    if (!cnnfi_export_answered(&call->asked, &q, status)) return;
     if (status != CNNF_OK || w.depth != 1) {
-        cnnfi_onnx_refuse(call, "%s", w.depth != 1 ? "pools channels" : "the window is not constant");
+        cnnfi_export_refuse(&call->asked, "%s", w.depth != 1 ? "pools channels" : "the window is not constant");
         return;
     }
     const cnnfi_layout layout = w.channels_first ? CNNFI_PLAIN : CNNFI_FIRST;
@@ -40,8 +40,8 @@ typedef struct norm_call {
 
 static norm_call norm_begin(const cnnfi_onnx_call *call)
 {
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
-    const cnnfi_layout layout = cnnfi_onnx_channels_last(call) ? CNNFI_FIRST : CNNFI_PLAIN;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
+    const cnnfi_layout layout = cnnfi_export_channels_last(&call->asked) ? CNNFI_FIRST : CNNFI_PLAIN;
     return (norm_call){.m = call->m,
                        .layout = layout,
                        .rank = rank,
@@ -75,8 +75,8 @@ static const char *normalise_by_itself(const norm_call *n, const char *out)
 static void convert_fused_batch_norm(cnnfi_onnx_call *call)
 {
     const cnnfi_attr *training = cnnfi_node_attr(call->node, "is_training");
-    if (cnnfi_onnx_in_shape(call, 0).rank < 3) {
-        cnnfi_onnx_refuse(call, "the number of axes of its input is not known");
+    if (cnnfi_export_in_shape(&call->asked, 0).rank < 3) {
+        cnnfi_export_refuse(&call->asked, "the number of axes of its input is not known");
         return;
     }
     const norm_call n = norm_begin(call);
@@ -111,7 +111,7 @@ static void convert_lrn(cnnfi_onnx_call *call)
 static void convert_softmax(cnnfi_onnx_call *call)
 {
     const cnnfi_layout layout = cnnfi_onnx_layout_of(call, 0);
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
     const char *x = cnnfi_onnx_in(call, 0, layout);
     cnnfi_onnx_node *node;
     const char *y = cnnfi_onnx_add(call->m, &node, call->row->as, cnnfi_onnx_out_name(call, 0, layout), 1, &x);
@@ -184,13 +184,13 @@ static void set_cubic(const cnnfi_onnx_call *call, cnnfi_onnx_node *node)
 
 static void convert_resize(cnnfi_onnx_call *call)
 {
-    const cnnfi_value in = cnnfi_onnx_in_shape(call, 0);
+    const cnnfi_value in = cnnfi_export_in_shape(&call->asked, 0);
     const char *mode = call->row->as;
     int64_t size[2];
     size_t count;
-    if (!cnnfi_onnx_want_ints(call, 1, "the new size", size, 2, &count) || count != 2 || in.rank != 4) return;
+    if (!cnnfi_export_want_ints(&call->asked, 1, "the new size", size, 2, &count) || count != 2 || in.rank != 4) return;
     if (strcmp(mode, "cubic") == 0 && !cubic_is_exact(call, &in, size)) {
-        cnnfi_onnx_refuse(call, "TensorFlow's rounded weights cannot be said for this size");
+        cnnfi_export_refuse(&call->asked, "TensorFlow's rounded weights cannot be said for this size");
         return;
     }
     const char *x = cnnfi_onnx_in(call, 0, CNNFI_FIRST);

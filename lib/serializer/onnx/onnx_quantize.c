@@ -34,8 +34,8 @@ static fake_node read_fake(cnnfi_onnx_convert *c, const cnnf_node *node)
                    .channels = 1};
     if (f.bits < 2 || f.bits > 16) return (fake_node){.channels = 0};
     if (is_op(node, "FakeQuantWithMinMaxArgs")) return f;
-    f.low = cnnfi_value_input(&c->values, node, 1);
-    f.high = cnnfi_value_input(&c->values, node, 2);
+    f.low = cnnfi_value_input(&c->model.x.values, node, 1);
+    f.high = cnnfi_value_input(&c->model.x.values, node, 2);
     const bool known = cnnfi_constant_is_whole(f.low) && cnnfi_constant_is_whole(f.high);
     if (!known || f.low->shape.count != f.high->shape.count || (!f.by_channel && f.low->shape.count != 1))
         return (fake_node){.channels = 0};
@@ -73,16 +73,16 @@ static bool put_numbers(const cnnfi_onnx_call *call, const fake_node *f, const c
 {
     cnnfi_onnx_model *m = call->m;
     if (f->bits > 8 && m->opset < OPSET_OF_16_BITS) {
-        cnnfi_onnx_refuse(call, "%d bits need opset %d", (int)f->bits, OPSET_OF_16_BITS);
+        cnnfi_export_refuse(&call->asked, "%d bits need opset %d", (int)f->bits, OPSET_OF_16_BITS);
         return false;
     }
     const size_t n = (size_t)f->channels;
-    double *scales = cnnfi_onnx_array(m, n, sizeof *scales), *zeros = cnnfi_onnx_array(m, n, sizeof *zeros);
-    out->grids = cnnfi_onnx_array(m, n, sizeof *out->grids);
+    double *scales = cnnfi_export_array(&m->x, n, sizeof *scales), *zeros = cnnfi_export_array(&m->x, n, sizeof *zeros);
+    out->grids = cnnfi_export_array(&m->x, n, sizeof *out->grids);
     if (scales == NULL || zeros == NULL || out->grids == NULL) return false;
     for (size_t i = 0; i < n; i++) {
         if (!grid_of(f, node, (int64_t)i, &out->grids[i])) {
-            cnnfi_onnx_refuse(call, "min is not below max");
+            cnnfi_export_refuse(&call->asked, "min is not below max");
             return false;
         }
         scales[i] = out->grids[i].scale > 0 ? (double)out->grids[i].scale : 1; /* all are zero: any scale will do */
@@ -93,7 +93,7 @@ static bool put_numbers(const cnnfi_onnx_call *call, const fake_node *f, const c
     out->zero = cnnfi_onnx_part(m, "zero_point");
     cnnfi_onnx_numbers(m, out->scale, CNNF_FLOAT, rank, &f->channels, scales);
     cnnfi_onnx_numbers(m, out->zero, type_of(f), rank, &f->channels, zeros);
-    return m->status == CNNF_OK;
+    return m->x.status == CNNF_OK;
 }
 
 /* ---- activations ---- */
@@ -112,15 +112,15 @@ static void convert_fake_quant(cnnfi_onnx_call *call)
 {
     const fake_node f = read_fake(call->c, call->node);
     const cnnfi_layout layout = cnnfi_onnx_layout_of(call, 0);
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
     numbers n;
     if (f.channels == 0 || (f.by_channel && (rank < 1 || f.narrow || f.bits % 8 != 0))) {
         /* Weights are read by whoever multiplies them; for others this form has no integers. */
-        if (cnnfi_onnx_const_of(call, 0) == NULL || f.channels == 0)
-            cnnfi_onnx_refuse(call, "%s",
-                              f.channels == 0 ? "min and max are not constant"
-                                              : "channels cut off at both ends cannot be said");
-        if (f.channels == 0 || call->m->status != CNNF_OK) return;
+        if (cnnfi_export_const_of(&call->asked, 0) == NULL || f.channels == 0)
+            cnnfi_export_refuse(&call->asked, "%s",
+                                f.channels == 0 ? "min and max are not constant"
+                                                : "channels cut off at both ends cannot be said");
+        if (f.channels == 0 || call->m->x.status != CNNF_OK) return;
     }
     if (!put_numbers(call, &f, call->node, &n)) return;
     const char *x = put_cut(call, &f, &n, cnnfi_onnx_in(call, 0, layout));
@@ -143,7 +143,7 @@ static void convert_fake_quant(cnnfi_onnx_call *call)
 static const cnnf_node *producer(const cnnfi_onnx_call *call, const cnnf_node *node, size_t input)
 {
     const cnnfi_edge edge = input < cnnfi_node_data_inputs(node) ? node->edges[input] : (cnnfi_edge){-1, 0};
-    return edge.node >= 0 && edge.port == 0 ? call->c->graph->nodes[edge.node] : NULL;
+    return edge.node >= 0 && edge.port == 0 ? call->m->x.graph->nodes[edge.node] : NULL;
 }
 
 static bool is_fake(const cnnf_node *node)
@@ -176,12 +176,12 @@ static int8_t *put_integers(const cnnfi_onnx_call *call, const fake_node *f, con
     int64_t strides[CNNFI_OP_MAX_RANK], at[CNNFI_OP_MAX_RANK] = {0};
     const int32_t rank = shape->rank;
     cnnf_tensor *loaded = NULL;
-    int8_t *out = cnnfi_onnx_array(call->m, (size_t)shape->count, sizeof *out);
+    int8_t *out = cnnfi_export_array(&call->m->x, (size_t)shape->count, sizeof *out);
     if (out == NULL) return NULL;
     struct cnnf_error error = {.offset = -1};
     const cnnf_status status = cnnf_tensor_load(&loaded, tensor, &error);
     if (status != CNNF_OK) {
-        cnnfi_onnx_pass_on(call->m, status, &error);
+        cnnfi_export_pass_on(&call->m->x, status, &error);
         return NULL;
     }
     const float *values = cnnf_tensor_data(loaded);
@@ -207,10 +207,10 @@ const char *cnnfi_onnx_quantized_weights(const cnnfi_onnx_call *call, int32_t in
     const cnnf_tensor *tensor;
     const cnnf_node *node = weights_node(call, input, &tensor);
     const fake_node f = read_fake(call->c, node);
-    const cnnfi_value shape = cnnfi_onnx_in_shape(call, input);
+    const cnnfi_value shape = cnnfi_export_in_shape(&call->asked, input);
     numbers n;
     if (f.bits > 8 || shape.count != cnnf_tensor_element_count(tensor)) {
-        cnnfi_onnx_refuse(call, "weights of more than 8 bits");
+        cnnfi_export_refuse(&call->asked, "weights of more than 8 bits");
         return NULL;
     }
     if (f.by_channel && cnnfi_tensor_dims(tensor)[cnnf_tensor_rank(tensor) - 1] != f.channels) return NULL;
@@ -237,7 +237,7 @@ void cnnfi_onnx_offer_quantized_bias(const cnnfi_onnx_call *call, cnnfi_onnx_nod
     const fake_node fx = read_fake(call->c, x), fw = read_fake(call->c, w);
     cnnfi_fake_grid gx, gw;
     if (fx.channels != 1 || fx.by_channel || fw.channels == 0 || !grid_of(&fx, x, 0, &gx)) return;
-    double *scales = cnnfi_onnx_array(call->m, (size_t)fw.channels, sizeof *scales);
+    double *scales = cnnfi_export_array(&call->m->x, (size_t)fw.channels, sizeof *scales);
     for (int64_t i = 0; scales != NULL && i < fw.channels; i++) {
         if (!grid_of(&fw, w, i, &gw) || !(gw.scale > 0) || !(gx.scale > 0)) return;
         scales[i] = (double)gx.scale * (double)gw.scale;
@@ -250,7 +250,7 @@ const char *cnnfi_onnx_quantized_bias(const cnnfi_onnx_call *call, const cnnf_te
 {
     cnnfi_onnx_model *m = call->m;
     const int64_t count = cnnf_tensor_element_count(bias);
-    double *values = cnnfi_onnx_array(m, (size_t)count, sizeof *values);
+    double *values = cnnfi_export_array(&m->x, (size_t)count, sizeof *values);
     if (values == NULL || (n != 1 && n != count)) return NULL;
     for (int64_t i = 0; i < count; i++) {
         double value;

@@ -28,11 +28,11 @@ static bool read_axes(const cnnfi_onnx_call *call, int32_t rank, bool *gone)
 {
     int64_t axes[CNNFI_OP_MAX_RANK];
     size_t count;
-    if (!cnnfi_onnx_want_ints(call, 1, "the list of axes", axes, CNNFI_OP_MAX_RANK, &count)) return false;
+    if (!cnnfi_export_want_ints(&call->asked, 1, "the list of axes", axes, CNNFI_OP_MAX_RANK, &count)) return false;
     for (size_t i = 0; i < count; i++) {
         const int64_t axis = axes[i] < 0 ? axes[i] + rank : axes[i];
         if (axis < 0 || axis >= rank) {
-            cnnfi_onnx_refuse(call, "the axes are not constant for a known number of axes");
+            cnnfi_export_refuse(&call->asked, "the axes are not constant for a known number of axes");
             return false;
         }
         gone[axis] = true;
@@ -42,7 +42,7 @@ static bool read_axes(const cnnfi_onnx_call *call, int32_t rank, bool *gone)
 
 static bool reduction_begin(const cnnfi_onnx_call *call, reduction *r)
 {
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
     bool gone[CNNFI_OP_MAX_RANK] = {false};
     *r = (reduction){.layout = cnnfi_onnx_layout_of(call, 0), .keep = cnnf_node_attr_bool(call->node, "keep_dims", 0)};
     if (!read_axes(call, rank, gone)) return false;
@@ -95,7 +95,7 @@ static void convert_mean(cnnfi_onnx_call *call)
 {
     reduction r;
     if (!reduction_begin(call, &r)) return;
-    if (!is_global_pool(&r, cnnfi_onnx_in_shape(call, 0).rank)) {
+    if (!is_global_pool(&r, cnnfi_export_in_shape(&call->asked, 0).rank)) {
         convert_reduction(call);
         return;
     }
@@ -118,9 +118,9 @@ static void convert_logical(cnnfi_onnx_call *call)
 /* The axis that input 1 holds, as the layout has it; -1: refused. */
 static int32_t one_axis(const cnnfi_onnx_call *call, cnnfi_layout layout)
 {
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
     int32_t axis;
-    return cnnfi_onnx_want_axis(call, 1, rank, &axis) ? cnnfi_onnx_axis(layout, axis, rank) : -1;
+    return cnnfi_export_want_axis(&call->asked, 1, rank, &axis) ? cnnfi_onnx_axis(layout, axis, rank) : -1;
 }
 
 static void convert_arg(cnnfi_onnx_call *call)
@@ -130,7 +130,7 @@ static void convert_arg(cnnfi_onnx_call *call)
     const cnnfi_layout layout = there == CNNFI_FIRST && one_axis(call, there) == 1 ? CNNFI_FIRST : CNNFI_PLAIN;
     const int32_t axis = one_axis(call, layout);
     const char *x = cnnfi_onnx_in(call, 0, layout);
-    const cnnf_dtype dtype = cnnfi_onnx_out_shape(call, 0).dtype;
+    const cnnf_dtype dtype = cnnfi_export_out_shape(&call->asked, 0).dtype;
     const char *out = cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN);
     cnnfi_onnx_node *node;
     const char *y = cnnfi_onnx_add(call->m, &node, call->row->as, dtype == CNNF_INT64 ? out : NULL, 1, &x);
@@ -157,14 +157,14 @@ static void convert_top_k(cnnfi_onnx_call *call)
 {
     int64_t k;
     size_t count;
-    const cnnf_dtype index = call->n_inputs > 1 ? cnnfi_onnx_out_shape(call, 1).dtype : CNNF_INT32;
-    if (call->n_inputs > 1 && !cnnfi_onnx_want_ints(call, 1, "k", &k, 1, &count)) return;
+    const cnnf_dtype index = call->n_inputs > 1 ? cnnfi_export_out_shape(&call->asked, 1).dtype : CNNF_INT32;
+    if (call->n_inputs > 1 && !cnnfi_export_want_ints(&call->asked, 1, "k", &k, 1, &count)) return;
     if (call->n_inputs < 2) k = cnnf_node_attr_int(call->node, "k", 1);
     const char *outputs[] = {cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN), cnnfi_onnx_part(call->m, "indices")};
     const char *inputs[] = {cnnfi_onnx_in(call, 0, CNNFI_PLAIN), cnnfi_onnx_int(call->m, k)};
     cnnfi_onnx_add_many(call->m, "TopK", 2, outputs, 2, inputs);
     cnnfi_onnx_give(call, 0, CNNFI_PLAIN, outputs[0]);
-    if (call->c->outputs[call->node->index].count > 1) {
+    if (call->m->x.n_read[call->node->index] > 1) {
         const char *out = cnnfi_onnx_out_name(call, 1, CNNFI_PLAIN);
         cnnfi_onnx_give(call, 1, CNNFI_PLAIN, cnnfi_onnx_cast(call->m, outputs[1], index ? index : CNNF_INT32, out));
     }
@@ -172,7 +172,7 @@ static void convert_top_k(cnnfi_onnx_call *call)
 
 static void convert_l2_loss(cnnfi_onnx_call *call)
 {
-    const cnnf_dtype dtype = cnnfi_onnx_in_shape(call, 0).dtype;
+    const cnnf_dtype dtype = cnnfi_export_in_shape(&call->asked, 0).dtype;
     const char *x = cnnfi_onnx_in(call, 0, cnnfi_onnx_layout_of(call, 0));
     cnnfi_onnx_node *node;
     const char *sum = cnnfi_onnx_add(call->m, &node, "ReduceSumSquare", NULL, 1, &x);

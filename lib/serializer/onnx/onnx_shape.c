@@ -5,7 +5,7 @@
 /* The input in TensorFlow's order of elements, whichever layout has it. */
 static const char *in_order(const cnnfi_onnx_call *call)
 {
-    const cnnfi_value shape = cnnfi_onnx_in_shape(call, 0);
+    const cnnfi_value shape = cnnfi_export_in_shape(&call->asked, 0);
     const bool as_it_is = cnnfi_onnx_layout_of(call, 0) == CNNFI_FIRST && cnnfi_onnx_moves_nothing(&shape);
     return cnnfi_onnx_in(call, 0, as_it_is ? CNNFI_FIRST : CNNFI_PLAIN);
 }
@@ -15,7 +15,7 @@ static const char *in_order(const cnnfi_onnx_call *call)
 /* An int64 result given in the dtype that TensorFlow has. */
 static void give_ints(const cnnfi_onnx_call *call, int32_t port, const char *x)
 {
-    const cnnf_dtype dtype = cnnfi_onnx_out_shape(call, port).dtype;
+    const cnnf_dtype dtype = cnnfi_export_out_shape(&call->asked, port).dtype;
     if (dtype != CNNF_INT64) x = cnnfi_onnx_cast(call->m, x, dtype, cnnfi_onnx_out_name(call, port, CNNFI_PLAIN));
     cnnfi_onnx_give(call, port, CNNFI_PLAIN, x);
 }
@@ -23,7 +23,7 @@ static void give_ints(const cnnfi_onnx_call *call, int32_t port, const char *x)
 static const char *shape_of(const cnnfi_onnx_call *call, int32_t input)
 {
     const cnnfi_layout layout = cnnfi_onnx_layout_of(call, input);
-    const int32_t rank = cnnfi_onnx_in_shape(call, input).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, input).rank;
     const char *shape = cnnfi_onnx_unary(call->m, "Shape", NULL, cnnfi_onnx_in(call, input, layout));
     if (layout == CNNFI_PLAIN || rank < 3) return shape;
     int64_t places[CNNFI_OP_MAX_RANK];
@@ -35,7 +35,7 @@ static const char *shape_of(const cnnfi_onnx_call *call, int32_t input)
 static void convert_shape(cnnfi_onnx_call *call)
 {
     for (int32_t i = 0; i < call->n_inputs; i++)
-        if (i < call->c->outputs[call->node->index].count) give_ints(call, i, shape_of(call, i));
+        if (i < call->m->x.n_read[call->node->index]) give_ints(call, i, shape_of(call, i));
 }
 
 static void convert_size(cnnfi_onnx_call *call)
@@ -60,7 +60,7 @@ static bool said_by_constant(const cnnfi_value *out, int64_t *dims)
 
 static void convert_reshape(cnnfi_onnx_call *call)
 {
-    const cnnfi_value out = cnnfi_onnx_out_shape(call, 0);
+    const cnnfi_value out = cnnfi_export_out_shape(&call->asked, 0);
     int64_t dims[CNNFI_OP_MAX_RANK];
     const char *name = cnnfi_onnx_out_name(call, 0, CNNFI_PLAIN), *x = in_order(call), *y;
     if (said_by_constant(&out, dims)) {
@@ -88,16 +88,16 @@ static void change_axes(cnnfi_onnx_call *call, const char *op, size_t count, con
 
 static void convert_expand_dims(cnnfi_onnx_call *call)
 {
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank + 1;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank + 1;
     int32_t axis;
-    if (!cnnfi_onnx_want_axis(call, 1, rank > 0 && rank <= CNNFI_OP_MAX_RANK ? rank : -1, &axis)) return;
+    if (!cnnfi_export_want_axis(&call->asked, 1, rank > 0 && rank <= CNNFI_OP_MAX_RANK ? rank : -1, &axis)) return;
     change_axes(call, "Unsqueeze", 1, &axis, rank);
 }
 
 /* [N, 1, 1, C] to [N, C]: the channels-first tensor has the same elements in the same order. */
 static bool squeeze_as_reshape(cnnfi_onnx_call *call)
 {
-    const cnnfi_value out = cnnfi_onnx_out_shape(call, 0), in = cnnfi_onnx_in_shape(call, 0);
+    const cnnfi_value out = cnnfi_export_out_shape(&call->asked, 0), in = cnnfi_export_in_shape(&call->asked, 0);
     int64_t dims[CNNFI_OP_MAX_RANK];
     if (cnnfi_onnx_layout_of(call, 0) != CNNFI_FIRST || out.rank != 2 || !cnnfi_onnx_moves_nothing(&in)) return false;
     if (!said_by_constant(&out, dims)) return false;
@@ -109,11 +109,11 @@ static bool squeeze_as_reshape(cnnfi_onnx_call *call)
 static void convert_squeeze(cnnfi_onnx_call *call)
 {
     const cnnfi_attr *attr = cnnfi_node_attr(call->node, "squeeze_dims");
-    const cnnfi_value in = cnnfi_onnx_in_shape(call, 0);
+    const cnnfi_value in = cnnfi_export_in_shape(&call->asked, 0);
     int32_t axes[CNNFI_OP_MAX_RANK];
     size_t count = 0;
     if (in.rank < 0) {
-        cnnfi_onnx_refuse(call, "the number of axes of its input is not known");
+        cnnfi_export_refuse(&call->asked, "the number of axes of its input is not known");
         return;
     }
     const bool listed = attr != NULL && attr->kind == CNNF_ATTR_LIST && attr->u.list.count > 0;
@@ -144,12 +144,12 @@ static bool is_layout_change(cnnfi_layout to, int32_t rank, const int64_t *perm)
 
 static void convert_transpose(cnnfi_onnx_call *call)
 {
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
     int64_t perm[CNNFI_OP_MAX_RANK];
     size_t count;
-    if (!cnnfi_onnx_want_ints(call, 1, "the permutation", perm, CNNFI_OP_MAX_RANK, &count)) return;
+    if (!cnnfi_export_want_ints(&call->asked, 1, "the permutation", perm, CNNFI_OP_MAX_RANK, &count)) return;
     if (rank >= 0 && (size_t)rank != count) {
-        cnnfi_onnx_refuse(call, "the permutation does not fit its input");
+        cnnfi_export_refuse(&call->asked, "the permutation does not fit its input");
         return;
     }
     if (is_layout_change(CNNFI_FIRST, (int32_t)count, perm) && cnnfi_onnx_layout_of(call, 0) == CNNFI_FIRST) {
@@ -195,9 +195,9 @@ static void convert_range(cnnfi_onnx_call *call)
 
 static void convert_rank(cnnfi_onnx_call *call)
 {
-    const int32_t rank = cnnfi_onnx_in_shape(call, 0).rank;
+    const int32_t rank = cnnfi_export_in_shape(&call->asked, 0).rank;
     if (rank < 0)
-        cnnfi_onnx_refuse(call, "the number of axes of its input is not known");
+        cnnfi_export_refuse(&call->asked, "the number of axes of its input is not known");
     else
         cnnfi_onnx_give(call, 0, CNNFI_PLAIN, cnnfi_onnx_scalar(call->m, CNNF_INT32, rank));
 }

@@ -6,7 +6,7 @@
 
 #include <cnnfreeze/version.h>
 
-#include "base/context.h"
+#include "serializer/export/permuted.h"
 
 /* Field numbers of onnx.proto (IR version 3 and later). */
 enum { MODEL_IR_VERSION = 1, MODEL_PRODUCER_NAME, MODEL_PRODUCER_VERSION, MODEL_GRAPH = 7, MODEL_OPSET_IMPORT };
@@ -35,45 +35,17 @@ enum { LOCATION_EXTERNAL = 1 };
 
 /* ---- bytes of an initializer ---- */
 
-/* Elements of `from` [rank] in the order of perm, by one walk over the result. size: bytes of an element. */
-static void permute(uint8_t *out, const uint8_t *from, int32_t rank, const int64_t *dims, const int32_t *perm,
-                    size_t size)
+static cnnf_status write_piece(const void *data, size_t size, void *sink, cnnf_error *error)
 {
-    int64_t strides[CNNFI_ONNX_MAX_RANK], step[CNNFI_ONNX_MAX_RANK], at[CNNFI_ONNX_MAX_RANK] = {0};
-    int64_t count = 1, place = 0;
-    for (int32_t i = rank; i-- > 0; count *= dims[i])
-        strides[i] = count;
-    for (int32_t k = 0; k < rank; k++)
-        step[k] = strides[perm[k]];
-    for (int64_t i = 0; i < count; i++) {
-        memcpy(out + (size_t)i * size, from + (size_t)place * size, size);
-        for (int32_t k = rank; k-- > 0;) {
-            place += step[k];
-            if (++at[k] < dims[perm[k]]) break;
-            place -= step[k] * dims[perm[k]];
-            at[k] = 0;
-        }
-    }
+    return cnnfi_sink_write((cnnfi_sink *)sink, data, size, error);
 }
 
 static cnnf_status write_permuted(const cnnfi_onnx_initializer *init, cnnfi_sink *sink, cnnf_error *error)
 {
-    cnnf_context *context = cnnfi_tensor_context(init->tensor);
-    cnnf_tensor *loaded = NULL;
-    CNNFI_TRY(cnnf_tensor_load(&loaded, init->tensor, error));
-    uint8_t *out = cnnfi_malloc(context, init->size ? init->size : 1);
-    cnnf_status status = out != NULL ? CNNF_OK : cnnfi_fail_nomem(error);
-    if (status == CNNF_OK) {
-        permute(out, cnnf_tensor_data(loaded), cnnf_tensor_rank(loaded), cnnfi_tensor_dims(loaded), init->perm,
-                cnnf_dtype_size(init->dtype));
-        status = cnnfi_sink_write(sink, out, init->size, error);
-    }
-    cnnfi_free(context, out);
-    cnnf_tensor_unref(loaded);
-    return status;
+    return cnnfi_permuted_stream(init->tensor, init->perm, write_piece, sink, error);
 }
 
-/* A skeleton's payload; one tensor is in memory at a time. */
+/* A skeleton's payload. */
 static cnnf_status write_payload(const void *user, cnnfi_sink *sink, cnnf_error *error)
 {
     return write_permuted(user, sink, error);

@@ -30,8 +30,8 @@ static cnnfi_tfl_tensor *constant_of(const cnnfi_tfl_call *call, const cnnf_node
         cnnfi_tfl_refuse(call, "constants of strings are not exported");
         return NULL;
     }
-    return cnnfi_tfl_constant(call->m, cnnfi_tfl_unique(call->m, node->name), tensor, NULL, cnnf_tensor_rank(tensor),
-                              cnnfi_tensor_dims(tensor));
+    return cnnfi_tfl_constant(call->m, cnnfi_export_unique(&call->m->x, node->name), tensor, NULL,
+                              cnnf_tensor_rank(tensor), cnnfi_tensor_dims(tensor));
 }
 
 cnnfi_tfl_tensor *cnnfi_tfl_in(const cnnfi_tfl_call *call, int32_t input)
@@ -66,7 +66,7 @@ cnnfi_tfl_tensor *cnnfi_tfl_out(const cnnfi_tfl_call *call, int32_t port)
     const char *name = cnnfi_export_tensor_name(&call->m->x, call->node, port);
     if (name == NULL) cnnfi_export_no_memory(&call->m->x);
     if (shape.dtype == CNNF_DTYPE_INVALID) cnnfi_tfl_refuse(call, "the dtype of output %d is not known", port);
-    return cnnfi_tfl_tensor_add(call->m, name != NULL ? cnnfi_tfl_unique(call->m, name) : NULL, &shape);
+    return cnnfi_tfl_tensor_add(call->m, name != NULL ? cnnfi_export_unique(&call->m->x, name) : NULL, &shape);
 }
 
 cnnfi_tfl_tensor *cnnfi_tfl_part(const cnnfi_tfl_call *call)
@@ -125,10 +125,10 @@ cnnfi_tfl_tensor *cnnfi_tfl_weights(const cnnfi_tfl_call *call, int32_t input, c
     if (call->m->x.status != CNNF_OK || source == NULL) return NULL;
     const char *name = call->m->x.graph->nodes[call->node->edges[input].node]->name;
     /* Weights that several nodes share keep their name: the first of them is found by it. */
-    const int64_t known = cnnfi_strmap_get(&call->m->names, name);
+    const int64_t known = cnnfi_strmap_get(&call->m->x.names, name);
     for (cnnfi_tfl_tensor *t = known >= 0 ? call->m->tensors : NULL; t != NULL; t = t->next)
         if (t->is_constant && same_order(t, source, perm, rank, dims)) return t;
-    return cnnfi_tfl_constant(call->m, cnnfi_tfl_unique(call->m, name), source, perm, rank, dims);
+    return cnnfi_tfl_constant(call->m, cnnfi_export_unique(&call->m->x, name), source, perm, rank, dims);
 }
 
 /* ---- operators that others go into ---- */

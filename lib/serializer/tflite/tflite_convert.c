@@ -133,8 +133,8 @@ static void complete_bias(cnnfi_tfl_model *m, cnnfi_tfl_node *node)
         const int64_t channels = node->inputs[1]->dims[node->code == TFL_CONV_2D ? 0 : 3];
         float *zeros = cnnfi_export_array(&m->x, (size_t)channels, sizeof *zeros);
         if (zeros != NULL)
-            node->inputs[2] = cnnfi_tfl_constant_data(m, cnnfi_tfl_unique(m, "no_bias"), CNNF_FLOAT, 1, &channels,
-                                                      zeros, (size_t)channels * sizeof *zeros);
+            node->inputs[2] = cnnfi_tfl_constant_data(m, cnnfi_export_unique(&m->x, "no_bias"), CNNF_FLOAT, 1,
+                                                      &channels, zeros, (size_t)channels * sizeof *zeros);
     }
     const bool trailing = node->code != TFL_FULLY_CONNECTED;
     while (trailing && node->n_inputs > 0 && node->inputs[node->n_inputs - 1] == NULL)

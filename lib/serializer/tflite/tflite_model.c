@@ -11,7 +11,6 @@ void cnnfi_tfl_model_init(cnnfi_tfl_model *model, cnnf_context *context)
 {
     *model = (cnnfi_tfl_model){.n_shared = 0};
     cnnfi_export_init(&model->x, context, "TFLite");
-    cnnfi_strmap_init(&model->names, context);
     cnnfi_strmap_init(&model->small, context);
     model->last_tensor = &model->tensors;
     model->last_node = &model->nodes;
@@ -21,30 +20,12 @@ void cnnfi_tfl_model_init(cnnfi_tfl_model *model, cnnf_context *context)
 
 void cnnfi_tfl_model_free(cnnfi_tfl_model *model)
 {
-    cnnfi_strmap_free(&model->names);
     cnnfi_strmap_free(&model->small);
     cnnfi_free(model->x.context, model->shared);
     cnnfi_export_free(&model->x);
 }
 
 /* ---- tensors ---- */
-
-const char *cnnfi_tfl_unique(cnnfi_tfl_model *model, const char *base)
-{
-    cnnfi_export *x = &model->x;
-    const char *first = x->status == CNNF_OK ? cnnfi_arena_strdup(&x->arena, base) : NULL;
-    const char *name = first;
-    int64_t asked = name != NULL ? cnnfi_strmap_get(&model->names, name) + 1 : 0;
-    for (int64_t k = asked; k > 0 && name != NULL && cnnfi_strmap_get(&model->names, name) >= 0; k++) {
-        name = cnnfi_arena_printf(&x->arena, "%s_%lld", base, (long long)k);
-        asked = k;
-    }
-    if (name != NULL && cnnfi_strmap_set(&model->names, first, asked) &&
-        (name == first || cnnfi_strmap_set(&model->names, name, 0)))
-        return name;
-    cnnfi_export_no_memory(x);
-    return NULL;
-}
 
 static cnnfi_tfl_tensor *new_tensor(cnnfi_tfl_model *model, const char *name, cnnf_dtype dtype, int32_t rank,
                                     const int64_t *dims)
@@ -69,7 +50,7 @@ cnnfi_tfl_tensor *cnnfi_tfl_tensor_add(cnnfi_tfl_model *model, const char *name,
 {
     if (name == NULL && model->x.status == CNNF_OK) {
         name = cnnfi_arena_printf(&model->x.arena, "%s/part", model->x.scope);
-        name = name != NULL ? cnnfi_tfl_unique(model, name) : NULL;
+        name = name != NULL ? cnnfi_export_unique(&model->x, name) : NULL;
     }
     return new_tensor(model, name, shape->dtype, shape->rank, shape->dims);
 }
@@ -118,7 +99,7 @@ static cnnfi_tfl_tensor *shared_constant(cnnfi_tfl_model *model, cnnf_dtype dtyp
         n += snprintf(key + n, sizeof key - (size_t)n, "%02x", ((const uint8_t *)bytes)[i]);
     const int64_t known = size <= MAX_SHARED ? cnnfi_strmap_get(&model->small, key) : -1;
     if (known >= 0) return model->shared[known];
-    const char *name = cnnfi_tfl_unique(model, size <= 8 ? "number" : "numbers");
+    const char *name = cnnfi_export_unique(&model->x, size <= 8 ? "number" : "numbers");
     cnnfi_tfl_tensor *tensor = cnnfi_tfl_constant_data(model, name, dtype, rank, dims, bytes, size);
     if (tensor == NULL || size > MAX_SHARED || rank > 1) return tensor;
     const char *kept = cnnfi_arena_strdup(&model->x.arena, key);

@@ -81,7 +81,6 @@ typedef struct cnnfi_tfl_port {
 
 typedef struct cnnfi_tfl_model {
     cnnfi_export x;
-    cnnfi_strmap names; /* of tensors: how often a name was asked for */
     cnnfi_strmap small; /* small constants by what they hold, to their place in `shared` */
     cnnfi_tfl_tensor **shared;
     size_t n_shared, shared_capacity;
@@ -97,8 +96,6 @@ void cnnfi_tfl_model_free(cnnfi_tfl_model *model);
 
 /* ---- tensors ---- */
 
-/* `base`, or `base_1`, ...: a name that no tensor has. */
-const char *cnnfi_tfl_unique(cnnfi_tfl_model *model, const char *base);
 /* A computed tensor; name NULL: a part of the node at hand. */
 cnnfi_tfl_tensor *cnnfi_tfl_tensor_add(cnnfi_tfl_model *model, const char *name, const cnnfi_value *shape);
 /* A constant over a TensorFlow tensor; perm NULL: in its order. dims [rank] as read after permuting. */
