@@ -16,20 +16,6 @@
 #include "base/error.h"
 #include "inspect/output_marks.h"
 
-enum {
-    IS_INPUT = CNNFI_IS_INPUT,
-    IS_FED = CNNFI_IS_FED,
-    IS_LEARNED = CNNFI_IS_LEARNED,
-    IS_UPDATE = CNNFI_IS_UPDATE,
-    IS_WATCHER = CNNFI_IS_WATCHER,
-    IS_RESULT = CNNFI_IS_RESULT,
-    DIES = CNNFI_DIES,
-    IS_LOSS = CNNFI_IS_LOSS,
-    IS_SAMPLED = CNNFI_IS_SAMPLED,
-    IS_SCALAR = CNNFI_IS_SCALAR,
-    IS_TRAINED = CNNFI_IS_TRAINED
-};
-
 /* More ends than this are not compared one by one; the first ones in file order are. */
 #define MAX_ENDS 256
 /* More names than this are not listed where the answer is not clear. */
@@ -81,10 +67,12 @@ static bool has(const guesser *g, int32_t node, unsigned bits)
 static bool is_end(const guesser *g, const cnnf_node *node, bool results)
 {
     const int32_t at = node->index;
-    const unsigned never = IS_INPUT | IS_UPDATE | IS_WATCHER | (results ? 0u : IS_RESULT | IS_LOSS);
-    if (!has(g, at, IS_FED) || has(g, at, never)) return false;
-    if (!results && !cnnfi_is_read(&g->marks, at) && has(g, at, DIES)) return false;
-    return cnnfi_every_reader(&g->marks, at, IS_UPDATE | IS_WATCHER | (results ? 0u : IS_RESULT | IS_LOSS));
+    const unsigned never =
+        CNNFI_IS_INPUT | CNNFI_IS_UPDATE | CNNFI_IS_WATCHER | (results ? 0u : CNNFI_IS_RESULT | CNNFI_IS_LOSS);
+    if (!has(g, at, CNNFI_IS_FED) || has(g, at, never)) return false;
+    if (!results && !cnnfi_is_read(&g->marks, at) && has(g, at, CNNFI_DIES)) return false;
+    return cnnfi_every_reader(&g->marks, at,
+                              CNNFI_IS_UPDATE | CNNFI_IS_WATCHER | (results ? 0u : CNNFI_IS_RESULT | CNNFI_IS_LOSS));
 }
 
 /* Whether something learned comes in beside what was fed, be it one number. */
@@ -92,7 +80,7 @@ static bool takes_learned(const guesser *g, const cnnf_node *node)
 {
     for (size_t k = 0; k < cnnfi_node_data_inputs(node); k++) {
         const int32_t from = node->edges[k].node;
-        if (has(g, from, IS_LEARNED) && !has(g, from, IS_FED)) return true;
+        if (has(g, from, CNNFI_IS_LEARNED) && !has(g, from, CNNFI_IS_FED)) return true;
     }
     return false;
 }
@@ -116,7 +104,7 @@ static bool is_before_loss(const guesser *g, const cnnf_node *node)
                                       "Log1p",   "Maximum",  "Minimum",  "Mul",          "Neg",         "OnesLike",
                                       "RealDiv", "Reshape",  "Square",   "StopGradient", "Sub",         "ZerosLike"};
     static const char *const inner[] = {"Abs", "Neg", "Select", "SelectV2"};
-    if (!has(g, node->index, DIES) || takes_learned(g, node) || node->n_inputs == 0) return false;
+    if (!has(g, node->index, CNNFI_DIES) || takes_learned(g, node) || node->n_inputs == 0) return false;
     if (strcmp(node->op, "Exp") == 0) return IN_LIST(inner, g->graph->nodes[node->edges[0].node]->op);
     if (strcmp(node->op, "Reshape") == 0 && adds_dimensions(g, node)) return false;
     return IN_LIST(ops, node->op);
@@ -129,7 +117,7 @@ static bool is_before_summary(const guesser *g, const cnnf_node *node)
         "Cast",   "ClipByValue", "ExpandDims", "Identity",     "Max",     "Maximum",        "Mean",
         "Min",    "Minimum",     "Mul",        "Pack",         "Reshape", "ResizeBilinear", "ResizeNearestNeighbor",
         "Switch", "Slice",       "Squeeze",    "StridedSlice", "Sum",     "Tile",           "Transpose"};
-    return has(g, node->index, DIES) && IN_LIST(ops, node->op) && !takes_learned(g, node);
+    return has(g, node->index, CNNFI_DIES) && IN_LIST(ops, node->op) && !takes_learned(g, node);
 }
 
 /* The one operand that was learned from an input; -1 when there are two of them, or none. */
@@ -138,11 +126,11 @@ static int32_t only_operand(const guesser *g, const cnnf_node *node)
     int32_t from = -1;
     for (size_t k = 0; k < cnnfi_node_data_inputs(node); k++) {
         const int32_t at = node->edges[k].node;
-        if (!has(g, at, IS_FED) || has(g, at, IS_RESULT)) continue;
+        if (!has(g, at, CNNFI_IS_FED) || has(g, at, CNNFI_IS_RESULT)) continue;
         if (from >= 0 && from != at) return -1; /* two of them: computed, not prepared */
         from = at;
     }
-    return from >= 0 && has(g, from, IS_LEARNED) ? from : -1;
+    return from >= 0 && has(g, from, CNNFI_IS_LEARNED) ? from : -1;
 }
 
 typedef bool (*step_test)(const guesser *g, const cnnf_node *node);
@@ -161,13 +149,13 @@ static int32_t go_before(const guesser *g, int32_t at, step_test steps)
 /* One reader's part in what an end is: a bit, 1 << END_*. */
 static unsigned reads_as(const guesser *g, int32_t reader)
 {
-    if (has(g, reader, IS_UPDATE | IS_WATCHER)) return 1u << END_LOOSE;
-    if (has(g, reader, IS_SAMPLED)) return 1u << END_SAMPLED;
-    if (has(g, reader, IS_LOSS)) return 1u << END_RAISED;
+    if (has(g, reader, CNNFI_IS_UPDATE | CNNFI_IS_WATCHER)) return 1u << END_LOOSE;
+    if (has(g, reader, CNNFI_IS_SAMPLED)) return 1u << END_SAMPLED;
+    if (has(g, reader, CNNFI_IS_LOSS)) return 1u << END_RAISED;
     const char *op = g->graph->nodes[reader]->op;
     static const char *const looks[] = {"Cast", "Equal", "NotEqual"};
-    if (IN_LIST(looks, op) && !has(g, reader, IS_SCALAR)) return 1u << END_LOOSE;
-    return has(g, reader, IS_SCALAR) && !cnnfi_is_decision_op(op) ? 1u << END_REDUCED : 1u << END_UNREAD;
+    if (IN_LIST(looks, op) && !has(g, reader, CNNFI_IS_SCALAR)) return 1u << END_LOOSE;
+    return has(g, reader, CNNFI_IS_SCALAR) && !cnnfi_is_decision_op(op) ? 1u << END_REDUCED : 1u << END_UNREAD;
 }
 
 /* Who reads an end, the weightiest reader. Classes are read off what a user wants, as if nobody did. */
@@ -213,10 +201,10 @@ static void find_ends(guesser *g, bool results)
 {
     bool learned = false;
     for (size_t i = 0; i < g->graph->n_nodes; i++)
-        learned |= has(g, (int32_t)i, IS_LEARNED) && is_end(g, g->graph->nodes[i], results);
+        learned |= has(g, (int32_t)i, CNNFI_IS_LEARNED) && is_end(g, g->graph->nodes[i], results);
     g->n_ends = 0;
     for (size_t i = 0; i < g->graph->n_nodes && g->n_ends < MAX_ENDS; i++) {
-        if (!is_end(g, g->graph->nodes[i], results) || (learned && !has(g, (int32_t)i, IS_LEARNED))) continue;
+        if (!is_end(g, g->graph->nodes[i], results) || (learned && !has(g, (int32_t)i, CNNFI_IS_LEARNED))) continue;
         take_end(g, (int32_t)i, results);
     }
 }
@@ -227,11 +215,11 @@ static void count_node(const guesser *g, end *e, const cnnf_node *node)
 {
     const int32_t at = node->index;
     const bool is_source = cnnfi_is_learned_source(&g->marks, node);
-    const unsigned both = IS_FED | IS_LEARNED;
+    const unsigned both = CNNFI_IS_FED | CNNFI_IS_LEARNED;
     e->ancestors++;
     e->variables += is_source;
-    e->trained += has(g, at, IS_TRAINED);
-    e->own += is_source && !g->trunk[at] && (!g->marks.has_trained || has(g, at, IS_TRAINED));
+    e->trained += has(g, at, CNNFI_IS_TRAINED);
+    e->own += is_source && !g->trunk[at] && (!g->marks.has_trained || has(g, at, CNNFI_IS_TRAINED));
     e->is_joined |= g->trunk[at] && (g->marks.bits[at] & both) == both;
     e->is_random |= cnnfi_is_random_op(node->op);
 }
@@ -440,7 +428,7 @@ static int32_t common_cut(guesser *g)
         live--;
         for (size_t k = 0; k < cnnfi_node_data_inputs(node); k++) {
             const int32_t from = node->edges[k].node;
-            if (g->seen[from] || !has(g, from, IS_FED) || !has(g, from, IS_LEARNED)) continue;
+            if (g->seen[from] || !has(g, from, CNNFI_IS_FED) || !has(g, from, CNNFI_IS_LEARNED)) continue;
             g->seen[from] = true;
             live++;
         }
@@ -502,11 +490,11 @@ static bool is_searched(const guesser *g, const cnnf_node *node)
                                            "NonMaxSuppressionV4",
                                            "NonMaxSuppressionV5",
                                            "ReverseSequence"};
-    const unsigned both = IS_FED | IS_LEARNED;
+    const unsigned both = CNNFI_IS_FED | CNNFI_IS_LEARNED;
     const cnnfi_value value = cnnfi_graph_shape(&g->marks.shapes, (cnnfi_edge){.node = node->index});
     if ((g->marks.bits[node->index] & both) != both || value.rank == 0) return false;
     return (value.dtype == CNNF_INT32 || value.dtype == CNNF_INT64) && IN_LIST(searches, node->op) &&
-           !has(g, node->index, IS_WATCHER | IS_UPDATE | IS_SCALAR);
+           !has(g, node->index, CNNFI_IS_WATCHER | CNNFI_IS_UPDATE | CNNFI_IS_SCALAR);
 }
 
 static bool shows_a_search(const guesser *g)

@@ -9,31 +9,6 @@
 
 #define IN_LIST(list, text) cnnfi_text_in((text), (list), sizeof(list) / sizeof *(list))
 
-enum {
-    IS_INPUT = CNNFI_IS_INPUT,
-    IS_FED = CNNFI_IS_FED,
-    IS_LEARNED = CNNFI_IS_LEARNED,
-    IS_UPDATE = CNNFI_IS_UPDATE,
-    IS_WATCHER = CNNFI_IS_WATCHER,
-    IS_RESULT = CNNFI_IS_RESULT,
-    DIES = CNNFI_DIES,
-    IS_LOSS = CNNFI_IS_LOSS,
-    GROWS = CNNFI_GROWS,
-    IS_SHAPE = CNNFI_IS_SHAPE,
-    IS_STOPPED = CNNFI_IS_STOPPED,
-    IS_SCALAR = CNNFI_IS_SCALAR,
-    IS_ERROR = CNNFI_IS_ERROR,
-    IS_SAMPLED = CNNFI_IS_SAMPLED,
-    IS_TOP = CNNFI_IS_TOP,
-    IS_TRAINED = CNNFI_IS_TRAINED,
-    IS_BEHIND_GRADIENT = CNNFI_IS_BEHIND_GRADIENT,
-    IS_BEHIND_LABEL = CNNFI_IS_BEHIND_LABEL,
-    MEETS_LABEL = CNNFI_MEETS_LABEL,
-    TAKES_WEIGHTS = CNNFI_TAKES_WEIGHTS,
-    JOINS_LABEL = CNNFI_JOINS_LABEL,
-    JOINS_ALONE = CNNFI_JOINS_ALONE
-};
-
 /* ---- names ---- */
 
 /*
@@ -236,8 +211,8 @@ bool cnnfi_takes_weights(const cnnfi_output_marks *m, const cnnf_node *node)
 {
     for (size_t k = 0; k < node->n_inputs; k++) {
         const cnnfi_edge edge = node->edges[k];
-        if (edge.port == CNNFI_PORT_CONTROL || has(m, edge.node, IS_FED | IS_RESULT)) continue;
-        if (has(m, edge.node, IS_LEARNED)) return true;
+        if (edge.port == CNNFI_PORT_CONTROL || has(m, edge.node, CNNFI_IS_FED | CNNFI_IS_RESULT)) continue;
+        if (has(m, edge.node, CNNFI_IS_LEARNED)) return true;
     }
     return false;
 }
@@ -306,7 +281,7 @@ static bool is_scalar(const cnnfi_output_marks *m, const cnnf_node *node)
     const cnnfi_value value = first_output(m, node);
     if (m->shapes.counts[node->index] > 1) return false; /* a loop counts in its first output */
     if (value.rank >= 0) return value.rank == 0;
-    return reduces_all(m, node) || (is_elementwise(node->op) && every_data_input(m, node, IS_SCALAR));
+    return reduces_all(m, node) || (is_elementwise(node->op) && every_data_input(m, node, CNNFI_IS_SCALAR));
 }
 
 /* ---- before the walks ---- */
@@ -327,7 +302,7 @@ static void note_top(cnnfi_output_marks *m, const cnnf_node *node)
     for (size_t k = 0; end && k < node->n_inputs; k++)
         starts |= is_seed(m->graph->nodes[node->edges[k].node]->name);
     const int64_t top = starts ? cnnfi_strmap_get_n(&m->graph->names, rest, (size_t)(end - rest)) : -1;
-    if (top >= 0) m->bits[top] |= IS_TOP;
+    if (top >= 0) m->bits[top] |= CNNFI_IS_TOP;
 }
 
 static void note_optimizer(cnnfi_output_marks *m, const cnnf_node *node)
@@ -335,7 +310,7 @@ static void note_optimizer(cnnfi_output_marks *m, const cnnf_node *node)
     if (!is_optimizer_op(node->op) || node->n_inputs == 0) return;
     const int32_t variable = node->edges[0].node;
     if (!cnnfi_op_is_variable(m->graph->nodes[variable]->op)) return;
-    m->bits[variable] |= IS_TRAINED;
+    m->bits[variable] |= CNNFI_IS_TRAINED;
     m->has_trained = true;
 }
 
@@ -369,7 +344,7 @@ static bool is_result(const cnnfi_output_marks *m, const cnnf_node *node, unsign
 {
     const cnnfi_value value = first_output(m, node);
     if (has_no_numbers(m, node)) return true;
-    return bits & IS_SCALAR || (bits & IS_TOP && value.rank <= 1);
+    return bits & CNNFI_IS_SCALAR || (bits & CNNFI_IS_TOP && value.rank <= 1);
 }
 
 /* Behind a StopGradient stands a target (what a DQN wants to be), until something learned joins in. */
@@ -379,8 +354,8 @@ static bool is_stopped(const cnnfi_output_marks *m, const cnnf_node *node)
     bool stopped = false;
     for (size_t k = 0; k < cnnfi_node_data_inputs(node); k++) {
         const int32_t from = node->edges[k].node;
-        if (has(m, from, IS_LEARNED) && !has(m, from, IS_STOPPED)) return false;
-        stopped |= has(m, from, IS_STOPPED);
+        if (has(m, from, CNNFI_IS_LEARNED) && !has(m, from, CNNFI_IS_STOPPED)) return false;
+        stopped |= has(m, from, CNNFI_IS_STOPPED);
     }
     return stopped;
 }
@@ -388,22 +363,23 @@ static bool is_stopped(const cnnfi_output_marks *m, const cnnf_node *node)
 static unsigned forward_bits(const cnnfi_output_marks *m, const cnnf_node *node)
 {
     const cnnfi_op_rule *rule = cnnfi_op_rule_find(node->op);
-    unsigned bits = m->bits[node->index] & (IS_TOP | IS_TRAINED);
-    if (is_scalar(m, node)) bits |= IS_SCALAR;
-    if (is_result(m, node, bits)) bits |= IS_RESULT;
-    if (any_data_input(m, node, IS_BEHIND_GRADIENT)) return bits | IS_BEHIND_GRADIENT | IS_WATCHER;
+    unsigned bits = m->bits[node->index] & (CNNFI_IS_TOP | CNNFI_IS_TRAINED);
+    if (is_scalar(m, node)) bits |= CNNFI_IS_SCALAR;
+    if (is_result(m, node, bits)) bits |= CNNFI_IS_RESULT;
+    if (any_data_input(m, node, CNNFI_IS_BEHIND_GRADIENT)) return bits | CNNFI_IS_BEHIND_GRADIENT | CNNFI_IS_WATCHER;
     if (inside_gradients(node->name)) {
         /* A loop's gradient puts empty lists under its name, which the loop itself fills. */
-        const bool real = is_seed(node->name) || any_data_input(m, node, IS_FED | IS_LEARNED);
-        return bits | IS_WATCHER | (real ? IS_BEHIND_GRADIENT : 0u);
+        const bool real = is_seed(node->name) || any_data_input(m, node, CNNFI_IS_FED | CNNFI_IS_LEARNED);
+        return bits | CNNFI_IS_WATCHER | (real ? CNNFI_IS_BEHIND_GRADIENT : 0u);
     }
     if (is_update_op(node->op)) return bits;
-    if (is_input(node)) bits |= IS_INPUT | IS_FED;
-    if (rule && rule->flags & CNNFI_RULE_SHAPE) return bits | IS_SHAPE;
-    if (any_data_input(m, node, IS_FED)) bits |= IS_FED;
-    if (cnnfi_is_learned_source(m, node) || any_data_input(m, node, IS_LEARNED)) bits |= IS_LEARNED;
-    if (is_stopped(m, node)) bits |= IS_STOPPED;
-    if (cnnfi_ends_with(node->op, "CandidateSampler") || any_data_input(m, node, IS_SAMPLED)) bits |= IS_SAMPLED;
+    if (is_input(node)) bits |= CNNFI_IS_INPUT | CNNFI_IS_FED;
+    if (rule && rule->flags & CNNFI_RULE_SHAPE) return bits | CNNFI_IS_SHAPE;
+    if (any_data_input(m, node, CNNFI_IS_FED)) bits |= CNNFI_IS_FED;
+    if (cnnfi_is_learned_source(m, node) || any_data_input(m, node, CNNFI_IS_LEARNED)) bits |= CNNFI_IS_LEARNED;
+    if (is_stopped(m, node)) bits |= CNNFI_IS_STOPPED;
+    if (cnnfi_ends_with(node->op, "CandidateSampler") || any_data_input(m, node, CNNFI_IS_SAMPLED))
+        bits |= CNNFI_IS_SAMPLED;
     return bits;
 }
 
@@ -446,17 +422,18 @@ static bool is_difference_op(const char *op)
 static bool is_label_join(const cnnfi_output_marks *m, const cnnf_node *node, bool alone)
 {
     /* No phase, no keep_prob; but nobody subtracts those (a label without a shape looked like a number once). */
-    const unsigned never = (is_difference_op(node->op) ? 0u : IS_SCALAR) | (alone ? (unsigned)GROWS : 0u);
+    const unsigned never = (is_difference_op(node->op) ? 0u : CNNFI_IS_SCALAR) | (alone ? (unsigned)CNNFI_GROWS : 0u);
     bool prediction = false, label = false;
     if (is_joining_op(node->op)) return false;
     for (size_t k = 0; k < cnnfi_node_data_inputs(node); k++) {
         const int32_t from = node->edges[k].node;
-        const unsigned bits = m->bits[from] & (IS_FED | IS_LEARNED | IS_STOPPED);
+        const unsigned bits = m->bits[from] & (CNNFI_IS_FED | CNNFI_IS_LEARNED | CNNFI_IS_STOPPED);
         const cnnfi_value value = cnnfi_graph_shape(&m->shapes, node->edges[k]);
-        prediction |= bits == (IS_FED | IS_LEARNED);
+        prediction |= bits == (CNNFI_IS_FED | CNNFI_IS_LEARNED);
         /* The input again (x - f(x)) is a label only where no other one follows. */
-        const bool again = has(m, from, GROWS) && has(m, node->index, MEETS_LABEL);
-        label |= (bits == IS_FED || bits & IS_STOPPED) && value.dtype != CNNF_BOOL && !has(m, from, never) && !again;
+        const bool again = has(m, from, CNNFI_GROWS) && has(m, node->index, CNNFI_MEETS_LABEL);
+        label |= (bits == CNNFI_IS_FED || bits & CNNFI_IS_STOPPED) && value.dtype != CNNF_BOOL &&
+                 !has(m, from, never) && !again;
     }
     return prediction && label;
 }
@@ -467,8 +444,8 @@ static bool some_reader_grows(const cnnfi_output_marks *m, int32_t node)
 {
     for (size_t c = m->consumers.start[node]; c < m->consumers.start[node + 1]; c++) {
         const int32_t reader = m->consumers.node[c];
-        if (has(m, reader, IS_UPDATE | IS_WATCHER)) continue;
-        if (has(m, reader, GROWS | TAKES_WEIGHTS)) return true;
+        if (has(m, reader, CNNFI_IS_UPDATE | CNNFI_IS_WATCHER)) continue;
+        if (has(m, reader, CNNFI_GROWS | CNNFI_TAKES_WEIGHTS)) return true;
     }
     return false;
 }
@@ -476,26 +453,27 @@ static bool some_reader_grows(const cnnfi_output_marks *m, int32_t node)
 /* A hit or a class in numbers: what a decision gives, or the cast of one, with nothing learned after it. */
 static bool is_decision(const cnnfi_output_marks *m, const cnnf_node *node)
 {
-    if (has(m, node->index, GROWS) || !has(m, node->index, IS_LEARNED)) return false;
+    if (has(m, node->index, CNNFI_GROWS) || !has(m, node->index, CNNFI_IS_LEARNED)) return false;
     if (cnnfi_is_decision_op(node->op)) return true;
     return strcmp(node->op, "Cast") == 0 && node->n_inputs > 0 &&
-           (m->bits[node->edges[0].node] & (IS_RESULT | IS_FED | IS_LEARNED)) == (IS_RESULT | IS_FED | IS_LEARNED);
+           (m->bits[node->edges[0].node] & (CNNFI_IS_RESULT | CNNFI_IS_FED | CNNFI_IS_LEARNED)) ==
+               (CNNFI_IS_RESULT | CNNFI_IS_FED | CNNFI_IS_LEARNED);
 }
 
 static bool dies(const cnnfi_output_marks *m, int32_t at)
 {
-    if (has(m, at, IS_UPDATE | IS_WATCHER)) return true;
-    if (cnnfi_is_read(m, at)) return cnnfi_every_reader(m, at, IS_UPDATE | IS_WATCHER | DIES);
-    return has(m, at, IS_RESULT | IS_ERROR);
+    if (has(m, at, CNNFI_IS_UPDATE | CNNFI_IS_WATCHER)) return true;
+    if (cnnfi_is_read(m, at)) return cnnfi_every_reader(m, at, CNNFI_IS_UPDATE | CNNFI_IS_WATCHER | CNNFI_DIES);
+    return has(m, at, CNNFI_IS_RESULT | CNNFI_IS_ERROR);
 }
 
 /* Whether one reader makes the node part of an update. A metric counts hits, and compares predictions with labels. */
 static bool serves_update(const cnnfi_output_marks *m, int32_t node, int32_t reader)
 {
-    const unsigned both = IS_FED | IS_LEARNED;
-    if (!has(m, reader, IS_UPDATE)) return false;
-    if ((m->bits[node] & both) != both || has(m, node, IS_RESULT)) return true;
-    return !has_no_numbers(m, m->graph->nodes[reader]) && !has(m, reader, JOINS_LABEL);
+    const unsigned both = CNNFI_IS_FED | CNNFI_IS_LEARNED;
+    if (!has(m, reader, CNNFI_IS_UPDATE)) return false;
+    if ((m->bits[node] & both) != both || has(m, node, CNNFI_IS_RESULT)) return true;
+    return !has_no_numbers(m, m->graph->nodes[reader]) && !has(m, reader, CNNFI_JOINS_LABEL);
 }
 
 static bool only_updates(const cnnfi_output_marks *m, int32_t node)
@@ -511,8 +489,8 @@ static bool some_reader_meets_label(const cnnfi_output_marks *m, int32_t node)
 {
     for (size_t c = m->consumers.start[node]; c < m->consumers.start[node + 1]; c++) {
         const int32_t reader = m->consumers.node[c];
-        if (has(m, reader, IS_UPDATE | IS_WATCHER)) continue;
-        if (has(m, reader, MEETS_LABEL | JOINS_ALONE)) return true;
+        if (has(m, reader, CNNFI_IS_UPDATE | CNNFI_IS_WATCHER)) continue;
+        if (has(m, reader, CNNFI_MEETS_LABEL | CNNFI_JOINS_ALONE)) return true;
     }
     return false;
 }
@@ -524,13 +502,13 @@ static void mark_backward(cnnfi_output_marks *m)
         const cnnf_node *node = m->graph->nodes[m->order[i]];
         const int32_t at = node->index;
         if (is_update_op(node->op) || only_updates(m, at))
-            m->bits[at] |= IS_UPDATE;
+            m->bits[at] |= CNNFI_IS_UPDATE;
         else if (is_watching_op(node->op) || is_watching_scope(node->name))
-            m->bits[at] |= IS_WATCHER;
-        if (some_reader_grows(m, at)) m->bits[at] |= GROWS;
-        if (some_reader_meets_label(m, at)) m->bits[at] |= MEETS_LABEL;
-        if (is_decision(m, node)) m->bits[at] |= IS_RESULT;
-        if (dies(m, at)) m->bits[at] |= DIES;
+            m->bits[at] |= CNNFI_IS_WATCHER;
+        if (some_reader_grows(m, at)) m->bits[at] |= CNNFI_GROWS;
+        if (some_reader_meets_label(m, at)) m->bits[at] |= CNNFI_MEETS_LABEL;
+        if (is_decision(m, node)) m->bits[at] |= CNNFI_IS_RESULT;
+        if (dies(m, at)) m->bits[at] |= CNNFI_DIES;
     }
 }
 
@@ -539,8 +517,8 @@ static void mark_operands(cnnfi_output_marks *m)
 {
     for (size_t i = 0; i < m->graph->n_nodes; i++) {
         const cnnf_node *node = m->graph->nodes[i];
-        if (cnnfi_takes_weights(m, node)) m->bits[i] |= TAKES_WEIGHTS;
-        if (is_label_join(m, node, false)) m->bits[i] |= JOINS_LABEL;
+        if (cnnfi_takes_weights(m, node)) m->bits[i] |= CNNFI_TAKES_WEIGHTS;
+        if (is_label_join(m, node, false)) m->bits[i] |= CNNFI_JOINS_LABEL;
     }
 }
 
@@ -548,7 +526,8 @@ static void mark_operands(cnnfi_output_marks *m)
 static void mark_lonely_labels(cnnfi_output_marks *m)
 {
     for (size_t i = 0; i < m->graph->n_nodes; i++) {
-        if (has(m, (int32_t)i, JOINS_LABEL) && is_label_join(m, m->graph->nodes[i], true)) m->bits[i] |= JOINS_ALONE;
+        if (has(m, (int32_t)i, CNNFI_JOINS_LABEL) && is_label_join(m, m->graph->nodes[i], true))
+            m->bits[i] |= CNNFI_JOINS_ALONE;
     }
 }
 
@@ -558,8 +537,8 @@ static void mark_lonely_labels(cnnfi_output_marks *m)
 static bool is_squared_error(const cnnfi_output_marks *m, const cnnf_node *node)
 {
     if (strcmp(node->op, "SquaredDifference") != 0 || cnnfi_node_data_inputs(node) != 2) return false;
-    const bool a = has(m, node->edges[0].node, IS_LEARNED), b = has(m, node->edges[1].node, IS_LEARNED);
-    return a != b && has(m, node->index, IS_FED);
+    const bool a = has(m, node->edges[0].node, CNNFI_IS_LEARNED), b = has(m, node->edges[1].node, CNNFI_IS_LEARNED);
+    return a != b && has(m, node->index, CNNFI_IS_FED);
 }
 
 /* The difference to a label, and what is only computed from it; nobody goes on to learn. */
@@ -567,11 +546,11 @@ static void mark_errors(cnnfi_output_marks *m)
 {
     for (size_t i = 0; i < m->graph->n_nodes; i++) {
         const cnnf_node *node = m->graph->nodes[m->order[i]];
-        if (has(m, node->index, GROWS | IS_BEHIND_GRADIENT)) continue;
+        if (has(m, node->index, CNNFI_GROWS | CNNFI_IS_BEHIND_GRADIENT)) continue;
         const bool met = is_label_join(m, node, true);
-        if (met || any_data_input(m, node, IS_BEHIND_LABEL)) m->bits[node->index] |= IS_BEHIND_LABEL;
-        if ((met && is_difference_op(node->op)) || is_squared_error(m, node) || any_data_input(m, node, IS_ERROR))
-            m->bits[node->index] |= IS_ERROR;
+        if (met || any_data_input(m, node, CNNFI_IS_BEHIND_LABEL)) m->bits[node->index] |= CNNFI_IS_BEHIND_LABEL;
+        if ((met && is_difference_op(node->op)) || is_squared_error(m, node) || any_data_input(m, node, CNNFI_IS_ERROR))
+            m->bits[node->index] |= CNNFI_IS_ERROR;
     }
 }
 
@@ -581,18 +560,20 @@ static bool follows_a_result(const cnnfi_output_marks *m, const cnnf_node *node)
     if (cnnfi_starts_with(node->op, "TensorArray")) return false; /* its flow and its size are single numbers */
     for (size_t k = 0; k < node->n_inputs; k++) {
         const cnnfi_edge edge = node->edges[k];
-        if (edge.port == CNNFI_PORT_CONTROL || !has(m, edge.node, IS_RESULT) || has(m, edge.node, IS_SCALAR)) continue;
-        if (has(m, edge.node, IS_FED) && has(m, edge.node, IS_LEARNED)) return true;
+        if (edge.port == CNNFI_PORT_CONTROL || !has(m, edge.node, CNNFI_IS_RESULT) ||
+            has(m, edge.node, CNNFI_IS_SCALAR))
+            continue;
+        if (has(m, edge.node, CNNFI_IS_FED) && has(m, edge.node, CNNFI_IS_LEARNED)) return true;
     }
     return false;
 }
 
 static bool is_loss(const cnnfi_output_marks *m, const cnnf_node *node)
 {
-    if (has(m, node->index, IS_SAMPLED) || is_loss_op(node->op)) return true;
-    if (has(m, node->index, GROWS)) return false;
-    if (any_data_input(m, node, IS_LOSS)) return true;
-    return has(m, node->index, DIES) &&
+    if (has(m, node->index, CNNFI_IS_SAMPLED) || is_loss_op(node->op)) return true;
+    if (has(m, node->index, CNNFI_GROWS)) return false;
+    if (any_data_input(m, node, CNNFI_IS_LOSS)) return true;
+    return has(m, node->index, CNNFI_DIES) &&
            (is_label_join(m, node, false) || is_squared_error(m, node) || follows_a_result(m, node));
 }
 
@@ -600,7 +581,7 @@ static void mark_losses(cnnfi_output_marks *m)
 {
     for (size_t i = 0; i < m->graph->n_nodes; i++) {
         const cnnf_node *node = m->graph->nodes[m->order[i]];
-        if (is_loss(m, node)) m->bits[node->index] |= IS_LOSS;
+        if (is_loss(m, node)) m->bits[node->index] |= CNNFI_IS_LOSS;
     }
 }
 

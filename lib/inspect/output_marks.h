@@ -12,28 +12,28 @@
 
 /* What is known of a node, as bits. */
 enum {
-    CNNFI_IS_INPUT = 1,       /* the caller, a queue or an iterator feeds it */
-    CNNFI_IS_FED = 2,         /* computed from an input */
-    CNNFI_IS_LEARNED = 4,     /* a variable, or computed from one; in a frozen graph: from a constant of numbers */
-    CNNFI_IS_UPDATE = 8,      /* assigns, or is read by assignments alone */
-    CNNFI_IS_WATCHER = 16,    /* its reading of a node does not count: savers, summaries, gradients, assertions */
-    CNNFI_IS_RESULT = 32,     /* no tensor of numbers: an integer, a truth, a string, a single number, a hit */
-    CNNFI_DIES = 64,          /* every way on from it ends in a result, a watcher or an update */
-    CNNFI_IS_LOSS = 128,      /* on the way from where labels come in, or from a class, to where it dies */
-    CNNFI_GROWS = 256,        /* more is learned on the way on from it: it is no loss */
-    CNNFI_IS_SHAPE = 512,     /* follows from shapes alone */
-    CNNFI_IS_STOPPED = 1024,  /* behind a StopGradient, nothing learned since: a target */
-    CNNFI_IS_SCALAR = 2048,   /* a single number, whatever is known of the shapes */
-    CNNFI_IS_ERROR = 4096,    /* a difference to a label, nothing learned since */
-    CNNFI_IS_SAMPLED = 8192,  /* computed from sampled classes: word2vec's losses */
-    CNNFI_IS_TOP = 16384,     /* gradients start here */
-    CNNFI_IS_TRAINED = 32768, /* a variable that an optimiser changes */
-    CNNFI_IS_BEHIND_GRADIENT = 65536,
-    CNNFI_IS_BEHIND_LABEL = 131072, /* a label came in, nothing learned since */
-    CNNFI_TAKES_WEIGHTS = 524288,   /* an operand is learned and comes from no input */
-    CNNFI_JOINS_LABEL = 1048576,    /* a prediction meets what comes from an input as it is */
-    CNNFI_JOINS_ALONE = 2097152,    /* the same, and that serves nothing else: a label for sure */
-    CNNFI_MEETS_LABEL = 262144      /* a label comes in later on */
+    CNNFI_IS_INPUT = 1 << 0,    /* the caller, a queue or an iterator feeds it */
+    CNNFI_IS_FED = 1 << 1,      /* computed from an input */
+    CNNFI_IS_LEARNED = 1 << 2,  /* a variable, or computed from one; in a frozen graph: from a constant of numbers */
+    CNNFI_IS_UPDATE = 1 << 3,   /* assigns, or is read by assignments alone */
+    CNNFI_IS_WATCHER = 1 << 4,  /* its reading of a node does not count: savers, summaries, gradients, assertions */
+    CNNFI_IS_RESULT = 1 << 5,   /* no tensor of numbers: an integer, a truth, a string, a single number, a hit */
+    CNNFI_DIES = 1 << 6,        /* every way on from it ends in a result, a watcher or an update */
+    CNNFI_IS_LOSS = 1 << 7,     /* on the way from where labels come in, or from a class, to where it dies */
+    CNNFI_GROWS = 1 << 8,       /* more is learned on the way on from it: it is no loss */
+    CNNFI_IS_SHAPE = 1 << 9,    /* follows from shapes alone */
+    CNNFI_IS_STOPPED = 1 << 10, /* behind a StopGradient, nothing learned since: a target */
+    CNNFI_IS_SCALAR = 1 << 11,  /* a single number, whatever is known of the shapes */
+    CNNFI_IS_ERROR = 1 << 12,   /* a difference to a label, nothing learned since */
+    CNNFI_IS_SAMPLED = 1 << 13, /* computed from sampled classes: word2vec's losses */
+    CNNFI_IS_TOP = 1 << 14,     /* gradients start here */
+    CNNFI_IS_TRAINED = 1 << 15, /* a variable that an optimiser changes */
+    CNNFI_IS_BEHIND_GRADIENT = 1 << 16,
+    CNNFI_IS_BEHIND_LABEL = 1 << 17, /* a label came in, nothing learned since */
+    CNNFI_MEETS_LABEL = 1 << 18,     /* a label comes in later on */
+    CNNFI_TAKES_WEIGHTS = 1 << 19,   /* an operand is learned and comes from no input */
+    CNNFI_JOINS_LABEL = 1 << 20,     /* a prediction meets what comes from an input as it is */
+    CNNFI_JOINS_ALONE = 1 << 21,     /* the same, and that serves nothing else: a label for sure */
 };
 
 typedef struct cnnfi_output_marks {

@@ -28,14 +28,24 @@ static struct setting setting_of(const char *pass)
     return (struct setting){pass, "", CNNF_OK};
 }
 
+static bool outputs_are_clear(const cnnf_graph *graph)
+{
+    cnnf_buffer *names = NULL;
+    const cnnf_status status = cnnf_graph_guess_outputs(&names, graph, NULL);
+    cnnf_buffer_free(names);
+    return status == CNNF_OK;
+}
+
 static void expect_settled(const cnnf_graph *graph, const char *pass, const char *output)
 {
     char text[256];
     const struct setting setting = setting_of(pass);
     snprintf(text, sizeof text, "%s%s", pass, setting.arguments);
     if (setting.without_values && cnnf_graph_variable_count(graph) > 0) {
+        /* Which outputs to freeze comes before their values: a graph that holds its network twice does not say. */
         cnnf_graph *out = NULL;
-        ck_assert_int_eq(run_passes(&out, graph, text, NULL, output, NULL), setting.without_values);
+        const cnnf_status wanted = output || outputs_are_clear(graph) ? setting.without_values : CNNF_E_INVALID;
+        ck_assert_int_eq(run_passes(&out, graph, text, NULL, output, NULL), wanted);
         ck_assert_ptr_null(out);
     } else {
         cnnf_graph_unref(run_twice(graph, text, NULL, output));
