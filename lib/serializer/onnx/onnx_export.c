@@ -7,7 +7,7 @@
 
 #include "base/context.h"
 #include "base/path.h"
-#include "serializer/graphdef/write_options.h"
+#include "serializer/export/export_write.h"
 #include "serializer/onnx/onnx_convert.h"
 #include "serializer/onnx/onnx_write.h"
 
@@ -15,8 +15,7 @@ struct cnnf_onnx_options {
     cnnf_context *context; /* a reference */
     int32_t opset;
     bool inputs_as_nchw, external_data;
-    char **outputs;
-    size_t n_outputs, capacity;
+    cnnfi_export_outputs outputs;
 };
 
 static const cnnf_onnx_options defaults = {.opset = CNNF_ONNX_OPSET_DEFAULT};
@@ -39,9 +38,7 @@ void cnnf_onnx_options_free(cnnf_onnx_options *options)
 {
     if (options == NULL) return;
     cnnf_context *context = options->context;
-    for (size_t i = 0; i < options->n_outputs; i++)
-        cnnfi_free(context, options->outputs[i]);
-    cnnfi_free(context, options->outputs);
+    cnnfi_export_outputs_free(&options->outputs, context);
     cnnfi_free(context, options);
     cnnf_context_unref(context);
 }
@@ -50,15 +47,7 @@ cnnf_status cnnf_onnx_options_add_output(cnnf_onnx_options *options, const char 
 {
     cnnf_error_clear(error);
     if (options == NULL || name == NULL) return cnnfi_fail_null(error, __func__);
-    if (!cnnfi_grow(options->context, (void **)&options->outputs, &options->capacity, options->n_outputs,
-                    sizeof *options->outputs))
-        return cnnfi_fail_nomem(error);
-    const size_t size = strlen(name) + 1;
-    char *copy = cnnfi_malloc(options->context, size);
-    if (copy == NULL) return cnnfi_fail_nomem(error);
-    memcpy(copy, name, size);
-    options->outputs[options->n_outputs++] = copy;
-    return CNNF_OK;
+    return cnnfi_export_outputs_add(&options->outputs, options->context, name, error);
 }
 
 cnnf_status cnnf_onnx_options_set_opset(cnnf_onnx_options *options, int32_t opset, cnnf_error *error)
@@ -102,7 +91,7 @@ static void convert(cnnfi_onnx_convert *c, const cnnf_graph *graph, const cnnf_o
 {
     *c = (cnnfi_onnx_convert){.inputs_as_nchw = options->inputs_as_nchw};
     cnnfi_onnx_model_init(&c->model, graph->context, options->opset);
-    cnnfi_onnx_convert_graph(c, graph, options->n_outputs, options->outputs);
+    cnnfi_onnx_convert_graph(c, graph, options->outputs.n, options->outputs.names);
     if (c->model.x.status == CNNF_OK) cnnfi_onnx_sweep(&c->model);
 }
 
@@ -133,19 +122,6 @@ static cnnf_status data_file_of(data_file *out, cnnf_context *context, const cha
     memcpy(out->path + length, suffix, sizeof suffix);
     out->name = cnnfi_path_name(out->path);
     return CNNF_OK;
-}
-
-static cnnf_status write_alone(const cnnfi_skeleton *s, cnnf_context *context, const char *path,
-                               const cnnf_write_options *options, cnnf_error *error)
-{
-    cnnfi_sink *sink = NULL;
-    CNNFI_TRY(cnnfi_sink_file(&sink, context, path, options->fsync, error));
-    if (options->progress != NULL)
-        cnnfi_sink_set_progress(sink, options->progress, options->progress_user, cnnfi_skeleton_size(s));
-    cnnf_status status = cnnfi_skeleton_write(s, sink, error);
-    if (status == CNNF_OK) status = cnnfi_sink_commit(sink, error);
-    cnnfi_sink_free(sink);
-    return status;
 }
 
 /* Both files or none: the weights first. */
@@ -192,7 +168,7 @@ static cnnf_status write_file(cnnfi_onnx_convert *c, const char *path, bool exte
     }
     if (status == CNNF_OK)
         status = external ? write_external(c, &s, path, options, error)
-                          : write_alone(&s, c->model.x.context, path, options, error);
+                          : cnnfi_export_write_file(&s, c->model.x.context, path, options, error);
     cnnfi_skeleton_free(&s);
     return status;
 }
@@ -216,16 +192,10 @@ cnnf_status cnnf_write_onnx_file(const cnnf_graph *graph, const char *path, cons
 static cnnf_status write_buffer(cnnf_buffer **out, cnnfi_onnx_convert *c, cnnfi_skeleton *s, cnnf_error *error)
 {
     uint64_t size;
-    cnnfi_sink *sink = NULL;
     CNNFI_TRY(make_skeleton(s, c, NULL, &size, error));
     if (cnnfi_skeleton_size(s) > INT_MAX)
         return cnnfi_fail(error, CNNF_E_LIMIT, "ONNX export: larger than 2 GiB; a file can have its weights beside it");
-    CNNFI_TRY(cnnfi_sink_buffer(&sink, c->model.x.context, error));
-    cnnf_status status = cnnfi_skeleton_write(s, sink, error);
-    if (status == CNNF_OK) status = cnnfi_sink_commit(sink, error);
-    if (status == CNNF_OK) status = cnnfi_sink_take_buffer(sink, out, error);
-    cnnfi_sink_free(sink);
-    return status;
+    return cnnfi_export_write_buffer(out, s, c->model.x.context, error);
 }
 
 cnnf_status cnnf_write_onnx_buffer(cnnf_buffer **out, const cnnf_graph *graph, const cnnf_onnx_options *options,

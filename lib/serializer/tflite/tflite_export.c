@@ -6,15 +6,14 @@
 #include <cnnfreeze/tflite.h>
 
 #include "base/context.h"
-#include "serializer/graphdef/write_options.h"
+#include "serializer/export/export_write.h"
 #include "serializer/tflite/tflite_convert.h"
 #include "serializer/tflite/tflite_write.h"
 
 struct cnnf_tflite_options {
     cnnf_context *context; /* a reference */
     int32_t weights;
-    char **outputs;
-    size_t n_outputs, capacity;
+    cnnfi_export_outputs outputs;
 };
 
 static const cnnf_tflite_options defaults = {.weights = CNNF_TFLITE_FLOAT32};
@@ -37,9 +36,7 @@ void cnnf_tflite_options_free(cnnf_tflite_options *options)
 {
     if (options == NULL) return;
     cnnf_context *context = options->context;
-    for (size_t i = 0; i < options->n_outputs; i++)
-        cnnfi_free(context, options->outputs[i]);
-    cnnfi_free(context, options->outputs);
+    cnnfi_export_outputs_free(&options->outputs, context);
     cnnfi_free(context, options);
     cnnf_context_unref(context);
 }
@@ -48,13 +45,7 @@ cnnf_status cnnf_tflite_options_add_output(cnnf_tflite_options *options, const c
 {
     cnnf_error_clear(error);
     if (options == NULL || name == NULL) return cnnfi_fail_null(error, __func__);
-    if (!cnnfi_grow(options->context, (void **)&options->outputs, &options->capacity, options->n_outputs,
-                    sizeof *options->outputs))
-        return cnnfi_fail_nomem(error);
-    char *copy = cnnfi_strdup(options->context, name);
-    if (copy == NULL) return cnnfi_fail_nomem(error);
-    options->outputs[options->n_outputs++] = copy;
-    return CNNF_OK;
+    return cnnfi_export_outputs_add(&options->outputs, options->context, name, error);
 }
 
 int32_t cnnf_tflite_has_op(const char *op)
@@ -68,41 +59,13 @@ int32_t cnnf_tflite_has_op(const char *op)
 static cnnf_status make_skeleton(cnnfi_skeleton *s, cnnfi_tfl_convert *c, const cnnf_graph *graph,
                                  const cnnf_tflite_options *options, cnnf_error *error)
 {
-    cnnfi_tfl_convert_graph(c, graph, options->n_outputs, options->outputs);
+    cnnfi_tfl_convert_graph(c, graph, options->outputs.n, options->outputs.names);
     if (c->model.x.status == CNNF_OK) cnnfi_tfl_write(s, &c->model);
     CNNFI_TRY(cnnfi_export_status(&c->model.x, error));
     CNNFI_TRY(cnnfi_skeleton_status(s, error));
     if (cnnfi_skeleton_size(s) > INT_MAX)
         return cnnfi_fail(error, CNNF_E_LIMIT, "TFLite export: larger than the 2 GiB that a FlatBuffer can be");
     return CNNF_OK;
-}
-
-static cnnf_status write_sink(const cnnfi_skeleton *s, cnnfi_sink *sink, cnnf_error *error)
-{
-    CNNFI_TRY(cnnfi_skeleton_write(s, sink, error));
-    return cnnfi_sink_commit(sink, error);
-}
-
-static cnnf_status write_file(const cnnfi_skeleton *s, cnnf_context *context, const char *path,
-                              const cnnf_write_options *options, cnnf_error *error)
-{
-    cnnfi_sink *sink = NULL;
-    CNNFI_TRY(cnnfi_sink_file(&sink, context, path, options->fsync, error));
-    if (options->progress != NULL)
-        cnnfi_sink_set_progress(sink, options->progress, options->progress_user, cnnfi_skeleton_size(s));
-    const cnnf_status status = write_sink(s, sink, error);
-    cnnfi_sink_free(sink);
-    return status;
-}
-
-static cnnf_status write_buffer(const cnnfi_skeleton *s, cnnf_context *context, cnnf_buffer **out, cnnf_error *error)
-{
-    cnnfi_sink *sink = NULL;
-    CNNFI_TRY(cnnfi_sink_buffer(&sink, context, error));
-    cnnf_status status = write_sink(s, sink, error);
-    if (status == CNNF_OK) status = cnnfi_sink_take_buffer(sink, out, error);
-    cnnfi_sink_free(sink);
-    return status;
 }
 
 cnnf_status cnnf_write_tflite_file(const cnnf_graph *graph, const char *path, const cnnf_tflite_options *options,
@@ -116,7 +79,8 @@ cnnf_status cnnf_write_tflite_file(const cnnf_graph *graph, const char *path, co
     cnnfi_skeleton_init(&s, graph->context);
     cnnf_status status = make_skeleton(&s, &c, graph, options != NULL ? options : &defaults, error);
     if (status == CNNF_OK)
-        status = write_file(&s, graph->context, path, cnnfi_write_options_or_default(write_options), error);
+        status =
+            cnnfi_export_write_file(&s, graph->context, path, cnnfi_write_options_or_default(write_options), error);
     cnnfi_skeleton_free(&s);
     cnnfi_tfl_model_free(&c.model);
     return status;
@@ -134,7 +98,7 @@ cnnf_status cnnf_write_tflite_buffer(cnnf_buffer **out, const cnnf_graph *graph,
     cnnfi_tfl_model_init(&c.model, graph->context);
     cnnfi_skeleton_init(&s, graph->context);
     cnnf_status status = make_skeleton(&s, &c, graph, options != NULL ? options : &defaults, error);
-    if (status == CNNF_OK) status = write_buffer(&s, graph->context, out, error);
+    if (status == CNNF_OK) status = cnnfi_export_write_buffer(out, &s, graph->context, error);
     cnnfi_skeleton_free(&s);
     cnnfi_tfl_model_free(&c.model);
     return status;
