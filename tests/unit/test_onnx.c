@@ -3,8 +3,7 @@
    tests/conformance/test_onnx.py's. */
 #include "base/strmap.h"
 #include "base/wire.h"
-#include "fixture.h"
-#include "graph/builder.h"
+#include "export_support.h"
 
 #include <cnnfreeze/onnx.h>
 
@@ -25,11 +24,6 @@ typedef struct model_facts {
 } model_facts;
 
 static model_facts facts;
-
-static void test_ok(cnnf_status status)
-{
-    ck_assert_msg(status == CNNF_OK, "%s", cnnf_error_message(error));
-}
 
 static const char *keep(cnnfi_bytes bytes)
 {
@@ -181,21 +175,6 @@ static void read_model(const void *data, size_t size)
 
 /* ---- models ---- */
 
-static cnnf_graph *frozen(const char *path, const char *passes)
-{
-    cnnf_graph *model = NULL, *inference = NULL, *out = NULL;
-    cnnf_pipeline *pipeline = NULL;
-    test_ok(cnnf_load_file(&model, context, path, NULL, error));
-    test_ok(cnnf_freeze(&inference, NULL, model, NULL, error));
-    test_ok(cnnf_pipeline_new(&pipeline, context, error));
-    test_ok(cnnf_pipeline_add(pipeline, passes, error));
-    test_ok(cnnf_pipeline_run(&out, pipeline, inference, error));
-    cnnf_pipeline_free(pipeline);
-    cnnf_graph_unref(inference);
-    cnnf_graph_unref(model);
-    return out;
-}
-
 static cnnf_buffer *export_graph(const cnnf_graph *graph, const cnnf_onnx_options *options)
 {
     cnnf_buffer *buffer = NULL;
@@ -278,22 +257,6 @@ END_TEST
 
 /* ---- what is refused ---- */
 
-/* x -> `op` -> y. */
-static cnnf_graph *one_op(const char *op)
-{
-    cnnfi_builder *b = NULL;
-    cnnf_graph *graph = NULL;
-    const int64_t dims[] = {-1, 4};
-    test_ok(cnnfi_builder_new(&b, context, error));
-    cnnf_node *x = cnnfi_builder_add(b, "Placeholder", "x"), *y = cnnfi_builder_add(b, op, "y");
-    cnnfi_node_set_type(b, x, "dtype", CNNF_FLOAT);
-    cnnfi_node_set_shape(b, x, "shape", 2, dims);
-    cnnfi_node_set_type(b, y, "T", CNNF_FLOAT);
-    cnnfi_node_add_input(b, y, "x");
-    test_ok(cnnfi_builder_publish(&graph, b, error));
-    return graph;
-}
-
 static cnnf_status export_status(const cnnf_graph *graph, const char *output)
 {
     cnnf_onnx_options *options = NULL;
@@ -309,7 +272,7 @@ static cnnf_status export_status(const cnnf_graph *graph, const char *output)
 
 START_TEST(test_refused)
 {
-    cnnf_graph *digamma = one_op("Digamma"), *relu = one_op("Relu");
+    cnnf_graph *digamma = one_op("Digamma", CNNF_FLOAT), *relu = one_op("Relu", CNNF_FLOAT);
     ck_assert_int_eq(export_status(relu, "y"), CNNF_OK);
     ck_assert_int_eq(export_status(digamma, "y"), CNNF_E_UNSUPPORTED);
     ck_assert_str_eq(cnnf_error_node(error), "y");
@@ -324,7 +287,7 @@ END_TEST
 
 START_TEST(test_misuse)
 {
-    cnnf_graph *graph = one_op("Relu");
+    cnnf_graph *graph = one_op("Relu", CNNF_FLOAT);
     cnnf_onnx_options *options = NULL;
     cnnf_buffer *buffer = NULL;
     ck_assert_int_eq(cnnf_onnx_options_new(NULL, context, error), CNNF_E_INVALID);

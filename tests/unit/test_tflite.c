@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TFLite models as they are written: read back table by table and held to what makes a model valid. What they compute
    is tests/conformance/test_tflite.py's. */
-#include "fixture.h"
+#include "export_support.h"
 #include "flat_reader.h"
-#include "graph/builder.h"
 #include "serializer/tflite/tflite_schema.h"
 
 #include <cnnfreeze/tflite.h>
@@ -23,11 +22,6 @@ typedef struct model_facts {
 } model_facts;
 
 static model_facts facts;
-
-static void test_ok(cnnf_status status)
-{
-    ck_assert_msg(status == CNNF_OK, "%s", cnnf_error_message(error));
-}
 
 /* ---- reading ---- */
 
@@ -199,21 +193,6 @@ static void read_model(const cnnf_buffer *buffer)
 
 /* ---- models ---- */
 
-static cnnf_graph *frozen(const char *path, const char *passes)
-{
-    cnnf_graph *model = NULL, *inference = NULL, *out = NULL;
-    cnnf_pipeline *pipeline = NULL;
-    test_ok(cnnf_load_file(&model, context, path, NULL, error));
-    test_ok(cnnf_freeze(&inference, NULL, model, NULL, error));
-    test_ok(cnnf_pipeline_new(&pipeline, context, error));
-    test_ok(cnnf_pipeline_add(pipeline, passes, error));
-    test_ok(cnnf_pipeline_run(&out, pipeline, inference, error));
-    cnnf_pipeline_free(pipeline);
-    cnnf_graph_unref(inference);
-    cnnf_graph_unref(model);
-    return out;
-}
-
 static cnnf_buffer *export_graph(const cnnf_graph *graph, const cnnf_tflite_options *options)
 {
     cnnf_buffer *buffer = NULL;
@@ -284,22 +263,6 @@ START_TEST(test_file)
 END_TEST
 
 /* ---- small graphs ---- */
-
-/* x [-1, 4] -> `op` -> y, `first` of it a graph output. */
-static cnnf_graph *one_op(const char *op, cnnf_dtype dtype)
-{
-    cnnfi_builder *b = NULL;
-    cnnf_graph *graph = NULL;
-    const int64_t dims[] = {-1, 4};
-    test_ok(cnnfi_builder_new(&b, context, error));
-    cnnf_node *x = cnnfi_builder_add(b, "Placeholder", "x"), *y = cnnfi_builder_add(b, op, "y");
-    cnnfi_node_set_type(b, x, "dtype", dtype);
-    cnnfi_node_set_shape(b, x, "shape", 2, dims);
-    cnnfi_node_set_type(b, y, "T", dtype);
-    cnnfi_node_add_input(b, y, "x");
-    test_ok(cnnfi_builder_publish(&graph, b, error));
-    return graph;
-}
 
 static cnnf_status export_status(const cnnf_graph *graph, const char *output)
 {

@@ -34,25 +34,6 @@ static void permute(uint8_t *out, const uint8_t *from, int32_t rank, const int64
     }
 }
 
-static cnnf_status stream_permuted(const cnnf_tensor *tensor, const int32_t *perm, cnnfi_piece_fn piece, void *user,
-                                   cnnf_error *error)
-{
-    cnnf_context *context = cnnfi_tensor_context(tensor);
-    const size_t size = cnnf_tensor_byte_size(tensor);
-    cnnf_tensor *loaded = NULL;
-    CNNFI_TRY(cnnf_tensor_load(&loaded, tensor, error));
-    uint8_t *out = cnnfi_malloc(context, size);
-    cnnf_status status = out != NULL ? CNNF_OK : cnnfi_fail_nomem(error);
-    if (status == CNNF_OK) {
-        permute(out, cnnf_tensor_data(loaded), cnnf_tensor_rank(loaded), cnnfi_tensor_dims(loaded), perm,
-                cnnf_dtype_size(cnnf_tensor_dtype(loaded)));
-        status = piece(out, size, user, error);
-    }
-    cnnfi_free(context, out);
-    cnnf_tensor_unref(loaded);
-    return status;
-}
-
 /* ---- matrices ---- */
 
 typedef struct matrix {
@@ -139,19 +120,21 @@ static cnnf_status stream_strips(const cnnf_tensor *tensor, const matrix *whole,
     return status;
 }
 
-static cnnf_status stream_matrix(const cnnf_tensor *tensor, const matrix *m, cnnfi_piece_fn piece, void *user,
-                                 cnnf_error *error)
+/* m NULL: no matrix. */
+static cnnf_status stream_whole(const cnnf_tensor *tensor, const int32_t *perm, const matrix *m, cnnfi_piece_fn piece,
+                                void *user, cnnf_error *error)
 {
     cnnf_context *context = cnnfi_tensor_context(tensor);
     const size_t size = cnnf_tensor_byte_size(tensor);
     cnnf_tensor *loaded = NULL;
     CNNFI_TRY(cnnf_tensor_load(&loaded, tensor, error));
     void *out = cnnfi_malloc(context, size);
-    cnnf_status status = out != NULL ? CNNF_OK : cnnfi_fail_nomem(error);
-    if (status == CNNF_OK) {
+    if (out != NULL && m != NULL)
         transpose(out, cnnf_tensor_data(loaded), m, m->columns);
-        status = piece(out, size, user, error);
-    }
+    else if (out != NULL)
+        permute(out, cnnf_tensor_data(loaded), cnnf_tensor_rank(loaded), cnnfi_tensor_dims(loaded), perm,
+                cnnf_dtype_size(cnnf_tensor_dtype(loaded)));
+    const cnnf_status status = out != NULL ? piece(out, size, user, error) : cnnfi_fail_nomem(error);
     cnnfi_free(context, out);
     cnnf_tensor_unref(loaded);
     return status;
@@ -163,8 +146,8 @@ cnnf_status cnnfi_permuted_stream(const cnnf_tensor *tensor, const int32_t *perm
     matrix m;
     const size_t size = cnnf_tensor_byte_size(tensor);
     if (size == 0) return CNNF_OK;
-    if (!is_transpose(tensor, perm, &m)) return stream_permuted(tensor, perm, piece, user, error);
+    const bool is_matrix = is_transpose(tensor, perm, &m);
     const bool reads = cnnfi_tensor_storage(tensor) != CNNFI_STORAGE_PROTO;
-    if (reads && size > STRIP_BYTES) return stream_strips(tensor, &m, piece, user, error);
-    return stream_matrix(tensor, &m, piece, user, error);
+    if (is_matrix && reads && size > STRIP_BYTES) return stream_strips(tensor, &m, piece, user, error);
+    return stream_whole(tensor, perm, is_matrix ? &m : NULL, piece, user, error);
 }
