@@ -195,6 +195,31 @@ START_TEST(duplicates_are_merged)
 }
 END_TEST
 
+/* `c` is placed beside `b`, which goes, `d` beside nobody: without that they are like `a`. `e` is placed for good. */
+START_TEST(duplicates_lose_their_place)
+{
+    static const graph_row rows[] = {
+        {"Placeholder", "x", {NULL}},     {"Const", "a", {NULL}},         {"Const", "b", {NULL}},
+        {"Const", "c", {NULL}},           {"Const", "d", {NULL}},         {"Const", "e", {NULL}},
+        {"Mul", "m", {"a", "b", NULL}},   {"Mul", "n", {"c", "d", NULL}}, {"Mul", "y", {"m", "n", NULL}},
+        {"Mul", "out", {"x", "e", NULL}},
+    };
+    static const char *const places[][2] = {{"c", "loc:@b"}, {"d", "loc:@nobody"}, {"e", "loc:@x"}};
+    cnnf_context *context = test_context();
+    cnnfi_builder *b = make_builder(context, rows, sizeof rows / sizeof *rows);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        cnnfi_node_set_strings(b, cnnfi_builder_find(b, places[i][0]), "_class", &places[i][1], 1);
+    cnnf_graph *graph = publish(b);
+    cnnf_graph *after = run_twice(graph, "merge_duplicate_nodes", "x", "y,out");
+    ck_assert_inputs(after, "m", "a a");
+    ck_assert_inputs(after, "y", "m m");
+    ck_assert_inputs(after, "out", "x e");
+    cnnf_graph_unref(after);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 START_TEST(sorting_is_stable)
 {
     static const graph_row rows[] = {
@@ -367,6 +392,7 @@ static Suite *suite(void)
     tcase_add_test(t, remove_identity_knows_what_may_go);
     tcase_add_test(t, branches_keep_their_gate);
     tcase_add_test(t, colocations_of_removed_nodes_go);
+    tcase_add_test(t, duplicates_lose_their_place);
     tcase_add_test(t, prune_keeps_what_is_needed);
     tcase_add_test(t, strip_makes_placeholders);
     tcase_add_test(t, other_outputs_of_an_input_are_refused);

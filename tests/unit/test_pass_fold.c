@@ -29,6 +29,26 @@ static double element(const cnnf_graph *graph, const char *name, int64_t index)
 
 /* ---- fold_constants ---- */
 
+/* A constant that waits for what is folded is there as soon; one that waits for a branch is not. */
+START_TEST(constants_may_wait_for_constants)
+{
+    static const graph_row rows[] = {
+        {"Placeholder", "x", {NULL}},   {"Const", "a", {NULL}},         {"Relu", "r", {"a", NULL}},
+        {"Const", "b", {"^r", NULL}},   {"Mul", "y", {"a", "b", NULL}}, {"Const", "c", {"^x", NULL}},
+        {"Mul", "z", {"a", "c", NULL}},
+    };
+    cnnf_context *context = test_context();
+    cnnf_graph *graph = make_graph(context, rows, sizeof rows / sizeof *rows);
+    cnnf_graph *after = run_twice(graph, "fold_constants", "x", "y,z");
+    ck_assert_str_eq(cnnf_node_op(cnnf_graph_find(after, "y")), "Const");
+    ck_assert_double_eq(element(after, "y", 1), 4);
+    ck_assert_inputs(after, "z", "a c");
+    cnnf_graph_unref(after);
+    cnnf_graph_unref(graph);
+    test_context_done(context);
+}
+END_TEST
+
 START_TEST(constants_are_computed)
 {
     static const graph_row rows[] = {
@@ -340,6 +360,7 @@ static Suite *suite(void)
     Suite *s = suite_create("pass_fold");
     TCase *t = tcase_create("pass_fold");
     tcase_add_test(t, constants_are_computed);
+    tcase_add_test(t, constants_may_wait_for_constants);
     tcase_add_test(t, what_is_not_constant_stays);
     tcase_add_test(t, shapes_are_shared_and_defaults_opened);
     tcase_add_test(t, bits_are_another_type);

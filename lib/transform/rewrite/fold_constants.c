@@ -50,7 +50,7 @@ static bool inputs_are_constant(const folder *f, const cnnf_node *node)
         const cnnfi_edge edge = node->edges[k];
         if (edge.port == CNNFI_PORT_CONTROL ? !f->values[edge.node] : !value_at(f, edge)) return false;
     }
-    return cnnfi_node_data_inputs(node) > 0;
+    return true;
 }
 
 static bool is_excluded(const folder *f, const cnnf_node *node)
@@ -170,7 +170,7 @@ static cnnf_status fold_node(folder *f, const cnnf_node *node)
 {
     const cnnfi_kernel *kernel = cnnfi_kernel_find(node->op);
     if (!kernel || cnnfi_kernel_flags(kernel) & CNNFI_OP_STATEFUL || !cnnfi_node_is_pure(node)) return CNNF_OK;
-    if (!inputs_are_constant(f, node) || is_excluded(f, node)) return CNNF_OK;
+    if (!cnnfi_node_data_inputs(node) || !inputs_are_constant(f, node) || is_excluded(f, node)) return CNNF_OK;
     evaluation *e = cnnfi_malloc(f->in->context, sizeof *e);
     if (!e) return cnnfi_fail_nomem(f->run->error);
     cnnf_status status = evaluation_init(f, e, node);
@@ -190,8 +190,8 @@ static cnnf_status visit(folder *f, const cnnf_node *node)
 {
     if (strcmp(node->op, "Const")) return fold_node(f, node);
     cnnf_tensor *value = (cnnf_tensor *)(uintptr_t)cnnf_node_attr_tensor(node, "value");
-    /* A constant of a branch is there only when the branch is. */
-    return value && !node->n_inputs ? keep_values(f, node, &value, 1) : CNNF_OK;
+    /* A constant of a branch waits for it, and is there only when the branch is. */
+    return value && inputs_are_constant(f, node) ? keep_values(f, node, &value, 1) : CNNF_OK;
 }
 
 /* ---- the graph ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Common subexpressions, constants included. In execution order one walk is enough: when a node's turn comes, its
- * inputs are already those that stay.
+ * inputs are already those that stay. Only a node that was placed beside one that goes (`_class`) is left to another
+ * walk: without that it may be like others.
  */
 #include <string.h>
 
@@ -135,19 +136,49 @@ static cnnf_status publish_merged(const merger *m, cnnf_graph **out)
     return cnnfi_pass_end_edit(&edit, m->run, m->in, out);
 }
 
-static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
+/* Whether the node is placed beside one that goes, or was never there: what is published says no such thing. */
+static bool loses_its_place(const merger *m, const cnnf_node *node)
+{
+    const cnnfi_attr *attr = cnnfi_node_attr(node, "_class");
+    if (!attr || attr->kind != CNNF_ATTR_LIST || attr->u.list.item_kind != CNNF_ATTR_STRING) return false;
+    for (size_t i = 0; i < attr->u.list.count; i++) {
+        const cnnfi_bytes text = attr->u.list.u.strings[i];
+        if (text.size <= 5 || memcmp(text.data, "loc:@", 5) != 0) continue;
+        const int64_t beside = cnnfi_strmap_get_n(&m->in->names, (const char *)text.data + 5, text.size - 5);
+        if (beside < 0 || m->same_as[beside] != beside) return true;
+    }
+    return false;
+}
+
+static cnnf_status walk(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out, bool *again)
 {
     merger m;
+    *out = NULL;
     cnnf_status status = merger_init(&m, run, in);
     for (size_t i = 0; !status && i < in->n_nodes; i++)
         status = place(&m, in->nodes[m.order[i]]);
     if (!status) status = publish_merged(&m, out);
+    *again = false;
+    for (size_t i = 0; !status && *out != in && !*again && i < in->n_nodes; i++)
+        *again = m.same_as[i] == (int32_t)i && loses_its_place(&m, in->nodes[i]);
     cnnfi_free(in->context, m.protection);
     cnnfi_free(in->context, m.order);
     cnnfi_free(in->context, m.same_as);
     cnnfi_free(in->context, m.previous);
     cnnfi_free(in->context, m.hashes);
     cnnfi_free(in->context, m.buckets);
+    return status;
+}
+
+static cnnf_status run_pass(cnnfi_pass_run *run, const cnnf_graph *in, cnnf_graph **out)
+{
+    bool again;
+    cnnf_status status = walk(run, in, out, &again);
+    while (!status && again) {
+        cnnf_graph *before = *out;
+        status = walk(run, before, out, &again);
+        cnnf_graph_unref(before);
+    }
     return status;
 }
 
